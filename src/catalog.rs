@@ -1,0 +1,404 @@
+//! The metrics and protocols that exist: names, units and directions.
+//!
+//! Everything that takes a metric's name (targets, reports, JSON) looks it up here, so a metric that is not in this
+//! table cannot be asked for and one that is has the same name everywhere.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::units;
+
+/// What a metric's numbers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Seconds.
+    Seconds,
+    /// Tokens per second.
+    TokensPerSecond,
+    /// Requests per second.
+    RequestsPerSecond,
+    /// A share of something, `0.0..=1.0`.
+    Share,
+    /// A plain number.
+    Number,
+}
+
+impl Unit {
+    /// A value of this unit for people: `51.2 ms`, `58.3 tok/s`, `4.2 %`.
+    pub fn show(self, value: f64) -> String {
+        match self {
+            Self::Seconds => units::show_seconds(value),
+            Self::TokensPerSecond => format!("{} tok/s", units::show_number(value)),
+            Self::RequestsPerSecond => format!("{} req/s", units::show_number(value)),
+            Self::Share => units::show_share(value),
+            Self::Number => units::show_number(value),
+        }
+    }
+
+    /// The ending that a number of this unit gets in JSON, and the factor from the base unit: latencies are written
+    /// in milliseconds.
+    pub fn json(self) -> (&'static str, f64) {
+        match self {
+            Self::Seconds => ("_ms", 1e3),
+            Self::TokensPerSecond | Self::RequestsPerSecond | Self::Number | Self::Share => ("", 1.0),
+        }
+    }
+}
+
+/// How a metric comes about, which decides the statistics it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One value per request, or pooled gaps: has statistics.
+    Series,
+    /// One number per scope, over its window.
+    Rate,
+    /// One share per scope, of requests.
+    Share,
+}
+
+/// Which way is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Lower is better.
+    Lower,
+    /// Higher is better.
+    Higher,
+}
+
+/// A metric, as `measurement` defines it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
+    /// Time to first token from `due`.
+    Ttft,
+    /// Time to first output that is not reasoning, from `due`.
+    Ttfc,
+    /// `last_token − due`; without a stream `end − due`.
+    E2e,
+    /// `ttft` from `sent`.
+    ServiceTtft,
+    /// `e2e` from `sent`.
+    ServiceE2e,
+    /// The client's own lateness.
+    SendLag,
+    /// Waiting for a place under the plan's own `concurrency_limit`.
+    QueueWait,
+    /// Time per output token after the first.
+    Tpot,
+    /// Gaps between consecutive chunks, pooled.
+    Itl,
+    /// Output tokens per chunk, per request.
+    TokensPerChunk,
+    /// `1 / tpot`, per request: what one user sees.
+    DecodeTokensPerSecond,
+    /// The system's speed: output tokens that arrived inside the window ÷ its length.
+    OutputTokensPerSecond,
+    /// Requests completed inside the window ÷ its length.
+    RequestsPerSecond,
+    /// Share of requests due in the window that failed.
+    ErrorRate,
+    /// Share of requests due in the window that timed out.
+    TimeoutRate,
+    /// Share of requests due in the window that timed out or got 429 or 503.
+    ContentionErrorRate,
+    /// Share of successes whose `e2e` lies beyond mean + 3 σ.
+    SpikeRate,
+    /// Share of successes whose `e2e` lies beyond median + 3 × 1.4826 × MAD.
+    SpikeRateMad,
+}
+
+impl Metric {
+    /// Every metric, in the order in which reports list them.
+    pub const ALL: [Self; 18] = [
+        Self::Ttft,
+        Self::Ttfc,
+        Self::Tpot,
+        Self::Itl,
+        Self::E2e,
+        Self::ServiceTtft,
+        Self::ServiceE2e,
+        Self::SendLag,
+        Self::QueueWait,
+        Self::TokensPerChunk,
+        Self::OutputTokensPerSecond,
+        Self::DecodeTokensPerSecond,
+        Self::RequestsPerSecond,
+        Self::ErrorRate,
+        Self::TimeoutRate,
+        Self::ContentionErrorRate,
+        Self::SpikeRate,
+        Self::SpikeRateMad,
+    ];
+
+    /// The name in TOML, JSON and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ttft => "ttft",
+            Self::Ttfc => "ttfc",
+            Self::E2e => "e2e",
+            Self::ServiceTtft => "service.ttft",
+            Self::ServiceE2e => "service.e2e",
+            Self::SendLag => "send_lag",
+            Self::QueueWait => "queue_wait",
+            Self::Tpot => "tpot",
+            Self::Itl => "itl",
+            Self::TokensPerChunk => "tokens_per_chunk",
+            Self::DecodeTokensPerSecond => "decode_tokens_per_second",
+            Self::OutputTokensPerSecond => "output_tokens_per_second",
+            Self::RequestsPerSecond => "requests_per_second",
+            Self::ErrorRate => "error_rate",
+            Self::TimeoutRate => "timeout_rate",
+            Self::ContentionErrorRate => "contention_error_rate",
+            Self::SpikeRate => "spike_rate",
+            Self::SpikeRateMad => "spike_rate.mad",
+        }
+    }
+
+    /// The unit of its values.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Ttft
+            | Self::Ttfc
+            | Self::E2e
+            | Self::ServiceTtft
+            | Self::ServiceE2e
+            | Self::SendLag
+            | Self::QueueWait
+            | Self::Tpot
+            | Self::Itl => Unit::Seconds,
+            Self::TokensPerChunk => Unit::Number,
+            Self::DecodeTokensPerSecond | Self::OutputTokensPerSecond => Unit::TokensPerSecond,
+            Self::RequestsPerSecond => Unit::RequestsPerSecond,
+            Self::ErrorRate
+            | Self::TimeoutRate
+            | Self::ContentionErrorRate
+            | Self::SpikeRate
+            | Self::SpikeRateMad => Unit::Share,
+        }
+    }
+
+    /// How it comes about.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::OutputTokensPerSecond | Self::RequestsPerSecond => Kind::Rate,
+            Self::ErrorRate
+            | Self::TimeoutRate
+            | Self::ContentionErrorRate
+            | Self::SpikeRate
+            | Self::SpikeRateMad => Kind::Share,
+            _ => Kind::Series,
+        }
+    }
+
+    /// Which way is better.
+    pub fn direction(self) -> Direction {
+        match self {
+            Self::DecodeTokensPerSecond
+            | Self::OutputTokensPerSecond
+            | Self::RequestsPerSecond
+            | Self::TokensPerChunk => Direction::Higher,
+            _ => Direction::Lower,
+        }
+    }
+
+    /// The statistic that the bare name stands for; `None` for rates and shares, which have none.
+    pub fn default_statistic(self) -> Option<Statistic> {
+        (self.kind() == Kind::Series).then_some(match self.unit() {
+            Unit::Seconds => Statistic::P95,
+            _ => Statistic::P50,
+        })
+    }
+}
+
+impl Serialize for Metric {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// A statistic of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Statistic {
+    /// Arithmetic mean.
+    Mean,
+    /// Median.
+    P50,
+    /// 90th percentile.
+    P90,
+    /// 95th percentile.
+    P95,
+    /// 99th percentile.
+    P99,
+    /// 99.9th percentile.
+    P999,
+    /// Smallest.
+    Min,
+    /// Largest.
+    Max,
+    /// Sample standard deviation.
+    Stddev,
+}
+
+impl Statistic {
+    /// Every statistic.
+    pub const ALL: [Self; 9] = [
+        Self::Mean,
+        Self::P50,
+        Self::P90,
+        Self::P95,
+        Self::P99,
+        Self::P999,
+        Self::Min,
+        Self::Max,
+        Self::Stddev,
+    ];
+
+    /// The name behind the dot.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::P95 => "p95",
+            Self::P99 => "p99",
+            Self::P999 => "p999",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Stddev => "stddev",
+        }
+    }
+
+    /// The quantile it is, for percentiles.
+    pub fn quantile(self) -> Option<f64> {
+        match self {
+            Self::P50 => Some(0.5),
+            Self::P90 => Some(0.9),
+            Self::P95 => Some(0.95),
+            Self::P99 => Some(0.99),
+            Self::P999 => Some(0.999),
+            _ => None,
+        }
+    }
+}
+
+/// What a target names: a metric, and for a series the statistic of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MetricName {
+    /// The metric.
+    pub metric: Metric,
+    /// Present exactly when the metric is a series.
+    pub statistic: Option<Statistic>,
+}
+
+impl fmt::Display for MetricName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.statistic {
+            Some(statistic) => write!(f, "{}.{}", self.metric.name(), statistic.name()),
+            None => f.write_str(self.metric.name()),
+        }
+    }
+}
+
+/// Why a text names no metric, and the nearest that does.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct UnknownMetric {
+    /// What is wrong, lower case.
+    pub message: String,
+    /// Names that would do.
+    pub known: Vec<String>,
+}
+
+impl FromStr for MetricName {
+    type Err = UnknownMetric;
+
+    fn from_str(text: &str) -> Result<Self, UnknownMetric> {
+        // the whole text first: `service.ttft` and `spike_rate.mad` have a dot of their own
+        if let Some(metric) = Metric::ALL.into_iter().find(|m| m.name() == text) {
+            return Ok(Self { metric, statistic: metric.default_statistic() });
+        }
+        let known_metric = text
+            .rsplit_once('.')
+            .and_then(|(base, last)| Some((Metric::ALL.into_iter().find(|m| m.name() == base)?, last)));
+        let Some((metric, last)) = known_metric else {
+            return Err(UnknownMetric {
+                message: format!("unknown metric `{text}`"),
+                known: Metric::ALL.iter().map(|m| m.name().to_owned()).collect(),
+            });
+        };
+        if metric.kind() != Kind::Series {
+            return Err(UnknownMetric {
+                message: format!("`{}` is one number and has no `.{last}`", metric.name()),
+                known: vec![metric.name().to_owned()],
+            });
+        }
+        let Some(statistic) = Statistic::ALL.into_iter().find(|s| s.name() == last) else {
+            return Err(UnknownMetric {
+                message: format!("unknown statistic `.{last}` of `{}`", metric.name()),
+                known: Statistic::ALL.iter().map(|s| format!("{}.{}", metric.name(), s.name())).collect(),
+            });
+        };
+        Ok(Self { metric, statistic: Some(statistic) })
+    }
+}
+
+impl Serialize for MetricName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for MetricName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// An API that an endpoint speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// `POST {url}/chat/completions`.
+    OpenaiChat,
+    /// `POST {url}/completions`.
+    OpenaiCompletions,
+}
+
+impl Protocol {
+    /// Every protocol.
+    pub const ALL: [Self; 2] = [Self::OpenaiChat, Self::OpenaiCompletions];
+
+    /// The name in TOML and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OpenaiChat => "openai_chat",
+            Self::OpenaiCompletions => "openai_completions",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back() {
+        for metric in Metric::ALL {
+            let name: MetricName = metric.name().parse().expect("a metric's own name");
+            assert_eq!(name.metric, metric);
+            assert_eq!(name.to_string().parse(), Ok(name));
+        }
+        let p99: MetricName = "service.ttft.p99".parse().expect("a statistic");
+        assert_eq!((p99.metric, p99.statistic), (Metric::ServiceTtft, Some(Statistic::P99)));
+    }
+
+    #[test]
+    fn a_wrong_name_says_what_would_do() {
+        assert!("tfft.p95".parse::<MetricName>().is_err());
+        let error = "ttft.p96".parse::<MetricName>().expect_err("no such statistic");
+        assert!(error.known.contains(&"ttft.p95".to_owned()));
+        let error = "error_rate.p95".parse::<MetricName>().expect_err("a share has no percentiles");
+        assert_eq!(error.known, ["error_rate"]);
+    }
+}

@@ -1,0 +1,389 @@
+//! The scenario: a file as it was meant, after layers and checks. Plain values, base units, names still unresolved.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{MetricName, Protocol};
+
+/// A checked scenario: every reference in it exists, every number is in range.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// The name of the experiment; also names the run folder.
+    pub name: String,
+    /// What it answers; may be empty.
+    pub description: String,
+    /// Every random choice of the run follows from this.
+    pub seed: u64,
+    /// The platform that the presets and overrides were chosen for.
+    pub platform: Platform,
+    /// Limits and labels of the run as a whole.
+    pub run: Run,
+    /// What phases and endpoints use when they say nothing.
+    pub defaults: Defaults,
+    /// The servers under test, by name, in the order of the file.
+    pub endpoints: IndexMap<String, Endpoint>,
+    /// What is sent, by name.
+    pub workloads: IndexMap<String, Workload>,
+    /// The load, in the order in which it runs.
+    pub phases: IndexMap<String, Phase>,
+    /// What must hold.
+    pub targets: IndexMap<String, Target>,
+    /// Settings of simulated servers, by the name behind `sim:`; built-in profiles need none here.
+    pub sims: IndexMap<String, Sim>,
+    /// Where every leaf came from, in the order of its path.
+    pub origins: Vec<Origin>,
+}
+
+/// The platform under test, as far as presets are concerned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Platform {
+    /// The preset's name, such as `rtx_4090`.
+    pub name: String,
+    /// The presets that it extends, nearest first.
+    pub extends: Vec<String>,
+    /// Why this one: `"named by --platform"`, `"GPU 0 is NVIDIA GeForce RTX 4090"`.
+    pub reason: String,
+    /// Whether somebody named it; only then do the preset's targets judge.
+    pub named: bool,
+}
+
+/// `[run]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Goes on every chart beside the hardware, such as `Vast.ai`; empty for none.
+    pub label: String,
+    /// Safety cap on requests in flight; its use voids the run.
+    pub max_in_flight: u32,
+    /// How long what is in flight may take to end after the arrivals of a phase stop.
+    pub drain: Duration,
+    /// How long an endpoint may take to answer its readiness check.
+    pub ready_timeout: Duration,
+}
+
+/// `[defaults]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defaults {
+    /// Longest that one request may take, from `sent`.
+    pub timeout: Duration,
+    /// The ladder that `load.closed = {}` takes.
+    pub concurrency: Vec<u32>,
+    /// Requests per step where a phase says neither `requests`, `duration` nor `stages`.
+    pub requests: u64,
+}
+
+/// `[endpoints.NAME]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoint {
+    /// Where it is.
+    pub url: Address,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// The model asked for.
+    pub model: Model,
+    /// Share of mixed traffic; see *Weights* in the language.
+    pub weight: Option<f64>,
+    /// The name of its workload.
+    pub workload: String,
+    /// Whether answers are streamed.
+    pub stream: bool,
+    /// Longest that one request may take, from `sent`.
+    pub timeout: Duration,
+    /// Sent as `authorization: Bearer …`.
+    pub api_key: Option<Secret>,
+}
+
+/// Where an endpoint is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Address {
+    /// A base URL such as `http://127.0.0.1:8080/v1`, without a slash at the end.
+    Url(String),
+    /// `sim:NAME`: an embedded simulated server, started for the run.
+    Sim(String),
+}
+
+/// The model that requests name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Model {
+    /// `"auto"`: the first model that the server lists.
+    Auto,
+    /// This one.
+    Named(String),
+}
+
+/// A secret by reference: the value itself is read at readiness and written nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Secret {
+    /// An environment variable.
+    Env(String),
+    /// A file; white space around its content is dropped.
+    File(String),
+}
+
+/// `[workloads.NAME]`: one of the kinds of content.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Workload {
+    /// Made-up text of a drawn length.
+    Synthetic(Synthetic),
+}
+
+/// `[workloads.NAME.synthetic]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Synthetic {
+    /// How long prompts are.
+    pub prompt: PromptLength,
+    /// How many tokens of output are asked for.
+    pub output_tokens: Lengths,
+    /// Put before every prompt; may be empty.
+    pub prefix: String,
+    /// Tokens of made-up text that every prompt of the workload shares, to exercise prefix caches on purpose.
+    pub shared_prefix_tokens: u32,
+}
+
+/// How the length of a prompt is drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptLength {
+    /// `prompt_tokens`: tokens, by an estimate where no tokenizer is given.
+    Tokens(Lengths),
+    /// `prompt_words`: words.
+    Words(Lengths),
+}
+
+/// A distribution of whole lengths, each at least 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lengths {
+    /// Always this.
+    Constant(u32),
+    /// Every whole number of `min..=max` equally often.
+    Uniform {
+        /// Smallest.
+        min: u32,
+        /// Largest.
+        max: u32,
+    },
+    /// Normal, rounded and clipped.
+    Normal {
+        /// Mean before clipping.
+        mean: f64,
+        /// Standard deviation before clipping.
+        std_dev: f64,
+        /// Smallest.
+        min: u32,
+        /// Largest.
+        max: u32,
+    },
+    /// Log-normal with this mean and deviation of the *values* (not of their logarithms), rounded and clipped.
+    Lognormal {
+        /// Mean before clipping.
+        mean: f64,
+        /// Standard deviation before clipping.
+        std_dev: f64,
+        /// Smallest.
+        min: u32,
+        /// Largest.
+        max: u32,
+    },
+    /// Poisson, clipped.
+    Poisson {
+        /// Mean before clipping.
+        mean: f64,
+        /// Smallest.
+        min: u32,
+        /// Largest.
+        max: u32,
+    },
+}
+
+/// `[phases.NAME]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Phase {
+    /// Whether its requests count; `false` is warm-up.
+    pub measure: bool,
+    /// Ends each step after so many requests. Already filled from `defaults.requests` where that applies.
+    pub requests: Option<u64>,
+    /// Ends each step after so long.
+    pub duration: Option<Duration>,
+    /// The endpoints that it loads; `None` means every endpoint that takes mixed traffic.
+    pub endpoints: Option<Vec<String>>,
+    /// How requests arrive.
+    pub load: Load,
+}
+
+/// `load`: one of the kinds of arrival.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Load {
+    /// So many users, each with one request at a time.
+    Closed(Closed),
+    /// Requests arrive when they arrive, whatever the answers do.
+    Open(Open),
+}
+
+/// `load.closed`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Closed {
+    /// One step per level; already filled from `defaults.concurrency`.
+    pub users: Vec<u32>,
+    /// Users start spread over this time.
+    pub ramp_up: Duration,
+    /// Pause of a user between an answer and the next request.
+    pub think_time: Duration,
+}
+
+/// `load.open`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Open {
+    /// The process.
+    pub arrivals: Arrivals,
+    /// The rate over time.
+    pub shape: Shape,
+    /// At most so many in flight; more wait in a queue, and the wait counts.
+    pub concurrency_limit: Option<u32>,
+}
+
+/// The arrival process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrivals {
+    /// Evenly spaced.
+    Constant,
+    /// Exponential gaps.
+    Poisson,
+}
+
+/// The rate of an open loop.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shape {
+    /// `rate`: requests per second, one step per level.
+    Rates(Vec<f64>),
+    /// `stages`: one after the other, within one step.
+    Stages(Vec<Stage>),
+}
+
+/// A stretch of time in which the rate goes linearly from one value to another.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Requests per second at its start.
+    pub from: f64,
+    /// Requests per second at its end; the same for `hold`.
+    pub to: f64,
+    /// Its length.
+    #[serde(rename = "over_s", with = "crate::units::seconds")]
+    pub over: Duration,
+}
+
+/// `[targets.NAME]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// What is judged.
+    pub metric: MetricName,
+    /// Against what, in the metric's base unit.
+    pub bound: Bound,
+    /// Only in this phase.
+    pub phase: Option<String>,
+    /// Only in this step of it, such as `users=4`.
+    pub step: Option<String>,
+    /// Only this endpoint.
+    pub endpoint: Option<String>,
+    /// What a miss means.
+    pub severity: Severity,
+    /// Whether it comes from the preset rather than from the file.
+    pub from_preset: bool,
+}
+
+/// The limit of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// `≥`.
+    AtLeast(f64),
+    /// `≤`.
+    AtMost(f64),
+    /// Both, inclusive.
+    Between(f64, f64),
+}
+
+/// What missing a target means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The run fails; counts for the grade.
+    Fail,
+    /// Printed as a warning.
+    Warn,
+    /// Printed.
+    Info,
+}
+
+/// `[sims.NAME]`: a simulated server. Times are seconds, rates tokens per second, shares `0..=1`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sim {
+    /// Prompt tokens that it prefills per second.
+    pub prefill_tokens_per_second: f64,
+    /// Time of one decoding step with an empty batch, in seconds.
+    pub step_base_s: f64,
+    /// Time that each running sequence adds to a step, in seconds.
+    pub step_per_sequence_s: f64,
+    /// Sequences that run at once; more wait.
+    pub max_batch: u32,
+    /// Relative standard deviation of a step's time.
+    pub jitter: f64,
+    /// Fixed time before anything happens, in seconds (network and HTTP).
+    pub overhead_s: f64,
+    /// Faults on demand.
+    pub faults: Faults,
+}
+
+/// Faults of a simulated server; shares are drawn per request from the seed.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Faults {
+    /// Share of requests answered with status 500.
+    pub error_rate: f64,
+    /// 503 when more than so many requests wait.
+    pub overload_queue: Option<u32>,
+    /// Share of streams that carry an error object in the middle.
+    pub mid_stream_error_rate: f64,
+    /// Share of streams that are cut in the middle.
+    pub cut_rate: f64,
+    /// Share of streams that stop sending and stay open.
+    pub stall_rate: f64,
+}
+
+/// Where one leaf of the scenario came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Its address, such as `phases.ramp.load.open.rate`.
+    pub path: String,
+    /// Its value as TOML.
+    pub value: String,
+    /// The layer that set it.
+    pub layer: Layer,
+    /// The file, preset or flag.
+    pub source: String,
+    /// The line in it, from 1; 0 where there are no lines.
+    pub line: u32,
+}
+
+/// The layers, lowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    /// Part of the program.
+    BuiltIn,
+    /// A platform preset.
+    Preset,
+    /// The scenario file.
+    Scenario,
+    /// Its own `[platforms.NAME]`.
+    Platform,
+    /// `--set`.
+    Set,
+}

@@ -1,0 +1,1 @@
+//! Plan + Bindings → Events: readiness, pacer, executor, dispatcher. Obeys commands, never judges.

@@ -1,0 +1,31 @@
+//! `scenario`: load tests for language-model servers, written as one declarative file and judged with confidence.
+//!
+//! One sentence: a scenario file is compiled into a plan, the plan is run into records, and everything after that is
+//! a pure function of the records on disk.
+//!
+//! ```text
+//! scenario.toml ─config→ Scenario ─plan→ Plan ─engine→ Events ─store→ run folder
+//!                                                                       │
+//!                     files, pages ←report─ Verdict ←verdict─ Summary ←metrics─┘
+//! ```
+//!
+//! Modules are declared in the order of the data flow, and a module uses only modules above it.
+
+pub mod units;
+pub mod stats;
+pub mod catalog;
+pub mod machine;
+pub mod config;
+pub mod workload;
+pub mod plan;
+pub mod record;
+pub mod wire;
+pub mod protocol;
+pub mod engine;
+pub mod metrics;
+pub mod verdict;
+pub mod report;
+pub mod store;
+pub mod live;
+pub mod sim;
+pub mod cli;

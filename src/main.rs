@@ -1,0 +1,2 @@
+//! `scenario`: arguments in, exit code out.
+fn main() {}

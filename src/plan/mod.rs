@@ -1,0 +1,236 @@
+//! [`Scenario`](crate::config::Scenario) → [`Plan`]: the execution graph and the schedule of arrivals. Pure.
+//!
+//! A plan has nothing left to look up: names are indices, defaults are filled in, every step knows its endpoints,
+//! its load and when it ends. What is known only at run time (addresses of simulated servers, `model = "auto"`,
+//! secrets) is resolved at readiness and is not part of it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    catalog::{MetricName, Protocol},
+    config::{Address, Arrivals, Bound, Model, Origin, Platform, Secret, Severity, Sim, Stage, Workload},
+};
+
+/// The version of `plan.json`.
+pub const FORMAT: u32 = 1;
+
+/// A compiled scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The version of this file's format.
+    pub format: u32,
+    /// The version of the program that compiled it.
+    pub tool_version: String,
+    /// The scenario's name.
+    pub name: String,
+    /// The scenario's description.
+    pub description: String,
+    /// SHA-256, in hex, over what makes two runs the same experiment: workloads, load, protocol, model, seed.
+    pub experiment: String,
+    /// Every random choice follows from this.
+    pub seed: u64,
+    /// The platform and why.
+    pub platform: Platform,
+    /// Goes on charts beside the hardware; may be empty.
+    pub label: String,
+    /// Limits of the run as a whole.
+    pub limits: Limits,
+    /// The servers under test; steps refer to them by index.
+    pub endpoints: Vec<PlannedEndpoint>,
+    /// The nodes of the graph, in an order in which they can run; `Step::id` is the index.
+    pub steps: Vec<Step>,
+    /// What must hold, with the scopes in which it is judged.
+    pub targets: Vec<PlannedTarget>,
+    /// What the planner thinks the user should know before the run.
+    pub warnings: Vec<String>,
+    /// Where every leaf of the scenario came from.
+    pub origins: Vec<Origin>,
+}
+
+/// Limits of the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Safety cap on requests in flight.
+    pub max_in_flight: u32,
+    /// How long what is in flight may take after arrivals stop.
+    #[serde(rename = "drain_s", with = "crate::units::seconds")]
+    pub drain: Duration,
+    /// How long an endpoint may take to become ready.
+    #[serde(rename = "ready_timeout_s", with = "crate::units::seconds")]
+    pub ready_timeout: Duration,
+}
+
+/// An endpoint with its workload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedEndpoint {
+    /// Its name in the file.
+    pub name: String,
+    /// Where it is.
+    pub address: Address,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// The model asked for.
+    pub model: Model,
+    /// Whether answers are streamed.
+    pub stream: bool,
+    /// Longest that one request may take, from `sent`.
+    #[serde(rename = "timeout_s", with = "crate::units::seconds")]
+    pub timeout: Duration,
+    /// The reference to its key; never the key.
+    pub api_key: Option<Secret>,
+    /// The name of its workload.
+    pub workload_name: String,
+    /// What is sent.
+    pub workload: Workload,
+    /// The simulated server behind it, where it is one.
+    pub sim: Option<Sim>,
+}
+
+impl PlannedEndpoint {
+    /// Whether the server is a simulation; every output of such a run says so.
+    pub fn simulated(&self) -> bool {
+        self.sim.is_some()
+    }
+}
+
+/// A node of the graph.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its index in [`Plan::steps`].
+    pub id: usize,
+    /// Its name within the phase: the phase's own for a single step, `users=4` or `rate=8` for a level.
+    pub name: String,
+    /// The phase that it belongs to; `ready` for the readiness check.
+    pub phase: String,
+    /// The steps that must end first.
+    pub after: Vec<usize>,
+    /// What it does.
+    pub work: Work,
+    /// What the planner expects of it.
+    pub expected: Expected,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Wait until these endpoints answer.
+    Ready {
+        /// Indices into [`Plan::endpoints`].
+        endpoints: Vec<usize>,
+    },
+    /// Send requests.
+    Load(LoadStep),
+}
+
+/// A step that sends requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadStep {
+    /// Whether its requests count; `false` is warm-up.
+    pub measure: bool,
+    /// Whether it is one level of several, which explore and are judged only when named.
+    pub explores: bool,
+    /// The sequence number of its first request; request `i` of the step has `first_seq + i`.
+    pub first_seq: u64,
+    /// Where its requests go; shares sum to 1.
+    pub traffic: Vec<Traffic>,
+    /// How they arrive.
+    pub pattern: Pattern,
+    /// Ends the step after so many requests.
+    pub requests: Option<u64>,
+    /// Ends the arrivals of the step after so long.
+    #[serde(rename = "duration_s", with = "crate::units::seconds::option")]
+    pub duration: Option<Duration>,
+}
+
+/// An endpoint's part of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Index into [`Plan::endpoints`].
+    pub endpoint: usize,
+    /// Share of the step's requests, `0..=1`.
+    pub share: f64,
+}
+
+/// How the requests of a step arrive.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pattern {
+    /// So many users, each with one request at a time.
+    Closed {
+        /// How many.
+        users: u32,
+        /// They start spread over this time.
+        #[serde(rename = "ramp_up_s", with = "crate::units::seconds")]
+        ramp_up: Duration,
+        /// Pause of a user between an answer and the next request.
+        #[serde(rename = "think_time_s", with = "crate::units::seconds")]
+        think_time: Duration,
+    },
+    /// On a schedule that never looks at answers.
+    Open {
+        /// The process.
+        arrivals: Arrivals,
+        /// The rate over time; a constant rate is one stage, whose length is the step's duration, or as long as
+        /// it takes where the step ends by count.
+        stages: Vec<Stage>,
+        /// At most so many in flight; more wait in a queue.
+        concurrency_limit: Option<u32>,
+    },
+}
+
+/// What the planner expects of a step. `None` is "cannot be known before the run".
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Expected {
+    /// Requests.
+    pub requests: Option<f64>,
+    /// Prompt tokens over all requests.
+    pub input_tokens: Option<f64>,
+    /// Output tokens over all requests.
+    pub output_tokens: Option<f64>,
+    /// Seconds without the drain.
+    pub duration_s: Option<f64>,
+    /// Whether the figures rest on an assumed speed of the server rather than on the file alone.
+    pub assumed: bool,
+}
+
+/// What numbers are about. `None` means all of them together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ScopeKey {
+    /// The phase.
+    pub phase: String,
+    /// One step of it.
+    pub step: Option<String>,
+    /// One endpoint.
+    pub endpoint: Option<String>,
+}
+
+impl std::fmt::Display for ScopeKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.phase)?;
+        if let Some(step) = &self.step {
+            write!(f, " · {step}")?;
+        }
+        if let Some(endpoint) = &self.endpoint {
+            write!(f, " · {endpoint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A target with the places where it is judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedTarget {
+    /// Its name in the file.
+    pub name: String,
+    /// What is judged.
+    pub metric: MetricName,
+    /// Against what, in the metric's base unit.
+    pub bound: Bound,
+    /// What a miss means; a preset's targets are `info` unless the preset was named.
+    pub severity: Severity,
+    /// One row each; empty when the plan measures the metric nowhere, which the report lists as skipped.
+    pub scopes: Vec<ScopeKey>,
+}

@@ -1,0 +1,1 @@
+//! One file per API: request body out, timed output events in.

@@ -1,0 +1,348 @@
+//! What a run produces: [`Record`] (one request), [`Diary`] lines, the [`Event`]s that carry both, and the
+//! [`Command`]s that steer a run.
+//!
+//! Times are nanoseconds since the start of the run on the monotonic clock.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of `requests.jsonl`, `chunks.bin` and `events.jsonl`.
+pub const FORMAT: u32 = 1;
+
+/// How a request ended. A closed set: everything but `Ok` is a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A whole answer with output.
+    Ok,
+    /// No connection could be made, or it died before the first byte of an answer.
+    ConnectFailed,
+    /// The TLS handshake failed.
+    TlsFailed,
+    /// No end within the endpoint's `timeout`.
+    Timeout,
+    /// Status 429.
+    RateLimited,
+    /// Status 503.
+    Overloaded,
+    /// Any other status that is not 2xx.
+    HttpError,
+    /// `{"error": …}` inside a 200 answer.
+    ErrorInStream,
+    /// The stream ended without a terminal event or finish reason.
+    Truncated,
+    /// Not what the protocol says: an HTML page, broken JSON, over the size limits.
+    Malformed,
+    /// A whole answer without any output.
+    Empty,
+    /// A check of the answer failed.
+    WrongAnswer,
+    /// Cut off by the tool: interrupted, or not done when the drain ended.
+    Cancelled,
+    /// Due, and never sent: a safety cap, or still queued when the run ended.
+    NotSent,
+    /// In flight when the tool was killed.
+    Unknown,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 15] = [
+        Self::Ok,
+        Self::ConnectFailed,
+        Self::TlsFailed,
+        Self::Timeout,
+        Self::RateLimited,
+        Self::Overloaded,
+        Self::HttpError,
+        Self::ErrorInStream,
+        Self::Truncated,
+        Self::Malformed,
+        Self::Empty,
+        Self::WrongAnswer,
+        Self::Cancelled,
+        Self::NotSent,
+        Self::Unknown,
+    ];
+
+    /// The name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::ConnectFailed => "connect_failed",
+            Self::TlsFailed => "tls_failed",
+            Self::Timeout => "timeout",
+            Self::RateLimited => "rate_limited",
+            Self::Overloaded => "overloaded",
+            Self::HttpError => "http_error",
+            Self::ErrorInStream => "error_in_stream",
+            Self::Truncated => "truncated",
+            Self::Malformed => "malformed",
+            Self::Empty => "empty",
+            Self::WrongAnswer => "wrong_answer",
+            Self::Cancelled => "cancelled",
+            Self::NotSent => "not_sent",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether the request went wrong.
+    pub fn failed(self) -> bool {
+        self != Self::Ok
+    }
+
+    /// Whether the cause is load: timed out, 429 or 503.
+    pub fn contention(self) -> bool {
+        matches!(self, Self::Timeout | Self::RateLimited | Self::Overloaded)
+    }
+}
+
+/// Where arrival times come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockSource {
+    /// The kernel's receive time.
+    Kernel,
+    /// The time just after the read returned.
+    User,
+}
+
+/// Where token counts come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenSource {
+    /// The server's `usage`.
+    Usage,
+    /// The number of chunks: the server sent no `usage`.
+    Chunks,
+    /// No answer to count.
+    None,
+}
+
+/// One request, as it is kept for ever. `None` is "did not happen" or "the server did not say".
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its number in the run; decides its content and, in an open loop, its due time.
+    pub seq: u64,
+    /// Sent as `x-request-id`.
+    pub request_id: String,
+    /// The phase.
+    pub phase: String,
+    /// The step within the phase.
+    pub step: String,
+    /// Index of the step in the plan.
+    pub step_id: usize,
+    /// The endpoint.
+    pub endpoint: String,
+    /// Whether it counts; warm-up does not.
+    pub measured: bool,
+    /// The user of a closed loop, from 0.
+    pub user: Option<u32>,
+    /// Scheduled (open loop), or when the user was ready (closed loop).
+    pub due_ns: u64,
+    /// Waited for a place under the plan's `concurrency_limit`.
+    pub queue_wait_ns: u64,
+    /// Just before the first byte of the request was written.
+    pub sent_ns: Option<u64>,
+    /// DNS and TCP connect, where this request opened a connection.
+    pub connect_ns: Option<u64>,
+    /// TLS handshake, likewise.
+    pub tls_ns: Option<u64>,
+    /// Whether the connection had served a request before.
+    pub connection_reused: bool,
+    /// 1, or 2 where a pooled connection died before the first byte and was replaced.
+    pub attempts: u32,
+    /// `1.1`.
+    pub http_version: Option<String>,
+    /// Arrival of the first byte of the response.
+    pub first_byte_ns: Option<u64>,
+    /// Arrival of the first event with output.
+    pub first_token_ns: Option<u64>,
+    /// Arrival of the first output that is not reasoning.
+    pub first_content_ns: Option<u64>,
+    /// Arrival of the last event with output.
+    pub last_token_ns: Option<u64>,
+    /// Terminal event, end of stream, or the moment of failure.
+    pub end_ns: u64,
+    /// Events that carried output; their times are in `chunks.bin`.
+    pub chunks: u32,
+    /// Reads that brought response bytes.
+    pub reads: u32,
+    /// Output events whose arrival is exact rather than bounded.
+    pub stamps_exact: u32,
+    /// Where arrival times come from.
+    pub clock: ClockSource,
+    /// Prompt tokens.
+    pub input_tokens: Option<u64>,
+    /// Output tokens, reasoning included.
+    pub output_tokens: Option<u64>,
+    /// Output tokens spent on reasoning.
+    pub reasoning_tokens: Option<u64>,
+    /// Prompt tokens found in the server's cache.
+    pub cached_tokens: Option<u64>,
+    /// Output tokens asked for.
+    pub requested_output_tokens: u32,
+    /// Where `output_tokens` comes from.
+    pub token_source: TokenSource,
+    /// As the server said.
+    pub finish_reason: Option<String>,
+    /// HTTP status.
+    pub status: Option<u16>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong, in words.
+    pub error: Option<String>,
+    /// Timings that the server reported, as it sent them.
+    pub server_timings: Option<serde_json::Value>,
+}
+
+impl Record {
+    /// Connecting and TLS inside this request, in nanoseconds: kept out of every latency.
+    fn setup_ns(&self) -> u64 {
+        self.connect_ns.unwrap_or(0) + self.tls_ns.unwrap_or(0)
+    }
+
+    /// Seconds from `due` to a later stamp, without connection set-up.
+    fn since_due(&self, stamp: u64) -> f64 {
+        stamp.saturating_sub(self.due_ns + self.setup_ns()) as f64 / 1e9
+    }
+
+    /// Seconds from `sent` to a later stamp; connections are opened before `sent`.
+    fn since_sent(&self, stamp: u64) -> Option<f64> {
+        self.sent_ns.map(|sent| stamp.saturating_sub(sent) as f64 / 1e9)
+    }
+
+    /// `first_token − due`, in seconds; only streams have one.
+    pub fn ttft(&self) -> Option<f64> {
+        self.first_token_ns.map(|at| self.since_due(at))
+    }
+
+    /// `first_content − due`, in seconds.
+    pub fn ttfc(&self) -> Option<f64> {
+        self.first_content_ns.map(|at| self.since_due(at))
+    }
+
+    /// `last_token − due`; without a stream `end − due`. In seconds, for successes.
+    pub fn e2e(&self) -> Option<f64> {
+        (!self.outcome.failed()).then(|| self.since_due(self.last_token_ns.unwrap_or(self.end_ns)))
+    }
+
+    /// [`Self::ttft`] from `sent`.
+    pub fn service_ttft(&self) -> Option<f64> {
+        self.first_token_ns.and_then(|at| self.since_sent(at))
+    }
+
+    /// [`Self::e2e`] from `sent`.
+    pub fn service_e2e(&self) -> Option<f64> {
+        if self.outcome.failed() {
+            return None;
+        }
+        self.since_sent(self.last_token_ns.unwrap_or(self.end_ns))
+    }
+
+    /// The client's own lateness, in seconds: what of `sent − due` is neither queue nor connection set-up.
+    pub fn send_lag(&self) -> Option<f64> {
+        self.sent_ns
+            .map(|sent| sent.saturating_sub(self.due_ns + self.queue_wait_ns + self.setup_ns()) as f64 / 1e9)
+    }
+
+    /// Seconds per output token after the first; `None` below 2 tokens.
+    pub fn tpot(&self) -> Option<f64> {
+        let tokens = self.output_tokens.filter(|tokens| *tokens >= 2)?;
+        let span = self.last_token_ns?.saturating_sub(self.first_token_ns?);
+        Some(span as f64 / 1e9 / (tokens - 1) as f64)
+    }
+}
+
+/// A line of `events.jsonl`: the run's diary. Everything in it is needed to rebuild a report, or is of use to read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Diary {
+    /// The first line.
+    RunStarted {
+        /// [`FORMAT`].
+        format: u32,
+        /// Nanoseconds since the Unix epoch at time 0 of the run.
+        wall_ns: i128,
+    },
+    /// A step began.
+    StepStarted {
+        /// Index in the plan.
+        step: usize,
+        /// When.
+        at_ns: u64,
+    },
+    /// So many requests of the step have been issued by now. Written at most every 100 ms, so that requests in
+    /// flight at a kill can be counted.
+    Issued {
+        /// Index in the plan.
+        step: usize,
+        /// When.
+        at_ns: u64,
+        /// Requests issued in this step so far.
+        issued: u64,
+        /// Requests in flight now.
+        in_flight: u64,
+        /// Users at work now; 0 in an open loop.
+        users: u32,
+    },
+    /// A step ended: nothing of it is in flight any more.
+    StepEnded {
+        /// Index in the plan.
+        step: usize,
+        /// When.
+        at_ns: u64,
+        /// Requests issued in it.
+        issued: u64,
+        /// Requests that the plan's schedule had due in it; more than `issued` when it was cut short.
+        due: u64,
+    },
+    /// Somebody or something asked the run to stop early.
+    Stopping {
+        /// When.
+        at_ns: u64,
+        /// Who or what.
+        cause: StopCause,
+    },
+    /// The last line of a run that ended by itself or was stopped in good order.
+    RunEnded {
+        /// When.
+        at_ns: u64,
+    },
+}
+
+/// Why a run stopped early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopCause {
+    /// Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// A second signal: cancel what is in flight.
+    Cancel,
+    /// The writer fell behind, or the disk refused.
+    Recorder,
+}
+
+/// What the engine tells: in one order, through one channel.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A line for the diary.
+    Diary(Diary),
+    /// A request ended.
+    Finished {
+        /// Its scalars.
+        record: Box<Record>,
+        /// Arrival of every event with output, in nanoseconds.
+        chunks: Vec<u64>,
+    },
+}
+
+/// What steers a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Send nothing new; let what is in flight end within the drain.
+    Drain(StopCause),
+    /// Cut off what is in flight.
+    Cancel(StopCause),
+}

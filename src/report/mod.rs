@@ -1,0 +1,1 @@
+//! Verdict and Summary → bytes; one file per format. Pure.

@@ -1,0 +1,1 @@
+//! Mathematics without our nouns: ranks, order statistics, robust spread, tests of distribution.

@@ -1,0 +1,1 @@
+//! `results/`: the only code that writes there.

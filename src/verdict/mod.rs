@@ -1,0 +1,146 @@
+//! Summary → [`Verdict`]: validity, confidence, targets, grade, analysis in plain words. Pure.
+
+use serde::Serialize;
+
+use crate::{
+    catalog::MetricName,
+    config::{Bound, Severity},
+    plan::ScopeKey,
+};
+
+/// What a run comes to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The run as a whole.
+    pub conclusion: Conclusion,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Share of judged targets met, in words.
+    pub grade: Grade,
+    /// Judged targets (severity `fail`) that passed.
+    pub targets_met: u64,
+    /// Judged targets.
+    pub total_targets: u64,
+    /// One row per target and scope, worst first.
+    pub targets: Vec<Judged>,
+    /// Targets whose metric the plan measures nowhere, by name, and why.
+    pub skipped: Vec<(String, String)>,
+    /// Is it a measurement at all.
+    pub validity: Vec<Check>,
+    /// Plain-word lines that need no target.
+    pub analysis: Vec<Finding>,
+}
+
+/// The run as a whole, in the order in which one beats the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Conclusion {
+    /// It was cut short; what was measured is graded.
+    Aborted,
+    /// It is not a measurement.
+    Invalid,
+    /// A judged target failed, or every measured request did.
+    Fail,
+    /// A judged target could not be decided.
+    Inconclusive,
+    /// Every judged target passed, or none was declared and the run is valid.
+    Pass,
+}
+
+/// Share of judged targets that passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Grade {
+    /// 90 % or more.
+    Excellent,
+    /// 80 % or more.
+    Good,
+    /// 60 % or more.
+    Acceptable,
+    /// Less.
+    Poor,
+    /// Nothing was judged.
+    Ungraded,
+}
+
+/// One target in one scope.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Judged {
+    /// The target's name.
+    pub name: String,
+    /// What was judged.
+    pub metric: MetricName,
+    /// Where.
+    pub scope: ScopeKey,
+    /// Against what.
+    pub bound: Bound,
+    /// What a miss means.
+    pub severity: Severity,
+    /// The measured value in the metric's base unit; `None` is "no data", infinity is "the requests at this rank
+    /// failed".
+    pub value: Option<f64>,
+    /// One-sided 95 % bounds on each side, where the metric has them.
+    pub interval: Option<(f64, f64)>,
+    /// Requests behind it.
+    pub samples: u64,
+    /// What the evidence says.
+    pub mark: Mark,
+    /// How many more requests would settle it, where that is known.
+    pub needs: Option<u64>,
+    /// The mark in words: how it was judged, what is missing.
+    pub note: String,
+}
+
+/// What the evidence says of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Mark {
+    /// The other bound is on the bad side.
+    Fail,
+    /// Neither bound decides, or there is no data.
+    Inconclusive,
+    /// The bound towards the limit is on the good side.
+    Pass,
+}
+
+/// One check of validity.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Check {
+    /// Its number in the list of checks: `1`, `2a`, `4`.
+    pub id: &'static str,
+    /// What it checks.
+    pub name: &'static str,
+    /// Whether missing it makes the run INVALID.
+    pub void: bool,
+    /// Whether it holds.
+    pub ok: bool,
+    /// What was seen.
+    pub value: String,
+    /// What is asked.
+    pub limit: String,
+    /// What to do when it does not hold.
+    pub advice: String,
+}
+
+/// A line of the analysis.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// How it is to be taken.
+    pub level: Level,
+    /// The line.
+    pub text: String,
+}
+
+/// How a line of the analysis is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Level {
+    /// Bad.
+    Fail,
+    /// Worth a look.
+    Warning,
+    /// Good.
+    Pass,
+    /// Neither.
+    Info,
+}

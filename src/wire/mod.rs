@@ -1,0 +1,1 @@
+//! Measured sockets: connect, TLS, pool, arrival times, HTTP, framing. The only code that touches them.
