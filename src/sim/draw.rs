@@ -10,6 +10,8 @@ pub(super) enum Purpose {
     Steps = 1,
     /// Whether a request goes wrong.
     Faults = 2,
+    /// The words of an answer.
+    Words = 3,
 }
 
 /// The stream for `purpose` and `number`. The three make up the key of the cipher, so no two streams overlap.

@@ -1,14 +1,12 @@
 //! Faults on demand: which requests go wrong and how, decided from the seed and the number of the request alone.
 
 use rand::RngExt as _;
-use serde::Serialize;
 
 use super::draw::{Purpose, stream};
 use crate::config::Faults;
 
 /// How a request goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// Refused with status 500 before anything is generated.
     Error,
@@ -23,6 +21,20 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Every fault.
+    pub const ALL: [Self; 5] = [Self::Error, Self::Overloaded, Self::ErrorInStream, Self::Cut, Self::Stalled];
+
+    /// Its name in `/metrics`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Overloaded => "overloaded",
+            Self::ErrorInStream => "error_in_stream",
+            Self::Cut => "cut",
+            Self::Stalled => "stalled",
+        }
+    }
+
     /// What befalls request number `number`, if anything; overload is not decided here, since it depends on the
     /// queue.
     ///
