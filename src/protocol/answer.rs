@@ -1,0 +1,277 @@
+//! One answer: bytes with their arrival in, what a record needs out.
+
+use std::ops::ControlFlow;
+
+use super::{envelope::error_message, tally::Tally};
+use crate::{
+    catalog::Protocol,
+    record::{Outcome, TokenSource},
+    wire::{Framer, Framing, WireError},
+};
+
+/// An answer while it arrives.
+///
+/// How it is read follows from its content type, not from what was asked for: a server that ignores `stream` is
+/// measured by what it sends.
+#[derive(Debug)]
+pub struct Answer {
+    status: u16,
+    intake: Intake,
+    tally: Tally,
+}
+
+/// Whether there is more to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    More,
+    /// The terminal event has arrived, or the answer has failed: nothing more is needed.
+    Done,
+}
+
+/// Why reading stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The body ended as HTTP says, or [`Flow::Done`] was returned.
+    EndOfStream,
+    /// The request's time was over.
+    Timeout,
+    /// The connection broke, and how.
+    Reset(String),
+    /// The body was bad HTTP or over a limit, and how.
+    Malformed(String),
+    /// The run was cut short.
+    Cancelled,
+}
+
+impl From<WireError> for Ending {
+    fn from(error: WireError) -> Self {
+        match error.outcome() {
+            Outcome::Malformed => Self::Malformed(error.to_string()),
+            _ => Self::Reset(error.to_string()),
+        }
+    }
+}
+
+/// What became of an answer. Times are nanoseconds since the start of the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong, in words.
+    pub error: Option<String>,
+    /// Arrival of the first event with output; only streams have one.
+    pub first_token_ns: Option<u64>,
+    /// Arrival of the first output that is not reasoning.
+    pub first_content_ns: Option<u64>,
+    /// Arrival of the last event with output.
+    pub last_token_ns: Option<u64>,
+    /// Arrival of the terminal event or of the last byte of a whole answer, else when reading stopped.
+    pub end_ns: u64,
+    /// Arrival of every event with output.
+    pub chunks: Vec<u64>,
+    /// Output events that ended a read, so that its stamp is theirs; that of the others is an upper bound.
+    pub stamps_exact: u32,
+    /// Prompt tokens.
+    pub input_tokens: Option<u64>,
+    /// Output tokens, reasoning included.
+    pub output_tokens: Option<u64>,
+    /// Output tokens spent on reasoning.
+    pub reasoning_tokens: Option<u64>,
+    /// Prompt tokens found in the server's cache.
+    pub cached_tokens: Option<u64>,
+    /// Where `output_tokens` comes from.
+    pub token_source: TokenSource,
+    /// As the server said.
+    pub finish_reason: Option<String>,
+    /// llama.cpp's `timings`, as it sent them.
+    pub server_timings: Option<serde_json::Value>,
+}
+
+/// How the body is read.
+#[derive(Debug)]
+enum Intake {
+    /// Events, or lines.
+    Stream(Framer),
+    /// One document.
+    Whole(Framer),
+    /// The content type says nothing of use: these first bytes have to tell.
+    Undecided(Vec<u8>),
+    /// The body of a refusal: only its message matters.
+    Refusal(Vec<u8>),
+}
+
+/// Bytes of a refusal's body that are looked at.
+const REFUSAL: usize = 64 << 10;
+
+impl Answer {
+    /// An answer of which the head has arrived.
+    pub fn new(protocol: Protocol, status: u16, content_type: Option<&str>) -> Self {
+        let mut tally = Tally::new(protocol);
+        let framing = content_type.and_then(Framing::of);
+        let intake = match framing {
+            _ if !(200..300).contains(&status) => Intake::Refusal(Vec::new()),
+            Some(Framing::Whole) => Intake::Whole(Framer::new(Framing::Whole)),
+            Some(framing) => Intake::Stream(Framer::new(framing)),
+            None => Intake::Undecided(Vec::new()),
+        };
+        if matches!(intake, Intake::Undecided(_))
+            && let Some(content_type) = content_type.filter(|name| name.trim_start().starts_with("text/html"))
+        {
+            tally.failure = Some((Outcome::Malformed, format!("unexpected content type `{content_type}`")));
+        }
+        Self { status, intake, tally }
+    }
+
+    /// Takes bytes of the body. Bytes of one read have one arrival, and those of two reads have two.
+    pub fn read(&mut self, bytes: &[u8], arrival_ns: u64) -> Flow {
+        if self.tally.is_over() {
+            return Flow::Done;
+        }
+        self.tally.start_read(arrival_ns);
+        match &mut self.intake {
+            Intake::Stream(framer) => {
+                let tally = &mut self.tally;
+                if let Err(error) = framer.push(bytes, &mut |frame| tally.event(frame, arrival_ns)) {
+                    tally.fail(Outcome::Malformed, error.to_string(), arrival_ns);
+                }
+                tally.end_read(framer.at_boundary());
+            }
+            Intake::Whole(framer) => {
+                if let Err(error) = framer.push(bytes, &mut |_| ControlFlow::Continue(())) {
+                    self.tally.fail(Outcome::Malformed, error.to_string(), arrival_ns);
+                }
+            }
+            Intake::Undecided(held) => {
+                held.extend_from_slice(bytes);
+                match looks_like_sse(held) {
+                    None => {}
+                    Some(true) => {
+                        let held = std::mem::take(held);
+                        self.intake = Intake::Stream(Framer::new(Framing::Sse));
+                        return self.read(&held, arrival_ns);
+                    }
+                    Some(false) => {
+                        self.tally.fail(Outcome::Malformed, UNKNOWN.to_owned(), arrival_ns);
+                    }
+                }
+            }
+            Intake::Refusal(kept) => {
+                kept.extend_from_slice(&bytes[..bytes.len().min(REFUSAL - kept.len())]);
+                if kept.len() == REFUSAL {
+                    return Flow::Done;
+                }
+            }
+        }
+        if self.tally.is_over() { Flow::Done } else { Flow::More }
+    }
+
+    /// Ends the answer. `at_ns` is now: the end of what has no terminal event.
+    pub fn end(mut self, at_ns: u64, ending: Ending) -> Answered {
+        if ending == Ending::EndOfStream {
+            self.read_rest(at_ns);
+        }
+        let (outcome, error) = match self.conclude(ending) {
+            Ok(()) => (Outcome::Ok, None),
+            Err((outcome, error)) => (outcome, Some(error)),
+        };
+        self.tally.answered(outcome, error, at_ns)
+    }
+
+    /// Reads what only the end of the body completes.
+    fn read_rest(&mut self, at_ns: u64) {
+        match &self.intake {
+            Intake::Whole(framer) if !self.tally.is_over() => {
+                if let Some(document) = framer.rest() {
+                    self.tally.whole(document.data, at_ns);
+                }
+            }
+            Intake::Stream(framer) if !self.tally.is_over() => {
+                if let Some(line) = framer.rest() {
+                    self.tally.last_line(line);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The outcome, and for failures the error. What the server said comes before how the reading stopped.
+    fn conclude(&mut self, ending: Ending) -> Result<(), (Outcome, String)> {
+        if let Intake::Refusal(body) = &self.intake {
+            return Err(refused(self.status, &error_message(body)));
+        }
+        if let Some(failure) = self.tally.failure.take() {
+            return Err(failure);
+        }
+        let seen = self.tally.chunks.len();
+        if self.tally.stopped_ns.is_none() {
+            match ending {
+                Ending::EndOfStream => {}
+                Ending::Timeout => {
+                    return Err((Outcome::Timeout, format!("timed out after {seen} events with output")));
+                }
+                Ending::Cancelled => {
+                    return Err((Outcome::Cancelled, format!("cancelled after {seen} events with output")));
+                }
+                Ending::Reset(error) => {
+                    return Err((Outcome::Truncated, format!("{error}, after {seen} events with output")));
+                }
+                Ending::Malformed(error) => return Err((Outcome::Malformed, error)),
+            }
+            if matches!(self.intake, Intake::Stream(_)) && self.tally.finish_reason.is_none() {
+                return Err((
+                    Outcome::Truncated,
+                    format!(
+                        "the stream ended after {seen} events with output, without `[DONE]` or a finish reason"
+                    ),
+                ));
+            }
+            if matches!(&self.intake, Intake::Undecided(held) if !held.is_empty()) {
+                return Err((Outcome::Malformed, UNKNOWN.to_owned()));
+            }
+        }
+        if seen == 0 && !self.tally.whole_output {
+            return Err((Outcome::Empty, "the answer has no output".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// What an answer is that neither its content type nor its first bytes explain.
+const UNKNOWN: &str = "the answer is neither JSON nor an event stream";
+
+/// Whether the first bytes of an answer without a usable content type are those of server-sent events; `None` while
+/// they are too few to tell.
+fn looks_like_sse(start: &[u8]) -> Option<bool> {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    let text = match start.strip_prefix(MARK) {
+        Some(text) => text,
+        None if MARK.starts_with(start) => return None,
+        None => start,
+    };
+    let starts: [&[u8]; 3] = [b"data:", b"event:", b":"];
+    if starts.iter().any(|known| text.starts_with(known)) {
+        Some(true)
+    } else if starts.iter().any(|known| known.starts_with(text)) {
+        None
+    } else {
+        Some(false)
+    }
+}
+
+fn refused(status: u16, message: &str) -> (Outcome, String) {
+    let outcome = match status {
+        429 => Outcome::RateLimited,
+        503 => Outcome::Overloaded,
+        _ => Outcome::HttpError,
+    };
+    let error = match (status, message) {
+        (300..400, _) => format!("status {status}: redirects are not followed"),
+        (_, "") => format!("status {status}"),
+        _ => format!("status {status}: {message}"),
+    };
+    (outcome, error)
+}
+
+#[cfg(test)]
+mod tests;

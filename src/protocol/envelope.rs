@@ -1,0 +1,261 @@
+//! The JSON around every OpenAI-style answer, read without building a tree: of a chunk only what it means is kept,
+//! never its text.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::Value;
+
+/// One choice of an answer, whole or a delta of it.
+pub(super) trait Choice: DeserializeOwned {
+    /// Whether it carries reasoning.
+    fn reasoning(&self) -> bool;
+    /// Whether it carries other output: text, a refusal or a tool-call fragment.
+    fn content(&self) -> bool;
+    /// Why the model stopped, on the choice's last chunk.
+    fn finish_reason(self) -> Option<String>;
+}
+
+/// What one JSON document of an answer says: a chunk of a stream, or the whole.
+#[derive(Debug, Deserialize)]
+#[serde(bound = "C: Choice")]
+pub(super) struct Document<C> {
+    /// All choices together.
+    #[serde(default)]
+    pub(super) choices: Choices<C>,
+    /// Token counts so far, or at the end.
+    #[serde(default)]
+    pub(super) usage: Option<Usage>,
+    /// llama.cpp's own timings, on its last chunk.
+    #[serde(default)]
+    pub(super) timings: Option<Value>,
+    #[serde(default)]
+    error: Carries,
+    #[serde(default)]
+    object: ErrorObject,
+}
+
+impl<C> Document<C> {
+    /// Whether it is an error: `{"error": …}`, or `{"object": "error", …}` as older servers have it.
+    pub(super) fn is_error(&self) -> bool {
+        self.error.0 || self.object.0
+    }
+}
+
+/// Reads a document.
+///
+/// # Errors
+///
+/// When it is not JSON, or not of this shape.
+pub(super) fn parse<C: Choice>(data: &[u8]) -> Result<Document<C>, serde_json::Error> {
+    serde_json::from_slice(data).or_else(|error| match std::str::from_utf8(data) {
+        Ok(_) => Err(error),
+        // an event stream is decoded with replacement; servers do cut characters in two between tokens
+        Err(_) => serde_json::from_str(&String::from_utf8_lossy(data)),
+    })
+}
+
+/// The choices of a document, folded into what they mean together.
+#[derive(Debug)]
+pub(super) struct Choices<C> {
+    /// Whether any carries reasoning.
+    pub(super) reasoning: bool,
+    /// Whether any carries other output.
+    pub(super) content: bool,
+    /// The last finish reason among them.
+    pub(super) finish_reason: Option<String>,
+    of: PhantomData<C>,
+}
+
+impl<C> Default for Choices<C> {
+    fn default() -> Self {
+        Self { reasoning: false, content: false, finish_reason: None, of: PhantomData }
+    }
+}
+
+impl<'de, C: Choice> Deserialize<'de> for Choices<C> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fold<C>(PhantomData<C>);
+
+        impl<'de, C: Choice> Visitor<'de> for Fold<C> {
+            type Value = Choices<C>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of choices or null")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(Choices::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut choices = Choices::default();
+                while let Some(choice) = list.next_element::<C>()? {
+                    choices.reasoning |= choice.reasoning();
+                    choices.content |= choice.content();
+                    // an empty reason is how some servers write "not yet"
+                    if let Some(reason) = choice.finish_reason().filter(|reason| !reason.is_empty()) {
+                        choices.finish_reason = Some(reason);
+                    }
+                }
+                Ok(choices)
+            }
+        }
+
+        deserializer.deserialize_any(Fold(PhantomData))
+    }
+}
+
+/// Whether a value holds anything: `null`, `""`, `[]`, `{}` and `false` do not.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Carries(pub(super) bool);
+
+impl<'de> Deserialize<'de> for Carries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Look;
+
+        impl<'de> Visitor<'de> for Look {
+            type Value = Carries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Carries, E> {
+                Ok(Carries(false))
+            }
+
+            fn visit_bool<E: Error>(self, value: bool) -> Result<Carries, E> {
+                Ok(Carries(value))
+            }
+
+            fn visit_u64<E: Error>(self, _: u64) -> Result<Carries, E> {
+                Ok(Carries(true))
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<Carries, E> {
+                Ok(Carries(true))
+            }
+
+            fn visit_f64<E: Error>(self, _: f64) -> Result<Carries, E> {
+                Ok(Carries(true))
+            }
+
+            fn visit_str<E: Error>(self, value: &str) -> Result<Carries, E> {
+                Ok(Carries(!value.is_empty()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Carries, A::Error> {
+                let mut any = false;
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    any = true;
+                }
+                Ok(Carries(any))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Carries, A::Error> {
+                let mut any = false;
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                    any = true;
+                }
+                Ok(Carries(any))
+            }
+        }
+
+        deserializer.deserialize_any(Look)
+    }
+}
+
+/// Whether `object` is `"error"`.
+#[derive(Debug, Clone, Copy, Default)]
+struct ErrorObject(bool);
+
+impl<'de> Deserialize<'de> for ErrorObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Look;
+
+        impl Visitor<'_> for Look {
+            type Value = ErrorObject;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of an object type or null")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<ErrorObject, E> {
+                Ok(ErrorObject(false))
+            }
+
+            fn visit_str<E: Error>(self, value: &str) -> Result<ErrorObject, E> {
+                Ok(ErrorObject(value == "error"))
+            }
+        }
+
+        deserializer.deserialize_any(Look)
+    }
+}
+
+/// Token counts as the server has them.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Usage {
+    /// Tokens of the prompt.
+    pub(super) prompt_tokens: Option<u64>,
+    /// Tokens of output, reasoning included.
+    pub(super) completion_tokens: Option<u64>,
+    prompt_tokens_details: Option<PromptDetails>,
+    completion_tokens_details: Option<CompletionDetails>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+struct PromptDetails {
+    cached_tokens: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+struct CompletionDetails {
+    reasoning_tokens: Option<u64>,
+}
+
+impl Usage {
+    /// Prompt tokens found in the server's cache.
+    pub(super) fn cached_tokens(&self) -> Option<u64> {
+        self.prompt_tokens_details?.cached_tokens
+    }
+
+    /// Output tokens spent on reasoning.
+    pub(super) fn reasoning_tokens(&self) -> Option<u64> {
+        self.completion_tokens_details?.reasoning_tokens
+    }
+}
+
+/// Characters of a server's message that are kept.
+const MESSAGE: usize = 300;
+
+/// What a server says went wrong, from `{"error": {"message": …}}`, `{"error": …}`, `{"detail": …}`,
+/// `{"message": …}`, or else the text as it is. At most 300 characters, on one line; empty for nothing.
+pub(super) fn error_message(body: &[u8]) -> String {
+    let told = serde_json::from_slice(body).ok().and_then(|body: Value| {
+        let told = match body.get("error").filter(|error| !error.is_null()) {
+            Some(error) => error.get("message").unwrap_or(error),
+            None => body.get("detail").or_else(|| body.get("message"))?,
+        };
+        Some(told.as_str().map_or_else(|| told.to_string(), str::to_owned))
+    });
+    let text = told.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    match line.char_indices().nth(MESSAGE) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
