@@ -1,12 +1,46 @@
 //! Records → [`Summary`]: distributions, rates, spikes. Pure.
+//!
+//! The records are read twice: once for the accounts and the windows, once for the numbers inside the windows. What
+//! is kept per request is one float per series; everything else is counted as it passes.
 
-use std::collections::BTreeMap;
+mod account;
+mod cell;
+mod distribution;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod notes;
+mod offered;
+mod scopes;
+mod summarize;
+mod survey;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod window;
+
+use std::{collections::BTreeMap, io};
+
+pub use account::{Account, Ending};
+pub use distribution::{Distribution, Values};
+pub use offered::{expected_arrivals, mean_rate};
+pub use scopes::scope_key;
+pub use summarize::summarize;
 
 use crate::{
     catalog::{Metric, Statistic},
     plan::ScopeKey,
-    record::Outcome,
+    record::{Diary, Outcome, Record},
 };
+
+/// Where a run can be read from: a folder on disk, or what is still in memory.
+pub trait Source {
+    /// The run's diary, in the order of writing.
+    fn diary(&self) -> &[Diary];
+
+    /// Shows every record in the order of writing, with the arrivals of its chunks in nanoseconds, ascending; it may
+    /// be called several times and shows the same each time. The error is that of reading.
+    fn scan(&self, visit: &mut dyn FnMut(&Record, &[u64])) -> io::Result<()>;
+}
 
 /// All numbers of a run.
 #[derive(Debug, Clone)]
@@ -22,6 +56,17 @@ pub struct Summary {
     pub failures: Vec<Failure>,
     /// What the reader of the records noticed: a disagreement of token counts, a missing `usage`.
     pub notes: Vec<String>,
+    /// How the run ended.
+    pub ending: Ending,
+    /// What became of every request, per load step in the order of the plan.
+    pub accounts: Vec<Account>,
+}
+
+impl Summary {
+    /// The numbers of a scope, by the key that [`scope_key`] gives.
+    pub fn scope(&self, key: &ScopeKey) -> Option<&Scope> {
+        self.scopes.iter().find(|scope| scope.key == *key)
+    }
 }
 
 /// Points kept for scatter charts.
@@ -38,7 +83,7 @@ pub struct Scope {
     pub explores: bool,
     /// The users of a closed step; `None` for open loops and phases of several steps.
     pub users: Option<u32>,
-    /// The planned mean arrival rate of an open step, per second.
+    /// The planned mean arrival rate of an open step, per second; of an endpoint its share of it.
     pub offered_rate: Option<f64>,
     /// From and to, in seconds since the start of the run; `None` when nothing was sent. Phases of several steps
     /// have the sum of their steps' windows as length, and the hull here.
@@ -79,11 +124,11 @@ pub struct Window {
 pub struct Counts {
     /// Requests issued in the scope, inside the window or not.
     pub issued: u64,
-    /// Requests due inside the window.
+    /// Requests due inside the window, and those in flight at a kill.
     pub due: u64,
     /// Those by outcome; every outcome that occurred.
     pub outcomes: BTreeMap<Outcome, u64>,
-    /// Requests completed inside the window, whenever they were due.
+    /// Requests that ended well inside the window, whenever they were due.
     pub completed_in_window: u64,
     /// Requests whose pooled connection was replaced.
     pub replaced_connections: u64,
@@ -108,7 +153,7 @@ pub struct Tokens {
     pub input: u64,
     /// Output tokens.
     pub output: u64,
-    /// Output tokens asked for.
+    /// Output tokens asked for, in requests whose output tokens are known.
     pub requested: u64,
     /// Output tokens spent on reasoning.
     pub reasoning: u64,
@@ -116,100 +161,6 @@ pub struct Tokens {
     pub cached: u64,
     /// Requests whose counts are the number of chunks, for want of `usage`.
     pub from_chunks: u64,
-}
-
-/// A series of one scope: values of successes, and how many requests failed and so have none.
-#[derive(Debug, Clone)]
-pub struct Distribution {
-    /// Values of successes, ascending.
-    pub values: Values,
-    /// Failed requests, which have no value.
-    pub failed: u64,
-    /// What a failed request counts as in the percentiles that targets judge: infinity, or 0 where higher is better.
-    pub worst: f64,
-    /// Mean of the values.
-    pub mean: f64,
-    /// Sample standard deviation of the values; 0 for a single one.
-    pub stddev: f64,
-}
-
-impl Distribution {
-    /// Successes.
-    pub fn count(&self) -> u64 {
-        match &self.values {
-            Values::Sorted(values) => values.len() as u64,
-            Values::Histogram(histogram) => histogram.len(),
-        }
-    }
-
-    /// The value at a rank from 1 among the successes, ascending; `None` outside `1..=count`.
-    pub fn at_rank(&self, rank: u64) -> Option<f64> {
-        if rank == 0 || rank > self.count() {
-            return None;
-        }
-        match &self.values {
-            Values::Sorted(values) => values.get(rank as usize - 1).copied(),
-            // the middle of a count avoids rounding up into the next bucket
-            Values::Histogram(histogram) => {
-                let quantile = (rank as f64 - 0.5) / histogram.len() as f64;
-                Some(histogram.value_at_quantile(quantile) as f64 / 1e6)
-            }
-        }
-    }
-
-    /// The value at a rank among successes and failures together, failures at the bad end.
-    pub fn judged_at_rank(&self, rank: u64) -> Option<f64> {
-        if rank == 0 || rank > self.count() + self.failed {
-            return None;
-        }
-        let (below, successes) =
-            if self.worst == 0.0 { (self.failed, self.count()) } else { (0, self.count()) };
-        if rank <= below || rank > below + successes {
-            return Some(self.worst);
-        }
-        self.at_rank(rank - below)
-    }
-
-    /// The nearest-rank percentile of the successes alone.
-    pub fn quantile(&self, quantile: f64) -> Option<f64> {
-        self.at_rank(nearest_rank(quantile, self.count()))
-    }
-
-    /// A statistic of the successes alone.
-    pub fn of_successes(&self, statistic: Statistic) -> Option<f64> {
-        if self.count() == 0 {
-            return None;
-        }
-        match statistic {
-            Statistic::Mean => Some(self.mean),
-            Statistic::Stddev => Some(self.stddev),
-            Statistic::Min => self.at_rank(1),
-            Statistic::Max => self.at_rank(self.count()),
-            _ => self.quantile(statistic.quantile()?),
-        }
-    }
-
-    /// A statistic as targets judge it: percentiles rank failed requests at the bad end, the rest is of successes.
-    pub fn judged(&self, statistic: Statistic) -> Option<f64> {
-        match statistic.quantile() {
-            Some(quantile) => self.judged_at_rank(nearest_rank(quantile, self.count() + self.failed)),
-            None => self.of_successes(statistic),
-        }
-    }
-}
-
-/// `⌈q·n⌉`, at least 1: the rank whose value at least a share `q` of the sample does not exceed.
-fn nearest_rank(quantile: f64, count: u64) -> u64 {
-    ((quantile * count as f64 - 1e-9).ceil() as u64).max(1)
-}
-
-/// The values of a series.
-#[derive(Debug, Clone)]
-pub enum Values {
-    /// Each of them, ascending.
-    Sorted(Vec<f64>),
-    /// Pooled gaps in microseconds, 3 significant digits.
-    Histogram(Box<hdrhistogram::Histogram<u64>>),
 }
 
 /// The run in slices.

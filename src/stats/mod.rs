@@ -1,1 +1,11 @@
-//! Mathematics without our nouns: ranks, order statistics, robust spread, tests of distribution.
+//! Mathematics without our nouns: ranks, order statistics, moments, robust spread, several tests at once.
+
+mod binomial;
+mod holm;
+mod moments;
+mod ranks;
+
+pub use binomial::cumulative;
+pub use holm::holm;
+pub use moments::{Moments, median, median_absolute_deviation};
+pub use ranks::{lower_rank, sample_floor, settles_at, upper_rank};

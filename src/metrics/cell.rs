@@ -1,0 +1,291 @@
+//! The second reading: the numbers of one endpoint in one step, the smallest part that scopes are made of.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+
+use crate::{
+    catalog::{Direction, Metric},
+    metrics::{Counts, Distribution, Tokens, Values, window::Span},
+    record::{Outcome, Record, TokenSource},
+    stats::{Moments, median, median_absolute_deviation},
+};
+
+/// Longest gap that the pooled histogram tells apart, in microseconds: one hour.
+const LONGEST_GAP_US: u64 = 3_600_000_000;
+
+/// `spike_rate` and `spike_rate.mad` count what lies beyond so many deviations.
+const SPIKE_DEVIATIONS: f64 = 3.0;
+
+/// Makes the median absolute deviation of a normal distribution its standard deviation.
+const MAD_TO_SIGMA: f64 = 1.4826;
+
+/// What is to be known of a request beside its record.
+#[derive(Clone, Copy)]
+pub(super) struct Setting {
+    /// The window of its step.
+    pub(super) window: Span,
+    /// Whether its endpoint streams, so that a failure has missed its first token too.
+    pub(super) streams: bool,
+    /// Whether it arrived on a schedule, so that there is a queue to wait in.
+    pub(super) open: bool,
+}
+
+/// Counts, tokens and series; cells add up.
+#[derive(Default)]
+pub(super) struct Cell {
+    pub(super) counts: Counts,
+    pub(super) tokens: Tokens,
+    /// Output tokens that arrived inside the window.
+    tokens_in_window: f64,
+    /// Streams whose chunk times are lost.
+    pub(super) without_chunk_times: u64,
+    series: BTreeMap<Metric, Series>,
+    gaps: Option<Gaps>,
+}
+
+#[derive(Default)]
+struct Series {
+    values: Vec<f64>,
+    failed: u64,
+}
+
+/// Pooled gaps; the moments are exact where the histogram rounds.
+struct Gaps {
+    histogram: Histogram<u64>,
+    moments: Moments,
+}
+
+impl Gaps {
+    fn new() -> Self {
+        let histogram =
+            Histogram::new_with_bounds(1, LONGEST_GAP_US, 3).expect("constant bounds that the crate allows");
+        Self { histogram, moments: Moments::default() }
+    }
+
+    fn push(&mut self, gap_ns: u64) {
+        self.histogram.saturating_record((gap_ns + 500) / 1000);
+        self.moments.push(gap_ns as f64 / 1e9);
+    }
+}
+
+/// The series in which only streams take part.
+const OF_STREAMS: [Metric; 7] = [
+    Metric::Ttft,
+    Metric::Ttfc,
+    Metric::Tpot,
+    Metric::Itl,
+    Metric::ServiceTtft,
+    Metric::TokensPerChunk,
+    Metric::DecodeTokensPerSecond,
+];
+
+impl Cell {
+    /// Takes in one request.
+    pub(super) fn add(&mut self, record: &Record, chunks: &[u64], setting: Setting) {
+        self.counts.issued += 1;
+        self.counts.replaced_connections += u64::from(record.attempts > 1);
+        let window = setting.window;
+        if !record.outcome.failed() && window.contains(record.end_ns) {
+            self.counts.completed_in_window += 1;
+        }
+        let streamed = record.first_token_ns.is_some();
+        self.without_chunk_times += u64::from(streamed && chunks.is_empty());
+        if let Some(tokens) = record.output_tokens {
+            let inside =
+                arrivals(record, chunks, |moments| window.count(moments) as f64 / moments.len() as f64);
+            self.tokens_in_window += tokens as f64 * inside;
+        }
+        if !window.contains(record.due_ns) {
+            return;
+        }
+        self.counts.due += 1;
+        *self.counts.outcomes.entry(record.outcome).or_default() += 1;
+        self.add_client_times(record, setting);
+        if record.outcome.failed() {
+            self.add_failures(1, setting.streams);
+        } else {
+            self.add_success(record, chunks);
+        }
+    }
+
+    /// Takes in requests that were in flight when the tool was killed and left no record.
+    pub(super) fn add_unknown(&mut self, requests: u64, streams: bool) {
+        if requests > 0 {
+            self.counts.issued += requests;
+            self.counts.due += requests;
+            *self.counts.outcomes.entry(Outcome::Unknown).or_default() += requests;
+            self.add_failures(requests, streams);
+        }
+    }
+
+    fn add_failures(&mut self, requests: u64, streams: bool) {
+        for metric in [Metric::E2e, Metric::ServiceE2e] {
+            self.series.entry(metric).or_default().failed += requests;
+        }
+        if streams {
+            for metric in OF_STREAMS {
+                self.series.entry(metric).or_default().failed += requests;
+            }
+        }
+    }
+
+    /// The client's own times do not depend on how the server answered; only what was never sent has none.
+    fn add_client_times(&mut self, record: &Record, setting: Setting) {
+        let not_sent = record.outcome == Outcome::NotSent;
+        self.push(Metric::SendLag, record.send_lag());
+        if not_sent {
+            self.series.entry(Metric::SendLag).or_default().failed += 1;
+        }
+        if setting.open {
+            self.push(Metric::QueueWait, (!not_sent).then_some(record.queue_wait_ns as f64 / 1e9));
+            if not_sent {
+                self.series.entry(Metric::QueueWait).or_default().failed += 1;
+            }
+        }
+    }
+
+    fn add_success(&mut self, record: &Record, chunks: &[u64]) {
+        self.push(Metric::E2e, record.e2e());
+        self.push(Metric::ServiceE2e, record.service_e2e());
+        self.push(Metric::Ttft, record.ttft());
+        self.push(Metric::Ttfc, record.ttfc());
+        self.push(Metric::ServiceTtft, record.service_ttft());
+        let tpot = record.tpot();
+        self.push(Metric::Tpot, tpot);
+        // all tokens at one moment have no speed
+        self.push(Metric::DecodeTokensPerSecond, tpot.filter(|tpot| *tpot > 0.0).map(f64::recip));
+        if record.token_source == TokenSource::Usage && record.first_token_ns.is_some() && record.chunks > 0 {
+            let per_chunk = record.output_tokens.map(|tokens| tokens as f64 / f64::from(record.chunks));
+            self.push(Metric::TokensPerChunk, per_chunk);
+        }
+        for pair in chunks.windows(2) {
+            self.gaps.get_or_insert_with(Gaps::new).push(pair[1].saturating_sub(pair[0]));
+        }
+        let tokens = &mut self.tokens;
+        tokens.input += record.input_tokens.unwrap_or(0);
+        tokens.reasoning += record.reasoning_tokens.unwrap_or(0);
+        tokens.cached += record.cached_tokens.unwrap_or(0);
+        tokens.from_chunks += u64::from(record.token_source == TokenSource::Chunks);
+        if let Some(output) = record.output_tokens {
+            tokens.output += output;
+            tokens.requested += u64::from(record.requested_output_tokens);
+        }
+    }
+
+    fn push(&mut self, metric: Metric, value: Option<f64>) {
+        if let Some(value) = value {
+            self.series.entry(metric).or_default().values.push(value);
+        }
+    }
+
+    /// Takes in another cell.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.counts.issued += other.counts.issued;
+        self.counts.due += other.counts.due;
+        self.counts.completed_in_window += other.counts.completed_in_window;
+        self.counts.replaced_connections += other.counts.replaced_connections;
+        for (outcome, count) in &other.counts.outcomes {
+            *self.counts.outcomes.entry(*outcome).or_default() += count;
+        }
+        self.tokens.input += other.tokens.input;
+        self.tokens.output += other.tokens.output;
+        self.tokens.requested += other.tokens.requested;
+        self.tokens.reasoning += other.tokens.reasoning;
+        self.tokens.cached += other.tokens.cached;
+        self.tokens.from_chunks += other.tokens.from_chunks;
+        self.tokens_in_window += other.tokens_in_window;
+        self.without_chunk_times += other.without_chunk_times;
+        for (metric, series) in &other.series {
+            let own = self.series.entry(*metric).or_default();
+            own.values.extend_from_slice(&series.values);
+            own.failed += series.failed;
+        }
+        if let Some(gaps) = &other.gaps {
+            let own = self.gaps.get_or_insert_with(Gaps::new);
+            own.histogram.add(&gaps.histogram).expect("both have the same bounds");
+            own.moments.merge(&gaps.moments);
+        }
+    }
+
+    /// The rates and shares of what was taken in, over windows of this length in all.
+    pub(super) fn rates(
+        &self,
+        length_s: f64,
+        series: &BTreeMap<Metric, Distribution>,
+    ) -> BTreeMap<Metric, f64> {
+        let mut rates = BTreeMap::new();
+        let counts = &self.counts;
+        let any_success = counts.ok() + counts.completed_in_window > 0;
+        if length_s > 0.0 && any_success {
+            rates.insert(Metric::RequestsPerSecond, counts.completed_in_window as f64 / length_s);
+            rates.insert(Metric::OutputTokensPerSecond, self.tokens_in_window / length_s);
+        }
+        if counts.due > 0 {
+            let share = |counted: fn(Outcome) -> bool| {
+                let hits = counts.outcomes.iter().filter(|(outcome, _)| counted(**outcome));
+                hits.map(|(_, count)| count).sum::<u64>() as f64 / counts.due as f64
+            };
+            rates.insert(Metric::ErrorRate, share(Outcome::failed));
+            rates.insert(Metric::TimeoutRate, share(|outcome| outcome == Outcome::Timeout));
+            rates.insert(Metric::ContentionErrorRate, share(Outcome::contention));
+        }
+        if let Some(e2e) = series.get(&Metric::E2e)
+            && let Values::Sorted(values) = &e2e.values
+            && values.len() > 1
+        {
+            let beyond = |limit: f64| {
+                (values.len() - values.partition_point(|value| *value <= limit)) as f64 / values.len() as f64
+            };
+            rates.insert(Metric::SpikeRate, beyond(e2e.mean + SPIKE_DEVIATIONS * e2e.stddev));
+            // without any spread around the median every other value would be a spike
+            let spread = median_absolute_deviation(values).filter(|mad| *mad > 0.0);
+            if let (Some(centre), Some(mad)) = (median(values), spread) {
+                rates.insert(Metric::SpikeRateMad, beyond(centre + SPIKE_DEVIATIONS * MAD_TO_SIGMA * mad));
+            }
+        }
+        rates
+    }
+
+    /// The series that have a value or a failure.
+    pub(super) fn distributions(&mut self) -> BTreeMap<Metric, Distribution> {
+        let mut all = BTreeMap::new();
+        let gaps = self.gaps.take();
+        for (metric, Series { mut values, failed }) in std::mem::take(&mut self.series) {
+            values.sort_unstable_by(f64::total_cmp);
+            let moments: Moments = values.iter().copied().collect();
+            all.insert(metric, distribution(metric, Values::Sorted(values), failed, moments));
+        }
+        if let Some(Gaps { histogram, moments }) = gaps {
+            let failed = all.get(&Metric::Itl).map_or(0, |failures| failures.failed);
+            let values = Values::Histogram(Box::new(histogram));
+            all.insert(Metric::Itl, distribution(Metric::Itl, values, failed, moments));
+        }
+        all
+    }
+}
+
+fn distribution(metric: Metric, values: Values, failed: u64, moments: Moments) -> Distribution {
+    let worst = match metric.direction() {
+        Direction::Lower => f64::INFINITY,
+        Direction::Higher => 0.0,
+    };
+    Distribution { values, failed, worst, mean: moments.mean(), stddev: moments.stddev() }
+}
+
+/// Shows the moments at which the output of a request arrived, each with an equal part of its tokens: its chunks, or
+/// the end of an answer without a stream. Where a crash lost the chunk times, chunks count as evenly spaced between
+/// the first and the last, which the record has.
+pub(super) fn arrivals<T>(record: &Record, chunks: &[u64], show: impl FnOnce(&[u64]) -> T) -> T {
+    match (chunks, record.first_token_ns, record.last_token_ns) {
+        ([], Some(first), Some(last)) if record.chunks > 1 && last >= first => {
+            let gaps = u64::from(record.chunks) - 1;
+            let between =
+                |i: u64| first + (u128::from(last - first) * u128::from(i) / u128::from(gaps)) as u64;
+            show(&(0..=gaps).map(between).collect::<Vec<_>>())
+        }
+        ([], Some(first), _) => show(&[first]),
+        ([], None, _) => show(&[record.end_ns]),
+        (chunks, ..) => show(chunks),
+    }
+}

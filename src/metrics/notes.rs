@@ -1,0 +1,63 @@
+//! What the reader of the records noticed, in words.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    metrics::{Account, cell::Cell, scopes::Cells},
+    plan::Plan,
+    units::{show_count, show_share},
+};
+
+/// One line per thing that a reader of the numbers should know, over the measured steps; `windows` come first.
+pub(super) fn notes(plan: &Plan, accounts: &[Account], cells: &Cells, windows: Vec<String>) -> Vec<String> {
+    let mut by_endpoint: BTreeMap<usize, Cell> = BTreeMap::new();
+    for account in accounts.iter().filter(|account| account.measured) {
+        let Some((_, of_step)) = cells.get(&account.step) else { continue };
+        for (endpoint, cell) in of_step {
+            by_endpoint.entry(*endpoint).or_default().merge(cell);
+        }
+    }
+    let mut notes = windows;
+    for (endpoint, cell) in &by_endpoint {
+        let name = &plan.endpoints[*endpoint].name;
+        let (tokens, counts) = (&cell.tokens, &cell.counts);
+        if tokens.from_chunks > 0 {
+            notes.push(format!(
+                "`{name}`: {} of {} answers carried no `usage`; their output tokens are the number of chunks",
+                show_count(tokens.from_chunks),
+                show_count(counts.ok()),
+            ));
+        }
+        if tokens.output < tokens.requested {
+            notes.push(format!(
+                "`{name}`: answers were shorter than asked: {} of {} output tokens, {}",
+                show_count(tokens.output),
+                show_count(tokens.requested),
+                show_share(tokens.output as f64 / tokens.requested as f64),
+            ));
+        }
+        if counts.replaced_connections > 0 {
+            notes.push(format!(
+                "`{name}`: {} of {} requests replaced a pooled connection that had died",
+                show_count(counts.replaced_connections),
+                show_count(counts.issued),
+            ));
+        }
+        if cell.without_chunk_times > 0 {
+            notes.push(format!(
+                "`{name}`: the chunk times of {} streamed answers are lost; their tokens are spread evenly and \
+                 they have no gaps",
+                show_count(cell.without_chunk_times),
+            ));
+        }
+    }
+    let unknown: u64 = accounts.iter().map(|account| account.unknown).sum();
+    if unknown > 0 {
+        notes.push(format!(
+            "{} requests were in flight when the run was killed: they count as failed in their phase and step, and \
+             belong to no endpoint",
+            show_count(unknown),
+        ));
+    }
+    notes
+}

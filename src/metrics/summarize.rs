@@ -1,0 +1,164 @@
+//! Records → [`Summary`].
+
+use std::{collections::BTreeMap, io};
+
+use crate::{
+    metrics::{
+        Failure, MAX_POINTS, Point, Source, Summary,
+        cell::{Cell, Setting},
+        notes::notes,
+        scopes::{Cells, assemble},
+        survey::{StepSurvey, Survey, survey},
+        timeline::Drawing,
+        window::{Span, window},
+    },
+    plan::{Pattern, Plan},
+    record::{Outcome, Record},
+};
+
+/// Computes all numbers of a run. Pure: the same plan and records give the same summary, live or from disk.
+///
+/// The error is that of reading, or `InvalidData` where a record names a step or endpoint that the plan lacks.
+pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
+    let survey = survey(plan, source)?;
+    let mut window_notes = Vec::new();
+    let mut cells: Cells = survey
+        .steps
+        .iter()
+        .map(|(id, step)| {
+            let (span, note) = window(step, survey.ending);
+            window_notes.extend(note);
+            (*id, (span, BTreeMap::new()))
+        })
+        .collect();
+
+    let mut drawing = Drawing::new(&survey);
+    let mut points = Thinning::new(&survey);
+    let mut failures = Failures::default();
+    let by_name: BTreeMap<&str, usize> =
+        plan.endpoints.iter().enumerate().map(|(index, endpoint)| (endpoint.name.as_str(), index)).collect();
+    source.scan(&mut |record, chunks| {
+        drawing.add(record, chunks);
+        // the survey has refused records of unknown steps and endpoints
+        let Some(step) = survey.steps.get(&record.step_id) else { return };
+        let Some(endpoint) = by_name.get(record.endpoint.as_str()) else { return };
+        if step.load.measure {
+            points.add(step, record);
+            failures.add(record);
+        }
+        if let Some((Some(span), of_step)) = cells.get_mut(&record.step_id) {
+            let cell: &mut Cell = of_step.entry(*endpoint).or_default();
+            cell.add(record, chunks, setting(plan, step, *endpoint, *span));
+        }
+    })?;
+
+    for step in survey.steps.values().filter(|step| step.load.measure) {
+        failures.add_unknown(step.account.unknown);
+    }
+    let scopes = assemble(plan, &survey, &cells);
+    let accounts: Vec<_> = survey.steps.into_values().map(|step| step.account).collect();
+    Ok(Summary {
+        scopes,
+        timeline: drawing.finish(),
+        points: points.finish(),
+        failures: failures.finish(),
+        notes: notes(plan, &accounts, &cells, window_notes),
+        ending: survey.ending,
+        accounts,
+    })
+}
+
+fn setting(plan: &Plan, step: &StepSurvey<'_>, endpoint: usize, window: Span) -> Setting {
+    Setting {
+        window,
+        streams: plan.endpoints[endpoint].stream,
+        open: matches!(step.load.pattern, Pattern::Open { .. }),
+    }
+}
+
+/// Keeps every so-many-th measured request by number, so that they need not all be kept to be thinned.
+struct Thinning {
+    /// How many measured requests come before each step.
+    before: BTreeMap<usize, u64>,
+    stride: u64,
+    points: Vec<Point>,
+}
+
+impl Thinning {
+    fn new(survey: &Survey<'_>) -> Self {
+        let mut before = BTreeMap::new();
+        let mut total = 0;
+        for (id, step) in survey.steps.iter().filter(|(_, step)| step.load.measure) {
+            before.insert(*id, total);
+            total += step.account.issued.max(step.account.records);
+        }
+        Self { before, stride: total.div_ceil(MAX_POINTS as u64).max(1), points: Vec::new() }
+    }
+
+    fn add(&mut self, step: &StepSurvey<'_>, record: &Record) {
+        let before = self.before.get(&record.step_id).copied().unwrap_or(0);
+        let place = before + record.seq.saturating_sub(step.load.first_seq);
+        if !place.is_multiple_of(self.stride) {
+            return;
+        }
+        let ok = !record.outcome.failed();
+        self.points.push(Point {
+            seq: record.seq,
+            phase: record.phase.clone(),
+            step: record.step.clone(),
+            endpoint: record.endpoint.clone(),
+            due_s: record.due_ns as f64 / 1e9,
+            ttft_s: record.ttft().filter(|_| ok),
+            e2e_s: record.e2e(),
+            output_tokens: record.output_tokens,
+            outcome: record.outcome,
+        });
+    }
+
+    fn finish(mut self) -> Vec<Point> {
+        self.points.sort_by_key(|point| point.seq);
+        self.points
+    }
+}
+
+/// The first failure of each kind.
+#[derive(Default)]
+struct Failures {
+    by_outcome: BTreeMap<Outcome, Failure>,
+}
+
+impl Failures {
+    fn add(&mut self, record: &Record) {
+        if !record.outcome.failed() {
+            return;
+        }
+        let failure = self.by_outcome.entry(record.outcome).or_insert_with(|| Failure {
+            outcome: record.outcome,
+            count: 0,
+            endpoint: record.endpoint.clone(),
+            status: record.status,
+            first_error: record.error.clone().unwrap_or_default(),
+        });
+        failure.count += 1;
+    }
+
+    fn add_unknown(&mut self, count: u64) {
+        if count == 0 {
+            return;
+        }
+        let failure = self.by_outcome.entry(Outcome::Unknown).or_insert_with(|| Failure {
+            outcome: Outcome::Unknown,
+            count: 0,
+            endpoint: String::new(),
+            status: None,
+            first_error: "in flight when the run was killed".to_owned(),
+        });
+        failure.count += count;
+    }
+
+    fn finish(self) -> Vec<Failure> {
+        let mut failures: Vec<_> = self.by_outcome.into_values().collect();
+        failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
+        failures
+    }
+}

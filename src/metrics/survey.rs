@@ -1,0 +1,187 @@
+//! The first reading of the records: who is accounted for, and from when to when each step ran.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    io,
+};
+
+use crate::{
+    metrics::{Account, Ending, Source, window::Span},
+    plan::{LoadStep, Plan, Step, Work},
+    record::{Diary, Outcome, Record},
+};
+
+/// What the first reading finds.
+pub(super) struct Survey<'a> {
+    pub(super) ending: Ending,
+    /// By index in the plan; load steps only.
+    pub(super) steps: BTreeMap<usize, StepSurvey<'a>>,
+    /// The end of the last request.
+    pub(super) last_end_ns: u64,
+}
+
+/// One load step.
+pub(super) struct StepSurvey<'a> {
+    pub(super) step: &'a Step,
+    pub(super) load: &'a LoadStep,
+    pub(super) account: Account,
+    pub(super) started_ns: Option<u64>,
+    pub(super) ended_ns: Option<u64>,
+    /// From the first due time to the last end.
+    pub(super) hull: Option<Span>,
+    pub(super) last_due_ns: u64,
+    /// From the first due time to the last end of each user.
+    pub(super) users: BTreeMap<u32, Span>,
+    /// One more than the highest number within the step.
+    highest: u64,
+    seen: HashSet<u64>,
+}
+
+impl<'a> StepSurvey<'a> {
+    fn new(step: &'a Step, load: &'a LoadStep) -> Self {
+        let account = Account {
+            step: step.id,
+            phase: step.phase.clone(),
+            name: step.name.clone(),
+            measured: load.measure,
+            scheduled: None,
+            issued: 0,
+            records: 0,
+            sent: 0,
+            not_sent: 0,
+            unknown: 0,
+            outcomes: BTreeMap::new(),
+            answered: 0,
+            contradictions: 0,
+        };
+        Self {
+            step,
+            load,
+            account,
+            started_ns: None,
+            ended_ns: None,
+            hull: None,
+            last_due_ns: 0,
+            users: BTreeMap::new(),
+            highest: 0,
+            seen: HashSet::new(),
+        }
+    }
+
+    /// The step for people: its phase, and its name where that says more.
+    pub(super) fn title(&self) -> String {
+        if self.step.name == self.step.phase {
+            self.step.phase.clone()
+        } else {
+            format!("{} · {}", self.step.phase, self.step.name)
+        }
+    }
+
+    fn take(&mut self, record: &Record) {
+        let account = &mut self.account;
+        account.records += 1;
+        *account.outcomes.entry(record.outcome).or_default() += 1;
+        if record.outcome == Outcome::NotSent {
+            account.not_sent += 1;
+        } else {
+            account.sent += 1;
+        }
+        account.answered += u64::from(record.first_byte_ns.is_some() || record.status.is_some());
+        let contradicts = match record.outcome {
+            Outcome::NotSent => record.sent_ns.is_some(),
+            Outcome::Ok => record.sent_ns.is_none(),
+            _ => false,
+        };
+        let foreign = record.seq < self.load.first_seq;
+        let repeated = !self.seen.insert(record.seq);
+        account.contradictions += u64::from(contradicts || foreign || repeated);
+        self.highest = self.highest.max((record.seq + 1).saturating_sub(self.load.first_seq));
+
+        self.last_due_ns = self.last_due_ns.max(record.due_ns);
+        let own = Span { from_ns: record.due_ns, to_ns: record.end_ns.max(record.due_ns) };
+        let widen = |span: &mut Span| {
+            span.from_ns = span.from_ns.min(own.from_ns);
+            span.to_ns = span.to_ns.max(own.to_ns);
+        };
+        widen(self.hull.get_or_insert(own));
+        if let Some(user) = record.user {
+            widen(self.users.entry(user).or_insert(own));
+        }
+    }
+
+    /// Settles what is known only once all records were seen.
+    fn close(&mut self, ending: Ending) {
+        let account = &mut self.account;
+        if ending == Ending::Killed {
+            // the diary counts in steps of 100 ms; a number that was used proves that it was issued
+            account.issued = account.issued.max(self.highest).max(account.records);
+            account.unknown = account.issued - account.records;
+            if account.unknown > 0 {
+                account.outcomes.insert(Outcome::Unknown, account.unknown);
+            }
+        } else {
+            // a number that was never issued
+            account.contradictions += u64::from(self.highest > account.issued);
+        }
+        self.seen = HashSet::new();
+    }
+}
+
+/// Reads everything once.
+pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Survey<'a>> {
+    let ending = Ending::of(source.diary());
+    let mut steps: BTreeMap<usize, StepSurvey<'_>> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.work {
+            Work::Load(load) => Some((step.id, StepSurvey::new(step, load))),
+            Work::Ready { .. } => None,
+        })
+        .collect();
+    for line in source.diary() {
+        match *line {
+            Diary::StepStarted { step, at_ns } => {
+                if let Some(step) = steps.get_mut(&step) {
+                    step.started_ns = Some(at_ns);
+                }
+            }
+            Diary::Issued { step, issued, .. } => {
+                if let Some(step) = steps.get_mut(&step) {
+                    step.account.issued = step.account.issued.max(issued);
+                }
+            }
+            Diary::StepEnded { step, at_ns, issued, due } => {
+                if let Some(step) = steps.get_mut(&step) {
+                    step.ended_ns = Some(at_ns);
+                    step.account.issued = issued;
+                    step.account.scheduled = Some(due);
+                }
+            }
+            Diary::RunStarted { .. } | Diary::Stopping { .. } | Diary::RunEnded { .. } => {}
+        }
+    }
+    let mut last_end_ns = 0;
+    let mut foreign = None;
+    source.scan(&mut |record, _| {
+        last_end_ns = last_end_ns.max(record.end_ns);
+        let known = plan.endpoints.iter().any(|endpoint| endpoint.name == record.endpoint);
+        match steps.get_mut(&record.step_id) {
+            Some(step) if known => step.take(record),
+            _ => {
+                foreign.get_or_insert_with(|| {
+                    format!(
+                        "record {} is of step {} and endpoint `{}`, which the plan lacks",
+                        record.seq, record.step_id, record.endpoint
+                    )
+                });
+            }
+        }
+    })?;
+    if let Some(foreign) = foreign {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, foreign));
+    }
+    for step in steps.values_mut() {
+        step.close(ending);
+    }
+    Ok(Survey { ending, steps, last_end_ns })
+}

@@ -1,0 +1,70 @@
+//! The part of a step that counts.
+
+use crate::{
+    metrics::{Ending, survey::StepSurvey},
+    plan::Pattern,
+    units,
+};
+
+/// A stretch of the run in nanoseconds; both ends belong to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) from_ns: u64,
+    pub(super) to_ns: u64,
+}
+
+impl Span {
+    pub(super) fn contains(self, at_ns: u64) -> bool {
+        (self.from_ns..=self.to_ns).contains(&at_ns)
+    }
+
+    pub(super) fn length_s(self) -> f64 {
+        (self.to_ns - self.from_ns) as f64 / 1e9
+    }
+
+    /// How many of these ascending moments lie in it.
+    pub(super) fn count(self, moments: &[u64]) -> usize {
+        moments.partition_point(|at| *at <= self.to_ns) - moments.partition_point(|at| *at < self.from_ns)
+    }
+}
+
+/// The window of a step, and what is to be said about it; no window where nothing was due.
+///
+/// Open loops and steps that end by time: from the start to the last due time. Closed loops that end by count: from
+/// the start of the last user to the first user without work, or everything where there is no such stretch.
+pub(super) fn window(step: &StepSurvey<'_>, ending: Ending) -> (Option<Span>, Option<String>) {
+    let Some(hull) = step.hull else { return (None, None) };
+    let users = match step.load.pattern {
+        Pattern::Closed { users, .. } if ended_by_count(step) => users,
+        _ => {
+            // a diary that lost its start cannot begin later than what it started
+            let from_ns = step.started_ns.map_or(hull.from_ns, |started| started.min(hull.from_ns));
+            return (Some(Span { from_ns, to_ns: step.last_due_ns }), None);
+        }
+    };
+    let from_ns = step.users.values().map(|user| user.from_ns).max().unwrap_or(hull.from_ns);
+    let to_ns = if ending == Ending::Killed {
+        // nobody had run out of work: the last record of a user is not its last request
+        hull.to_ns
+    } else {
+        step.users.values().map(|user| user.to_ns).min().unwrap_or(hull.to_ns)
+    };
+    if step.users.len() as u64 == u64::from(users) && from_ns < to_ns {
+        return (Some(Span { from_ns, to_ns }), None);
+    }
+    let note = format!(
+        "`{}`: {} requests never kept all {users} users busy at once, so its window is all of it, idle users included",
+        step.title(),
+        units::show_count(step.account.records),
+    );
+    (Some(hull), Some(note))
+}
+
+/// Whether the count ended a step, or would have: a step with a duration beside it may have met that first.
+fn ended_by_count(step: &StepSurvey<'_>) -> bool {
+    match (step.load.requests, step.load.duration) {
+        (Some(_), None) => true,
+        (Some(requests), Some(_)) => step.account.issued >= requests,
+        (None, _) => false,
+    }
+}
