@@ -1,0 +1,331 @@
+//! What is wrong with a scenario: each problem with its places, what was expected, and one line of help.
+
+use std::{cell::RefCell, fmt};
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+
+use super::{Layer, source::Place};
+
+/// Columns that rendered problems may take.
+const WIDTH: usize = 100;
+
+/// One problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    message: String,
+    help: Option<String>,
+    labels: Vec<Label>,
+    kind: Kind,
+}
+
+/// A labelled place of a problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    place: Place,
+    text: String,
+}
+
+/// What a problem rests on, which decides whether it can be believed beside a syntax error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The text cannot be read here.
+    Syntax,
+    /// Something that is there is wrong.
+    Wrong,
+    /// Something is not there; it may stand where the text cannot be read.
+    Missing,
+}
+
+impl Diagnostic {
+    /// Something that is there is wrong. Labels follow; the first is where the problem is.
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None, labels: Vec::new(), kind: Kind::Wrong }
+    }
+
+    /// Something is not there.
+    pub(super) fn missing(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Missing, ..Self::new(message) }
+    }
+
+    /// The text cannot be read.
+    pub(super) fn syntax(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Syntax, ..Self::new(message) }
+    }
+
+    pub(super) fn label(mut self, place: &Place, text: impl Into<String>) -> Self {
+        self.labels.push(Label { place: place.clone(), text: text.into() });
+        self
+    }
+
+    pub(super) fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// Says on which platform it is one.
+    pub(super) fn on_platform(mut self, name: &str) -> Self {
+        self.message += &format!(" on platform `{name}`");
+        self
+    }
+
+    /// What is wrong, in one line.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
+    /// Where it is, then the other places that matter.
+    pub fn labels(&self) -> &[Label] {
+        &self.labels
+    }
+
+    /// The place itself rather than its label.
+    fn place(&self) -> Option<&Place> {
+        self.labels.first().map(|label| &label.place)
+    }
+
+    /// Whether it lies in a layer.
+    pub(super) fn is_in(&self, layer: Layer) -> bool {
+        self.place().is_some_and(|place| place.source.layer == layer)
+    }
+
+    /// Problems of the file come before those of flags and presets, and in the order of the text.
+    fn order(&self) -> (u8, usize) {
+        let Some(place) = self.place() else { return (0, 0) };
+        let rank = match place.source.layer {
+            Layer::Scenario | Layer::Platform => 0,
+            Layer::Set => 1,
+            Layer::Preset => 2,
+            Layer::BuiltIn => 3,
+        };
+        (rank, place.span.start)
+    }
+}
+
+impl Label {
+    /// The file, preset or flag.
+    pub fn source(&self) -> &str {
+        &self.place.source.name
+    }
+
+    /// From 1.
+    pub fn line(&self) -> u32 {
+        self.place.line()
+    }
+
+    /// In characters, from 1.
+    pub fn column(&self) -> u32 {
+        self.place.column()
+    }
+
+    /// What is to be seen there.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(label) = self.labels.first() {
+            write!(f, "{}:{}:{}: ", label.source(), label.line(), label.column())?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Where the passes leave the problems that they find.
+#[derive(Debug, Default)]
+pub(super) struct Sink {
+    found: RefCell<Vec<Diagnostic>>,
+}
+
+impl Sink {
+    /// Keeps a problem, once.
+    pub(super) fn push(&self, problem: Diagnostic) {
+        let mut found = self.found.borrow_mut();
+        if !found.contains(&problem) {
+            found.push(problem);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.borrow().is_empty()
+    }
+
+    pub(super) fn contains(&self, problem: &Diagnostic) -> bool {
+        self.found.borrow().contains(problem)
+    }
+
+    /// Everything found, in no order.
+    pub(super) fn into_vec(self) -> Vec<Diagnostic> {
+        self.found.into_inner()
+    }
+
+    /// Everything found that can be believed: on lines that could not be read nothing else is wrong for certain,
+    /// and what is missing may stand there.
+    pub(super) fn into_problems(self) -> Problems {
+        let mut list = self.found.into_inner();
+        let unreadable: Vec<(String, (u32, u32))> = list
+            .iter()
+            .filter(|problem| problem.kind == Kind::Syntax)
+            .filter_map(|problem| problem.place())
+            .map(|place| (place.source.name.clone(), place.lines()))
+            .collect();
+        if !unreadable.is_empty() {
+            list.retain(|problem| match (problem.kind, problem.place()) {
+                (Kind::Syntax, _) | (_, None) => true,
+                (Kind::Missing, _) => false,
+                (Kind::Wrong, Some(place)) => !unreadable.iter().any(|(name, (first, last))| {
+                    *name == place.source.name && (*first..=*last).contains(&place.line())
+                }),
+            });
+        }
+        list.sort_by_key(Diagnostic::order);
+        Problems { list }
+    }
+}
+
+/// Everything that is wrong with a scenario, in the order of its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems {
+    list: Vec<Diagnostic>,
+}
+
+impl Problems {
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are none; [`load`](super::load) never returns that.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.list.iter()
+    }
+
+    /// Each with its lines of text, carets and help, for a terminal of 100 columns.
+    pub fn render(&self, color: bool) -> String {
+        let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false);
+        let mut out = String::new();
+        for (index, problem) in self.list.iter().enumerate() {
+            if index > 0 {
+                out.push('\n');
+            }
+            // writing to a `String` cannot fail
+            let _ = handler.render_report(&mut out, &Shown::new(problem));
+        }
+        out
+    }
+}
+
+impl<'a> IntoIterator for &'a Problems {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.list.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// A problem as `miette` takes it: one source each, so places in other sources become related notes.
+#[derive(Debug)]
+struct Shown {
+    message: String,
+    help: Option<String>,
+    severity: miette::Severity,
+    source: Option<NamedSource<String>>,
+    labels: Vec<LabeledSpan>,
+    notes: Vec<Shown>,
+}
+
+impl Shown {
+    fn new(problem: &Diagnostic) -> Self {
+        let mut shown = Self {
+            message: problem.message.clone(),
+            help: problem.help.clone(),
+            severity: miette::Severity::Error,
+            source: None,
+            labels: Vec::new(),
+            notes: Vec::new(),
+        };
+        let Some(home) = problem.place() else { return shown };
+        shown.source = Some(named(home));
+        for label in &problem.labels {
+            if label.place.source.name == home.source.name {
+                let span = label.place.span.clone();
+                shown.labels.push(LabeledSpan::new_with_span(Some(label.text.clone()), span));
+            } else {
+                shown.notes.push(Self::note(label));
+            }
+        }
+        shown
+    }
+
+    fn note(label: &Label) -> Self {
+        Self {
+            message: label.text.clone(),
+            help: None,
+            severity: miette::Severity::Advice,
+            source: Some(named(&label.place)),
+            labels: vec![LabeledSpan::new_with_span(Some("here".to_owned()), label.place.span.clone())],
+            notes: Vec::new(),
+        }
+    }
+}
+
+fn named(place: &Place) -> NamedSource<String> {
+    NamedSource::new(&place.source.name, place.source.text.to_string())
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Shown {}
+
+impl miette::Diagnostic for Shown {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(self.severity)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.labels.iter().cloned()))
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
+        Some(Box::new(self.notes.iter().map(|note| note as &dyn miette::Diagnostic)))
+    }
+}

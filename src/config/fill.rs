@@ -1,0 +1,234 @@
+//! What a scenario leaves out: every default becomes a value of the tree, with the place where it is said.
+
+use super::{
+    Layer,
+    diagnostic::{Diagnostic, Sink},
+    merge::overlay,
+    nearest::suggest,
+    presets::Library,
+    syntax,
+    tree::{Node, Table, Value},
+};
+
+/// The built-in defaults.
+pub(super) struct BuiltIn {
+    /// The lowest layer.
+    pub layer: Node,
+    /// Laid under every entry of a table of named things, by the name of that table.
+    each: Node,
+    /// Entries for tables that would be empty.
+    spare: Node,
+}
+
+impl BuiltIn {
+    /// Reads the embedded text.
+    pub(super) fn read(sink: &Sink) -> Self {
+        let mut layer =
+            syntax::parse("built-in defaults", Layer::BuiltIn, include_str!("builtin.toml"), sink);
+        let empty = Node::table_at(&layer.place, Table::new());
+        let mut take = |key: &str| {
+            layer.as_table_mut().and_then(|table| table.shift_remove(key)).unwrap_or_else(|| empty.clone())
+        };
+        let (each, spare) = (take("each"), take("spare"));
+        Self { layer, each, spare }
+    }
+}
+
+/// Fills in everything that a scenario leaves out.
+pub(super) fn fill(root: &mut Node, builtin: &BuiltIn, library: &Library, sink: &Sink) {
+    if root.names("workloads").next().is_none()
+        && let (Some(table), Some(spare)) = (root.as_table_mut(), builtin.spare.get("workloads"))
+        && table.get("workloads").is_none_or(|node| node.as_table().is_some())
+    {
+        table.insert("workloads".to_owned(), spare.clone());
+    }
+    lay_templates_under(root, builtin);
+    fill_endpoints(root);
+    fill_phases(root);
+    fill_sims(root, builtin, library, sink);
+}
+
+/// Tables of a template that hold only where the scenario has them: the variants of a one-of.
+const SECTIONS: &[&str] = &["load", "closed", "open", "synthetic"];
+
+fn lay_templates_under(root: &mut Node, builtin: &BuiltIn) {
+    let mut base = Node::table_at(&builtin.each.place, Table::new());
+    for kind in ["endpoints", "workloads", "phases", "targets"] {
+        let (Some(template), Some(entries)) =
+            (builtin.each.get(kind), root.get(kind).and_then(Node::as_table))
+        else {
+            continue;
+        };
+        let templates = entries.iter().map(|(name, node)| {
+            let mut template = template.clone();
+            prune(&mut template, node);
+            (name.clone(), template)
+        });
+        let node = Node::table_at(&template.place, templates.collect());
+        if let Some(table) = base.as_table_mut() {
+            table.insert(kind.to_owned(), node);
+        }
+    }
+    let (key, place) = (root.key.clone(), root.place.clone());
+    let filled = Node { value: std::mem::replace(&mut root.value, Value::Unknown), ..root.clone() };
+    overlay(&mut base, filled);
+    *root = Node { key, place, value: base.value };
+}
+
+fn prune(template: &mut Node, node: &Node) {
+    let Some(table) = template.as_table_mut() else { return };
+    table.retain(|key, _| !SECTIONS.contains(&key.as_str()) || node.get(key).is_some());
+    for (key, inner) in table {
+        if let Some(node) = node.get(key) {
+            prune(inner, node);
+        }
+    }
+}
+
+/// The entries of a table of named things that are tables themselves.
+fn entries<'a>(root: &'a mut Node, kind: &str) -> impl Iterator<Item = &'a mut Table> + use<'a> {
+    root.as_table_mut()
+        .and_then(|table| table.get_mut(kind))
+        .and_then(Node::as_table_mut)
+        .into_iter()
+        .flat_map(Table::values_mut)
+        .filter_map(Node::as_table_mut)
+}
+
+fn fill_endpoints(root: &mut Node) {
+    let timeout = root.at(&["defaults", "timeout"]).cloned();
+    let mut names = root.get("workloads").and_then(Node::as_table).into_iter().flatten();
+    let only = match (names.next(), names.next()) {
+        (Some((name, node)), None) => {
+            Some(Node { key: node.key.clone(), place: node.key.clone(), value: Value::Text(name.clone()) })
+        }
+        _ => None,
+    };
+    for endpoint in entries(root, "endpoints") {
+        insert_missing(endpoint, "timeout", timeout.as_ref());
+        insert_missing(endpoint, "workload", only.as_ref());
+    }
+}
+
+fn fill_phases(root: &mut Node) {
+    let requests = root.at(&["defaults", "requests"]).cloned();
+    let concurrency = root.at(&["defaults", "concurrency"]).cloned();
+    for phase in entries(root, "phases") {
+        let load = phase.get_mut("load");
+        let staged = load.as_ref().is_some_and(|load| load.at(&["open", "stages"]).is_some());
+        if let Some(closed) = load
+            .and_then(Node::as_table_mut)
+            .and_then(|load| load.get_mut("closed"))
+            .and_then(Node::as_table_mut)
+        {
+            insert_missing(closed, "users", concurrency.as_ref());
+        }
+        if !staged && !phase.contains_key("duration") {
+            insert_missing(phase, "requests", requests.as_ref());
+        }
+    }
+}
+
+fn insert_missing(table: &mut Table, key: &str, node: Option<&Node>) {
+    if let Some(node) = node.filter(|_| !table.contains_key(key)) {
+        table.insert(key.to_owned(), node.clone());
+    }
+}
+
+/// Puts a full set of settings under `sims` for every simulated server that the scenario defines or uses.
+fn fill_sims(root: &mut Node, builtin: &BuiltIn, library: &Library, sink: &Sink) {
+    let own = root.get("sims").cloned().unwrap_or_else(|| Node::table_at(&root.place, Table::new()));
+    let Some(own_table) = own.as_table() else { return };
+    let profiles = Profiles { own: own_table, builtin, library, sink };
+    let mut full: Table = own_table
+        .iter()
+        .map(|(name, node)| (name.clone(), profiles.own(name, node, &mut Vec::new())))
+        .collect();
+    for name in root.names("endpoints") {
+        let Some(url) = root.at(&["endpoints", name, "url"]) else { continue };
+        let Some(sim) = url.as_text().and_then(|url| url.trim().strip_prefix("sim:")) else { continue };
+        if sim.is_empty() || full.contains_key(sim) {
+            continue;
+        }
+        match library.sim(sim) {
+            Some(profile) => {
+                full.insert(sim.to_owned(), profiles.over_template(profile.clone()));
+            }
+            None => sink.push(
+                Diagnostic::missing(format!("unknown simulated server `{sim}`"))
+                    .label(&url.place, format!("neither a `[sims.{sim}]` nor a built-in one"))
+                    .help(suggest(sim, "known", profiles.names())),
+            ),
+        }
+    }
+    if let Some(table) = root.as_table_mut().filter(|_| !full.is_empty()) {
+        table.insert("sims".to_owned(), Node { value: Value::Table(full), ..own });
+    }
+}
+
+/// Where the settings of simulated servers come from.
+struct Profiles<'a> {
+    own: &'a Table,
+    builtin: &'a BuiltIn,
+    library: &'a Library,
+    sink: &'a Sink,
+}
+
+impl Profiles<'_> {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let own = self.own.keys().map(String::as_str);
+        own.chain(self.library.sims().filter(|name| !self.own.contains_key(*name)))
+    }
+
+    fn over_template(&self, profile: Node) -> Node {
+        match self.builtin.each.get("sims") {
+            Some(template) => over(template.clone(), profile),
+            None => profile,
+        }
+    }
+
+    /// A `[sims.NAME]` of the scenario, over what it extends: another one, a built-in profile, the built-in profile
+    /// of its own name, or the settings that hold without a profile.
+    fn own(&self, name: &str, node: &Node, visited: &mut Vec<String>) -> Node {
+        visited.push(name.to_owned());
+        let mut node = node.clone();
+        let extends = node.as_table_mut().and_then(|table| table.shift_remove("extends"));
+        let parent = extends.as_ref().and_then(Node::as_text).unwrap_or(name);
+        let base = match (self.own.get(parent), self.library.sim(parent)) {
+            (Some(base), _) if !visited.iter().any(|seen| seen == parent) => self.own(parent, base, visited),
+            (_, Some(profile)) if parent == name || !self.own.contains_key(parent) => {
+                self.over_template(profile.clone())
+            }
+            (known, _) => {
+                if let Some(extends) = &extends {
+                    self.refuse(name, parent, extends, known.is_some());
+                }
+                return self.over_template(node);
+            }
+        };
+        over(base, node)
+    }
+
+    fn refuse(&self, name: &str, parent: &str, extends: &Node, circular: bool) {
+        let problem = if extends.as_text().is_none() {
+            Diagnostic::new(format!("`sims.{name}.extends` must be a string, found {}", extends.value.kind()))
+                .label(&extends.place, format!("this is {}", extends.value.kind()))
+                .help(format!("known: {}", super::nearest::quoted(&self.names().collect::<Vec<_>>())))
+        } else if circular {
+            Diagnostic::new(format!("`sims.{name}` extends itself"))
+                .label(&extends.place, format!("`{parent}` extends `{name}` in turn"))
+                .help("break the circle: let one of them extend nothing")
+        } else {
+            Diagnostic::missing(format!("`sims.{name}` extends `{parent}`, which does not exist"))
+                .label(&extends.place, "no simulated server of this name")
+                .help(suggest(parent, "known", self.names()))
+        };
+        self.sink.push(problem);
+    }
+}
+
+/// A table of settings over another; neither has keys that exclude each other.
+fn over(mut base: Node, node: Node) -> Node {
+    overlay(&mut base, node);
+    base
+}

@@ -1,0 +1,292 @@
+//! How values fit together: references, weights, and targets that must have something to judge.
+
+use super::{
+    Endpoint, Load, Phase, Shape, Target,
+    diagnostic::{Diagnostic, Sink},
+    nearest::{quoted, suggest},
+    read::Draft,
+    source::Place,
+    tree::{Node, Value},
+};
+use crate::catalog::Metric;
+
+/// Checks a draft. Values that could not be read are taken to be fine.
+pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
+    let check = Check { root, draft, sink };
+    check.something_to_do();
+    check.workloads();
+    check.weights();
+    for name in draft.phases.keys() {
+        check.phase(name);
+    }
+    for (name, target) in &draft.targets {
+        if let Some(target) = target {
+            check.target(name, target);
+        }
+    }
+}
+
+/// The step names of a phase, as plans call them: the phase's own name for a single one, else the level.
+fn steps(name: &str, phase: &Phase) -> Vec<String> {
+    let levels: Vec<String> = match &phase.load {
+        Load::Closed(closed) => closed.users.iter().map(|users| format!("users={users}")).collect(),
+        Load::Open(open) => match &open.shape {
+            Shape::Rates(rates) => rates.iter().map(|rate| format!("rate={rate}")).collect(),
+            Shape::Stages(_) => Vec::new(),
+        },
+    };
+    if levels.len() > 1 { levels } else { vec![name.to_owned()] }
+}
+
+/// Whether a metric exists only for answers that are streamed.
+fn needs_stream(metric: Metric) -> bool {
+    matches!(
+        metric,
+        Metric::Ttft
+            | Metric::Ttfc
+            | Metric::ServiceTtft
+            | Metric::Tpot
+            | Metric::Itl
+            | Metric::TokensPerChunk
+            | Metric::DecodeTokensPerSecond
+    )
+}
+
+struct Check<'a> {
+    root: &'a Node,
+    draft: &'a Draft,
+    sink: &'a Sink,
+}
+
+impl<'a> Check<'a> {
+    fn place(&self, path: &[&str]) -> &'a Place {
+        self.root.at(path).map_or(&self.root.place, |node| &node.place)
+    }
+
+    fn key(&self, path: &[&str]) -> &'a Place {
+        self.root.at(path).map_or(&self.root.place, |node| &node.key)
+    }
+
+    fn something_to_do(&self) {
+        let lacks = |what: &str, help: &str| {
+            self.sink.push(
+                Diagnostic::missing(format!("the scenario has no {what}"))
+                    .label(&self.root.place, format!("needs a `[{what}.NAME]`"))
+                    .help(help),
+            );
+        };
+        if self.draft.endpoints.is_empty() {
+            lacks("endpoints", "add `[endpoints.main]` with `url = \"http://127.0.0.1:8080/v1\"`");
+        }
+        if self.draft.phases.is_empty() {
+            lacks("phases", "add `[phases.main]` with `load.closed = { users = 4 }`");
+        }
+    }
+
+    fn workloads(&self) {
+        for (name, endpoint) in &self.draft.endpoints {
+            // read even where another key of the endpoint is wrong
+            let Some(node) = self.root.at(&["endpoints", name, "workload"]) else { continue };
+            let Some(workload) = node.as_text() else { continue };
+            let known = self.draft.workloads.keys().map(String::as_str);
+            if !self.draft.workloads.contains_key(workload) {
+                let _ = endpoint;
+                self.sink.push(
+                    Diagnostic::missing(format!(
+                        "`endpoints.{name}.workload` names the workload `{workload}`, which does not exist"
+                    ))
+                    .label(&node.place, "no workload of this name")
+                    .help(suggest(workload, "workloads", known)),
+                );
+            }
+        }
+    }
+
+    fn weights(&self) {
+        let weighted: Vec<(&String, f64)> = self
+            .draft
+            .endpoints
+            .iter()
+            .filter_map(|(name, endpoint)| Some((name, endpoint.as_ref()?.weight?)))
+            .collect();
+        let mixed =
+            self.root.names("phases").any(|name| self.root.at(&["phases", name, "endpoints"]).is_none());
+        if let [(first, _), rest @ ..] = weighted.as_slice()
+            && weighted.iter().all(|(_, weight)| *weight == 0.0)
+            && mixed
+        {
+            let mut problem = Diagnostic::new("all weights are 0, so mixed traffic has nowhere to go")
+                .label(self.place(&["endpoints", first, "weight"]), "0");
+            for (name, _) in rest {
+                problem = problem.label(self.place(&["endpoints", name, "weight"]), "0");
+            }
+            self.sink.push(
+                problem.help("give one endpoint a weight above 0, or remove all weights for equal shares"),
+            );
+        }
+    }
+
+    fn phase(&self, name: &str) {
+        let Some(list) = self.root.at(&["phases", name, "endpoints"]) else { return };
+        let Value::List(items) = &list.value else { return };
+        let mut known = true;
+        for item in items {
+            let Some(endpoint) = item.as_text() else { continue };
+            if !self.draft.endpoints.contains_key(endpoint) {
+                known = false;
+                let names = self.draft.endpoints.keys().map(String::as_str);
+                self.sink.push(
+                    Diagnostic::missing(format!(
+                        "`phases.{name}.endpoints` names the endpoint `{endpoint}`, which does not exist"
+                    ))
+                    .label(&item.place, "no endpoint of this name")
+                    .help(suggest(endpoint, "endpoints", names)),
+                );
+            }
+        }
+        let zero = |item: &Node| {
+            let endpoint = item.as_text().and_then(|name| self.draft.endpoints.get(name));
+            matches!(endpoint, Some(Some(Endpoint { weight: Some(0.0), .. })))
+        };
+        if known && !items.is_empty() && items.iter().all(zero) {
+            self.sink.push(
+                Diagnostic::new(format!("the weights of the endpoints of `phases.{name}` sum to nothing"))
+                    .label(&list.place, "each of them has weight 0")
+                    .help("name an endpoint with a weight above 0, or give one of these such a weight"),
+            );
+        }
+    }
+
+    /// Whether an endpoint gets traffic in a phase; what could not be read is taken to.
+    fn loads(&self, phase: &Phase, endpoint: &str) -> bool {
+        if let Some(names) = &phase.endpoints {
+            return names.iter().any(|name| name == endpoint);
+        }
+        let any_weight = self.draft.endpoints.values().flatten().any(|endpoint| endpoint.weight.is_some());
+        match self.draft.endpoints.get(endpoint) {
+            Some(Some(endpoint)) => !any_weight || endpoint.weight.is_some_and(|weight| weight > 0.0),
+            _ => true,
+        }
+    }
+
+    /// Whether a phase has an endpoint that a target is about and whose answers carry its metric.
+    fn carries(&self, phase: &Phase, target: &Target) -> bool {
+        self.draft.endpoints.iter().any(|(name, endpoint)| {
+            let selected = target.endpoint.as_ref().is_none_or(|wanted| wanted == name);
+            let streams = endpoint.as_ref().is_none_or(|endpoint| endpoint.stream);
+            selected && self.loads(phase, name) && (streams || !needs_stream(target.metric.metric))
+        })
+    }
+
+    fn target(&self, name: &str, target: &Target) {
+        // a preset's targets apply where they can
+        if target.from_preset {
+            return;
+        }
+        let references =
+            [("phase", target.phase.as_ref(), "phases"), ("endpoint", target.endpoint.as_ref(), "endpoints")];
+        let mut known = true;
+        for (key, reference, table) in references {
+            let Some(reference) = reference else { continue };
+            if self.root.at(&[table, reference]).is_none() {
+                known = false;
+                self.sink.push(
+                    Diagnostic::missing(format!(
+                        "`targets.{name}.{key}` names the {key} `{reference}`, which does not exist"
+                    ))
+                    .label(self.place(&["targets", name, key]), format!("no {key} of this name"))
+                    .help(suggest(reference, table, self.root.names(table))),
+                );
+            }
+        }
+        // a phase that could not be read may well be what is meant
+        if known && self.draft.phases.values().all(Option::is_some) && !self.draft.phases.is_empty() {
+            self.selects(name, target);
+        }
+    }
+
+    /// A target must have at least one measured step to judge.
+    fn selects(&self, name: &str, target: &Target) {
+        let phases: Vec<(&str, &Phase)> = self
+            .draft
+            .phases
+            .iter()
+            .filter_map(|(name, phase)| Some((name.as_str(), phase.as_ref()?)))
+            .filter(|(name, _)| target.phase.as_ref().is_none_or(|wanted| wanted == name))
+            .collect();
+        let nothing = |key: &str, why: String| {
+            let place = match key {
+                "" => self.key(&["targets", name]),
+                _ => self.place(&["targets", name, key]),
+            };
+            Diagnostic::missing(format!("`targets.{name}` selects nothing")).label(place, why)
+        };
+
+        if let Some(step) = &target.step {
+            let steps: Vec<String> = phases.iter().flat_map(|(name, phase)| steps(name, phase)).collect();
+            if !steps.contains(step) {
+                let known = suggest(step, "steps", steps.iter().map(String::as_str));
+                return self
+                    .sink
+                    .push(nothing("step", "no phase has a step of this name".to_owned()).help(known));
+            }
+        }
+        let named =
+            |phase: &Phase, at: &str| target.step.as_ref().is_none_or(|step| steps(at, phase).contains(step));
+        let phases: Vec<(&str, &Phase)> = phases.into_iter().filter(|(at, phase)| named(phase, at)).collect();
+
+        let measured: Vec<(&str, &Phase)> =
+            phases.iter().copied().filter(|(_, phase)| phase.measure).collect();
+        let Some((first, _)) = measured.first() else {
+            let problem = match (&target.phase, phases.first()) {
+                (Some(phase), _) => nothing("phase", format!("`{phase}` is not measured"))
+                    .label(self.place(&["phases", phase, "measure"]), "because of this"),
+                (None, Some((phase, _))) => nothing("", "no measured phase for it".to_owned())
+                    .label(self.place(&["phases", phase, "measure"]), "not measured"),
+                (None, None) => nothing("", "no phase for it".to_owned()),
+            };
+            return self.sink.push(problem.help(self.measured_phases()));
+        };
+
+        let Some((carrier, _)) = measured.iter().find(|(_, phase)| self.carries(phase, target)) else {
+            let problem = match &target.endpoint {
+                Some(endpoint) if !measured.iter().any(|(_, phase)| self.loads(phase, endpoint)) => {
+                    nothing("endpoint", format!("`{endpoint}` gets no traffic in {}", phase_list(&measured)))
+                        .help("name an endpoint that the phase loads, or a phase that loads this endpoint")
+                }
+                _ => nothing("metric", format!("`{}` needs streamed answers", target.metric))
+                    .help("set `stream = true` on the endpoint, or judge `e2e` instead"),
+            };
+            return self.sink.push(problem);
+        };
+
+        let explores = measured.iter().all(|(name, phase)| steps(name, phase).len() > 1);
+        if explores && target.phase.is_none() && target.step.is_none() {
+            let _ = first;
+            self.sink.push(
+                nothing("", "steps of a ladder are judged only when named".to_owned())
+                    .label(self.key(&["phases", carrier]), "several steps")
+                    .help(format!("add `phase = \"{carrier}\"`, or the `step` that is meant")),
+            );
+        }
+    }
+
+    fn measured_phases(&self) -> String {
+        let measured: Vec<&str> = self
+            .draft
+            .phases
+            .iter()
+            .filter(|(_, phase)| phase.as_ref().is_none_or(|phase| phase.measure))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if measured.is_empty() {
+            "no phase is measured: remove `measure = false` from one".to_owned()
+        } else {
+            format!("measured phases: {}", quoted(&measured))
+        }
+    }
+}
+
+fn phase_list(phases: &[(&str, &Phase)]) -> String {
+    quoted(&phases.iter().map(|(name, _)| *name).collect::<Vec<_>>())
+}

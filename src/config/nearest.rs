@@ -1,0 +1,49 @@
+//! The name that was probably meant.
+
+/// The known name nearest to a text, where one is near enough that it was probably meant.
+pub(super) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = text.to_lowercase();
+    let limit = (text.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// A help line: the name that was probably meant, if any, and all that would do.
+pub(super) fn suggest<'a>(text: &str, what: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let list = if known.is_empty() { "none".to_owned() } else { quoted(&known) };
+    match nearest(text, known) {
+        Some(name) => format!("did you mean `{name}`? {what}: {list}"),
+        None => format!("{what}: {list}"),
+    }
+}
+
+/// Names in backticks, separated by commas.
+pub(super) fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_near_is_suggested() {
+        let known = ["requests", "duration", "measure", "rtx_4090"];
+        for (text, name) in [
+            ("request", Some("requests")),
+            ("durtaion", Some("duration")),
+            ("RTX_4090", Some("rtx_4090")),
+            ("rtx-4090", Some("rtx_4090")),
+            ("load", None),
+            ("x", None),
+        ] {
+            assert_eq!(nearest(text, known), name, "{text}");
+        }
+        assert_eq!(suggest("x", "known", []), "known: none");
+    }
+}

@@ -1,0 +1,231 @@
+//! A table read key by key, strictly: what was not asked for is an unknown key.
+
+use super::{
+    super::{
+        diagnostic::{Diagnostic, Sink},
+        nearest::{nearest, quoted, suggest},
+        tree::{Node, Table, Value, join},
+    },
+    leaf::Read,
+};
+
+/// Keys that people put one table too high, and where they belong.
+const BELONGS: &[(&str, &str)] = &[
+    ("users", "load.closed"),
+    ("ramp_up", "load.closed"),
+    ("think_time", "load.closed"),
+    ("closed", "load"),
+    ("open", "load"),
+    ("arrivals", "load.open"),
+    ("rate", "load.open"),
+    ("stages", "load.open"),
+    ("concurrency_limit", "load.open"),
+    ("prompt_tokens", "synthetic"),
+    ("prompt_words", "synthetic"),
+    ("output_tokens", "synthetic"),
+    ("timeout", "defaults"),
+    ("concurrency", "defaults"),
+    ("platform", "run"),
+    ("label", "run"),
+];
+
+/// The reader of one table.
+pub(super) struct Fields<'a> {
+    /// The table's address.
+    pub path: String,
+    /// The table.
+    pub node: &'a Node,
+    sink: &'a Sink,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    /// Starts on a table; anything else is a problem.
+    pub(super) fn open(path: &str, node: &'a Node, sink: &'a Sink) -> Option<Self> {
+        match &node.value {
+            Value::Table(_) => Some(Self { path: path.to_owned(), node, sink, known: Vec::new() }),
+            Value::Unknown => None,
+            _ => {
+                sink.push(
+                    Diagnostic::new(format!("`{path}` must be a table, found {}", node.value.kind()))
+                        .label(&node.place, format!("this is {}", node.value.kind()))
+                        .help(format!("write `[{path}]` and its keys below, or `{{ key = value }}`")),
+                );
+                None
+            }
+        }
+    }
+
+    fn table(&self) -> Option<&'a Table> {
+        self.node.as_table()
+    }
+
+    /// The value of a key as it is.
+    pub(super) fn node(&mut self, key: &'static str) -> Option<&'a Node> {
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
+        self.table()?.get(key)
+    }
+
+    /// The address of a key.
+    pub(super) fn address(&self, key: &str) -> String {
+        join(&self.path, key)
+    }
+
+    /// The value of a key, if it is there and right; what is wrong with it is reported.
+    pub(super) fn get<T>(&mut self, key: &'static str, read: impl FnOnce(&'a Node) -> Read<T>) -> Option<T> {
+        let node = self.node(key)?;
+        if matches!(node.value, Value::Unknown) {
+            return None;
+        }
+        match read(node) {
+            Ok(value) => Some(value),
+            Err(failures) => {
+                let address = self.address(key);
+                for wrong in failures {
+                    let mut problem = Diagnostic::new(format!("`{address}` {}", wrong.what))
+                        .label(&wrong.place, wrong.label);
+                    if let Some((place, text)) = &wrong.other {
+                        problem = problem.label(place, text.as_str());
+                    }
+                    if let Some(help) = wrong.help {
+                        problem = problem.help(help);
+                    }
+                    self.sink.push(problem);
+                }
+                None
+            }
+        }
+    }
+
+    /// The same, and its absence is a problem too.
+    pub(super) fn require<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        read: impl FnOnce(&'a Node) -> Read<T>,
+    ) -> Option<T> {
+        if self.node(key).is_none() {
+            let what =
+                if self.path.is_empty() { "the scenario".to_owned() } else { format!("`{}`", self.path) };
+            self.sink.push(
+                Diagnostic::missing(format!("{what} has no `{key}`"))
+                    .label(&self.node.place, format!("needs `{key}`"))
+                    .help(format!("add `{example}`")),
+            );
+            return None;
+        }
+        self.get(key, read)
+    }
+
+    /// Reports the absence of a key that is read by other means.
+    pub(super) fn need(&mut self, key: &'static str, help: &str) -> Option<()> {
+        if self.node(key).is_none() {
+            self.sink.push(
+                Diagnostic::missing(format!("`{}` has no `{key}`", self.path))
+                    .label(&self.node.place, format!("needs a `{key}`"))
+                    .help(help),
+            );
+            return None;
+        }
+        Some(())
+    }
+
+    /// Reports something wrong with the table as a whole, at its key.
+    pub(super) fn refuse(&self, what: &str, label: &str, help: &str) {
+        self.sink
+            .push(Diagnostic::new(format!("`{}` {what}", self.path)).label(&self.node.key, label).help(help));
+    }
+
+    /// An element of a list, as a table.
+    pub(super) fn element(&self, address: &str, node: &'a Node) -> Option<Fields<'a>> {
+        Fields::open(address, node, self.sink)
+    }
+
+    /// A table below this one.
+    pub(super) fn table_at(&mut self, key: &'static str) -> Option<Fields<'a>> {
+        let node = self.node(key)?;
+        Fields::open(&self.address(key), node, self.sink)
+    }
+
+    /// The one of several keys that is there. Two at once are a problem that shows both places; none at all is one
+    /// unless the table has other keys, which will be reported as unknown.
+    pub(super) fn variant(
+        &mut self,
+        keys: &[&'static str],
+        missing: &str,
+        both: &str,
+    ) -> Option<&'static str> {
+        let found: Vec<(&'static str, &Node)> =
+            keys.iter().filter_map(|key| Some((*key, self.node(key)?))).collect();
+        match found[..] {
+            [] => {
+                let misspelt = self.table().is_some_and(|table| {
+                    table.keys().any(|key| {
+                        !self.known.contains(&key.as_str())
+                            && (nearest(key, keys.iter().copied()).is_some()
+                                || self.known.len() == keys.len())
+                    })
+                });
+                if !misspelt {
+                    self.sink.push(
+                        Diagnostic::missing(format!("`{}` has none of {}", self.path, quoted(keys)))
+                            .label(&self.node.place, "needs one of them")
+                            .help(missing),
+                    );
+                }
+                None
+            }
+            [(key, _)] => Some(key),
+            [(first, one), (second, two), ..] => {
+                self.sink.push(
+                    Diagnostic::new(format!("`{}` cannot have both `{first}` and `{second}`", self.path))
+                        .label(&two.key, format!("`{second}` here"))
+                        .label(&one.key, format!("`{first}` here"))
+                        .help(both),
+                );
+                None
+            }
+        }
+    }
+
+    /// Ends the reading: every key that was not asked for is unknown.
+    pub(super) fn finish(self) {
+        let Some(table) = self.table() else { return };
+        for (key, node) in table.iter().filter(|(key, _)| !self.known.contains(&key.as_str())) {
+            let home = BELONGS.iter().find(|(name, home)| {
+                name == key && self.known.contains(&home.split('.').next().unwrap_or(home))
+            });
+            let help = match home {
+                Some((_, home)) => format!("`{key}` belongs in `{}`", self.address(home)),
+                None => suggest(key, "keys here", self.known.iter().copied()),
+            };
+            let place = if self.path.is_empty() { String::new() } else { format!(" in `{}`", self.path) };
+            self.sink.push(
+                Diagnostic::new(format!("unknown key `{key}`{place}"))
+                    .label(&node.key, "not a key here")
+                    .help(help),
+            );
+        }
+    }
+}
+
+/// The entries of a table of named things, with names that can stand in an address.
+pub(super) fn entries<'a>(
+    root: &mut Fields<'a>,
+    key: &'static str,
+    sink: &'a Sink,
+) -> Vec<(&'a str, &'a Node)> {
+    let Some(table) = root.table_at(key).and_then(|fields| fields.table()) else { return Vec::new() };
+    for (name, node) in table {
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+            sink.push(
+                Diagnostic::new(format!("`{name}` cannot be a name in `{key}`"))
+                    .label(&node.key, "not a plain name")
+                    .help("use letters, digits, `_` and `-`, so that it can be addressed"),
+            );
+        }
+    }
+    table.iter().map(|(name, node)| (name.as_str(), node)).collect()
+}

@@ -1,0 +1,115 @@
+//! `[phases.NAME]` and its `load`.
+
+use super::{
+    super::{Arrivals, Closed, Load, Open, Phase, Shape, Stage, tree::Value},
+    fields::Fields,
+    leaf::{self, wrong},
+};
+
+const LOAD_HELP: &str = "add `load.closed = { users = 4 }` (users who wait for their answers) or `load.open = { rate = 2 }` (arrivals on a schedule)";
+const RATE_HELP: &str = "add `rate = 2`, or `stages = [{ from = 1, to = 10, over = \"60s\" }]`";
+const STAGE_HELP: &str = "write `{ from = 1, to = 10, over = \"60s\" }` or `{ hold = 10, over = \"60s\" }`";
+
+/// Plans and reports call the wait for the servers by this name.
+const RESERVED: &str = "phases.ready";
+
+/// Reads a phase.
+pub(super) fn phase(fields: &mut Fields<'_>) -> Option<Phase> {
+    let reserved = fields.path == RESERVED;
+    if reserved {
+        fields.refuse("is a reserved name", "the readiness check goes by it", "give the phase another name");
+    }
+    let measure = fields.get("measure", leaf::boolean);
+    let bounded = (fields.node("requests").is_some(), fields.node("duration").is_some());
+    let requests = fields.get("requests", leaf::count(1));
+    let duration = fields.get("duration", leaf::positive_duration);
+    let restricted = fields.node("endpoints").is_some();
+    let endpoints = fields.get("endpoints", |node| leaf::distinct(node, leaf::text));
+    let load = load(fields);
+    let lost = (bounded.0 && requests.is_none())
+        || (bounded.1 && duration.is_none())
+        || (restricted && endpoints.is_none());
+    if lost || reserved {
+        return None;
+    }
+    Some(Phase { measure: measure?, requests, duration, endpoints, load: load? })
+}
+
+fn load(fields: &mut Fields<'_>) -> Option<Load> {
+    fields.need("load", LOAD_HELP)?;
+    let mut table = fields.table_at("load")?;
+    let kind =
+        table.variant(&["closed", "open"], LOAD_HELP, "a phase has one load: keep one, or make two phases");
+    let load = match kind {
+        Some("closed") => table.table_at("closed").and_then(closed).map(Load::Closed),
+        Some(_) => table.table_at("open").and_then(open).map(Load::Open),
+        None => None,
+    };
+    table.finish();
+    load
+}
+
+fn closed(mut fields: Fields<'_>) -> Option<Closed> {
+    let users = fields.get("users", |node| leaf::one_or_many(node, leaf::count(1)));
+    let ramp_up = fields.get("ramp_up", leaf::duration);
+    let think_time = fields.get("think_time", leaf::duration);
+    fields.finish();
+    Some(Closed { users: users?, ramp_up: ramp_up?, think_time: think_time? })
+}
+
+fn open(mut fields: Fields<'_>) -> Option<Open> {
+    let processes = [("poisson", Arrivals::Poisson), ("constant", Arrivals::Constant)];
+    let arrivals = fields.get("arrivals", leaf::word(&processes));
+    let kind = fields.variant(&["rate", "stages"], RATE_HELP, "keep one: a rate, or its course over time");
+    let shape = match kind {
+        Some("rate") => {
+            fields.get("rate", |node| leaf::one_or_many(node, leaf::positive_rate)).map(Shape::Rates)
+        }
+        Some(_) => stages(&mut fields).map(Shape::Stages),
+        None => None,
+    };
+    let limited = fields.node("concurrency_limit").is_some();
+    let concurrency_limit = fields.get("concurrency_limit", leaf::count(1));
+    fields.finish();
+    if limited && concurrency_limit.is_none() {
+        return None;
+    }
+    Some(Open { arrivals: arrivals?, shape: shape?, concurrency_limit })
+}
+
+fn stages(fields: &mut Fields<'_>) -> Option<Vec<Stage>> {
+    let address = fields.address("stages");
+    // only that it is a list of tables; each is read as a table of its own below
+    let nodes = fields.get("stages", |node| match &node.value {
+        Value::List(items) if !items.is_empty() => Ok(items.as_slice()),
+        Value::List(_) => wrong(node, "must not be empty", "nothing in it", STAGE_HELP),
+        _ => leaf::mismatch(node, "a list of stages", STAGE_HELP),
+    })?;
+    let stages: Vec<Option<Stage>> = nodes
+        .iter()
+        .enumerate()
+        .map(|(index, node)| stage(fields.element(&format!("{address}[{index}]"), node)?))
+        .collect();
+    let stages: Vec<Stage> = stages.into_iter().collect::<Option<_>>()?;
+    if stages.iter().all(|stage| stage.from == 0.0 && stage.to == 0.0) {
+        return fields
+            .get("stages", |node| wrong(node, "never send anything", "every rate is 0", STAGE_HELP));
+    }
+    Some(stages)
+}
+
+fn stage(mut fields: Fields<'_>) -> Option<Stage> {
+    let over = fields.require("over", "over = \"60s\"", leaf::positive_duration);
+    let rates = if fields.node("hold").is_some() {
+        fields.variant(&["hold", "from"], STAGE_HELP, "`hold` is a rate that stays: keep it alone")?;
+        fields.variant(&["hold", "to"], STAGE_HELP, "`hold` is a rate that stays: keep it alone")?;
+        fields.get("hold", leaf::rate).map(|rate| (rate, rate))
+    } else {
+        let from = fields.require("from", "from = 1", leaf::rate);
+        let to = fields.require("to", "to = 10", leaf::rate);
+        from.zip(to)
+    };
+    fields.finish();
+    let ((from, to), over) = (rates?, over?);
+    Some(Stage { from, to, over })
+}

@@ -1,0 +1,151 @@
+//! Tree → typed values. Each value is checked by itself here; how they fit together is `meaning`'s business.
+
+mod fields;
+mod leaf;
+mod load;
+mod servers;
+mod targets;
+mod workloads;
+
+use fields::{Fields, entries};
+use indexmap::IndexMap;
+
+use super::{
+    Defaults, Endpoint, Origin, Phase, Platform, Run, Scenario, Sim, Target, Workload, diagnostic::Sink,
+    tree::Node,
+};
+
+/// The longest prompt or answer, in tokens or words: beyond any model's context, and small enough to sum over.
+pub(super) const LONGEST: u32 = 1_000_000;
+
+/// The version of the language.
+const VERSION: u32 = 1;
+
+/// A scenario as far as it could be read: `None` stands for what is wrong, and is reported.
+pub(super) struct Draft {
+    name: Option<String>,
+    description: Option<String>,
+    seed: Option<u64>,
+    run: Option<Run>,
+    defaults: Option<Defaults>,
+    /// By name; every name of the file is there.
+    pub endpoints: IndexMap<String, Option<Endpoint>>,
+    /// Likewise.
+    pub workloads: IndexMap<String, Option<Workload>>,
+    /// Likewise.
+    pub phases: IndexMap<String, Option<Phase>>,
+    /// Likewise.
+    pub targets: IndexMap<String, Option<Target>>,
+    sims: IndexMap<String, Option<Sim>>,
+}
+
+impl Draft {
+    /// The scenario; `None` if anything could not be read.
+    pub(super) fn finish(self, platform: Platform, origins: Vec<Origin>) -> Option<Scenario> {
+        Some(Scenario {
+            name: self.name?,
+            description: self.description?,
+            seed: self.seed?,
+            platform,
+            run: self.run?,
+            defaults: self.defaults?,
+            endpoints: all(self.endpoints)?,
+            workloads: all(self.workloads)?,
+            phases: all(self.phases)?,
+            targets: all(self.targets)?,
+            sims: all(self.sims)?,
+            origins,
+        })
+    }
+}
+
+fn all<T>(map: IndexMap<String, Option<T>>) -> Option<IndexMap<String, T>> {
+    map.into_iter().map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Reads the merged and filled tree.
+pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
+    let mut fields = Fields::open("", root, sink)?;
+    fields.require("version", "version = 1", |node| {
+        let version = leaf::count::<u32>(0)(node)?;
+        if version != VERSION {
+            return leaf::wrong(
+                node,
+                format!("must be {VERSION}, found {version}"),
+                "not a version of the language that this program reads",
+                "write `version = 1`, or use a newer program",
+            );
+        }
+        Ok(())
+    });
+    let name = fields.require("name", "name = \"my-experiment\"", name);
+    let description = if fields.node("description").is_some() {
+        fields.get("description", leaf::text)
+    } else {
+        Some(String::new())
+    };
+    let seed = fields.get("seed", leaf::count::<u64>(0));
+    let run = fields.table_at("run").and_then(run);
+    let defaults = fields.table_at("defaults").and_then(defaults);
+    let endpoints = named(&mut fields, "endpoints", sink, servers::endpoint);
+    let workloads = named(&mut fields, "workloads", sink, workloads::workload);
+    let sims = named(&mut fields, "sims", sink, servers::sim);
+    let phases = named(&mut fields, "phases", sink, load::phase);
+    let targets = named(&mut fields, "targets", sink, targets::target);
+    fields.finish();
+    Some(Draft { name, description, seed, run, defaults, endpoints, workloads, phases, targets, sims })
+}
+
+/// Reads every entry of a table of named things.
+fn named<'a, T>(
+    root: &mut Fields<'a>,
+    key: &'static str,
+    sink: &'a Sink,
+    read: impl Fn(&mut Fields<'a>) -> Option<T>,
+) -> IndexMap<String, Option<T>> {
+    entries(root, key, sink)
+        .into_iter()
+        .map(|(name, node)| {
+            let value = Fields::open(&format!("{key}.{name}"), node, sink).and_then(|mut fields| {
+                let value = read(&mut fields);
+                fields.finish();
+                value
+            });
+            (name.to_owned(), value)
+        })
+        .collect()
+}
+
+/// A name that can also be the name of a folder.
+fn name(node: &Node) -> leaf::Read<String> {
+    let name = leaf::text(node)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain) && name.len() <= 100 {
+        return Ok(name);
+    }
+    leaf::wrong(
+        node,
+        "also names the run folder, which this cannot",
+        "not a plain name",
+        "start with a letter or digit and use letters, digits, `-`, `_` and `.`, at most 100",
+    )
+}
+
+fn run(mut fields: Fields<'_>) -> Option<Run> {
+    // chosen long before, by `platform`
+    fields.node("platform");
+    let label = fields.get("label", leaf::text);
+    let max_in_flight = fields.get("max_in_flight", leaf::count(1));
+    let drain = fields.get("drain", leaf::duration);
+    let ready_timeout = fields.get("ready_timeout", leaf::positive_duration);
+    fields.finish();
+    Some(Run { label: label?, max_in_flight: max_in_flight?, drain: drain?, ready_timeout: ready_timeout? })
+}
+
+fn defaults(mut fields: Fields<'_>) -> Option<Defaults> {
+    let timeout = fields.get("timeout", leaf::positive_duration);
+    let concurrency = fields.get("concurrency", |node| leaf::one_or_many(node, leaf::count(1)));
+    let requests = fields.get("requests", leaf::count(1));
+    fields.finish();
+    Some(Defaults { timeout: timeout?, concurrency: concurrency?, requests: requests? })
+}

@@ -1,0 +1,198 @@
+//! `[endpoints.NAME]` and `[sims.NAME]`.
+
+use super::{
+    super::{
+        Address, Endpoint, Faults, Model, Secret, Sim,
+        tree::{Node, Value},
+    },
+    fields::Fields,
+    leaf::{self, Read, wrong},
+};
+use crate::catalog::Protocol;
+
+const URL_EXAMPLE: &str = "url = \"http://127.0.0.1:8080/v1\"";
+
+/// Reads an endpoint.
+pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
+    let url = fields.require("url", URL_EXAMPLE, address);
+    let protocols = Protocol::ALL.map(|protocol| (protocol.name(), protocol));
+    let protocol = fields.get("protocol", leaf::word(&protocols));
+    let model = fields.get("model", model);
+    let weighted = fields.node("weight").is_some();
+    let weight = fields.get("weight", leaf::not_negative);
+    let workload = fields.require("workload", "workload = \"NAME\"", leaf::text);
+    let stream = fields.get("stream", leaf::boolean);
+    let timeout = fields.get("timeout", leaf::positive_duration);
+    let keyed = fields.node("api_key").is_some();
+    let api_key = secret(fields);
+    if (weighted && weight.is_none()) || (keyed && api_key.is_none()) {
+        return None;
+    }
+    Some(Endpoint {
+        url: url?,
+        protocol: protocol?,
+        model: model?,
+        weight,
+        workload: workload?,
+        stream: stream?,
+        timeout: timeout?,
+        api_key,
+    })
+}
+
+fn model(node: &Node) -> Read<Model> {
+    let name = leaf::text(node)?;
+    match name.as_str() {
+        "auto" => Ok(Model::Auto),
+        "" => wrong(
+            node,
+            "must not be empty",
+            "empty",
+            "name a model, or write `\"auto\"` for the first that the server lists",
+        ),
+        _ => Ok(Model::Named(name)),
+    }
+}
+
+/// The paths that a protocol adds to the base URL.
+const OPERATIONS: &[&str] = &["/chat/completions", "/completions"];
+
+/// Reads a base URL or `sim:NAME`.
+fn address(node: &Node) -> Read<Address> {
+    let text = leaf::text(node)?;
+    let text = text.trim();
+    if let Some(name) = text.strip_prefix("sim:") {
+        return if name.is_empty() {
+            wrong(
+                node,
+                "names no simulated server",
+                "nothing behind `sim:`",
+                "write `\"sim:NAME\"`, such as `\"sim:rtx_4090\"`",
+            )
+        } else {
+            Ok(Address::Sim(name.to_owned()))
+        };
+    }
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    if !matches!(scheme, Some("http" | "https")) {
+        let help = match scheme {
+            None if text.contains(['.', ':']) || text == "localhost" => format!("write `\"http://{text}\"`"),
+            _ => "write `\"http://HOST:PORT/v1\"`, `\"https://…\"` or `\"sim:NAME\"`".to_owned(),
+        };
+        return wrong(node, "must start with `http://`, `https://` or `sim:`", "not such a URL", &help);
+    }
+    let Ok(uri) = text.parse::<http::Uri>() else {
+        return wrong(node, "is not a URL", "cannot be read as a URL", "write `\"http://HOST:PORT/v1\"`");
+    };
+    let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+    if authority.contains('@') {
+        return wrong(
+            node,
+            "must not carry a user or password",
+            "a secret in a URL",
+            "use `api_key = { env = \"NAME\" }`",
+        );
+    }
+    if uri.host().unwrap_or_default().is_empty()
+        || (uri.port().is_some() && uri.port_u16().is_none_or(|p| p == 0))
+    {
+        return wrong(
+            node,
+            "has no valid host and port",
+            "host or port is wrong",
+            "write `\"http://HOST:PORT/v1\"`",
+        );
+    }
+    if text.contains(['?', '#']) {
+        return wrong(
+            node,
+            "must end with its path",
+            "`?` and `#` have no place in a base URL",
+            "remove what follows the path",
+        );
+    }
+    let base = text.trim_end_matches('/');
+    if let Some(operation) = OPERATIONS.iter().find(|operation| base.ends_with(*operation)) {
+        let root = base.trim_end_matches(operation);
+        return wrong(
+            node,
+            format!("must be the base URL, without `{operation}`"),
+            "one path too many: the protocol adds it",
+            &format!("write `\"{root}\"`"),
+        );
+    }
+    Ok(Address::Url(base.to_owned()))
+}
+
+const SECRET_HELP: &str =
+    "write `api_key = { env = \"NAME\" }` or `api_key = { file = \"path\" }`, and keep the secret there";
+
+fn secret(fields: &mut Fields<'_>) -> Option<Secret> {
+    let node = fields.node("api_key")?;
+    if !matches!(node.value, Value::Table(_)) {
+        return fields.get("api_key", |node| {
+            wrong(
+                node,
+                "must be a reference: a secret cannot stand in a scenario",
+                "not a reference",
+                SECRET_HELP,
+            )
+        });
+    }
+    let mut table = fields.table_at("api_key")?;
+    let kind = table.variant(&["env", "file"], SECRET_HELP, "keep one of the two");
+    let reference = |node: &Node| {
+        let text = leaf::text(node)?;
+        if text.is_empty() || text.contains("${") {
+            return wrong(node, "must be a plain name", "taken as it is, nothing is filled in", SECRET_HELP);
+        }
+        Ok(text)
+    };
+    let secret = match kind {
+        Some("env") => table.get("env", reference).map(Secret::Env),
+        Some(_) => table.get("file", reference).map(Secret::File),
+        None => None,
+    };
+    table.finish();
+    secret
+}
+
+/// Reads a simulated server.
+pub(super) fn sim(fields: &mut Fields<'_>) -> Option<Sim> {
+    let prefill = fields.get("prefill_tokens_per_second", leaf::positive);
+    let step_base = fields.get("step_base", leaf::positive_duration);
+    let step_per_sequence = fields.get("step_per_sequence", leaf::duration);
+    let max_batch = fields.get("max_batch", leaf::count(1));
+    let jitter = fields.get("jitter", leaf::share);
+    let overhead = fields.get("overhead", leaf::duration);
+    let faults = fields.table_at("faults").and_then(faults);
+    Some(Sim {
+        prefill_tokens_per_second: prefill?,
+        step_base_s: step_base?.as_secs_f64(),
+        step_per_sequence_s: step_per_sequence?.as_secs_f64(),
+        max_batch: max_batch?,
+        jitter: jitter?,
+        overhead_s: overhead?.as_secs_f64(),
+        faults: faults?,
+    })
+}
+
+fn faults(mut fields: Fields<'_>) -> Option<Faults> {
+    let error_rate = fields.get("error_rate", leaf::share);
+    let limited = fields.node("overload_queue").is_some();
+    let overload_queue = fields.get("overload_queue", leaf::count(0));
+    let mid_stream_error_rate = fields.get("mid_stream_error_rate", leaf::share);
+    let cut_rate = fields.get("cut_rate", leaf::share);
+    let stall_rate = fields.get("stall_rate", leaf::share);
+    fields.finish();
+    if limited && overload_queue.is_none() {
+        return None;
+    }
+    Some(Faults {
+        error_rate: error_rate?,
+        overload_queue,
+        mid_stream_error_rate: mid_stream_error_rate?,
+        cut_rate: cut_rate?,
+        stall_rate: stall_rate?,
+    })
+}

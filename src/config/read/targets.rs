@@ -1,0 +1,91 @@
+//! `[targets.NAME]`.
+
+use super::{
+    super::{Bound, Layer, Severity, Target, nearest::suggest, tree::Node},
+    fields::Fields,
+    leaf::{self, Read, Wrong, wrong},
+};
+use crate::catalog::{MetricName, Unit};
+
+const BOUND_HELP: &str = "add `at_most = …`, `at_least = …` or `between = [low, high]`";
+
+/// Reads a target.
+pub(super) fn target(fields: &mut Fields<'_>) -> Option<Target> {
+    let metric = fields.require("metric", "metric = \"ttft.p95\"", metric);
+    let bound = bound(fields, metric);
+    let selectors = ["phase", "step", "endpoint"].map(|key| {
+        let given = fields.node(key).is_some();
+        (given, fields.get(key, leaf::text))
+    });
+    let severities = [("fail", Severity::Fail), ("warn", Severity::Warn), ("info", Severity::Info)];
+    let severity = fields.get("severity", leaf::word(&severities));
+    if selectors.iter().any(|(given, value)| *given && value.is_none()) {
+        return None;
+    }
+    let [(_, phase), (_, step), (_, endpoint)] = selectors;
+    Some(Target {
+        metric: metric?,
+        bound: bound?,
+        phase,
+        step,
+        endpoint,
+        severity: severity?,
+        from_preset: from_preset(fields.node),
+    })
+}
+
+/// Whether no layer above the presets has a hand in it.
+fn from_preset(node: &Node) -> bool {
+    let mut below = true;
+    node.leaves("", &mut |_, leaf| below &= leaf.place.source.layer <= Layer::Preset);
+    below
+}
+
+fn metric(node: &Node) -> Read<MetricName> {
+    let text = leaf::text(node)?;
+    text.parse().or_else(|error: crate::catalog::UnknownMetric| {
+        let help = suggest(&text, "known", error.known.iter().map(String::as_str));
+        wrong(node, format!("names no metric: {error}"), "not a known metric", &help)
+    })
+}
+
+fn bound(fields: &mut Fields<'_>, metric: Option<MetricName>) -> Option<Bound> {
+    let kind = fields.variant(
+        &["at_least", "at_most", "between"],
+        BOUND_HELP,
+        "keep one; for a lower and an upper limit write `between = [low, high]`",
+    )?;
+    // without a metric the unit is not known, and what is wrong is the metric
+    let unit = metric?.metric.unit();
+    let limit = |node: &Node| match unit {
+        Unit::Seconds => leaf::duration(node).map(|duration| duration.as_secs_f64()),
+        Unit::Share => leaf::share(node),
+        Unit::TokensPerSecond | Unit::RequestsPerSecond => leaf::rate(node),
+        Unit::Number => leaf::not_negative(node),
+    };
+    match kind {
+        "at_least" => fields.get(kind, limit).map(Bound::AtLeast),
+        "at_most" => fields.get(kind, limit).map(Bound::AtMost),
+        _ => fields.get(kind, |node| {
+            let ends = leaf::list(node, limit)?;
+            let [low, high] = ends[..] else {
+                return wrong(
+                    node,
+                    format!("must have two limits, found {}", ends.len()),
+                    "not a pair",
+                    "write `between = [low, high]`",
+                );
+            };
+            if low > high {
+                return Err(vec![Wrong {
+                    place: node.place.clone(),
+                    what: "has its limits in the wrong order".to_owned(),
+                    label: "the first is above the second".to_owned(),
+                    help: Some("write the lower limit first".to_owned()),
+                    other: None,
+                }]);
+            }
+            Ok(Bound::Between(low, high))
+        }),
+    }
+}

@@ -1,0 +1,119 @@
+//! `[workloads.NAME]`.
+
+use super::{
+    super::{
+        Lengths, PromptLength, Synthetic, Workload,
+        merge::DISTRIBUTIONS,
+        tree::{Node, Value},
+    },
+    LONGEST,
+    fields::Fields,
+    leaf::{self, Read, Wrong, wrong},
+};
+
+const LENGTH_HELP: &str = "write a number, or a distribution such as `{ uniform = { min = 50, max = 200 } }`";
+
+/// Reads a workload.
+pub(super) fn workload(fields: &mut Fields<'_>) -> Option<Workload> {
+    fields.variant(&["synthetic"], "add `synthetic = { prompt_tokens = 100 }`", "keep one")?;
+    let mut synthetic = fields.table_at("synthetic")?;
+    let words = synthetic.variant(
+        &["prompt_tokens", "prompt_words"],
+        "add `prompt_tokens = 100`",
+        "keep one: a prompt is as long as its tokens or as its words say",
+    );
+    let prompt = match words {
+        Some("prompt_words") => lengths(&mut synthetic, "prompt_words").map(PromptLength::Words),
+        Some(_) => lengths(&mut synthetic, "prompt_tokens").map(PromptLength::Tokens),
+        None => None,
+    };
+    let output_tokens = lengths(&mut synthetic, "output_tokens");
+    let prefix = synthetic.get("prefix", leaf::text);
+    let shared = synthetic.get("shared_prefix_tokens", |node| {
+        let tokens = leaf::count::<u32>(0)(node)?;
+        if tokens > LONGEST { leaf::length(node) } else { Ok(tokens) }
+    });
+    synthetic.finish();
+    Some(Workload::Synthetic(Synthetic {
+        prompt: prompt?,
+        output_tokens: output_tokens?,
+        prefix: prefix?,
+        shared_prefix_tokens: shared?,
+    }))
+}
+
+/// Reads a distribution of lengths: a number alone is constant.
+fn lengths(fields: &mut Fields<'_>, key: &'static str) -> Option<Lengths> {
+    let node = fields.node(key)?;
+    match &node.value {
+        Value::Table(_) => distribution(fields.table_at(key)?),
+        Value::Text(_) | Value::Bool(_) | Value::List(_) | Value::Date(_) => {
+            fields.get(key, |node| leaf::mismatch(node, "a whole number or a distribution", LENGTH_HELP))
+        }
+        _ => fields.get(key, leaf::length).map(Lengths::Constant),
+    }
+}
+
+fn distribution(mut table: Fields<'_>) -> Option<Lengths> {
+    let kind = table.variant(DISTRIBUTIONS, LENGTH_HELP, "keep one distribution");
+    let lengths = match kind {
+        Some("constant") => table.get("constant", leaf::length).map(Lengths::Constant),
+        Some("uniform") => table.table_at("uniform").and_then(|mut of| {
+            let min = of.require("min", "min = 50", leaf::length);
+            let max = of.require("max", "max = 200", leaf::length);
+            let range = range(&mut of, min, max);
+            of.finish();
+            range.map(|(min, max)| Lengths::Uniform { min, max })
+        }),
+        Some(kind @ ("normal" | "lognormal")) => table.table_at(kind).and_then(|mut of| {
+            let mean = of.require("mean", "mean = 100", leaf::positive);
+            let std_dev = of.require("std_dev", "std_dev = 30", leaf::not_negative);
+            let range = clip(&mut of);
+            of.finish();
+            let (mean, std_dev, (min, max)) = (mean?, std_dev?, range?);
+            Some(if kind == "normal" {
+                Lengths::Normal { mean, std_dev, min, max }
+            } else {
+                Lengths::Lognormal { mean, std_dev, min, max }
+            })
+        }),
+        Some(_) => table.table_at("poisson").and_then(|mut of| {
+            let mean = of.require("mean", "mean = 15", leaf::positive);
+            let range = clip(&mut of);
+            of.finish();
+            let (mean, (min, max)) = (mean?, range?);
+            Some(Lengths::Poisson { mean, min, max })
+        }),
+        None => None,
+    };
+    table.finish();
+    lengths
+}
+
+/// `min` and `max` where they are optional.
+fn clip(of: &mut Fields<'_>) -> Option<(u32, u32)> {
+    let min = if of.node("min").is_some() { of.get("min", leaf::length) } else { Some(1) };
+    let max = if of.node("max").is_some() { of.get("max", leaf::length) } else { Some(LONGEST) };
+    range(of, min, max)
+}
+
+/// Both ends, in order.
+fn range(of: &mut Fields<'_>, min: Option<u32>, max: Option<u32>) -> Option<(u32, u32)> {
+    let (min, max) = (min?, max?);
+    if min <= max {
+        return Some((min, max));
+    }
+    let other = of.node("max").map(|node| (node.place.clone(), "`max` here".to_owned()));
+    of.get("min", |node: &Node| -> Read<(u32, u32)> {
+        let Some(other) = other else {
+            return wrong(node, format!("must be {max} or less"), "too large", "");
+        };
+        Err(vec![Wrong {
+            place: node.place.clone(),
+            what: format!("is above `max`: {min} > {max}"),
+            label: "`min` here".to_owned(),
+            help: Some("swap the two".to_owned()),
+            other: Some(other),
+        }])
+    })
+}

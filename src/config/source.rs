@@ -1,0 +1,157 @@
+//! Texts that values come from, and places in them.
+
+use std::{fmt, ops::Range, sync::Arc};
+
+use super::Layer;
+
+/// A text under the layer that it speaks for. One file can be two sources: the scenario, and its `[platforms.*]`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    /// The file, preset or flag, as messages show it.
+    pub name: String,
+    /// What its values override.
+    pub layer: Layer,
+    /// The text as it may be shown: literal secrets are masked, byte for byte.
+    pub text: Arc<str>,
+}
+
+impl Source {
+    pub(super) fn new(name: impl Into<String>, layer: Layer, text: &str) -> Arc<Self> {
+        Arc::new(Self { name: name.into(), layer, text: mask_secrets(text).into() })
+    }
+
+    /// The same text under another layer.
+    pub(super) fn for_layer(&self, layer: Layer) -> Arc<Self> {
+        Arc::new(Self { name: self.name.clone(), layer, text: Arc::clone(&self.text) })
+    }
+}
+
+/// A stretch of a source.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Where it lies.
+    pub source: Arc<Source>,
+    /// Its bytes; empty for a place between two characters.
+    pub span: Range<usize>,
+}
+
+impl Place {
+    pub(super) fn new(source: &Arc<Source>, span: Range<usize>) -> Self {
+        let end = source.text.len();
+        Self { source: Arc::clone(source), span: span.start.min(end)..span.end.min(end) }
+    }
+
+    /// The very start of a source: the place of what is missing from it.
+    pub(super) fn start_of(source: &Arc<Source>) -> Self {
+        Self::new(source, 0..0)
+    }
+
+    fn before(&self) -> &[u8] {
+        &self.source.text.as_bytes()[..self.span.start]
+    }
+
+    /// The line that it starts on, from 1.
+    pub(super) fn line(&self) -> u32 {
+        self.before().iter().filter(|byte| **byte == b'\n').count() as u32 + 1
+    }
+
+    /// Characters before it on its line, plus 1.
+    pub(super) fn column(&self) -> u32 {
+        let before = self.before();
+        let line = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        String::from_utf8_lossy(&before[line..]).chars().count() as u32 + 1
+    }
+
+    /// The lines that it touches, first and last.
+    pub(super) fn lines(&self) -> (u32, u32) {
+        let first = self.line();
+        let inside = &self.source.text.as_bytes()[self.span.clone()];
+        (first, first + inside.iter().filter(|byte| **byte == b'\n').count() as u32)
+    }
+
+    /// The text of it.
+    pub(super) fn text(&self) -> &str {
+        self.source.text.get(self.span.clone()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.source.name, self.line(), self.column())
+    }
+}
+
+/// Overwrites literal secrets by `*`, keeping every byte's position: whatever is given to an `api_key` other than
+/// a table, and `user:password@` in URLs. It works on the text, since a file that does not parse is shown too.
+fn mask_secrets(text: &str) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for (at, word) in text.match_indices("api_key") {
+        let rest = text[at + word.len()..].trim_start_matches(['"', '\'', ' ', '\t']);
+        let Some(value) = rest.strip_prefix('=').map(|rest| rest.trim_start_matches([' ', '\t'])) else {
+            continue;
+        };
+        if !value.starts_with('{') {
+            let from = text.len() - value.len();
+            mask(&mut bytes, from..from + literal_length(value));
+        }
+    }
+    for (at, mark) in text.match_indices("://") {
+        let from = at + mark.len();
+        let host = text[from..].find(|c: char| "/\"'\n ".contains(c)).map_or(text.len(), |n| from + n);
+        if let Some(user) = text[from..host].rfind('@') {
+            mask(&mut bytes, from..from + user);
+        }
+    }
+    // only whole characters were replaced, each byte of them by an ASCII one
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// The length of a value at the start of a text: to the closing quotes of a long string, else to the end of the
+/// line.
+fn literal_length(value: &str) -> usize {
+    for quotes in ["\"\"\"", "'''"] {
+        if let Some(inside) = value.strip_prefix(quotes) {
+            return inside.find(quotes).map_or(value.len(), |n| n + 2 * quotes.len());
+        }
+    }
+    value.find('\n').unwrap_or(value.len())
+}
+
+fn mask(bytes: &mut [u8], range: Range<usize>) {
+    for byte in &mut bytes[range] {
+        if !matches!(byte, b'"' | b'\'' | b' ' | b'\t' | b'\r' | b'\n') {
+            *byte = b'*';
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_in_place() {
+        for (text, shown) in [
+            ("api_key = \"sk-1\"\nb = 1", "api_key = \"****\"\nb = 1"),
+            ("api_key=sk-1", "api_key=****"),
+            ("\"api_key\" = 'é'", "\"api_key\" = '**'"),
+            ("api_key = \"\"\"a\nb\"\"\"\nc", "api_key = \"\"\"*\n*\"\"\"\nc"),
+            ("api_key = { env = \"X\" }", "api_key = { env = \"X\" }"),
+            ("api_key.env = \"X\"", "api_key.env = \"X\""),
+            ("url = \"http://me:pw@host/v1\"", "url = \"http://*****@host/v1\""),
+            ("url = \"http://host/v1\" # a@b", "url = \"http://host/v1\" # a@b"),
+        ] {
+            assert_eq!(mask_secrets(text), shown);
+            assert_eq!(shown.len(), text.len());
+        }
+    }
+
+    #[test]
+    fn places_count_lines_and_characters_from_one() {
+        let source = Source::new("x.toml", Layer::Scenario, "é = 1\nbc = 2\n");
+        let place = Place::new(&source, 12..13);
+        assert_eq!((place.line(), place.column(), place.text()), (2, 6, "2"));
+        let beyond = Place::new(&source, 90..99);
+        assert_eq!((beyond.line(), beyond.text()), (3, ""));
+    }
+}

@@ -1,0 +1,48 @@
+//! Every broken scenario in `tests/broken` is refused, with exactly the message beside it.
+
+use std::{fs, path::Path};
+
+use scenario::{
+    config::{Input, load},
+    machine::Machine,
+};
+
+#[test]
+fn every_broken_scenario_has_its_message() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .expect("the folder is part of the source")
+        .map(|entry| entry.expect("a readable entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 14, "only {} broken scenarios in {}", files.len(), folder.display());
+
+    for path in files {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name in UTF-8");
+        let text = fs::read_to_string(&path).expect("a readable scenario");
+        let input = Input { name, text: &text, platform: None, sets: &[] };
+        let problems = load(&input, &Machine::default(), &|_| None).expect_err(name);
+        assert!(!problems.is_empty(), "{name}");
+
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(&folder);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| {
+            insta::assert_snapshot!(name.trim_end_matches(".toml"), problems.render(false));
+        });
+    }
+}
+
+#[test]
+fn no_message_shows_a_secret() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
+    let text = fs::read_to_string(folder.join("literal_secret.toml")).expect("a readable scenario");
+    for text in [text.clone(), text.replace("\"sk-do-not-print-this\"", "sk-do-not-print-this")] {
+        let input = Input { name: "literal_secret.toml", text: &text, platform: None, sets: &[] };
+        let problems = load(&input, &Machine::default(), &|_| None).expect_err("literal secrets are refused");
+        assert!(!problems.render(true).contains("print-this"));
+        assert!(!format!("{problems} {problems:?}").contains("print-this"));
+    }
+}
