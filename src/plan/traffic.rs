@@ -7,7 +7,7 @@ use crate::config::{Phase, Scenario};
 ///
 /// - A phase without a list of endpoints loads those that have a weight, or all of them where none has.
 /// - Weights are renormalized among the endpoints of the phase. An endpoint that the phase names and that has no
-///   weight gets the mean of those that have one, and all get the same where none has.
+///   weight gets the mean of those that have one, or 1 where no other has any: all get the same where none has.
 ///
 /// In the order of the names, so that neither shares nor routes depend on the order of tables in the file; without
 /// endpoints of weight 0, which get nothing.
@@ -26,10 +26,10 @@ pub(super) fn shares(scenario: &Scenario, phase: &Phase) -> Vec<Traffic> {
     loaded.sort_by_key(|(_, name, _)| *name);
 
     let given: Vec<f64> = loaded.iter().filter_map(|(_, _, weight)| *weight).collect();
-    let mean = if given.is_empty() { 1.0 } else { given.iter().sum::<f64>() / given.len() as f64 };
-    // weights that sum to nothing are refused by the check; here they only must not divide by it
+    let mean = given.iter().sum::<f64>() / given.len() as f64;
+    // also where none is given and the mean is no number
     let otherwise = if mean > 0.0 { mean } else { 1.0 };
-    let weight_of = |weight: Option<f64>| weight.filter(|_| mean > 0.0).unwrap_or(otherwise);
+    let weight_of = |weight: Option<f64>| weight.unwrap_or(otherwise);
     let total: f64 = loaded.iter().map(|(_, _, weight)| weight_of(*weight)).sum();
     loaded
         .into_iter()

@@ -95,18 +95,21 @@ fn below_floor(plan: &Plan, target: &PlannedTarget, scopes: &[ScopeKey]) -> Opti
 struct Supply<'a> {
     step: &'a Step,
     load: &'a LoadStep,
-    /// Values of the metric that a request adds, on average; above 0 wherever a target is placed.
+    /// Values of the metric that a request adds, on average; above 0.
     per_request: f64,
     /// Values in all.
     values: f64,
 }
 
+/// `None` where the requests have no such values at all.
 fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &ScopeKey) -> Option<Supply<'a>> {
     let (step, load) = plan.loads().find(|(step, _)| {
         step.phase == scope.phase && scope.step.as_ref().is_none_or(|name| *name == step.name)
     })?;
     let per_request = values_per_request(plan, metric, scope.endpoint.as_deref(), load);
-    Some(Supply { step, load, per_request, values: step.expected.requests? * per_request })
+    let values = step.expected.requests? * per_request;
+    // answers of one token have no gaps, and no number of them would
+    (per_request > 0.0).then_some(Supply { step, load, per_request, values })
 }
 
 /// How to get enough requests into a step. Numbers are written as a scenario takes them.

@@ -1,5 +1,5 @@
 use crate::{
-    config::{Bound, Shape, Stage, Target},
+    config::{Bound, Lengths, Shape, Stage, Target, Workload},
     plan::{compile, fixture, graph, render},
 };
 
@@ -70,4 +70,28 @@ fn warnings_say_what_is_short_and_what_would_do() {
         ("share", fixture::target("error_rate", Bound::AtMost(0.05))),
     ]);
     insta::assert_snapshot!(compile(&scenario).warnings.join("\n\n"));
+}
+
+#[test]
+fn a_plan_with_enough_of_everything_has_no_warnings() {
+    let mut scenario = fixture::mixed();
+    scenario.phases = fixture::named([
+        ("open", fixture::phase(None, Some(600), fixture::open(Shape::Rates(vec![8.0])))),
+        ("closed", fixture::phase(Some(600), None, fixture::closed(&[4]))),
+    ]);
+    scenario.targets = fixture::named([
+        ("tail", fixture::target("e2e.p99", Bound::AtMost(5.0))),
+        ("first", fixture::target("ttft.p95", Bound::Between(0.1, 0.2))),
+    ]);
+    assert_eq!(compile(&scenario).warnings, [""; 0]);
+}
+
+#[test]
+fn gaps_that_no_number_of_requests_would_have_are_not_asked_for() {
+    let mut scenario = fixture::bare();
+    let Workload::Synthetic(synthetic) = &mut scenario.workloads["prose"];
+    synthetic.output_tokens = Lengths::Constant(1);
+    scenario.phases = fixture::named([("only", fixture::phase(Some(50), None, fixture::closed(&[1])))]);
+    scenario.targets = fixture::named([("gaps", fixture::target("itl.p99", Bound::AtMost(0.1)))]);
+    assert_eq!(compile(&scenario).warnings, [""; 0]);
 }

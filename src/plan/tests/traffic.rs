@@ -24,7 +24,7 @@ fn named_shares(plan: &Plan) -> Vec<(String, f64)> {
 #[test]
 fn weights_become_shares() {
     type Case<'a> = (&'a [(&'static str, Option<f64>)], Option<&'a [&'a str]>, &'a [(&'a str, f64)]);
-    let cases: [Case; 8] = [
+    let cases: [Case; 9] = [
         // none at all: equal shares
         (&[("b", None), ("a", None)], None, &[("a", 0.5), ("b", 0.5)]),
         (&[("a", Some(3.0)), ("b", Some(1.0))], None, &[("a", 0.75), ("b", 0.25)]),
@@ -45,6 +45,7 @@ fn weights_become_shares() {
             &[("b", 0.25), ("c", 0.75)],
         ),
         (&[("a", Some(0.0)), ("b", Some(2.0))], None, &[("b", 1.0)]),
+        (&[("a", Some(0.0)), ("b", None)], Some(&["a", "b"]), &[("b", 1.0)]),
     ];
     for (endpoints, named, expected) in cases {
         let got = shares(endpoints, named);
