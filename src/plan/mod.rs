@@ -4,6 +4,27 @@
 //! its load and when it ends. What is known only at run time (addresses of simulated servers, `model = "auto"`,
 //! secrets) is resolved at readiness and is not part of it.
 
+mod compile;
+mod describe;
+mod expect;
+mod experiment;
+pub mod graph;
+pub mod render;
+mod route;
+pub mod schedule;
+mod targets;
+mod traffic;
+mod warnings;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
+pub use compile::compile;
+pub use expect::totals;
+pub use route::endpoint_of;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +68,49 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// Where every leaf of the scenario came from.
     pub origins: Vec<Origin>,
+}
+
+/// Why a `plan.json` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// It is no JSON, or not that of a plan.
+    #[error("not a plan")]
+    Json(#[from] serde_json::Error),
+    /// Another version of the program wrote it.
+    #[error("format {0} of `plan.json` is not known; known: {FORMAT}")]
+    Format(u32),
+    /// Its steps are no graph that could run.
+    #[error(transparent)]
+    Graph(#[from] graph::GraphError),
+}
+
+impl Plan {
+    /// The text of `plan.json`.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a plan has no maps with keys that are not text")
+    }
+
+    /// Reads `plan.json` back, and checks what the rest of the program relies on: the format's version, the order of
+    /// the steps and every index in them.
+    pub fn from_json(text: &str) -> Result<Self, PlanError> {
+        /// Read first, so that a plan of another format is told by its version and not by its first odd field.
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let Head { format } = serde_json::from_str(text)?;
+        if format != FORMAT {
+            return Err(PlanError::Format(format));
+        }
+        let plan: Self = serde_json::from_str(text)?;
+        graph::check(&plan)?;
+        Ok(plan)
+    }
+
+    /// The step with its load, of every step that sends requests, in order.
+    pub fn loads(&self) -> impl Iterator<Item = (&Step, &LoadStep)> {
+        self.steps.iter().filter_map(|step| Some((step, step.load()?)))
+    }
 }
 
 /// Limits of the run.
@@ -110,6 +174,16 @@ pub struct Step {
     pub work: Work,
     /// What the planner expects of it.
     pub expected: Expected,
+}
+
+impl Step {
+    /// Its load, where it sends requests.
+    pub fn load(&self) -> Option<&LoadStep> {
+        match &self.work {
+            Work::Load(load) => Some(load),
+            Work::Ready { .. } => None,
+        }
+    }
 }
 
 /// What a step does.

@@ -1,0 +1,91 @@
+//! Parts of a plan in a few words each, for tables, graphs and warnings.
+
+use std::time::Duration;
+
+use super::{LoadStep, Pattern, Plan, PlannedTarget, Step, Work};
+use crate::{
+    config::{Arrivals, Bound, Stage},
+    units::{show_count, write_duration},
+};
+
+/// A step's name with its phase: `ladder · users=4`; a single step is called like its phase.
+pub(super) fn step_name(step: &Step) -> String {
+    if step.name == step.phase { step.phase.clone() } else { format!("{} · {}", step.phase, step.name) }
+}
+
+/// What a step does: its load, or the endpoints that it waits for.
+pub(super) fn work(plan: &Plan, step: &Step) -> String {
+    match &step.work {
+        Work::Ready { endpoints } => {
+            let names: Vec<&str> =
+                endpoints.iter().map(|endpoint| plan.endpoints[*endpoint].name.as_str()).collect();
+            names.join(", ")
+        }
+        Work::Load(step) => load(step),
+    }
+}
+
+/// A load in a line: `poisson 8/s, 120s`, `4 users, 100 requests`.
+pub(super) fn load(load: &LoadStep) -> String {
+    let mut parts = Vec::new();
+    match &load.pattern {
+        Pattern::Closed { users, ramp_up, think_time } => {
+            parts.push(if *users == 1 { "1 user".to_owned() } else { format!("{users} users") });
+            if !ramp_up.is_zero() {
+                parts.push(format!("ramp-up {}", write_duration(*ramp_up)));
+            }
+            if !think_time.is_zero() {
+                parts.push(format!("think time {}", write_duration(*think_time)));
+            }
+        }
+        Pattern::Open { arrivals, stages, concurrency_limit } => {
+            let process = match arrivals {
+                Arrivals::Constant => "constant",
+                Arrivals::Poisson => "poisson",
+            };
+            let rates = if is_constant(stages) {
+                format!("{}/s", stages[0].from)
+            } else {
+                stages.iter().map(stage).collect::<Vec<_>>().join(", ")
+            };
+            parts.push(format!("{process} {rates}"));
+            parts.extend(concurrency_limit.map(|limit| format!("at most {limit} in flight")));
+        }
+    }
+    parts.extend(load.requests.map(|requests| format!("{} requests", show_count(requests))));
+    parts.extend(load.duration.filter(|duration| !in_stages(&load.pattern, *duration)).map(write_duration));
+    if !load.measure {
+        parts.push("not measured".to_owned());
+    }
+    parts.join(", ")
+}
+
+/// Whether the stages of a pattern say already how long it takes.
+fn in_stages(pattern: &Pattern, duration: Duration) -> bool {
+    let Pattern::Open { stages, .. } = pattern else { return false };
+    !is_constant(stages) && stages.iter().map(|stage| stage.over).sum::<Duration>() == duration
+}
+
+fn is_constant(stages: &[Stage]) -> bool {
+    matches!(stages, [only] if only.from == only.to)
+}
+
+fn stage(stage: &Stage) -> String {
+    let over = write_duration(stage.over);
+    if stage.from == stage.to {
+        format!("{}/s for {over}", stage.from)
+    } else {
+        format!("{} to {}/s over {over}", stage.from, stage.to)
+    }
+}
+
+/// A target's limit: `ttft.p95 ≤ 200 ms`.
+pub(super) fn limit(target: &PlannedTarget) -> String {
+    let unit = target.metric.metric.unit();
+    let metric = target.metric;
+    match target.bound {
+        Bound::AtLeast(limit) => format!("{metric} ≥ {}", unit.show(limit)),
+        Bound::AtMost(limit) => format!("{metric} ≤ {}", unit.show(limit)),
+        Bound::Between(low, high) => format!("{} ≤ {metric} ≤ {}", unit.show(low), unit.show(high)),
+    }
+}

@@ -1,0 +1,138 @@
+//! What a plan comes to before it runs: requests, tokens and time of every step, and their totals.
+
+use super::{Expected, LoadStep, Pattern, Plan, PlannedEndpoint, Step, schedule};
+use crate::{
+    config::Stage,
+    workload::{MeanTokens, mean_tokens},
+};
+
+/// Seconds to the first token that a real server is assumed to take.
+const ASSUMED_TTFT_S: f64 = 0.2;
+
+/// Tokens per second and user that a real server is assumed to decode.
+const ASSUMED_TOKENS_PER_SECOND: f64 = 30.0;
+
+/// Arrivals that are counted one by one; a schedule with more of them is given by its mean.
+const COUNTED_ARRIVALS: f64 = 2e7;
+
+/// Fills in the expectations of every step.
+pub(super) fn fill(plan: &mut Plan) {
+    let means: Vec<MeanTokens> =
+        plan.endpoints.iter().map(|endpoint| mean_tokens(&endpoint.workload)).collect();
+    for step in &mut plan.steps {
+        step.expected = expected(step, &plan.endpoints, &means, plan.seed);
+    }
+}
+
+/// All steps together. A figure is known when that of every step with load is.
+pub fn totals(plan: &Plan) -> Expected {
+    let sum = |figure: fn(&Expected) -> Option<f64>| {
+        plan.loads().map(|(step, _)| figure(&step.expected)).sum::<Option<f64>>()
+    };
+    Expected {
+        requests: sum(|expected| expected.requests),
+        input_tokens: sum(|expected| expected.input_tokens),
+        output_tokens: sum(|expected| expected.output_tokens),
+        duration_s: sum(|expected| expected.duration_s),
+        assumed: plan.steps.iter().any(|step| step.expected.assumed),
+    }
+}
+
+/// Requests and seconds of a step.
+struct Extent {
+    requests: f64,
+    duration_s: f64,
+    assumed: bool,
+}
+
+fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], seed: u64) -> Expected {
+    let Some(load) = step.load() else {
+        // how long a server takes to start is not for the plan to know
+        let nothing = Some(0.0);
+        return Expected {
+            requests: nothing,
+            input_tokens: nothing,
+            output_tokens: nothing,
+            ..Expected::default()
+        };
+    };
+    let extent = match &load.pattern {
+        Pattern::Open { stages, .. } => open(step, load, stages, seed),
+        Pattern::Closed { users, ramp_up, think_time } => {
+            let turn = seconds_per_request(load, *users, endpoints, means) + think_time.as_secs_f64();
+            closed(load, *users, ramp_up.as_secs_f64(), turn)
+        }
+    };
+    let per_request = |tokens: fn(&MeanTokens) -> f64| -> f64 {
+        load.traffic.iter().map(|traffic| traffic.share * tokens(&means[traffic.endpoint])).sum()
+    };
+    Expected {
+        requests: Some(extent.requests),
+        input_tokens: Some(extent.requests * per_request(|tokens| tokens.input)),
+        output_tokens: Some(extent.requests * per_request(|tokens| tokens.output)),
+        duration_s: Some(extent.duration_s),
+        assumed: extent.assumed,
+    }
+}
+
+/// An open loop is known exactly, since its schedule follows from the seed.
+fn open(step: &Step, load: &LoadStep, stages: &[Stage], seed: u64) -> Extent {
+    let mean = schedule::mean_count(stages, load.duration);
+    let bound = load.requests.map_or(mean, |limit| mean.min(limit as f64));
+    if bound > COUNTED_ARRIVALS {
+        let whole = load.duration.unwrap_or_else(|| stages.iter().map(|stage| stage.over).sum());
+        return Extent { requests: bound, duration_s: whole.as_secs_f64() * bound / mean, assumed: true };
+    }
+    let (count, last_ns) =
+        schedule::of_step(step, seed).into_iter().flatten().fold((0, 0), |(count, _), at| (count + 1, at));
+    // the step ends with its last arrival where that is its last request
+    let duration = load.duration.filter(|_| load.requests != Some(count));
+    let duration_s = duration.map_or(last_ns as f64 / 1e9, |duration| duration.as_secs_f64());
+    Extent { requests: count as f64, duration_s, assumed: false }
+}
+
+/// A closed loop goes as fast as it is answered: `turn` seconds per request and user. Users start evenly over
+/// `ramp_up`, which costs half of it.
+fn closed(load: &LoadStep, users: u32, ramp_up: f64, turn: f64) -> Extent {
+    let users = f64::from(users);
+    let in_time = |duration_s: f64| users * (duration_s - ramp_up.min(duration_s) / 2.0) / turn;
+    let time_for = |requests: f64| ramp_up / 2.0 + (requests / users).max(1.0) * turn;
+    let duration_s = load.duration.map(|duration| duration.as_secs_f64());
+    match (load.requests.map(|requests| requests as f64), duration_s) {
+        (Some(requests), Some(duration_s)) if in_time(duration_s) < requests => {
+            Extent { requests: in_time(duration_s).floor(), duration_s, assumed: true }
+        }
+        (Some(requests), _) => Extent { requests, duration_s: time_for(requests), assumed: true },
+        (None, duration_s) => {
+            let duration_s = duration_s.unwrap_or(0.0);
+            Extent { requests: in_time(duration_s).floor(), duration_s, assumed: true }
+        }
+    }
+}
+
+/// The mean time that a server holds a user's request, with the users spread over the endpoints by their shares.
+fn seconds_per_request(
+    load: &LoadStep,
+    users: u32,
+    endpoints: &[PlannedEndpoint],
+    means: &[MeanTokens],
+) -> f64 {
+    let seconds = load.traffic.iter().map(|traffic| {
+        let users_here = f64::from(users) * traffic.share;
+        traffic.share * service_seconds(&endpoints[traffic.endpoint], means[traffic.endpoint], users_here)
+    });
+    seconds.sum()
+}
+
+/// A simulated server by its settings: overhead, prefill, then output × (base + per sequence × batch), and users
+/// beyond its batch wait for a place. A real one by the speed assumed above.
+fn service_seconds(endpoint: &PlannedEndpoint, mean: MeanTokens, users: f64) -> f64 {
+    let Some(sim) = &endpoint.sim else {
+        return ASSUMED_TTFT_S + mean.output / ASSUMED_TOKENS_PER_SECOND;
+    };
+    let places = f64::from(sim.max_batch.max(1));
+    let batch = users.clamp(1.0, places);
+    let decode_step = sim.step_base_s + sim.step_per_sequence_s * batch;
+    let prefill = mean.input / sim.prefill_tokens_per_second;
+    (sim.overhead_s + prefill + mean.output * decode_step) * (users / places).max(1.0)
+}

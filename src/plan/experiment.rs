@@ -1,0 +1,102 @@
+//! What makes two runs the same experiment.
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{LoadStep, Pattern, Plan};
+use crate::{
+    catalog::Protocol,
+    config::{Model, Workload},
+    workload,
+};
+
+/// The version of the list below.
+const FORMAT: u32 = 1;
+
+/// Everything that the hash covers, and this is the one place that says so. Not in it: where the servers are and how
+/// they are reached (URL, key, time-out, the settings of a simulated one), what is made of the results (targets,
+/// label, description, output), and the limits of the client.
+#[derive(Serialize)]
+struct Experiment<'a> {
+    format: u32,
+    /// The version of the made-up content: the same seed must mean the same text.
+    content: u32,
+    seed: u64,
+    /// The endpoints that get traffic, by name: the order of tables in a file means nothing.
+    endpoints: BTreeMap<&'a str, Endpoint<'a>>,
+    /// In the order in which they run.
+    steps: Vec<Load<'a>>,
+}
+
+#[derive(Serialize)]
+struct Endpoint<'a> {
+    protocol: Protocol,
+    model: &'a Model,
+    stream: bool,
+    /// The name is part of what the text is drawn from.
+    workload_name: &'a str,
+    workload: &'a Workload,
+}
+
+#[derive(Serialize)]
+struct Load<'a> {
+    phase: &'a str,
+    step: &'a str,
+    measure: bool,
+    pattern: &'a Pattern,
+    requests: Option<u64>,
+    #[serde(with = "crate::units::seconds::option")]
+    duration: Option<Duration>,
+    /// Shares to nine digits, so that weights of 1 and 2 are those of 0.1 and 0.2.
+    traffic: BTreeMap<&'a str, String>,
+}
+
+/// SHA-256, in hex, over the canonical JSON of the experiment: no white space, fields in the order of the types,
+/// maps in the order of their keys.
+pub(super) fn hash(plan: &Plan) -> String {
+    let json = serde_json::to_vec(&experiment(plan)).expect("keys of maps are text");
+    Sha256::digest(json).iter().fold(String::new(), |mut hex, byte| {
+        // writing to a string does not fail
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn experiment(plan: &Plan) -> Experiment<'_> {
+    let used = plan.loads().flat_map(|(_, load)| &load.traffic).map(|traffic| {
+        let endpoint = &plan.endpoints[traffic.endpoint];
+        let part = Endpoint {
+            protocol: endpoint.protocol,
+            model: &endpoint.model,
+            stream: endpoint.stream,
+            workload_name: &endpoint.workload_name,
+            workload: &endpoint.workload,
+        };
+        (endpoint.name.as_str(), part)
+    });
+    let steps = plan.loads().map(|(step, load)| Load {
+        phase: &step.phase,
+        step: &step.name,
+        measure: load.measure,
+        pattern: &load.pattern,
+        requests: load.requests,
+        duration: load.duration,
+        traffic: traffic(plan, load),
+    });
+    Experiment {
+        format: FORMAT,
+        content: workload::CONTENT,
+        seed: plan.seed,
+        endpoints: used.collect(),
+        steps: steps.collect(),
+    }
+}
+
+fn traffic<'a>(plan: &'a Plan, load: &LoadStep) -> BTreeMap<&'a str, String> {
+    load.traffic
+        .iter()
+        .map(|traffic| (plan.endpoints[traffic.endpoint].name.as_str(), format!("{:.9}", traffic.share)))
+        .collect()
+}

@@ -1,0 +1,189 @@
+//! A plan as text for people.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use super::{Expected, LoadStep, Plan, PlannedEndpoint, Step, describe, totals};
+use crate::{
+    config::{Address, Model, Severity},
+    units::{show_count, show_number, show_seconds, show_share},
+};
+
+/// The plan as aligned tables: endpoints, steps with what is expected of them, targets with their scopes, warnings.
+pub fn text(plan: &Plan) -> String {
+    let mut sections = vec![head(plan), endpoints(plan), steps(plan)];
+    if !plan.targets.is_empty() {
+        sections.push(targets(plan));
+    }
+    if !plan.warnings.is_empty() {
+        sections.push(warnings(plan));
+    }
+    sections.join("\n")
+}
+
+fn head(plan: &Plan) -> String {
+    let mut title = plan.name.clone();
+    if !plan.description.is_empty() {
+        title += ": ";
+        title += &plan.description;
+    }
+    let mut table = table();
+    let platform = format!("{} ({})", plan.platform.name, plan.platform.reason);
+    table.add_row(["platform", &platform]);
+    table.add_row(["seed", &plan.seed.to_string()]);
+    table.add_row(["experiment", &plan.experiment]);
+    format!("{title}\n{}", lines(&table))
+}
+
+fn endpoints(plan: &Plan) -> String {
+    let mut table = table();
+    table.set_header(["endpoint", "address", "protocol", "model", "answers", "workload"]);
+    for endpoint in &plan.endpoints {
+        table.add_row([
+            endpoint.name.clone(),
+            address(endpoint),
+            endpoint.protocol.name().to_owned(),
+            match &endpoint.model {
+                Model::Auto => "auto".to_owned(),
+                Model::Named(name) => name.clone(),
+            },
+            if endpoint.stream { "streamed" } else { "whole" }.to_owned(),
+            endpoint.workload_name.clone(),
+        ]);
+    }
+    lines(&table)
+}
+
+fn address(endpoint: &PlannedEndpoint) -> String {
+    match &endpoint.address {
+        Address::Url(url) => url.clone(),
+        Address::Sim(name) => format!("sim:{name} (simulated)"),
+    }
+}
+
+fn steps(plan: &Plan) -> String {
+    let mut table = table();
+    table.set_header(["step", "load", "requests", "tokens in", "tokens out", "duration", "endpoints"]);
+    for column in 2..6 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for step in &plan.steps {
+        table.add_row(step_row(plan, step));
+    }
+    let whole = totals(plan);
+    let any =
+        |estimated: fn(&Step, &LoadStep) -> bool| plan.loads().any(|(step, load)| estimated(step, load));
+    let [requests, input, output, duration] =
+        figures(&whole, any(requests_estimated), any(duration_estimated));
+    table.add_row(["total".to_owned(), String::new(), requests, input, output, duration, String::new()]);
+    let note = if whole.assumed { ESTIMATES } else { "" };
+    format!("{}{note}", lines(&table))
+}
+
+/// What `≈` rests on.
+const ESTIMATES: &str = "  ≈ by the settings of simulated servers, and 0.2 s to the first token and 30 tokens/s a user of real ones\n";
+
+fn step_row(plan: &Plan, step: &Step) -> [String; 7] {
+    let Some(load) = step.load() else {
+        let [name, endpoints] = [step.name.clone(), describe::work(plan, step)];
+        let blank = String::new;
+        return [name, blank(), blank(), blank(), blank(), blank(), endpoints];
+    };
+    let [requests, input, output, duration] =
+        figures(&step.expected, requests_estimated(step, load), duration_estimated(step, load));
+    [describe::step_name(step), describe::load(load), requests, input, output, duration, shares(plan, load)]
+}
+
+fn requests_estimated(step: &Step, load: &LoadStep) -> bool {
+    step.expected.assumed && step.expected.requests != load.requests.map(|requests| requests as f64)
+}
+
+fn duration_estimated(step: &Step, load: &LoadStep) -> bool {
+    step.expected.assumed && step.expected.duration_s != load.duration.map(|duration| duration.as_secs_f64())
+}
+
+/// Requests, tokens in and out, duration. Tokens are as good as the number of requests.
+fn figures(expected: &Expected, requests_estimated: bool, duration_estimated: bool) -> [String; 4] {
+    let count = |number: Option<f64>| figure(number.map(|n| show_count(n as u64)), requests_estimated);
+    let tokens = |number: Option<f64>| figure(number.map(show_tokens), requests_estimated);
+    [
+        count(expected.requests),
+        tokens(expected.input_tokens),
+        tokens(expected.output_tokens),
+        figure(expected.duration_s.map(show_seconds), duration_estimated),
+    ]
+}
+
+/// Means of many tokens, with three digits.
+fn show_tokens(tokens: f64) -> String {
+    match tokens {
+        t if t >= 1e9 => format!("{} G", show_number(t / 1e9)),
+        t if t >= 1e6 => format!("{} M", show_number(t / 1e6)),
+        t if t >= 1e4 => format!("{} k", show_number(t / 1e3)),
+        t => show_count(t.round() as u64),
+    }
+}
+
+fn figure(shown: Option<String>, estimated: bool) -> String {
+    match shown {
+        Some(shown) if estimated => format!("≈ {shown}"),
+        Some(shown) => shown,
+        None => "unknown".to_owned(),
+    }
+}
+
+fn shares(plan: &Plan, load: &LoadStep) -> String {
+    let name = |endpoint: usize| plan.endpoints[endpoint].name.as_str();
+    if let [only] = load.traffic.as_slice() {
+        return name(only.endpoint).to_owned();
+    }
+    let parts: Vec<String> = load
+        .traffic
+        .iter()
+        .map(|traffic| format!("{} {}", name(traffic.endpoint), show_share(traffic.share)))
+        .collect();
+    parts.join(", ")
+}
+
+fn targets(plan: &Plan) -> String {
+    let mut table = table();
+    table.set_header(["target", "limit", "severity", "judged in"]);
+    for target in &plan.targets {
+        let scopes: Vec<String> = target.scopes.iter().map(ToString::to_string).collect();
+        table.add_row([
+            target.name.clone(),
+            describe::limit(target),
+            match target.severity {
+                Severity::Fail => "fail",
+                Severity::Warn => "warn",
+                Severity::Info => "info",
+            }
+            .to_owned(),
+            if scopes.is_empty() { "nowhere: skipped".to_owned() } else { scopes.join(", ") },
+        ]);
+    }
+    lines(&table)
+}
+
+fn warnings(plan: &Plan) -> String {
+    let mut text = String::new();
+    for warning in &plan.warnings {
+        text += "warning: ";
+        text += &warning.replace('\n', "\n  ");
+        text += "\n";
+    }
+    text
+}
+
+fn table() -> Table {
+    let mut table = Table::new();
+    // without a terminal's width: the text is the same wherever it is made
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+/// A table's lines without the white space behind them.
+fn lines(table: &Table) -> String {
+    table.lines().fold(String::new(), |text, line| text + " " + line.trim_end() + "\n")
+}

@@ -1,0 +1,188 @@
+//! When the requests of an open loop are due: absolute offsets from the start of their step.
+//!
+//! A process of unit rate (a whole number per arrival, or the sum of exponential gaps) is mapped through the inverse
+//! of Λ(t), the integral of the rate: constant gaps and a Poisson process, homogeneous or not, come out of the same
+//! few lines. An arrival depends on the seed and the step's place in the plan, never on the answers.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::Exp1;
+
+use super::{LoadStep, Pattern, Step, Work};
+use crate::{
+    config::{Arrivals, Stage},
+    workload::rng,
+};
+
+/// The arrivals of an open step, in nanoseconds from the start of the step, ascending.
+///
+/// - Constant: arrival `k`, from 0, is due when Λ reaches `k`, so the first one at the start (or at the end of the
+///   stages that begin with a rate of 0).
+/// - Poisson: the gaps of Λ are exponential with mean 1, so the count is a Poisson count, not one that was fixed and
+///   spread out.
+///
+/// Ends after `requests`, before `duration`, or with the stages, whichever comes first; without a duration the last
+/// stage goes on at its final rate until `requests` are through. `step_key` names the step: see [`step_key`].
+pub fn arrivals(
+    process: Arrivals,
+    stages: &[Stage],
+    requests: Option<u64>,
+    duration: Option<Duration>,
+    seed: u64,
+    step_key: &str,
+) -> Schedule {
+    Schedule {
+        process: match process {
+            Arrivals::Constant => Process::Constant { next: 0 },
+            Arrivals::Poisson => {
+                Process::Poisson { sum: 0.0, rng: Box::new(rng(seed, &format!("arrivals of {step_key}"), 0)) }
+            }
+        },
+        stages: stages.to_vec(),
+        current: 0,
+        stage_mass: 0.0,
+        stage_start_ns: 0,
+        left: requests.unwrap_or(u64::MAX),
+        end_ns: duration.map(nanoseconds),
+    }
+}
+
+/// The arrivals of a step of a plan; `None` where it follows no schedule.
+pub fn of_step(step: &Step, seed: u64) -> Option<Schedule> {
+    let Work::Load(LoadStep { pattern, requests, duration, .. }) = &step.work else { return None };
+    let Pattern::Open { arrivals: process, stages, .. } = pattern else { return None };
+    Some(arrivals(*process, stages, *requests, *duration, seed, &step_key(&step.phase, &step.name)))
+}
+
+/// What the random stream of a step's arrivals hangs on beside the seed: its phase and name, so that neither other
+/// phases nor other levels move it.
+pub fn step_key(phase: &str, step: &str) -> String {
+    format!("{phase}/{step}")
+}
+
+/// Λ: the number of arrivals that the stages have on average, up to `duration` where one is given.
+pub fn mean_count(stages: &[Stage], duration: Option<Duration>) -> f64 {
+    let mut left = duration.unwrap_or(Duration::MAX);
+    let mut mass = 0.0;
+    for stage in stages {
+        mass += mass_until(stage, left.min(stage.over).as_secs_f64());
+        left = left.saturating_sub(stage.over);
+    }
+    mass
+}
+
+/// An iterator over arrivals that knows its place by a few numbers, whatever the length of the run.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    process: Process,
+    stages: Vec<Stage>,
+    /// The stage that the last arrival was in.
+    current: usize,
+    /// Λ at its start.
+    stage_mass: f64,
+    stage_start_ns: u64,
+    left: u64,
+    /// `None`: the last stage never ends.
+    end_ns: Option<u64>,
+}
+
+/// A process of unit rate.
+#[derive(Debug, Clone)]
+enum Process {
+    Constant { next: u64 },
+    Poisson { sum: f64, rng: Box<ChaCha8Rng> },
+}
+
+impl Process {
+    /// Λ at the next arrival.
+    fn next_mass(&mut self) -> f64 {
+        match self {
+            Self::Constant { next } => {
+                *next += 1;
+                (*next - 1) as f64
+            }
+            Self::Poisson { sum, rng } => {
+                *sum += rng.sample::<f64, _>(Exp1);
+                *sum
+            }
+        }
+    }
+}
+
+impl Schedule {
+    /// When Λ reaches `mass`; `None` beyond the last stage.
+    fn invert(&mut self, mass: f64) -> Option<u64> {
+        loop {
+            let stage = *self.stages.get(self.current)?;
+            let endless = self.end_ns.is_none() && self.current + 1 == self.stages.len();
+            let within = mass - self.stage_mass;
+            let whole = mass_until(&stage, stage.over.as_secs_f64());
+            if within < whole {
+                let at = time_of(&stage, within).min(stage.over.as_secs_f64());
+                return Some(self.stage_start_ns.saturating_add(rounded(at)));
+            }
+            if endless {
+                let at = stage.over.as_secs_f64() + (within - whole) / stage.to;
+                return at.is_finite().then(|| self.stage_start_ns.saturating_add(rounded(at)));
+            }
+            self.stage_mass += whole;
+            self.stage_start_ns = self.stage_start_ns.saturating_add(nanoseconds(stage.over));
+            self.current += 1;
+        }
+    }
+}
+
+impl Iterator for Schedule {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        if self.left == 0 {
+            return None;
+        }
+        let mass = self.process.next_mass();
+        match self.invert(mass) {
+            Some(at) if self.end_ns.is_none_or(|end| at < end) => {
+                self.left -= 1;
+                Some(at)
+            }
+            _ => {
+                self.left = 0;
+                None
+            }
+        }
+    }
+}
+
+impl std::iter::FusedIterator for Schedule {}
+
+/// The integral of a stage's rate over its first `t` seconds: from·t + a·t²/2 with the slope a = (to − from)/over.
+fn mass_until(stage: &Stage, t: f64) -> f64 {
+    let over = stage.over.as_secs_f64();
+    if over == 0.0 {
+        return 0.0;
+    }
+    (stage.from + (stage.to - stage.from) * (t / over) / 2.0) * t
+}
+
+/// The time at which [`mass_until`] is `mass`, by the form of the quadratic formula that neither divides by the
+/// slope nor subtracts two large numbers: t = 2m / (from + √(from² + 2am)).
+fn time_of(stage: &Stage, mass: f64) -> f64 {
+    if mass <= 0.0 {
+        return 0.0;
+    }
+    let slope = (stage.to - stage.from) / stage.over.as_secs_f64();
+    // a ramp down to 0 may come out a hair below 0 at its end
+    let root = (stage.from * stage.from + 2.0 * slope * mass).max(0.0).sqrt();
+    2.0 * mass / (stage.from + root)
+}
+
+fn rounded(seconds: f64) -> u64 {
+    (seconds * 1e9).round() as u64
+}
+
+/// 584 years are enough.
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,78 @@
+//! Where each target is judged.
+
+use super::{LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step};
+use crate::{
+    catalog::Metric,
+    config::{Scenario, Severity, Target},
+};
+
+/// The targets of a scenario with their scopes.
+pub(super) fn place(scenario: &Scenario, plan: &Plan) -> Vec<PlannedTarget> {
+    let placed = scenario.targets.iter().map(|(name, target)| PlannedTarget {
+        name: name.clone(),
+        metric: target.metric,
+        bound: target.bound,
+        severity: severity(target, plan),
+        scopes: plan.loads().filter_map(|(step, load)| scope(target, step, load, plan)).collect(),
+    });
+    placed.collect()
+}
+
+/// A preset that nobody named describes a machine like this one; it does not judge.
+fn severity(target: &Target, plan: &Plan) -> Severity {
+    if target.from_preset && !plan.platform.named { Severity::Info } else { target.severity }
+}
+
+/// The row of a target in one step, if it has one there.
+///
+/// A target holds in every measured step that carries its metric; `phase`, `step` and `endpoint` narrow it. The
+/// levels of a phase with several explore, and are judged only where `phase` or `step` names them.
+fn scope(target: &Target, step: &Step, load: &LoadStep, plan: &Plan) -> Option<ScopeKey> {
+    let named = target.phase.is_some() || target.step.is_some();
+    let here = load.measure
+        && (named || !load.explores)
+        && target.phase.as_ref().is_none_or(|phase| *phase == step.phase)
+        && target.step.as_ref().is_none_or(|name| *name == step.name)
+        && share_that_carries(target.metric.metric, target.endpoint.as_deref(), load, &plan.endpoints) > 0.0;
+    here.then(|| ScopeKey {
+        phase: step.phase.clone(),
+        step: load.explores.then(|| step.name.clone()),
+        endpoint: target.endpoint.clone(),
+    })
+}
+
+/// The share of a step's requests that have a metric, of one endpoint or of all.
+pub(super) fn share_that_carries(
+    metric: Metric,
+    endpoint: Option<&str>,
+    load: &LoadStep,
+    endpoints: &[PlannedEndpoint],
+) -> f64 {
+    let carries = |of: &PlannedEndpoint| match metric {
+        Metric::Ttft
+        | Metric::Ttfc
+        | Metric::ServiceTtft
+        | Metric::Tpot
+        | Metric::Itl
+        | Metric::TokensPerChunk
+        | Metric::DecodeTokensPerSecond => of.stream,
+        Metric::QueueWait => {
+            matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. })
+        }
+        Metric::E2e
+        | Metric::ServiceE2e
+        | Metric::SendLag
+        | Metric::OutputTokensPerSecond
+        | Metric::RequestsPerSecond
+        | Metric::ErrorRate
+        | Metric::TimeoutRate
+        | Metric::ContentionErrorRate
+        | Metric::SpikeRate
+        | Metric::SpikeRateMad => true,
+    };
+    let shares = load.traffic.iter().filter_map(|traffic| {
+        let of = &endpoints[traffic.endpoint];
+        (endpoint.is_none_or(|name| name == of.name) && carries(of)).then_some(traffic.share)
+    });
+    shares.sum()
+}

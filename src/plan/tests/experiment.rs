@@ -1,0 +1,100 @@
+use crate::{
+    config::{Address, Arrivals, Bound, Lengths, Load, Model, Scenario, Secret, Shape, Workload},
+    plan::{compile, fixture},
+};
+
+type Change = fn(&mut Scenario);
+
+fn hash_after(change: impl FnOnce(&mut Scenario)) -> String {
+    let mut scenario = fixture::mixed();
+    change(&mut scenario);
+    compile(&scenario).experiment
+}
+
+#[test]
+fn the_hash_is_the_same_for_ever() {
+    // a new value here makes every saved baseline useless: raise the version in `experiment.rs` and say so
+    let hash = hash_after(|_| ());
+    assert_eq!(hash, "f300b83dcb531433112af6fb51b394d3b1377f5c9d60b7813315f33bdc6af85d");
+}
+
+#[test]
+fn what_does_not_change_the_requests_does_not_change_the_hash() {
+    let hash = hash_after(|_| ());
+    let same: [(&str, Change); 13] = [
+        ("nothing", |_| ()),
+        ("url", |s| s.endpoints["thinker"].url = Address::Url("http://elsewhere:1".to_owned())),
+        ("simulated or not", |s| s.endpoints["flash"].url = Address::Url("http://elsewhere:1".to_owned())),
+        ("settings of a simulated server", |s| s.sims["small"].step_base_s = 0.5),
+        ("key", |s| s.endpoints["thinker"].api_key = Some(Secret::File("key".to_owned()))),
+        ("time-out", |s| s.endpoints["thinker"].timeout = fixture::seconds(1)),
+        ("targets", |s| {
+            s.targets = fixture::named([("new", fixture::target("ttft", Bound::AtMost(1.0)))]);
+        }),
+        ("label", |s| "a label".clone_into(&mut s.run.label)),
+        ("name and description", |s| {
+            "other".clone_into(&mut s.name);
+            "other".clone_into(&mut s.description);
+        }),
+        ("limits", |s| s.run.max_in_flight = 7),
+        ("platform", |s| s.platform.named = true),
+        ("order of endpoints", |s| s.endpoints.reverse()),
+        ("an endpoint that gets no requests", |s| {
+            s.endpoints.insert("idle".to_owned(), fixture::endpoint(None));
+        }),
+    ];
+    for (what, change) in same {
+        assert_eq!(hash_after(change), hash, "{what}");
+    }
+}
+
+#[test]
+fn what_changes_the_requests_changes_the_hash() {
+    let other: [(&str, Change); 14] = [
+        ("seed", |s| s.seed = 43),
+        ("output length", |s| {
+            let Workload::Synthetic(synthetic) = &mut s.workloads["prose"];
+            synthetic.output_tokens = Lengths::Constant(51);
+        }),
+        ("prefix", |s| {
+            let Workload::Synthetic(synthetic) = &mut s.workloads["prose"];
+            synthetic.prefix.push('!');
+        }),
+        ("workload", |s| "summaries".clone_into(&mut s.endpoints["flash"].workload)),
+        ("model", |s| s.endpoints["flash"].model = Model::Named("other".to_owned())),
+        ("protocol", |s| s.endpoints["flash"].protocol = crate::catalog::Protocol::OpenaiCompletions),
+        ("stream", |s| s.endpoints["flash"].stream = false),
+        ("weight", |s| s.endpoints["flash"].weight = Some(0.8)),
+        ("name of a phase", |s| {
+            let phase = s.phases.shift_remove("ladder").expect("the ladder");
+            s.phases.insert("stairs".to_owned(), phase);
+        }),
+        ("order of phases", |s| s.phases.move_index(1, 2)),
+        ("requests", |s| s.phases["ladder"].requests = Some(101)),
+        ("duration", |s| s.phases["mixed"].duration = Some(fixture::seconds(121))),
+        ("measure", |s| s.phases["warmup"].measure = true),
+        ("arrivals", |s| {
+            let Load::Open(open) = &mut s.phases["mixed"].load else { panic!("an open loop") };
+            open.arrivals = Arrivals::Constant;
+            open.shape = Shape::Rates(vec![8.0]);
+        }),
+    ];
+    let mut hashes = vec![hash_after(|_| ())];
+    for (what, change) in other {
+        let hash = hash_after(change);
+        assert!(!hashes.contains(&hash), "{what}");
+        hashes.push(hash);
+    }
+}
+
+#[test]
+fn the_same_shares_in_other_numbers_are_the_same_experiment() {
+    let weights = |one, two| {
+        hash_after(|scenario| {
+            scenario.endpoints["thinker"].weight = Some(one);
+            scenario.endpoints["flash"].weight = Some(two);
+        })
+    };
+    assert_eq!(weights(0.1, 0.2), weights(1.0, 2.0));
+    assert_eq!(weights(3.0, 7.0), hash_after(|_| ()));
+}

@@ -1,0 +1,6 @@
+mod compile;
+mod experiment;
+mod graph;
+mod schedule;
+mod text;
+mod traffic;

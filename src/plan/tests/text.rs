@@ -1,0 +1,97 @@
+use crate::{
+    config::{Bound, Lengths, Shape, Stage, Target, Workload},
+    plan::{compile, fixture, graph, render},
+};
+
+#[test]
+fn a_plan_as_text() {
+    insta::assert_snapshot!(render::text(&compile(&fixture::mixed())));
+}
+
+#[test]
+fn a_small_plan_as_text() {
+    let mut scenario = fixture::bare();
+    scenario.phases =
+        fixture::named([("only", fixture::phase(Some(500), None, fixture::open(Shape::Rates(vec![5.0]))))]);
+    insta::assert_snapshot!(render::text(&compile(&scenario)));
+}
+
+#[test]
+fn a_plan_for_graphviz() {
+    let mut scenario = fixture::mixed();
+    scenario.name = "a \"quoted\" \\ name".to_owned();
+    insta::assert_snapshot!(graph::dot(&compile(&scenario)));
+}
+
+#[test]
+fn a_plan_for_mermaid() {
+    let mut scenario = fixture::mixed();
+    let ladder = scenario.phases.shift_remove("ladder").expect("the ladder");
+    scenario.phases.insert("a \"quoted\" <name>#1".to_owned(), ladder);
+    insta::assert_snapshot!(graph::mermaid(&compile(&scenario)));
+}
+
+#[test]
+fn warnings_say_what_is_short_and_what_would_do() {
+    let mut scenario = fixture::mixed();
+    scenario.endpoints.insert("idle".to_owned(), fixture::endpoint(None));
+    scenario.phases = fixture::named([
+        ("few", fixture::phase(Some(100), None, fixture::closed(&[1, 4, 16]))),
+        ("short", fixture::phase(None, Some(3), fixture::open(Shape::Rates(vec![8.0])))),
+        ("counted", fixture::phase(Some(30), None, fixture::open(Shape::Rates(vec![8.0])))),
+        (
+            "ramp",
+            fixture::phase(
+                None,
+                None,
+                fixture::open(Shape::Stages(vec![Stage { from: 0.0, to: 10.0, over: fixture::seconds(4) }])),
+            ),
+        ),
+        ("cut", fixture::phase(Some(100), Some(3), fixture::open(Shape::Rates(vec![8.0])))),
+        ("one", fixture::phase(Some(5), None, fixture::closed(&[1]))),
+        ("timed", fixture::phase(None, Some(5), fixture::closed(&[2]))),
+        ("long", fixture::phase(None, Some(600), fixture::open(Shape::Rates(vec![8.0])))),
+    ]);
+    scenario.targets = fixture::named([
+        (
+            "first",
+            Target { endpoint: Some("flash".to_owned()), ..fixture::target("ttft.p95", Bound::AtMost(0.2)) },
+        ),
+        (
+            "ladder",
+            Target { phase: Some("few".to_owned()), ..fixture::target("e2e.p99", Bound::AtMost(5.0)) },
+        ),
+        // gaps are many per request, so this one has enough
+        ("gaps", fixture::target("itl.p99", Bound::AtMost(0.1))),
+        // a median from below needs no more than one from above
+        ("speed", fixture::target("decode_tokens_per_second", Bound::AtLeast(10.0))),
+        // does not judge, so nobody needs to be warned
+        ("preset", Target { from_preset: true, ..fixture::target("e2e.p999", Bound::AtMost(5.0)) }),
+        ("share", fixture::target("error_rate", Bound::AtMost(0.05))),
+    ]);
+    insta::assert_snapshot!(compile(&scenario).warnings.join("\n\n"));
+}
+
+#[test]
+fn a_plan_with_enough_of_everything_has_no_warnings() {
+    let mut scenario = fixture::mixed();
+    scenario.phases = fixture::named([
+        ("open", fixture::phase(None, Some(600), fixture::open(Shape::Rates(vec![8.0])))),
+        ("closed", fixture::phase(Some(600), None, fixture::closed(&[4]))),
+    ]);
+    scenario.targets = fixture::named([
+        ("tail", fixture::target("e2e.p99", Bound::AtMost(5.0))),
+        ("first", fixture::target("ttft.p95", Bound::Between(0.1, 0.2))),
+    ]);
+    assert_eq!(compile(&scenario).warnings, [""; 0]);
+}
+
+#[test]
+fn gaps_that_no_number_of_requests_would_have_are_not_asked_for() {
+    let mut scenario = fixture::bare();
+    let Workload::Synthetic(synthetic) = &mut scenario.workloads["prose"];
+    synthetic.output_tokens = Lengths::Constant(1);
+    scenario.phases = fixture::named([("only", fixture::phase(Some(50), None, fixture::closed(&[1])))]);
+    scenario.targets = fixture::named([("gaps", fixture::target("itl.p99", Bound::AtMost(0.1)))]);
+    assert_eq!(compile(&scenario).warnings, [""; 0]);
+}

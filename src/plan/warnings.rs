@@ -1,0 +1,240 @@
+//! What the user should know before the run: lines in lower case, the fix behind `help:`.
+
+use super::{
+    LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, Work, schedule::mean_count,
+    targets::share_that_carries,
+};
+use crate::{
+    catalog::Metric,
+    config::{Bound, Severity},
+    units::{seconds_to_duration, show_count, write_duration},
+    workload::mean_tokens,
+};
+
+/// Requests that each user of a closed loop should have, so that its window is more than edges.
+const REQUESTS_PER_USER: u64 = 10;
+
+/// The error that a one-sided bound of a target may make: 95 % confidence.
+const ERROR: f64 = 0.05;
+
+/// Everything worth a warning, in the order of the plan.
+pub(super) fn collect(plan: &Plan) -> Vec<String> {
+    let idle = idle_endpoints(plan);
+    let few = plan.loads().filter_map(|(step, load)| few_per_user(step, load));
+    let judging = plan.targets.iter().filter(|target| target.severity != Severity::Info);
+    let short = judging.flat_map(|target| {
+        let phases = target.scopes.chunk_by(|one, next| one.phase == next.phase);
+        phases.filter_map(|scopes| below_floor(plan, target, scopes))
+    });
+    idle.into_iter().chain(few).chain(short).collect()
+}
+
+fn idle_endpoints(plan: &Plan) -> Vec<String> {
+    let used = |index: usize| {
+        plan.steps
+            .iter()
+            .any(|step| matches!(&step.work, Work::Ready { endpoints } if endpoints.contains(&index)))
+    };
+    let idle = plan.endpoints.iter().enumerate().filter(|(index, _)| !used(*index));
+    idle.map(|(_, endpoint)| {
+        let name = &endpoint.name;
+        format!(
+            "endpoint `{name}` gets no requests\nhelp: give it a `weight`, or name it in a phase's `endpoints`"
+        )
+    })
+    .collect()
+}
+
+fn few_per_user(step: &Step, load: &LoadStep) -> Option<String> {
+    let (Pattern::Closed { users, .. }, Some(requests)) = (&load.pattern, load.requests) else { return None };
+    let enough = REQUESTS_PER_USER * u64::from(*users);
+    (load.measure && requests < enough).then(|| {
+        format!(
+            "{place}: {requests} requests for {users} {noun}, fewer than {REQUESTS_PER_USER} each; what is measured \
+             lies between the start of the last user and the first one without work\n\
+             help: set `phases.{phase}.requests` to {enough} or more",
+            place = place(step, load),
+            noun = if *users == 1 { "user" } else { "users" },
+            phase = step.phase,
+        )
+    })
+}
+
+/// A percentile cannot be proved with fewer values than its floor, whatever they are. One warning per phase, by the
+/// first of its steps that is short.
+fn below_floor(plan: &Plan, target: &PlannedTarget, scopes: &[ScopeKey]) -> Option<String> {
+    let good = share_on_good_side(target.bound, target.metric.statistic?.quantile()?);
+    let floor = floor(good);
+    let short: Vec<(&ScopeKey, Supply)> = scopes
+        .iter()
+        .filter_map(|scope| Some((scope, supply(plan, target.metric.metric, scope)?)))
+        .filter(|(_, supply)| supply.values < floor as f64)
+        .collect();
+    let (scope, supply) = short.first()?;
+    let others = match short.len() - 1 {
+        0 => String::new(),
+        1 => " and 1 more step".to_owned(),
+        n => format!(" and {n} more steps"),
+    };
+    let about =
+        if supply.step.expected.assumed && !ends_by_count(supply.step, supply.load) { "about " } else { "" };
+    let comfort = comfortable(good).map_or_else(String::new, |n| {
+        format!("; with {n}, a server with half the allowed share beyond the limit passes 9 times in 10")
+    });
+    Some(format!(
+        "target `{name}`: `{metric}` in `{scope}`{others} needs {floor} values to be proved, the plan has \
+         {about}{has}{comfort}\nhelp: {fix}",
+        name = target.name,
+        metric = target.metric,
+        has = show_count(supply.values as u64),
+        fix = fix(supply, floor),
+    ))
+}
+
+/// What a plan gives a target in one scope.
+struct Supply<'a> {
+    step: &'a Step,
+    load: &'a LoadStep,
+    /// Values of the metric that a request adds, on average; above 0.
+    per_request: f64,
+    /// Values in all.
+    values: f64,
+}
+
+/// `None` where the requests have no such values at all.
+fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &ScopeKey) -> Option<Supply<'a>> {
+    let (step, load) = plan.loads().find(|(step, _)| {
+        step.phase == scope.phase && scope.step.as_ref().is_none_or(|name| *name == step.name)
+    })?;
+    let per_request = values_per_request(plan, metric, scope.endpoint.as_deref(), load);
+    let values = step.expected.requests? * per_request;
+    // answers of one token have no gaps, and no number of them would
+    (per_request > 0.0).then_some(Supply { step, load, per_request, values })
+}
+
+/// How to get enough requests into a step. Numbers are written as a scenario takes them.
+fn fix(supply: &Supply, floor: u64) -> String {
+    let Supply { step, load, per_request, .. } = supply;
+    let phase = &step.phase;
+    let needed = (floor as f64 / per_request).ceil();
+    let time = request_rate(step, load)
+        .and_then(|rate| seconds_to_duration((needed / rate).ceil()))
+        .map(write_duration);
+    match (ends_by_count(step, load), time) {
+        (true, Some(time)) => {
+            format!("set `phases.{phase}.requests` to {needed} or more, which takes {time}")
+        }
+        (true, None) => format!("set `phases.{phase}.requests` to {needed} or more"),
+        (false, Some(time)) => format!("let `{phase}` last {time} or longer, for {needed} requests"),
+        (false, None) => format!("let `{phase}` last longer, for {needed} requests"),
+    }
+}
+
+/// Whether the number of requests ends a step, rather than its duration.
+fn ends_by_count(step: &Step, load: &LoadStep) -> bool {
+    step.expected.requests == load.requests.map(|requests| requests as f64)
+}
+
+/// Requests per second that a step has by the plan; `None` where the server decides, or where there are none.
+fn request_rate(step: &Step, load: &LoadStep) -> Option<f64> {
+    let (requests, seconds) = match &load.pattern {
+        Pattern::Open { stages, .. } => {
+            (mean_count(stages, None), stages.iter().map(|stage| stage.over.as_secs_f64()).sum())
+        }
+        Pattern::Closed { .. } if ends_by_count(step, load) => return None,
+        Pattern::Closed { .. } => (step.expected.requests?, step.expected.duration_s?),
+    };
+    (requests > 0.0 && seconds > 0.0).then_some(requests / seconds)
+}
+
+/// Values of a series that a request of the step adds to a scope, on average.
+fn values_per_request(plan: &Plan, metric: Metric, endpoint: Option<&str>, load: &LoadStep) -> f64 {
+    if metric != Metric::Itl {
+        return share_that_carries(metric, endpoint, load, &plan.endpoints);
+    }
+    let gaps = load.traffic.iter().map(|traffic| {
+        let of = &plan.endpoints[traffic.endpoint];
+        let here = of.stream && endpoint.is_none_or(|name| name == of.name);
+        if here { traffic.share * (mean_tokens(&of.workload).output - 1.0).max(0.0) } else { 0.0 }
+    });
+    gaps.sum()
+}
+
+/// The share of values that a percentile's limit wants on the good side.
+fn share_on_good_side(bound: Bound, quantile: f64) -> f64 {
+    match bound {
+        Bound::AtMost(_) => quantile,
+        Bound::AtLeast(_) => 1.0 - quantile,
+        Bound::Between(..) => quantile.max(1.0 - quantile),
+    }
+}
+
+/// The smallest sample that can prove such a share when all of it is on the good side: the smallest n with
+/// shareⁿ ≤ 0.05.
+fn floor(good: f64) -> u64 {
+    (ERROR.ln() / good.ln()).ceil() as u64
+}
+
+/// The smallest sample that proves such a share nine times in ten when half of what may be is on the bad side: the
+/// smallest n with P(B(n, (1 − share)/2) ≤ c) ≥ 0.9, where c is the largest with P(B(n, 1 − share) ≤ c) ≤ 0.05.
+fn comfortable(good: f64) -> Option<u64> {
+    const SAMPLES: [(f64, u64); 5] = [(0.5, 33), (0.9, 239), (0.95, 506), (0.99, 2_546), (0.999, 25_495)];
+    SAMPLES.into_iter().find(|(share, _)| (share - good).abs() < 1e-9).map(|(_, n)| n)
+}
+
+fn place(step: &Step, load: &LoadStep) -> String {
+    if load.explores {
+        format!("phase `{}`, step `{}`", step.phase, step.name)
+    } else {
+        format!("phase `{}`", step.phase)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_floors() {
+        for (quantile, n) in [(0.5, 5), (0.9, 29), (0.95, 59), (0.99, 299), (0.999, 2_995)] {
+            assert_eq!(floor(quantile), n, "{quantile}");
+        }
+    }
+
+    #[test]
+    fn the_good_side_follows_the_bound() {
+        for (bound, good) in
+            [(Bound::AtMost(1.0), 0.95), (Bound::AtLeast(1.0), 0.05), (Bound::Between(0.0, 1.0), 0.95)]
+        {
+            assert!((share_on_good_side(bound, 0.95) - good).abs() < 1e-12, "{bound:?}");
+        }
+    }
+
+    /// P(B(n, p) = k).
+    fn binomial(n: u64, p: f64, k: u64) -> f64 {
+        let [n, k] = [n as f64, k as f64];
+        let ways = libm::lgamma(n + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(n - k + 1.0);
+        (ways + k * p.ln() + (n - k) * (-p).ln_1p()).exp()
+    }
+
+    #[test]
+    fn comfortable_samples_pass_nine_times_in_ten() {
+        let power = |n: u64, bad: f64| {
+            let (mut limit, mut passes) = (0.0, 0.0);
+            for k in 0..n {
+                limit += binomial(n, bad, k);
+                if limit > ERROR {
+                    break;
+                }
+                passes += binomial(n, bad / 2.0, k);
+            }
+            passes
+        };
+        for good in [0.5, 0.9, 0.95, 0.99, 0.999] {
+            let n = comfortable(good).expect("a percentile of the catalog");
+            assert!(power(n, 1.0 - good) >= 0.9, "{good}");
+            assert!(power(n - 1, 1.0 - good) < 0.9, "{good}");
+        }
+        assert_eq!(comfortable(0.05), None);
+    }
+}

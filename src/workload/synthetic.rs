@@ -1,0 +1,49 @@
+//! Made-up prompts: the prefix, the text that all prompts share, then the part of one request.
+
+use super::{
+    MeanTokens, Prompt, draw, estimate_tokens, mean,
+    prose::{Unit, write_sentences, write_title},
+    rng,
+};
+use crate::config::{PromptLength, Synthetic};
+
+/// Tokens that a word of the made-up prose comes to, punctuation included.
+const TOKENS_PER_WORD: f64 = 1.14;
+
+/// Tokens of the two marks that a prompt counted in words has on top: behind its title and at its end.
+const MARKS: f64 = 1.5;
+
+/// The drawn length is that of the request's own part; `prefix` and shared text come on top, as in other load
+/// generators. A length below that of the title (2 tokens up to request 256, 5 below 4 billion) gives the title
+/// alone: being unique goes before being short.
+pub(super) fn prompt(synthetic: &Synthetic, name: &str, seed: u64, seq: u64) -> Prompt {
+    let (lengths, unit) = match &synthetic.prompt {
+        PromptLength::Tokens(lengths) => (lengths, Unit::Tokens),
+        PromptLength::Words(lengths) => (lengths, Unit::Words),
+    };
+    let mut text = synthetic.prefix.clone();
+    let mut shared = rng(seed, &format!("shared text of {name}"), 0);
+    write_sentences(&mut text, synthetic.shared_prefix_tokens, Unit::Tokens, &mut shared);
+
+    let mut own = rng(seed, &format!("prompt of {name}"), seq);
+    let length = draw(lengths, &mut own);
+    let title = write_title(&mut text, seq, unit);
+    write_sentences(&mut text, length.saturating_sub(title), unit, &mut own);
+
+    // apart from the prompt, so that another length of prompts leaves the answers as they were
+    let mut answer = rng(seed, &format!("output of {name}"), seq);
+    Prompt {
+        estimated_tokens: estimate_tokens(&text),
+        output_tokens: draw(&synthetic.output_tokens, &mut answer),
+        text,
+    }
+}
+
+pub(super) fn mean_tokens(synthetic: &Synthetic) -> MeanTokens {
+    let own = match &synthetic.prompt {
+        PromptLength::Tokens(lengths) => mean(lengths),
+        PromptLength::Words(lengths) => mean(lengths) * TOKENS_PER_WORD + MARKS,
+    };
+    let before = estimate_tokens(&synthetic.prefix) + synthetic.shared_prefix_tokens;
+    MeanTokens { input: f64::from(before) + own, output: mean(&synthetic.output_tokens) }
+}

@@ -1,0 +1,202 @@
+use std::collections::HashSet;
+
+use rand::{Rng, RngExt};
+
+use super::{words::NOUNS, *};
+use crate::config::{Lengths, PromptLength, Synthetic};
+
+const DRAWS: u64 = 20_000;
+
+fn synthetic(prompt: PromptLength) -> Synthetic {
+    Synthetic {
+        prompt,
+        output_tokens: Lengths::Uniform { min: 32, max: 256 },
+        prefix: String::new(),
+        shared_prefix_tokens: 0,
+    }
+}
+
+fn of_tokens(tokens: u32) -> Workload {
+    Workload::Synthetic(synthetic(PromptLength::Tokens(Lengths::Constant(tokens))))
+}
+
+#[test]
+fn the_generator_is_the_same_for_ever() {
+    let mut generator = rng(42, "golden", 7);
+    let first: [u64; 3] = std::array::from_fn(|_| generator.next_u64());
+    // computed by another implementation of SHA-256 and ChaCha8
+    assert_eq!(first, [17_344_966_836_279_508_976, 15_369_631_401_593_830_507, 11_975_618_084_917_495_226]);
+    let mut generator = rng(u64::MAX, "", 0);
+    assert_eq!(generator.next_u64(), 362_973_181_958_095_334);
+}
+
+#[test]
+fn seed_purpose_and_index_all_matter() {
+    let first = |seed, domain, index| -> u64 { rng(seed, domain, index).random() };
+    let base = first(1, "a", 1);
+    assert_eq!(base, first(1, "a", 1));
+    for other in [first(2, "a", 1), first(1, "b", 1), first(1, "a", 2), first(1, "", 1)] {
+        assert_ne!(base, other);
+    }
+}
+
+#[test]
+fn the_first_prompt_of_a_seed_is_the_same_for_ever() {
+    assert_eq!(
+        prompt(&of_tokens(40), "code", 42, 300).text,
+        "Business actor. The heart above her parent shared that northern message. Beside their empty glass, one \
+         park changed the dog outside our camp but one journal named each government. Their low field prepared \
+         this council."
+    );
+}
+
+#[test]
+fn a_prompt_depends_on_seed_name_and_number_alone() {
+    let workload = of_tokens(60);
+    let base = prompt(&workload, "code", 42, 9);
+    assert_eq!(base, prompt(&workload, "code", 42, 9));
+    for other in [
+        prompt(&workload, "code", 43, 9),
+        prompt(&workload, "prose", 42, 9),
+        prompt(&workload, "code", 42, 10),
+    ] {
+        assert_ne!(base.text, other.text);
+        assert_ne!(base.output_tokens, other.output_tokens);
+    }
+}
+
+#[test]
+fn no_two_prompts_are_alike_however_short() {
+    for tokens in [1, 8] {
+        let workload = of_tokens(tokens);
+        let texts: HashSet<String> = (0..DRAWS).map(|seq| prompt(&workload, "short", 42, seq).text).collect();
+        assert_eq!(texts.len() as u64, DRAWS);
+    }
+}
+
+#[test]
+fn prompts_differ_in_their_first_words() {
+    // 256 consecutive requests share no first word, so a cache of prefixes has nothing to share
+    let first = |seq| {
+        let text = prompt(&of_tokens(50), "w", 1, seq).text;
+        text.split(' ').next().map(str::to_owned)
+    };
+    let words: HashSet<_> = (5000..5256).map(first).collect();
+    assert_eq!(words.len(), NOUNS.len());
+}
+
+#[test]
+fn the_estimate_is_the_drawn_length() {
+    for tokens in [2, 3, 4, 5, 17, 50, 51, 52, 400] {
+        for seq in 0..50 {
+            let prompt = prompt(&of_tokens(tokens), "w", 42, seq);
+            assert_eq!(prompt.estimated_tokens, tokens, "{}", prompt.text);
+            assert_eq!(estimate_tokens(&prompt.text), tokens);
+        }
+    }
+}
+
+#[test]
+fn words_are_counted_where_words_were_drawn() {
+    for words in [2, 15, 200] {
+        let workload = Workload::Synthetic(synthetic(PromptLength::Words(Lengths::Constant(words))));
+        for seq in 0..50 {
+            let text = prompt(&workload, "w", 42, seq).text;
+            assert_eq!(text.split_whitespace().count(), words as usize, "{text}");
+            assert!(text.ends_with('.'), "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_shared_prefix_is_shared_and_comes_on_top() {
+    let workload = Workload::Synthetic(Synthetic {
+        prefix: "Please summarize:".to_owned(),
+        shared_prefix_tokens: 100,
+        ..synthetic(PromptLength::Tokens(Lengths::Constant(30)))
+    });
+    let prompts: Vec<Prompt> = (0..20).map(|seq| prompt(&workload, "w", 42, seq)).collect();
+    let shared = |a: &str, b: &str| -> usize { a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count() };
+    for other in &prompts[1..] {
+        assert!(other.text.starts_with("Please summarize: "));
+        let common = &other.text[..shared(&prompts[0].text, &other.text)];
+        let tokens = estimate_tokens(common);
+        // the titles may begin with the same letters, which is less than one token
+        assert!((103..=104).contains(&tokens), "{tokens} of {common:?}");
+        assert_eq!(other.estimated_tokens, 3 + 100 + 30);
+    }
+    let elsewhere = prompt(&workload, "v", 42, 0).text;
+    assert!(estimate_tokens(&elsewhere[..shared(&prompts[0].text, &elsewhere)]) < 10);
+    assert_eq!(mean_tokens(&workload).input, 133.0);
+}
+
+#[test]
+fn drawn_lengths_have_the_mean_and_deviation_asked_for() {
+    for (lengths, mean_asked, deviation) in [
+        (Lengths::Constant(128), 128.0, 0.0),
+        (Lengths::Uniform { min: 32, max: 256 }, 144.0, ((225.0_f64 * 225.0 - 1.0) / 12.0).sqrt()),
+        (Lengths::Normal { mean: 400.0, std_dev: 50.0, min: 1, max: 10_000 }, 400.0, 50.0),
+        (Lengths::Lognormal { mean: 400.0, std_dev: 150.0, min: 1, max: 100_000 }, 400.0, 150.0),
+        (Lengths::Poisson { mean: 15.0, min: 1, max: 10_000 }, 15.0, 15.0_f64.sqrt()),
+    ] {
+        let values: Vec<f64> =
+            (0..DRAWS).map(|i| f64::from(draw(&lengths, &mut rng(42, "lengths", i)))).collect();
+        let n = values.len() as f64;
+        let drawn = values.iter().sum::<f64>() / n;
+        let spread = (values.iter().map(|v| (v - drawn).powi(2)).sum::<f64>() / n).sqrt();
+        assert!((drawn / mean_asked - 1.0).abs() < 0.02, "{lengths:?}: mean {drawn}");
+        assert!((spread - deviation).abs() <= 0.02 * deviation, "{lengths:?}: deviation {spread}");
+        assert!((mean(&lengths) / mean_asked - 1.0).abs() < 1e-3, "{lengths:?}: {}", mean(&lengths));
+    }
+}
+
+#[test]
+fn the_stated_mean_is_that_of_clipped_draws() {
+    for lengths in [
+        Lengths::Normal { mean: 10.0, std_dev: 50.0, min: 5, max: 60 },
+        Lengths::Normal { mean: 2.0, std_dev: 1.0, min: 1, max: 100 },
+        Lengths::Normal { mean: 50_000.0, std_dev: 0.0, min: 1, max: u32::MAX },
+        Lengths::Lognormal { mean: 3.0, std_dev: 6.0, min: 1, max: 2_000 },
+        Lengths::Lognormal { mean: 400.0, std_dev: 800.0, min: 300, max: 500 },
+        Lengths::Poisson { mean: 0.0, min: 1, max: 9 },
+        Lengths::Poisson { mean: 2.0, min: 2, max: 3 },
+        Lengths::Poisson { mean: 50_000.0, min: 1, max: u32::MAX },
+        Lengths::Uniform { min: 7, max: 7 },
+    ] {
+        let sum: f64 = (0..DRAWS).map(|i| f64::from(draw(&lengths, &mut rng(7, "clip", i)))).sum();
+        let drawn = sum / DRAWS as f64;
+        let stated = mean(&lengths);
+        assert!((stated / drawn - 1.0).abs() < 0.02, "{lengths:?}: stated {stated}, drawn {drawn}");
+    }
+}
+
+#[test]
+fn the_stated_tokens_are_those_of_prompts_counted_in_words() {
+    for words in [15.0, 200.0] {
+        let lengths = Lengths::Poisson { mean: words, min: 5, max: 1000 };
+        let workload = Workload::Synthetic(synthetic(PromptLength::Words(lengths)));
+        let total: u64 =
+            (0..2000).map(|seq| u64::from(prompt(&workload, "w", 42, seq).estimated_tokens)).sum();
+        let (stated, drawn) = (mean_tokens(&workload).input, total as f64 / 2000.0);
+        assert!((stated / drawn - 1.0).abs() < 0.02, "{words} words: stated {stated}, drawn {drawn}");
+    }
+}
+
+#[test]
+fn every_word_is_one_token() {
+    let lists: [&[&str]; 7] = [
+        &NOUNS,
+        &words::VERBS,
+        &words::ADJECTIVES,
+        &words::ADVERBS,
+        &words::PREPOSITIONS,
+        &words::DETERMINERS,
+        &words::CONJUNCTIONS,
+    ];
+    for word in lists.concat() {
+        assert!(word.bytes().all(|b| b.is_ascii_lowercase()), "{word}");
+        assert_eq!(estimate_tokens(word), 1, "{word}");
+    }
+    // a title spells numbers in these, so they must be different
+    assert_eq!(NOUNS.iter().collect::<HashSet<_>>().len(), NOUNS.len());
+}
