@@ -1,0 +1,548 @@
+//! The report as one screen of text, and several scenarios as a table.
+
+use std::fmt;
+
+use anstyle::{AnsiColor, Style as Ansi};
+use comfy_table::{CellAlignment, Table};
+
+use super::{Report, words};
+use crate::{
+    catalog::{Metric, Statistic},
+    metrics::{Failure, Scope},
+    units,
+    verdict::{Conclusion, Grade, Level, Mark},
+};
+
+/// How text for a terminal is to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Whether to use colours; signs and words say the same without them.
+    pub color: bool,
+    /// Columns of the terminal.
+    pub width: usize,
+}
+
+/// Rows of the table of scopes beyond which the endpoints of ladders are left to the other formats.
+const MANY_ROWS: usize = 12;
+
+const BOLD: Ansi = Ansi::new().bold();
+const DIM: Ansi = Ansi::new().dimmed();
+const GOOD: Ansi = AnsiColor::Green.on_default();
+const BAD: Ansi = AnsiColor::Red.on_default();
+const OPEN: Ansi = AnsiColor::Yellow.on_default();
+
+impl Style {
+    fn paint(self, style: Ansi, text: &str) -> String {
+        if self.color && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+}
+
+fn color_of(mark: Mark) -> Ansi {
+    match mark {
+        Mark::Fail => BAD,
+        Mark::Inconclusive => OPEN,
+        Mark::Pass => GOOD,
+    }
+}
+
+fn color_of_conclusion(conclusion: Conclusion) -> Ansi {
+    match conclusion {
+        Conclusion::Pass => GOOD,
+        Conclusion::Inconclusive => OPEN,
+        Conclusion::Fail | Conclusion::Invalid | Conclusion::Aborted => BAD,
+    }
+}
+
+/// The report as one screen of text, with a line end after every line.
+pub fn terminal(report: &Report, style: Style) -> String {
+    let sections = [
+        headline(report, style),
+        targets(report, style),
+        validity(report, style),
+        conclusion(report, style),
+        scopes(report, style),
+        failures(report, style),
+        analysis(report, style),
+        vec![format!("{}  {}/report.html", style.paint(DIM, "report"), report.folder)],
+    ];
+    let mut out = String::new();
+    for section in sections.iter().filter(|section| !section.is_empty()) {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        for line in section {
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn headline(report: &Report, style: Style) -> Vec<String> {
+    let platform = &report.plan.platform;
+    let mut lines = vec![format!(
+        "{}  {}",
+        style.paint(BOLD, &report.plan.name),
+        style.paint(
+            DIM,
+            &format!(
+                "{} · {} · {}",
+                platform.name,
+                words::started(report),
+                units::show_seconds(report.elapsed_s)
+            )
+        )
+    )];
+    lines.extend(wrap(&words::hardware(report), style.width).iter().map(|line| style.paint(DIM, line)));
+    if let Some(notice) = words::simulated_notice(report) {
+        lines.extend(wrap(&notice, style.width).iter().map(|line| style.paint(OPEN, line)));
+    }
+    lines
+}
+
+fn targets(report: &Report, style: Style) -> Vec<String> {
+    /// Columns that can be spared: a target's name tells the metric, and the line below the rest.
+    const METRIC: usize = 2;
+    const SCOPE: usize = 3;
+    const INTERVAL: usize = 6;
+    let verdict = report.verdict;
+    let mut rows = Grid::new(&["", "", "", "", "", "", ""]);
+    for target in &verdict.targets {
+        rows.row([
+            format!("{} {}", words::sign(target.mark), words::mark(target.mark)),
+            words::target_name(target),
+            target.metric.to_string(),
+            target.scope.to_string(),
+            words::value(target.metric.metric, target.value),
+            words::bound(target.metric, target.bound),
+            words::interval(target.metric, target.interval),
+        ]);
+    }
+    rows.right(&[4]);
+    rows.fit(style.width.saturating_sub(2), &[INTERVAL, METRIC, SCOPE]);
+    let mut lines = Vec::new();
+    if !verdict.targets.is_empty() {
+        lines.push(style.paint(BOLD, "targets"));
+    }
+    for (target, line) in verdict.targets.iter().zip(rows.lines()) {
+        let mark = format!("{} {}", words::sign(target.mark), words::mark(target.mark));
+        let rest = line.strip_prefix(&mark).unwrap_or(&line).trim_end().to_owned();
+        let shown = format!("  {}{rest}", style.paint(color_of(target.mark), &mark));
+        let mut remarks = Vec::new();
+        if rows.hides(SCOPE) {
+            remarks.push(format!("{} in {}", target.metric, target.scope));
+        }
+        if rows.hides(INTERVAL) && target.mark != Mark::Pass && target.interval.is_some() {
+            remarks.push(format!("90 % interval {}", words::interval(target.metric, target.interval)));
+        }
+        remarks.extend(Some(words::remark(target)).filter(|remark| !remark.is_empty()));
+        let remark = remarks.join("; ");
+        if remark.is_empty() {
+            lines.push(shown);
+        } else if 2 + width(&mark) + width(&rest) + 2 + width(&remark) <= style.width {
+            lines.push(format!("{shown}  {}", style.paint(DIM, &remark)));
+        } else {
+            lines.push(shown);
+            lines.extend(indented(&remark, 4, style).iter().map(|line| style.paint(DIM, line)));
+        }
+    }
+    for (name, reason) in &verdict.skipped {
+        lines.push(style.paint(DIM, &format!("  {} {name}: skipped, {reason}", words::MISSING)));
+    }
+    lines
+}
+
+fn validity(report: &Report, style: Style) -> Vec<String> {
+    let checks = &report.verdict.validity;
+    let failing: Vec<_> = checks.iter().filter(|check| !check.ok).collect();
+    if checks.is_empty() {
+        return Vec::new();
+    }
+    if failing.is_empty() {
+        let all = format!("all {} checks hold", checks.len());
+        return vec![format!(
+            "{}  {} {all}",
+            style.paint(BOLD, "validity"),
+            style.paint(GOOD, words::sign(Mark::Pass))
+        )];
+    }
+    let mut lines = vec![format!(
+        "{}  {}",
+        style.paint(BOLD, "validity"),
+        style.paint(DIM, &format!("{} of {} checks hold", checks.len() - failing.len(), checks.len()))
+    )];
+    for check in failing {
+        let (color, word) = if check.void { (BAD, "✗ void") } else { (OPEN, "! caution") };
+        let seen = format!("{}: {}, limit {}", check.name, check.value, check.limit);
+        let line = format!("  {}  {seen}", style.paint(color, word));
+        if check.advice.is_empty() {
+            lines.push(line);
+        } else if 2 + width(word) + 2 + width(&seen) + 2 + width(&check.advice) <= style.width {
+            lines.push(format!("{line}  {}", style.paint(DIM, &check.advice)));
+        } else {
+            lines.push(line);
+            lines.extend(indented(&check.advice, 4, style).iter().map(|line| style.paint(DIM, line)));
+        }
+    }
+    lines
+}
+
+fn conclusion(report: &Report, style: Style) -> Vec<String> {
+    let verdict = report.verdict;
+    let color = color_of_conclusion(verdict.conclusion).bold();
+    let mut lines = vec![format!(
+        "{}  grade {}  {}",
+        style.paint(color, words::conclusion(verdict.conclusion)),
+        style.paint(BOLD, words::grade(verdict.grade)),
+        style.paint(DIM, &words::targets_met(verdict.targets_met, verdict.total_targets))
+    )];
+    lines.extend(indented(&verdict.reason, 2, style));
+    lines
+}
+
+/// The table of phases, steps and endpoints; warm-up does not count and is not shown.
+fn scopes(report: &Report, style: Style) -> Vec<String> {
+    let mut rows: Vec<_> =
+        words::outline(report).into_iter().filter(|(_, _, scope)| scope.measured).collect();
+    let all = rows.len();
+    if all > MANY_ROWS {
+        rows.retain(|(_, _, scope)| !(scope.explores && scope.key.endpoint.is_some()));
+    }
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let mut grid = Grid::new(&[
+        "", "requests", "ok", "errors", "req/s", "tok/s", "TTFT p50", "p95", "TPOT p50", "e2e p50", "p95",
+    ]);
+    for (depth, name, scope) in &rows {
+        let load = words::load(scope);
+        let name = format!("{}{name}", "  ".repeat(*depth));
+        let plain =
+            |metric| scope.rates.get(&metric).map_or(words::MISSING.into(), |n| units::show_number(*n));
+        let latency = |metric, statistic| words::of_scope(scope, metric, Some(statistic));
+        grid.row([
+            if load.is_empty() { name } else { format!("{name} · {load}") },
+            units::show_count(scope.counts.due),
+            units::show_count(scope.counts.ok()),
+            words::of_scope(scope, Metric::ErrorRate, None),
+            plain(Metric::RequestsPerSecond),
+            plain(Metric::OutputTokensPerSecond),
+            latency(Metric::Ttft, Statistic::P50),
+            latency(Metric::Ttft, Statistic::P95),
+            latency(Metric::Tpot, Statistic::P50),
+            latency(Metric::E2e, Statistic::P50),
+            latency(Metric::E2e, Statistic::P95),
+        ]);
+    }
+    grid.right(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    // what follows from other columns goes first
+    grid.fit(style.width.saturating_sub(2), &[2, 9, 4, 8, 6, 1]);
+    let mut lines = Vec::new();
+    for (i, line) in grid.lines_with_header().enumerate() {
+        lines.push(if i == 0 { style.paint(DIM, &format!("  {line}")) } else { format!("  {line}") });
+    }
+    let mut notes = Vec::new();
+    if rows.iter().any(|(_, _, scope)| infinite(scope)) {
+        notes.push("∞: percentiles count failed requests as infinite".to_owned());
+    }
+    if rows.len() < all {
+        notes.push("endpoints of ladders are in the full report".to_owned());
+    }
+    lines.extend(indented(&notes.join("; "), 2, style).iter().map(|line| style.paint(DIM, line)));
+    lines
+}
+
+fn infinite(scope: &Scope) -> bool {
+    [Metric::Ttft, Metric::Tpot, Metric::E2e].into_iter().any(|metric| {
+        [Statistic::P50, Statistic::P95]
+            .into_iter()
+            .any(|statistic| scope.value(metric, Some(statistic)).is_some_and(f64::is_infinite))
+    })
+}
+
+fn failures(report: &Report, style: Style) -> Vec<String> {
+    let failures = &report.summary.failures;
+    if failures.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![style.paint(BOLD, "failures")];
+    let head =
+        |failure: &Failure| format!("{} × {}", units::show_count(failure.count), failure.outcome.name());
+    let widest = failures.iter().map(|failure| width(&head(failure))).max().unwrap_or(0);
+    for failure in failures {
+        let status = failure.status.map(|status| format!("HTTP {status}: ")).unwrap_or_default();
+        let head = format!("{:<widest$}", head(failure));
+        let first = format!("first on {}: {status}{}", failure.endpoint, one_line(&failure.first_error));
+        let room = style.width.saturating_sub(width(&head) + 4);
+        lines.push(format!("  {}  {}", style.paint(BAD, &head), style.paint(DIM, &shorten(&first, room))));
+    }
+    lines
+}
+
+fn analysis(report: &Report, style: Style) -> Vec<String> {
+    let notes = report.summary.notes.iter().map(|note| (Level::Info, note.as_str()));
+    let findings = report.verdict.analysis.iter().map(|finding| (finding.level, finding.text.as_str()));
+    let all: Vec<_> = findings.chain(notes).collect();
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![style.paint(BOLD, "analysis")];
+    for (level, text) in all {
+        let color = match level {
+            Level::Fail => BAD,
+            Level::Warning => OPEN,
+            Level::Pass => GOOD,
+            Level::Info => DIM,
+        };
+        let word = format!("{:<7}", words::level(level));
+        let mut rest = indented(text, 11, style);
+        if let Some(first) = rest.first_mut() {
+            *first = format!("  {}  {}", style.paint(color, &word), first.trim_start());
+        }
+        lines.extend(rest);
+    }
+    lines
+}
+
+/// One scenario among several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The scenario's name.
+    pub name: String,
+    /// What it comes to.
+    pub conclusion: Conclusion,
+    /// Share of targets met, in words.
+    pub grade: Grade,
+    /// `2 of 5 targets met`.
+    pub targets: String,
+    /// The target to look at first, with its value and limit; empty when nothing was judged.
+    pub worst: String,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, conclusion, grade, targets, worst } = self;
+        write!(f, "{name}: {}, grade {}, {targets}", words::conclusion(*conclusion), words::grade(*grade))?;
+        if !worst.is_empty() {
+            write!(f, "; {worst}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The report in one line.
+pub fn line(report: &Report) -> Line {
+    let verdict = report.verdict;
+    let worst = verdict.targets.first().map(|target| {
+        format!(
+            "{} {}: {} {} ({}) in {}",
+            words::sign(target.mark),
+            target.name,
+            target.metric,
+            words::value(target.metric.metric, target.value),
+            words::bound(target.metric, target.bound),
+            target.scope
+        )
+    });
+    Line {
+        name: report.plan.name.clone(),
+        conclusion: verdict.conclusion,
+        grade: verdict.grade,
+        targets: words::targets_met(verdict.targets_met, verdict.total_targets),
+        worst: worst.unwrap_or_default(),
+    }
+}
+
+/// A table with one row per scenario.
+pub fn several(lines: &[Line], style: Style) -> String {
+    let mut grid = Grid::new(&["", "", "", "", ""]);
+    for line in lines {
+        grid.row([
+            words::conclusion(line.conclusion).to_owned(),
+            line.name.clone(),
+            words::grade(line.grade).to_owned(),
+            line.targets.clone(),
+            line.worst.clone(),
+        ]);
+    }
+    let mut out = String::new();
+    for (line, text) in lines.iter().zip(grid.lines()) {
+        let word = words::conclusion(line.conclusion);
+        let rest = text.strip_prefix(word).unwrap_or(&text);
+        let rest = shorten(rest.trim_end(), style.width.saturating_sub(width(word)));
+        out += &style.paint(color_of_conclusion(line.conclusion), word);
+        out += &rest;
+        out.push('\n');
+    }
+    out
+}
+
+/// Cells in aligned columns, without lines around them.
+struct Grid {
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+    right: Vec<usize>,
+    hidden: Vec<usize>,
+}
+
+impl Grid {
+    fn new(header: &[&str]) -> Self {
+        let header = header.iter().map(|&name| name.to_owned()).collect();
+        Self { header, rows: Vec::new(), right: Vec::new(), hidden: Vec::new() }
+    }
+
+    fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.into());
+    }
+
+    /// Columns of numbers.
+    fn right(&mut self, columns: &[usize]) {
+        columns.clone_into(&mut self.right);
+    }
+
+    fn hides(&self, column: usize) -> bool {
+        self.hidden.contains(&column)
+    }
+
+    /// Hides columns, in this order, until a line fits.
+    fn fit(&mut self, room: usize, expendable: &[usize]) {
+        for column in expendable {
+            if self.lines_with_header().all(|line| width(&line) <= room) {
+                return;
+            }
+            self.hidden.push(*column);
+        }
+    }
+
+    fn lines_with_header(&self) -> impl Iterator<Item = String> + use<> {
+        let visible: Vec<_> = (0..self.header.len()).filter(|column| !self.hidden.contains(column)).collect();
+        let mut table = Table::new();
+        table.load_style(comfy_table::presets::NOTHING);
+        let pick =
+            |cells: &Vec<String>| visible.iter().map(|column| cells[*column].clone()).collect::<Vec<_>>();
+        table.add_row(pick(&self.header));
+        for row in &self.rows {
+            table.add_row(pick(row));
+        }
+        for (i, column) in visible.iter().enumerate() {
+            if let Some(cells) = table.column_mut(i) {
+                cells.set_padding((0, 2));
+                if self.right.contains(column) {
+                    cells.set_cell_alignment(CellAlignment::Right);
+                }
+            }
+        }
+        table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().into_iter()
+    }
+
+    fn lines(&self) -> impl Iterator<Item = String> + use<> {
+        self.lines_with_header().skip(1)
+    }
+}
+
+/// Columns that a text takes. Wide characters count as one here: the tables above measure exactly, wrapping may be
+/// a little off for them.
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// What a server said, made harmless for a terminal: no line ends, no control sequences.
+fn one_line(text: &str) -> String {
+    let printable: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    printable.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn shorten(text: &str, room: usize) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
+    kept + "…"
+}
+
+/// Breaks text at spaces so that no line is longer than `room`, words permitting.
+fn wrap(text: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("starts with one line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if width(line) + 1 + width(word) <= room {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+fn indented(text: &str, by: usize, style: Style) -> Vec<String> {
+    let lines = if text.is_empty() { Vec::new() } else { wrap(text, style.width.saturating_sub(by)) };
+    lines.iter().map(|line| format!("{}{line}", " ".repeat(by))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::fixture, *};
+
+    const PLAIN: Style = Style { color: false, width: 120 };
+
+    #[test]
+    fn a_run_with_everything() {
+        let run = fixture::mixed();
+        let text = terminal(&run.report(), PLAIN);
+        assert!(text.lines().count() <= 48, "{} lines", text.lines().count());
+        assert!(text.lines().all(|line| width(line) <= 120));
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_narrow_terminal() {
+        let run = fixture::mixed();
+        let text = terminal(&run.report(), Style { width: 80, ..PLAIN });
+        assert!(text.lines().all(|line| width(line) <= 80), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_quiet_run() {
+        insta::assert_snapshot!(terminal(&fixture::quiet().report(), PLAIN));
+    }
+
+    #[test]
+    fn a_run_without_answers_shows_no_zeros() {
+        let text = terminal(&fixture::dead().report(), PLAIN);
+        assert!(!text.contains(" 0 ms") && !text.contains(" 0.0 "), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn colours_change_nothing_but_colours() {
+        let run = fixture::mixed();
+        let plain = terminal(&run.report(), PLAIN);
+        let colored = terminal(&run.report(), Style { color: true, ..PLAIN });
+        assert_ne!(plain, colored);
+        assert_eq!(anstream::adapter::strip_str(&colored).to_string(), plain);
+    }
+
+    #[test]
+    fn what_a_server_says_cannot_steer_the_terminal() {
+        let mut run = fixture::mixed();
+        run.summary.failures[0].first_error = "\u{1b}[2Jgone\r\nnext".to_owned();
+        let text = terminal(&run.report(), PLAIN);
+        assert!(text.contains("[2Jgone next") && !text.contains('\u{1b}') && !text.contains('\r'), "{text}");
+    }
+
+    #[test]
+    fn several_scenarios_make_a_table() {
+        let runs = [fixture::mixed(), fixture::quiet(), fixture::dead()];
+        let lines: Vec<_> = runs.iter().map(|run| line(&run.report())).collect();
+        insta::assert_snapshot!(several(&lines, PLAIN), @r"
+        FAIL  mixed-traffic  POOR       2 of 5 targets met    ✗ whole_answer: e2e.p95 ∞ (≤ 3.00 s) in ladder · users=16 · flash
+        PASS  quick          EXCELLENT  2 of 2 targets met    ✓ speed: output_tokens_per_second 738 tok/s (≥ 30.0 tok/s) in mix…
+        FAIL  quick          UNGRADED   no target was judged
+        ");
+        insta::assert_snapshot!(lines[0], @"mixed-traffic: FAIL, grade POOR, 2 of 5 targets met; ✗ whole_answer: e2e.p95 ∞ (≤ 3.00 s) in ladder · users=16 · flash");
+    }
+}

@@ -1,0 +1,229 @@
+//! How values, marks and places are put in words: the same in every format that people read.
+
+use time::macros::format_description;
+
+use super::Report;
+use crate::{
+    catalog::{Metric, MetricName, Statistic},
+    config::{Address, Bound, Severity},
+    metrics::Scope,
+    units,
+    verdict::{Conclusion, Grade, Judged, Level, Mark},
+};
+
+/// What stands for a missing value.
+pub(super) const MISSING: &str = "–";
+
+/// The hardware line that every chart and page carries.
+pub(super) fn hardware(report: &Report) -> String {
+    report.system.machine.line(&report.plan.label)
+}
+
+/// The addresses of simulated endpoints, such as `sim:rtx_4090`, each once, in the order of the plan.
+pub(super) fn simulated(report: &Report) -> Vec<String> {
+    let mut names = Vec::new();
+    for endpoint in report.plan.endpoints.iter().filter(|endpoint| endpoint.simulated()) {
+        let name = match &endpoint.address {
+            Address::Sim(name) => format!("sim:{name}"),
+            Address::Url(url) => url.clone(),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// What every output of a run against simulated servers says; `None` where all servers were real.
+pub(super) fn simulated_notice(report: &Report) -> Option<String> {
+    let names = simulated(report);
+    let all = report.plan.endpoints.iter().all(crate::plan::PlannedEndpoint::simulated);
+    let list = names.join(", ");
+    match (names.len(), all) {
+        (0, _) => None,
+        (1, true) => Some(format!("the server was simulated ({list}): these numbers describe no hardware")),
+        (_, true) => Some(format!("the servers were simulated ({list}): these numbers describe no hardware")),
+        (_, false) => {
+            Some(format!("some servers were simulated ({list}): their numbers describe no hardware"))
+        }
+    }
+}
+
+/// `2026-11-21 14:03 UTC`.
+pub(super) fn started(report: &Report) -> String {
+    report
+        .started
+        .to_offset(time::UtcOffset::UTC)
+        .format(format_description!("[year]-[month]-[day] [hour]:[minute] UTC"))
+        .unwrap_or_default()
+}
+
+/// A value of a metric with its unit, or [`MISSING`].
+pub(super) fn value(metric: Metric, value: Option<f64>) -> String {
+    match value {
+        None => MISSING.to_owned(),
+        Some(value) if value.is_nan() => MISSING.to_owned(),
+        Some(value) if value.is_infinite() => "∞".to_owned(),
+        Some(value) => metric.unit().show(value),
+    }
+}
+
+/// A metric of a scope, as targets judge it.
+pub(super) fn of_scope(scope: &Scope, metric: Metric, statistic: Option<Statistic>) -> String {
+    value(metric, scope.value(metric, statistic))
+}
+
+/// `≤ 200 ms`, `≥ 30.0 tok/s`, `5.0 % – 15.0 %`.
+pub(super) fn bound(metric: MetricName, bound: Bound) -> String {
+    let show = |limit| value(metric.metric, Some(limit));
+    match bound {
+        Bound::AtLeast(limit) => format!("≥ {}", show(limit)),
+        Bound::AtMost(limit) => format!("≤ {}", show(limit)),
+        Bound::Between(from, to) => format!("{} – {}", show(from), show(to)),
+    }
+}
+
+/// `388 – 440 ms`, `0.90 – 1.10 s`, `602 ms – ∞`; empty without an interval.
+pub(super) fn interval(metric: MetricName, interval: Option<(f64, f64)>) -> String {
+    let show = |end| value(metric.metric, Some(end));
+    let Some((from, to)) = interval.map(|(from, to)| (show(from), show(to))) else { return String::new() };
+    match (from.split_once(' '), to.split_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} – {to}"),
+        _ => format!("{from} – {to}"),
+    }
+}
+
+/// The sign of a mark, which needs no colour.
+pub(super) fn sign(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Fail => "✗",
+        Mark::Inconclusive => "?",
+        Mark::Pass => "✓",
+    }
+}
+
+/// The word of a mark, as in JSON.
+pub(super) fn mark(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Fail => "FAIL",
+        Mark::Inconclusive => "INCONCLUSIVE",
+        Mark::Pass => "PASS",
+    }
+}
+
+/// The word of a conclusion, as in JSON.
+pub(super) fn conclusion(conclusion: Conclusion) -> &'static str {
+    match conclusion {
+        Conclusion::Aborted => "ABORTED",
+        Conclusion::Invalid => "INVALID",
+        Conclusion::Fail => "FAIL",
+        Conclusion::Inconclusive => "INCONCLUSIVE",
+        Conclusion::Pass => "PASS",
+    }
+}
+
+/// The word of a grade, as in JSON.
+pub(super) fn grade(grade: Grade) -> &'static str {
+    match grade {
+        Grade::Excellent => "EXCELLENT",
+        Grade::Good => "GOOD",
+        Grade::Acceptable => "ACCEPTABLE",
+        Grade::Poor => "POOR",
+        Grade::Ungraded => "UNGRADED",
+    }
+}
+
+/// The word of a level of the analysis, as in JSON.
+pub(super) fn level(level: Level) -> &'static str {
+    match level {
+        Level::Fail => "FAIL",
+        Level::Warning => "WARNING",
+        Level::Pass => "PASS",
+        Level::Info => "INFO",
+    }
+}
+
+/// The word of a severity, as in TOML.
+pub(super) fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Fail => "fail",
+        Severity::Warn => "warn",
+        Severity::Info => "info",
+    }
+}
+
+/// What goes beside a target: how it was judged, what is missing.
+pub(super) fn remark(target: &Judged) -> String {
+    let mut parts = Vec::new();
+    if !target.note.is_empty() {
+        parts.push(target.note.clone());
+    }
+    match target.needs {
+        Some(1) => parts.push("1 more request would settle it".to_owned()),
+        Some(needs) => parts.push(format!("{} more requests would settle it", units::show_count(needs))),
+        None => {}
+    }
+    parts.join("; ")
+}
+
+/// `2 of 5 targets met`; `no target was judged`.
+pub(super) fn targets_met(met: u64, total: u64) -> String {
+    match total {
+        0 => "no target was judged".to_owned(),
+        1 => format!("{met} of 1 target met"),
+        _ => format!("{met} of {total} targets met"),
+    }
+}
+
+/// The name of a target; a severity that lets a miss pass is part of it.
+pub(super) fn target_name(target: &Judged) -> String {
+    match target.severity {
+        Severity::Fail => target.name.clone(),
+        other => format!("{} ({})", target.name, severity(other)),
+    }
+}
+
+/// The load of a scope in words: `8 req/s`; empty where the step's name says it or there is no single one.
+pub(super) fn load(scope: &Scope) -> String {
+    if scope.key.step.is_some() || scope.key.endpoint.is_some() {
+        return String::new();
+    }
+    match (scope.users, scope.offered_rate) {
+        (Some(1), _) => "1 user".to_owned(),
+        (Some(users), _) => format!("{users} users"),
+        (None, Some(rate)) => {
+            let number = units::show_number(rate);
+            let short = if number.contains('.') {
+                number.trim_end_matches('0').trim_end_matches('.')
+            } else {
+                &number
+            };
+            format!("{short} req/s")
+        }
+        (None, None) => String::new(),
+    }
+}
+
+/// The scopes to list, each with its depth and its own name: phases, steps below them, endpoints below both. An
+/// endpoint that is the only one of its phase or step says nothing new and is left out.
+pub(super) fn outline<'a>(report: &Report<'a>) -> Vec<(usize, &'a str, &'a Scope)> {
+    let scopes = &report.summary.scopes;
+    let alone = |scope: &Scope| {
+        let same = |other: &&Scope| {
+            other.key.endpoint.is_some()
+                && other.key.phase == scope.key.phase
+                && other.key.step == scope.key.step
+        };
+        scopes.iter().filter(same).count() == 1
+    };
+    scopes
+        .iter()
+        .filter(|scope| scope.key.endpoint.is_none() || !alone(scope))
+        .map(|scope| match (&scope.key.step, &scope.key.endpoint) {
+            (None, None) => (0, scope.key.phase.as_str(), scope),
+            (Some(step), None) => (1, step.as_str(), scope),
+            (None, Some(endpoint)) => (1, endpoint.as_str(), scope),
+            (Some(_), Some(endpoint)) => (2, endpoint.as_str(), scope),
+        })
+        .collect()
+}
