@@ -19,6 +19,9 @@ const WORDS: [&str; 48] = [
     "grows", "holds", "moves", "keeps", "then", "while", "until", "again",
 ];
 
+/// Events that one allocation has room for.
+const FRAMES: usize = 16;
+
 /// The terminal event of every stream that ends well.
 const DONE: &[u8] = b"data: [DONE]\n\n";
 
@@ -34,7 +37,7 @@ pub(super) struct Answer {
     include_usage: bool,
     words: ChaCha8Rng,
     written: u32,
-    /// The beginning that all events of a stream share, up to the inside of the first choice.
+    /// The beginning that all events of a stream share, up to the list of choices.
     head: String,
     /// Frames are split off this buffer, so that many share one allocation.
     buffer: BytesMut,
@@ -59,7 +62,7 @@ impl Answer {
         let model = asked.model.clone().unwrap_or_else(|| default_model.to_owned());
         let common = json!({ "id": id, "object": object, "created": created, "model": model }).to_string();
         Self {
-            head: format!(r#"data: {},"choices":[{{"index":0,"#, common.trim_end_matches('}')),
+            head: format!(r#"data: {},"choices":["#, common.strip_suffix('}').unwrap_or(&common)),
             api,
             id,
             created,
@@ -105,9 +108,8 @@ impl Answer {
             Api::Completions => &[r#""text":"","logprobs":null,"finish_reason":"length""#],
         });
         if self.include_usage {
-            let start = self.head.trim_end_matches(r#"[{"index":0,"#);
-            self.buffer.extend_from_slice(start.as_bytes());
-            self.buffer.extend_from_slice(format!("[],\"usage\":{}}}\n\n", self.usage()).as_bytes());
+            let usage = format!("{}],\"usage\":{}}}\n\n", self.head, self.usage());
+            self.buffer.extend_from_slice(usage.as_bytes());
         }
         self.buffer.extend_from_slice(DONE);
         self.buffer.split().freeze()
@@ -160,17 +162,17 @@ impl Answer {
         (space, WORDS[self.words.random_range(0..WORDS.len())])
     }
 
-    /// Appends an event with these pieces inside its choice.
+    /// Appends an event whose only choice has these pieces.
     fn event(&mut self, choice: &[&str]) {
-        const FRAMES: usize = 16;
-        let length = self.head.len() + choice.iter().map(|piece| piece.len()).sum::<usize>() + 5;
+        const OPEN: &str = r#"{"index":0,"#;
+        const CLOSE: &str = "}]}\n\n";
+        let length =
+            choice.iter().fold(self.head.len() + OPEN.len() + CLOSE.len(), |sum, piece| sum + piece.len());
         if self.buffer.capacity() < length {
             self.buffer.reserve(length * FRAMES);
         }
-        self.buffer.extend_from_slice(self.head.as_bytes());
-        for piece in choice {
+        for piece in [self.head.as_str(), OPEN].iter().chain(choice).chain(&[CLOSE]) {
             self.buffer.extend_from_slice(piece.as_bytes());
         }
-        self.buffer.extend_from_slice(b"}]}\n\n");
     }
 }

@@ -6,8 +6,8 @@
 //! [`run`] is that server as a process. A run starts it as a [`Child`], so that its CPU is not taken for the load
 //! generator's.
 //!
-//! What the simulation leaves out on purpose: the content of prompts beyond their length, prefix caches, the memory
-//! of the key-value cache and preemption.
+//! What the simulation leaves out on purpose: the content of prompts beyond their length, answers that end before the
+//! number of tokens asked for, prefix caches, the memory of the key-value cache and preemption.
 
 mod answer;
 mod child;

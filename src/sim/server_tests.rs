@@ -194,10 +194,10 @@ async fn a_chat_is_streamed() {
 #[tokio::test]
 async fn a_completion_is_streamed() {
     let address = start(settings()).await;
-    let reply = ask_completion(address, r#","stream":true,"max_tokens":2"#).await;
+    let reply = ask_completion(address, r#","stream":true,"max_tokens":2,"model":"a \"ü\" }""#).await;
     assert_eq!((reply.status, reply.whole), (200, true));
     let objects = reply.objects();
-    assert!(objects.iter().all(|o| o["object"] == "text_completion" && o["model"] == "small"));
+    assert!(objects.iter().all(|o| o["object"] == "text_completion" && o["model"] == "a \"ü\" }"));
     assert!(objects.iter().all(|o| o.get("usage").is_none()), "it was not asked for");
     let choices: Vec<String> = objects.iter().map(|object| object["choices"].to_string()).collect();
     insta::assert_snapshot!(choices.join("\n"), @r#"
