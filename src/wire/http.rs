@@ -98,6 +98,7 @@ pub struct Response<'pool> {
     tail: Tail,
     left: u64,
     limits: Limits,
+    compressed: bool,
 }
 
 impl Response<'_> {
@@ -121,8 +122,11 @@ impl Response<'_> {
     ///
     /// # Errors
     ///
-    /// When the connection breaks, the body's framing is bad, or the body is over the limit.
+    /// When the connection breaks, the body's framing is bad, or the body is compressed or over the limit.
     pub async fn next(&mut self) -> Result<Option<(Bytes, u64)>, WireError> {
+        if self.compressed {
+            return Err(WireError::Malformed("the answer is compressed, unasked".to_owned()));
+        }
         loop {
             let Some(frame) = poll_fn(|cx| self.tail.poll_frame(cx)).await? else {
                 return Ok(None);
@@ -279,12 +283,10 @@ pub(super) async fn exchange<'pool>(
     .await
     .map_err(|error| exchange.fault(Some(&error)))?;
     let (head, body) = answer.into_parts();
-    if let Some(coding) = head.headers.get(header::CONTENT_ENCODING)
-        && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
-        let coding = String::from_utf8_lossy(coding.as_bytes());
-        return Err(WireError::Malformed(format!("the answer is compressed with `{coding}`, unasked")));
-    }
+    let compressed = head
+        .headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
     Ok(Response {
         status: head.status,
         headers: head.headers,
@@ -293,5 +295,6 @@ pub(super) async fn exchange<'pool>(
         tail: Tail { exchange, body },
         left: limits.body_bytes,
         limits,
+        compressed,
     })
 }
