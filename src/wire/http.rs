@@ -97,7 +97,7 @@ pub struct Response<'pool> {
     pool: &'pool Pool,
     tail: Tail,
     left: u64,
-    limits: Limits,
+    limit: u64,
     compressed: bool,
 }
 
@@ -135,7 +135,7 @@ impl Response<'_> {
             let Ok(data) = frame.into_data() else { continue };
             let Some(left) = self.left.checked_sub(data.len() as u64) else {
                 self.tail.exchange.connection = None;
-                return Err(WireError::TooLarge { limit: self.limits.body_bytes });
+                return Err(WireError::TooLarge { limit: self.limit });
             };
             self.left = left;
             let arrival = self.tail.exchange.marks.arrival_ns().unwrap_or_default();
@@ -294,7 +294,7 @@ pub(super) async fn exchange<'pool>(
         pool,
         tail: Tail { exchange, body },
         left: limits.body_bytes,
-        limits,
+        limit: limits.body_bytes,
         compressed,
     })
 }

@@ -223,7 +223,7 @@ async fn a_connection_serves_again() {
 }
 
 #[tokio::test]
-async fn connections_are_opened_ahead() {
+async fn trap_9_connections_are_opened_ahead() {
     let script = vec![Step::Request, send(sized("hi")), Step::Hold];
     let server = Server::start(vec![script; 3]).await;
     let pool = pool(&server);
@@ -266,7 +266,6 @@ async fn trap_7_a_closed_connection_is_seen_before_reuse() {
     let mut idle = pool.take_idle();
     assert!(idle.is_quiet());
     server.go();
-    // the system knows at once, whatever tokio's driver has heard: no await lies between
     while idle.is_quiet() {
         tokio::task::yield_now().await;
     }
