@@ -96,7 +96,12 @@ enum Intake {
     /// One document.
     Whole(Framer),
     /// The content type says nothing of use: these first bytes have to tell.
-    Undecided(Vec<u8>),
+    Undecided {
+        /// The bytes so far.
+        held: Vec<u8>,
+        /// What the content type is.
+        content_type: Option<String>,
+    },
     /// The body of a refusal: only its message matters.
     Refusal(Vec<u8>),
 }
@@ -107,20 +112,13 @@ const REFUSAL: usize = 64 << 10;
 impl Answer {
     /// An answer of which the head has arrived.
     pub fn new(protocol: Protocol, status: u16, content_type: Option<&str>) -> Self {
-        let mut tally = Tally::new(protocol);
-        let framing = content_type.and_then(Framing::of);
-        let intake = match framing {
+        let intake = match content_type.and_then(Framing::of) {
             _ if !(200..300).contains(&status) => Intake::Refusal(Vec::new()),
             Some(Framing::Whole) => Intake::Whole(Framer::new(Framing::Whole)),
             Some(framing) => Intake::Stream(Framer::new(framing)),
-            None => Intake::Undecided(Vec::new()),
+            None => Intake::Undecided { held: Vec::new(), content_type: content_type.map(str::to_owned) },
         };
-        if matches!(intake, Intake::Undecided(_))
-            && let Some(content_type) = content_type.filter(|name| name.trim_start().starts_with("text/html"))
-        {
-            tally.failure = Some((Outcome::Malformed, format!("unexpected content type `{content_type}`")));
-        }
-        Self { status, intake, tally }
+        Self { status, intake, tally: Tally::new(protocol) }
     }
 
     /// Takes bytes of the body. Bytes of one read have one arrival, and those of two reads have two.
@@ -142,7 +140,7 @@ impl Answer {
                     self.tally.fail(Outcome::Malformed, error.to_string(), arrival_ns);
                 }
             }
-            Intake::Undecided(held) => {
+            Intake::Undecided { held, content_type } => {
                 held.extend_from_slice(bytes);
                 match looks_like_sse(held) {
                     None => {}
@@ -152,7 +150,8 @@ impl Answer {
                         return self.read(&held, arrival_ns);
                     }
                     Some(false) => {
-                        self.tally.fail(Outcome::Malformed, UNKNOWN.to_owned(), arrival_ns);
+                        let error = unexpected(content_type.as_deref());
+                        self.tally.fail(Outcome::Malformed, error, arrival_ns);
                     }
                 }
             }
@@ -204,30 +203,31 @@ impl Answer {
             return Err(failure);
         }
         let seen = self.tally.chunks.len();
+        let after = format!("after {seen} {} with output", if seen == 1 { "event" } else { "events" });
         if self.tally.stopped_ns.is_none() {
             match ending {
                 Ending::EndOfStream => {}
                 Ending::Timeout => {
-                    return Err((Outcome::Timeout, format!("timed out after {seen} events with output")));
+                    return Err((Outcome::Timeout, format!("timed out {after}")));
                 }
                 Ending::Cancelled => {
-                    return Err((Outcome::Cancelled, format!("cancelled after {seen} events with output")));
+                    return Err((Outcome::Cancelled, format!("cancelled {after}")));
                 }
                 Ending::Reset(error) => {
-                    return Err((Outcome::Truncated, format!("{error}, after {seen} events with output")));
+                    return Err((Outcome::Truncated, format!("{error}, {after}")));
                 }
                 Ending::Malformed(error) => return Err((Outcome::Malformed, error)),
             }
             if matches!(self.intake, Intake::Stream(_)) && self.tally.finish_reason.is_none() {
                 return Err((
                     Outcome::Truncated,
-                    format!(
-                        "the stream ended after {seen} events with output, without `[DONE]` or a finish reason"
-                    ),
+                    format!("the stream ended {after}, without `[DONE]` or a finish reason"),
                 ));
             }
-            if matches!(&self.intake, Intake::Undecided(held) if !held.is_empty()) {
-                return Err((Outcome::Malformed, UNKNOWN.to_owned()));
+            if let Intake::Undecided { held, content_type } = &self.intake
+                && !held.is_empty()
+            {
+                return Err((Outcome::Malformed, unexpected(content_type.as_deref())));
             }
         }
         if seen == 0 && !self.tally.whole_output {
@@ -237,8 +237,10 @@ impl Answer {
     }
 }
 
-/// What an answer is that neither its content type nor its first bytes explain.
-const UNKNOWN: &str = "the answer is neither JSON nor an event stream";
+fn unexpected(content_type: Option<&str>) -> String {
+    let shown = content_type.map_or_else(|| "none".to_owned(), |name| format!("`{name}`"));
+    format!("the answer is neither JSON nor an event stream; its content type is {shown}")
+}
 
 /// Whether the first bytes of an answer without a usable content type are those of server-sent events; `None` while
 /// they are too few to tell.

@@ -25,3 +25,39 @@ pub fn body(protocol: Protocol, model: &str, stream: bool, prompt: &str, max_tok
         Protocol::OpenaiCompletions => openai_completions::body(model, stream, prompt, max_tokens),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_these_bytes() {
+        for (protocol, stream, expected) in [
+            (
+                Protocol::OpenaiChat,
+                true,
+                r#"{"model":"m","messages":[{"role":"user","content":"say \"hé\""}],"max_tokens":16,"stream":true,"stream_options":{"include_usage":true}}"#,
+            ),
+            (
+                Protocol::OpenaiChat,
+                false,
+                r#"{"model":"m","messages":[{"role":"user","content":"say \"hé\""}],"max_tokens":16,"stream":false}"#,
+            ),
+            (
+                Protocol::OpenaiCompletions,
+                true,
+                r#"{"model":"m","prompt":"say \"hé\"","max_tokens":16,"stream":true,"stream_options":{"include_usage":true}}"#,
+            ),
+            (
+                Protocol::OpenaiCompletions,
+                false,
+                r#"{"model":"m","prompt":"say \"hé\"","max_tokens":16,"stream":false}"#,
+            ),
+        ] {
+            let body = body(protocol, "m", stream, "say \"hé\"", 16);
+            assert_eq!(String::from_utf8_lossy(&body), expected);
+        }
+        assert_eq!(path(Protocol::OpenaiChat), "/chat/completions");
+        assert_eq!(path(Protocol::OpenaiCompletions), "/completions");
+    }
+}

@@ -34,3 +34,19 @@ impl Clock {
         self.origin + Duration::from_nanos(at_ns)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_counts_from_its_start() {
+        let clock = Clock::start();
+        let (first, second) = (clock.now_ns(), clock.now_ns());
+        assert!(first <= second);
+        assert_eq!(clock.instant(5_000) - clock.instant(0), Duration::from_micros(5));
+        assert!(clock.instant(second) <= Instant::now());
+        // 2020 is over
+        assert!(clock.wall_ns() > 1_577_836_800_000_000_000);
+    }
+}

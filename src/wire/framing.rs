@@ -43,7 +43,9 @@ impl Framing {
         .any(is)
         {
             Some(Self::Ndjson)
-        } else if is("application/json") || essence.to_ascii_lowercase().ends_with("+json") {
+        } else if is("application/json")
+            || essence.rsplit_once('+').is_some_and(|(_, suffix)| suffix.eq_ignore_ascii_case("json"))
+        {
             Some(Self::Whole)
         } else {
             None

@@ -97,7 +97,8 @@ pub struct Response<'pool> {
     pool: &'pool Pool,
     tail: Tail,
     left: u64,
-    limits: Limits,
+    limit: u64,
+    compressed: bool,
 }
 
 impl Response<'_> {
@@ -121,8 +122,11 @@ impl Response<'_> {
     ///
     /// # Errors
     ///
-    /// When the connection breaks, the body's framing is bad, or the body is over the limit.
+    /// When the connection breaks, the body's framing is bad, or the body is compressed or over the limit.
     pub async fn next(&mut self) -> Result<Option<(Bytes, u64)>, WireError> {
+        if self.compressed {
+            return Err(WireError::Malformed("the answer is compressed, unasked".to_owned()));
+        }
         loop {
             let Some(frame) = poll_fn(|cx| self.tail.poll_frame(cx)).await? else {
                 return Ok(None);
@@ -131,7 +135,7 @@ impl Response<'_> {
             let Ok(data) = frame.into_data() else { continue };
             let Some(left) = self.left.checked_sub(data.len() as u64) else {
                 self.tail.exchange.connection = None;
-                return Err(WireError::TooLarge { limit: self.limits.body_bytes });
+                return Err(WireError::TooLarge { limit: self.limit });
             };
             self.left = left;
             let arrival = self.tail.exchange.marks.arrival_ns().unwrap_or_default();
@@ -279,12 +283,10 @@ pub(super) async fn exchange<'pool>(
     .await
     .map_err(|error| exchange.fault(Some(&error)))?;
     let (head, body) = answer.into_parts();
-    if let Some(coding) = head.headers.get(header::CONTENT_ENCODING)
-        && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
-        let coding = String::from_utf8_lossy(coding.as_bytes());
-        return Err(WireError::Malformed(format!("the answer is compressed with `{coding}`, unasked")));
-    }
+    let compressed = head
+        .headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
     Ok(Response {
         status: head.status,
         headers: head.headers,
@@ -292,6 +294,7 @@ pub(super) async fn exchange<'pool>(
         pool,
         tail: Tail { exchange, body },
         left: limits.body_bytes,
-        limits,
+        limit: limits.body_bytes,
+        compressed,
     })
 }

@@ -219,3 +219,19 @@ impl Dialer {
         Err(failure)
     }
 }
+
+/// What the tests of this module need to look at a pool from inside.
+#[cfg(test)]
+impl Pool {
+    pub(super) fn take_idle(&self) -> Stream {
+        self.lock().ready.pop().expect("an idle connection")
+    }
+
+    pub(super) fn put_idle(&self, stream: Stream) {
+        self.lock().ready.push(stream);
+    }
+
+    pub(super) fn lend_now(&self) -> Option<Stream> {
+        self.lend()
+    }
+}

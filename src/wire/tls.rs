@@ -60,3 +60,16 @@ pub fn with_roots(roots: RootCertStore) -> Result<Arc<ClientConfig>, TlsConfigEr
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_made_once_where_the_system_has_roots() {
+        match config() {
+            Ok(first) => assert!(config().is_ok_and(|second| Arc::ptr_eq(&first, &second))),
+            Err(error) => assert!(matches!(error, TlsConfigError::NoRoots { .. }), "{error}"),
+        }
+    }
+}
