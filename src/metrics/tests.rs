@@ -573,7 +573,7 @@ fn lost_chunk_times_are_spread_and_noted() {
     let summary = run.end().summary();
     close(whole(&summary).value(Metric::OutputTokensPerSecond, None), 1.0);
     assert!(!matches!(whole(&summary).series[&Metric::Itl].values, Values::Histogram(_)));
-    insta::assert_snapshot!(summary.notes.join("\n"), @"`chat`: the chunk times of 1 streamed answers are lost; their tokens are spread evenly and they have no gaps");
+    insta::assert_snapshot!(summary.notes.join("\n"), @"`chat`: streamed answers whose chunk times are lost: 1; their tokens are spread evenly and they have no gaps");
 }
 
 #[test]
@@ -594,6 +594,41 @@ fn the_timeline_adds_up() {
     assert_eq!(timeline.slices.iter().map(|slice| slice.failed).sum::<u64>(), 1);
     let in_flight: Vec<f64> = timeline.slices.iter().map(|slice| slice.in_flight).collect();
     assert_eq!(in_flight, [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 2.0, 1.0]);
+}
+
+proptest::proptest! {
+    /// Records come in the order in which requests ended, which is an accident.
+    #[test]
+    fn the_order_of_writing_changes_nothing(
+        takes in proptest::collection::vec(1..5_u64, 1..20),
+        order in proptest::prelude::any::<u64>(),
+    ) {
+        let mut run = Run::new(plan(&["big", "small"], vec![open("load", 1.0, 20)]));
+        run.start(1, 0);
+        for (i, took) in takes.iter().enumerate() {
+            let request = match took {
+                4 => failure(i as u64 * SEC, SEC, Outcome::Timeout),
+                took => answer(i as u64 * SEC, took * SEC, &[took * SEC]),
+            };
+            run.push_to(1, i % 2, None, request);
+        }
+        let mut run = run.end();
+        let before = run.summary();
+        run.records.sort_by_key(|(record, _)| record.seq.wrapping_mul(order | 1));
+        let after = run.summary();
+        for (before, after) in before.scopes.iter().zip(&after.scopes) {
+            assert_eq!((&before.window, &before.counts, &before.tokens), (&after.window, &after.counts, &after.tokens));
+            assert_eq!(before.rates, after.rates);
+            for (metric, series) in &before.series {
+                let other = &after.series[metric];
+                assert_eq!((series.count(), series.failed), (other.count(), other.failed));
+                assert_eq!(series.judged(Statistic::P50), other.judged(Statistic::P50));
+            }
+        }
+        assert_eq!(before.points, after.points);
+        assert_eq!(before.timeline.slices, after.timeline.slices);
+        assert_eq!(before.accounts, after.accounts);
+    }
 }
 
 #[test]
