@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn every_latency_is_its_definition_to_the_nanosecond() {
-    let mut run = Run::new(plan(&["chat"], vec![open("load", 1.0, 10)]));
+    let mut run = Run::new(plan(&["chat"], vec![limited(open("load", 1.0, 10), 5)]));
     run.start(1, 0);
     let record = run.push(1, answer(SEC, 500 * MS, &[10 * MS, 20 * MS, 30 * MS]));
     record.queue_wait_ns = 100 * MS;
@@ -154,7 +154,7 @@ fn nothing_sent_leaves_no_window_and_no_numbers() {
 
 #[test]
 fn the_clients_own_times_survive_the_servers_failures() {
-    let mut run = Run::new(plan(&["chat"], vec![open("load", 1.0, 10)]));
+    let mut run = Run::new(plan(&["chat"], vec![limited(open("load", 1.0, 10), 5)]));
     run.start(1, 0);
     run.push(1, failure(SEC, SEC, Outcome::Overloaded)).sent_ns = Some(SEC + MS);
     run.push(1, failure(2 * SEC, SEC, Outcome::NotSent));
@@ -169,10 +169,13 @@ fn the_clients_own_times_survive_the_servers_failures() {
 }
 
 #[test]
-fn a_closed_loop_has_no_queue_to_wait_in() {
-    let mut run = one_user(1);
-    run.push_user(1, 0, answer(0, SEC, &[]));
-    assert!(!whole(&run.end().summary()).series.contains_key(&Metric::QueueWait));
+fn without_a_limit_of_the_plan_there_is_no_queue_to_wait_in() {
+    for step in [open("load", 1.0, 10), closed("load", 1, 1)] {
+        let mut run = Run::new(plan(&["chat"], vec![step]));
+        run.start(1, 0);
+        run.push_user(1, 0, answer(0, SEC, &[]));
+        assert!(!whole(&run.end().summary()).series.contains_key(&Metric::QueueWait));
+    }
 }
 
 #[test]

@@ -1,10 +1,7 @@
 //! The checks: a fault that fires each, and a healthy neighbour.
 
 use super::*;
-use crate::{
-    config::{Arrivals, Stage},
-    plan::Pattern,
-};
+use crate::metrics::fixture::limited;
 
 #[test]
 fn check_1_wants_every_request_accounted_for() {
@@ -42,12 +39,8 @@ fn check_1_wants_every_request_accounted_for() {
 #[test]
 fn check_2a_tells_the_safety_cap_from_the_plans_own_queue() {
     let run = |limit: Option<u32>, outcome: Outcome| {
-        let mut step = open("load", 1.0, 4);
-        load(&mut step).pattern = Pattern::Open {
-            arrivals: Arrivals::Poisson,
-            stages: vec![Stage { from: 1.0, to: 1.0, over: std::time::Duration::from_secs(4) }],
-            concurrency_limit: limit,
-        };
+        let step = open("load", 1.0, 4);
+        let step = limit.map_or(step.clone(), |limit| limited(step, limit));
         let mut run = Run::new(plan(&["chat"], vec![step]));
         run.start(1, 0);
         for i in 0..3 {
