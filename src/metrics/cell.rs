@@ -27,8 +27,8 @@ pub(super) struct Setting {
     pub(super) window: Span,
     /// Whether its endpoint streams, so that a failure has missed its first token too.
     pub(super) streams: bool,
-    /// Whether it arrived on a schedule, so that there is a queue to wait in.
-    pub(super) open: bool,
+    /// Whether the plan limits concurrency, so that there is a queue to wait in.
+    pub(super) queues: bool,
 }
 
 /// Counts, tokens and series; cells add up.
@@ -137,7 +137,7 @@ impl Cell {
         if not_sent {
             self.series.entry(Metric::SendLag).or_default().failed += 1;
         }
-        if setting.open {
+        if setting.queues {
             self.push(Metric::QueueWait, (!not_sent).then_some(record.queue_wait_ns as f64 / 1e9));
             if not_sent {
                 self.series.entry(Metric::QueueWait).or_default().failed += 1;

@@ -86,6 +86,14 @@ pub(crate) fn open(phase: &str, rate: f64, seconds: u64) -> Step {
     step(phase, pattern, None, Some(over))
 }
 
+/// The same open loop with at most so many requests in flight.
+pub(crate) fn limited(mut step: Step, limit: u32) -> Step {
+    if let Pattern::Open { concurrency_limit, .. } = &mut load(&mut step).pattern {
+        *concurrency_limit = Some(limit);
+    }
+    step
+}
+
 /// The same step as one level of a ladder.
 pub(crate) fn level(mut step: Step, name: &str) -> Step {
     name.clone_into(&mut step.name);

@@ -45,7 +45,7 @@ pub(super) fn notes(plan: &Plan, accounts: &[Account], cells: &Cells, windows: V
         }
         if cell.without_chunk_times > 0 {
             notes.push(format!(
-                "`{name}`: the chunk times of {} streamed answers are lost; their tokens are spread evenly and \
+                "`{name}`: streamed answers whose chunk times are lost: {}; their tokens are spread evenly and \
                  they have no gaps",
                 show_count(cell.without_chunk_times),
             ));

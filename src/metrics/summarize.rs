@@ -72,7 +72,7 @@ fn setting(plan: &Plan, step: &StepSurvey<'_>, endpoint: usize, window: Span) ->
     Setting {
         window,
         streams: plan.endpoints[endpoint].stream,
-        open: matches!(step.load.pattern, Pattern::Open { .. }),
+        queues: matches!(step.load.pattern, Pattern::Open { concurrency_limit: Some(_), .. }),
     }
 }
 

@@ -1,6 +1,16 @@
 //! Summary → [`Verdict`]: validity, confidence, targets, grade, analysis in plain words. Pure.
 
+mod analysis;
+mod grade;
+mod judge;
+mod targets;
+#[cfg(test)]
+mod tests;
+mod validity;
+
 use serde::Serialize;
+
+pub use judge::{judge, nothing_answered};
 
 use crate::{
     catalog::MetricName,
@@ -47,7 +57,7 @@ pub enum Conclusion {
     Pass,
 }
 
-/// Share of judged targets that passed.
+/// Share of judged targets that passed; one that is inconclusive did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Grade {

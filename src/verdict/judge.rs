@@ -1,0 +1,137 @@
+//! Summary → [`Verdict`].
+
+use crate::{
+    config::{Bound, Severity},
+    metrics::{Account, Ending, Failure, Summary},
+    plan::Plan,
+    record::StopCause,
+    units::show_count,
+    verdict::{
+        Check, Conclusion, Grade, Judged, Mark, Verdict, analysis::findings, grade::judged,
+        targets::judge_targets, validity::checks,
+    },
+};
+
+/// Judges a run: is it a measurement at all, what does the evidence say of each target, what grade follows. Pure.
+pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
+    let validity = checks(plan, summary);
+    let targets = judge_targets(plan, summary);
+    let skipped = plan
+        .targets
+        .iter()
+        .filter(|target| target.scopes.is_empty())
+        .map(|target| (target.name.clone(), format!("the plan measures `{}` nowhere", target.metric)))
+        .collect();
+    let marks = judged(&targets);
+    let count = |mark: Mark| marks.values().filter(|of| **of == mark).count() as u64;
+    let (targets_met, total_targets) = (count(Mark::Pass), marks.len() as u64);
+    let tally = Tally { met: targets_met, failed: count(Mark::Fail), total: total_targets };
+    let (conclusion, reason) = conclude(summary, &validity, &targets, tally);
+    Verdict {
+        conclusion,
+        reason,
+        grade: Grade::of(targets_met, total_targets),
+        targets_met,
+        total_targets,
+        targets,
+        skipped,
+        validity,
+        analysis: findings(plan, summary),
+    }
+}
+
+/// Whether requests were sent and not one of them, warm-up or measured, got even the first byte of an answer.
+pub fn nothing_answered(summary: &Summary) -> bool {
+    let sum = |of: fn(&Account) -> u64| summary.accounts.iter().map(of).sum::<u64>();
+    sum(|account| account.sent) > 0 && sum(|account| account.answered) == 0
+}
+
+/// Judged targets by their marks.
+#[derive(Clone, Copy)]
+struct Tally {
+    met: u64,
+    failed: u64,
+    total: u64,
+}
+
+fn conclude(summary: &Summary, validity: &[Check], targets: &[Judged], tally: Tally) -> (Conclusion, String) {
+    if let Some(reason) = cut_short(summary.ending) {
+        return (Conclusion::Aborted, format!("{reason}; what was measured is graded"));
+    }
+    let broken: Vec<String> = validity
+        .iter()
+        .filter(|check| check.void && !check.ok)
+        .map(|check| format!("check {} ({}): {}", check.id, check.name, check.value))
+        .collect();
+    if !broken.is_empty() {
+        return (Conclusion::Invalid, broken.join("; "));
+    }
+    if let Some(reason) = all_failed(summary) {
+        return (Conclusion::Fail, reason);
+    }
+    let first = |mark: Mark| {
+        let row = targets.iter().find(|row| row.severity == Severity::Fail && row.mark == mark);
+        row.map(describe).unwrap_or_default()
+    };
+    let Tally { met, failed, total } = tally;
+    if failed > 0 {
+        return (
+            Conclusion::Fail,
+            format!("{failed} of {total} judged targets failed: {}", first(Mark::Fail)),
+        );
+    }
+    if met < total {
+        let open = total - met;
+        let reason =
+            format!("{open} of {total} judged targets could not be decided: {}", first(Mark::Inconclusive));
+        return (Conclusion::Inconclusive, reason);
+    }
+    let reason = match total {
+        0 => "no target is judged, and the measurement is valid".to_owned(),
+        1 => "the judged target passed".to_owned(),
+        _ => format!("all {total} judged targets passed"),
+    };
+    (Conclusion::Pass, reason)
+}
+
+fn cut_short(ending: Ending) -> Option<&'static str> {
+    match ending {
+        Ending::Completed => None,
+        Ending::Killed => Some("the tool was killed while it ran"),
+        Ending::Stopped(StopCause::Interrupt | StopCause::Cancel) => Some("the run was interrupted"),
+        Ending::Stopped(StopCause::Terminate) => Some("the run was told to end"),
+        Ending::Stopped(StopCause::Recorder) => {
+            Some("the results could not be written fast enough, or at all")
+        }
+    }
+}
+
+/// That every measured request failed, with the first error of the most frequent kind.
+fn all_failed(summary: &Summary) -> Option<String> {
+    let measured = || summary.accounts.iter().filter(|account| account.measured);
+    let issued: u64 = measured().map(|account| account.issued).sum();
+    if issued == 0 || measured().any(|account| account.ok() > 0) {
+        return None;
+    }
+    let first = summary.failures.first().map_or(String::new(), |failure| {
+        let Failure { outcome, count, endpoint, first_error, .. } = failure;
+        let colon = if first_error.is_empty() { "" } else { ": " };
+        format!(": {} `{}`, first at `{endpoint}`{colon}{first_error}", show_count(*count), outcome.name())
+    });
+    Some(format!("every measured request failed, {} in all{first}", show_count(issued)))
+}
+
+/// A row in one line.
+fn describe(row: &Judged) -> String {
+    let unit = row.metric.metric.unit();
+    let limit = match row.bound {
+        Bound::AtLeast(limit) => format!("at least {}", unit.show(limit)),
+        Bound::AtMost(limit) => format!("at most {}", unit.show(limit)),
+        Bound::Between(low, high) => format!("between {} and {}", unit.show(low), unit.show(high)),
+    };
+    let value = row.value.map_or_else(|| row.note.clone(), |value| unit.show(value));
+    let needs = row
+        .needs
+        .map_or(String::new(), |needs| format!("; {} more requests would settle it", show_count(needs)));
+    format!("`{}` in `{}`: {} is {value}, asked {limit}{needs}", row.name, row.scope, row.metric)
+}

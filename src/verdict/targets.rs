@@ -1,0 +1,278 @@
+//! What the evidence says of each target.
+
+use std::cmp::Ordering;
+
+use crate::{
+    catalog::{Kind, Metric, MetricName, Statistic},
+    config::{Bound, Severity},
+    metrics::{Distribution, Scope, Summary, scope_key},
+    plan::{Plan, PlannedTarget, ScopeKey},
+    stats::{cumulative, holm, lower_rank, sample_floor, settles_at, upper_rank},
+    units::{show_count, show_share},
+    verdict::{Judged, Mark},
+};
+
+/// The confidence of each one-sided bound.
+pub(super) const CONFIDENCE: f64 = 0.95;
+
+/// Judges every target in every scope of it, worst first.
+pub(super) fn judge_targets(plan: &Plan, summary: &Summary) -> Vec<Judged> {
+    let mut rows: Vec<Row> = plan
+        .targets
+        .iter()
+        .flat_map(|target| target.scopes.iter().map(move |scope| (target, scope)))
+        .map(|(target, key)| Row::new(target, key, summary.scope(&scope_key(plan, key))))
+        .collect();
+    correct_for_many(&mut rows);
+    let mut judged: Vec<Judged> = rows.into_iter().map(Row::finish).collect();
+    judged.sort_by(worst_first);
+    judged
+}
+
+/// A row with what the correction for many targets needs.
+struct Row {
+    judged: Judged,
+    /// What its note is made of.
+    notes: Vec<String>,
+    /// The tests of its sides; none where it was judged on the value.
+    sides: Vec<Side>,
+    /// Requests per value of its sample: 1 but for pooled gaps.
+    requests_per_value: f64,
+}
+
+/// One side of a percentile target as a test on the number of values beyond the limit, in which the good side is
+/// always the lower one: an at-least target on `q` is an at-most target on `1 − q` of the mirrored values.
+#[derive(Clone, Copy)]
+struct Side {
+    values: u64,
+    beyond: u64,
+    quantile: f64,
+}
+
+impl Side {
+    /// The chance of so many values beyond the limit if the quantile were within it: small speaks for FAIL.
+    fn p_value(self) -> f64 {
+        cumulative(self.values, self.values - self.beyond, self.quantile)
+    }
+
+    /// Decided by the exact order statistics.
+    fn mark(self) -> Mark {
+        let within = self.values - self.beyond;
+        if upper_rank(self.values, self.quantile, CONFIDENCE).is_some_and(|rank| rank <= within) {
+            Mark::Pass
+        } else if lower_rank(self.values, self.quantile, CONFIDENCE).is_some_and(|rank| rank > within) {
+            Mark::Fail
+        } else {
+            Mark::Inconclusive
+        }
+    }
+
+    /// How many more values would settle it.
+    fn needs(self, confidence: f64) -> Option<u64> {
+        settles_at(self.values, self.beyond, self.quantile, confidence).map(|total| total - self.values)
+    }
+}
+
+impl Row {
+    fn new(target: &PlannedTarget, key: &ScopeKey, scope: Option<&Scope>) -> Self {
+        let judged = Judged {
+            name: target.name.clone(),
+            metric: target.metric,
+            scope: key.clone(),
+            bound: target.bound,
+            severity: target.severity,
+            value: None,
+            interval: None,
+            samples: 0,
+            mark: Mark::Inconclusive,
+            needs: None,
+            note: String::new(),
+        };
+        let mut row = Self { judged, notes: Vec::new(), sides: Vec::new(), requests_per_value: 1.0 };
+        let MetricName { metric, statistic } = target.metric;
+        if let Some(scope) = scope {
+            match (scope.series.get(&metric), statistic.and_then(Statistic::quantile)) {
+                (Some(series), Some(quantile)) => row.judge_percentile(scope, series, quantile),
+                (None, Some(_)) => {}
+                (_, None) => row.judge_value(scope),
+            }
+        }
+        row
+    }
+
+    fn finish(mut self) -> Judged {
+        self.judged.note = if self.notes.is_empty() { "no data".to_owned() } else { self.notes.join("; ") };
+        self.judged
+    }
+
+    fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+
+    fn judge_percentile(&mut self, scope: &Scope, series: &Distribution, quantile: f64) {
+        let values = series.count() + series.failed;
+        if values == 0 {
+            return;
+        }
+        let bound_at =
+            |rank: Option<u64>, none: f64| rank.and_then(|rank| series.judged_at_rank(rank)).unwrap_or(none);
+        let judged = &mut self.judged;
+        judged.value = judged.metric.statistic.and_then(|statistic| series.judged(statistic));
+        judged.interval = Some((
+            bound_at(lower_rank(values, quantile, CONFIDENCE), f64::NEG_INFINITY),
+            bound_at(upper_rank(values, quantile, CONFIDENCE), f64::INFINITY),
+        ));
+        let at_most = |limit: f64| Side {
+            values,
+            beyond: values - leading(series, values, |value| value <= limit),
+            quantile,
+        };
+        let at_least = |limit: f64| Side {
+            values,
+            beyond: leading(series, values, |value| value < limit),
+            quantile: 1.0 - quantile,
+        };
+        self.sides = match judged.bound {
+            Bound::AtMost(limit) => vec![at_most(limit)],
+            Bound::AtLeast(limit) => vec![at_least(limit)],
+            Bound::Between(low, high) => vec![at_least(low), at_most(high)],
+        };
+        judged.mark = self.sides.iter().map(|side| side.mark()).min().unwrap_or(Mark::Inconclusive);
+        if judged.metric.metric == Metric::Itl {
+            judged.samples = scope.counts.due;
+            self.requests_per_value = scope.counts.due as f64 / values as f64;
+            self.note(format!("exact order statistics of {} pooled gaps", show_count(values)));
+            self.note(
+                "those of one stream are not independent, so the interval is narrower than it should be",
+            );
+        } else {
+            judged.samples = values;
+            self.note(format!("exact order statistics of {} requests", show_count(values)));
+        }
+        if series.failed > 0 {
+            self.note(format!("{} failed, at the bad end", show_count(series.failed)));
+        }
+        if self.judged.mark == Mark::Inconclusive {
+            let floors = self.sides.iter().map(|side| sample_floor(side.quantile, CONFIDENCE));
+            if let Some(floor) = floors.max().filter(|floor| values < *floor) {
+                self.note(format!("at least {} are needed", show_count(floor)));
+            }
+            self.ask_for_more(CONFIDENCE);
+        }
+    }
+
+    /// Fills in how many more requests would settle every side that is open.
+    fn ask_for_more(&mut self, confidence: f64) {
+        let open = self.sides.iter().filter(|side| side.mark() != Mark::Pass);
+        let values: Option<Vec<u64>> = open.map(|side| side.needs(confidence)).collect();
+        let most = values.and_then(|values| values.into_iter().max());
+        self.judged.needs =
+            most.map(|values| (values as f64 * self.requests_per_value).ceil().max(1.0) as u64);
+        if self.judged.needs.is_none() {
+            self.note("too near the limit for any number of requests to settle");
+        }
+    }
+
+    /// Means, extremes, rates and shares.
+    fn judge_value(&mut self, scope: &Scope) {
+        let judged = &mut self.judged;
+        let MetricName { metric, statistic } = judged.metric;
+        judged.samples = samples(scope, metric);
+        judged.value = scope.value(metric, statistic);
+        match judged.value {
+            Some(value) => {
+                let held = match judged.bound {
+                    Bound::AtLeast(limit) => value >= limit,
+                    Bound::AtMost(limit) => value <= limit,
+                    Bound::Between(low, high) => (low..=high).contains(&value),
+                };
+                judged.mark = if held { Mark::Pass } else { Mark::Fail };
+                self.note("judged on the value; no interval");
+            }
+            // a server that answered nothing has met no latency and no speed
+            None if metric.kind() != Kind::Share && scope.counts.due > 0 && scope.counts.ok() == 0 => {
+                judged.samples = scope.counts.due;
+                judged.mark = Mark::Fail;
+                self.note("every request failed");
+            }
+            None => {}
+        }
+    }
+}
+
+/// How many of so many ascending values, failures among them, come before the first for which this does not hold.
+fn leading(series: &Distribution, values: u64, holds: impl Fn(f64) -> bool) -> u64 {
+    let (mut low, mut high) = (0, values);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if series.judged_at_rank(middle + 1).is_some_and(&holds) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+/// The requests behind a number that is judged on its value.
+fn samples(scope: &Scope, metric: Metric) -> u64 {
+    let series = |metric: Metric| scope.series.get(&metric).map_or(0, Distribution::count);
+    match (metric, metric.kind()) {
+        (Metric::SpikeRate | Metric::SpikeRateMad, _) => series(Metric::E2e),
+        (Metric::Itl, _) => scope.counts.ok(),
+        (_, Kind::Series) => series(metric),
+        (_, Kind::Rate) => scope.counts.completed_in_window,
+        (_, Kind::Share) => scope.counts.due,
+    }
+}
+
+/// Holm's correction of FAIL over all judged rows that have a test: without it one sound target in twenty would fail
+/// a build by chance. PASS needs none, since exit 0 needs every target.
+fn correct_for_many(rows: &mut [Row]) {
+    let family: Vec<usize> = rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| row.judged.severity == Severity::Fail && !row.sides.is_empty())
+        .map(|(index, _)| index)
+        .collect();
+    let p_values: Vec<f64> = family
+        .iter()
+        .map(|index| rows[*index].sides.iter().map(|side| side.p_value()).fold(1.0, f64::min))
+        .collect();
+    let alpha = 1.0 - CONFIDENCE;
+    for (index, rejected) in family.iter().zip(holm(&p_values, alpha)) {
+        let row = &mut rows[*index];
+        if row.judged.mark == Mark::Fail && !rejected {
+            row.judged.mark = Mark::Inconclusive;
+            row.note(format!(
+                "beyond the limit at {}, but not after Holm's correction over {} rows",
+                show_share(CONFIDENCE),
+                family.len(),
+            ));
+            row.ask_for_more(1.0 - alpha / family.len() as f64);
+        }
+    }
+}
+
+/// Fail before inconclusive before pass; then by severity; then the farthest beyond its limit.
+fn worst_first(left: &Judged, right: &Judged) -> Ordering {
+    let severity = |judged: &Judged| match judged.severity {
+        Severity::Fail => 0,
+        Severity::Warn => 1,
+        Severity::Info => 2,
+    };
+    (left.mark, severity(left))
+        .cmp(&(right.mark, severity(right)))
+        .then_with(|| excess(right).total_cmp(&excess(left)))
+}
+
+/// How far the value lies beyond the limit, relative to the limit; below 0 within it, infinite without data.
+fn excess(judged: &Judged) -> f64 {
+    let Some(value) = judged.value else { return f64::INFINITY };
+    let over = |distance: f64, limit: f64| if distance == 0.0 { 0.0 } else { distance / limit.abs() };
+    match judged.bound {
+        Bound::AtMost(limit) => over(value - limit, limit),
+        Bound::AtLeast(limit) => over(limit - value, limit),
+        Bound::Between(low, high) => over(low - value, low).max(over(value - high, high)),
+    }
+}

@@ -1,0 +1,95 @@
+//! The plain-word lines.
+
+use super::*;
+
+fn analysis(run: &Run) -> String {
+    let lines = judge(&run.plan, &run.summary()).analysis;
+    lines.into_iter().map(|line| format!("{:?} {}", line.level, line.text)).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_analysis_is_in_plain_words() {
+    let good: Vec<u64> = (100..200).collect();
+    insta::assert_snapshot!(analysis(&run_of(&good)), @r#"
+Pass `load`: none of 100 requests failed
+Pass `load`: `ttft.p50` is 149 ms, under 200 ms: excellent
+Info `load`: 0.0 % of the good answers spiked beyond mean + 3 σ, 0.0 % beyond median + 3 × 1.4826 × MAD
+"#);
+
+    let mut bad = run_of(&mix(&[(80, 2500), (8, 9000), (12, 0)]));
+    for (record, _) in &mut bad.records {
+        record.requested_output_tokens = 2;
+    }
+    bad.records[90].0.outcome = Outcome::Timeout;
+    bad.records[91].0.outcome = Outcome::Overloaded;
+    insta::assert_snapshot!(analysis(&bad), @r#"
+Fail `load`: 12.0 % of 100 requests failed, more than 5.0 %
+Warning `load`: 2 of 100 requests failed under contention: 1 `timeout`, 1 `overloaded`
+Warning `load`: more than a tenth of the requests never got a whole answer: user experience degraded
+Info `load`: answers brought 88 of 176 output tokens asked for, 50.0 %
+Info `load`: 9.1 % of the good answers spiked beyond mean + 3 σ
+"#);
+}
+
+#[test]
+fn the_analysis_says_nothing_without_data() {
+    let mut run = Run::new(plan(&["chat"], vec![closed("load", 1, 5)]));
+    run.start(1, 0);
+    assert_eq!(analysis(&run.end()), "");
+    insta::assert_snapshot!(analysis(&run_of(&[0; 5])), @r#"
+Fail `load`: 100.0 % of 5 requests failed, more than 5.0 %
+Warning `load`: more than a tenth of the requests never got a whole answer: user experience degraded
+"#);
+}
+
+#[test]
+fn the_limits_of_the_analysis_are_where_they_are_said_to_be() {
+    for (latencies, level, line) in [
+        (mix(&[(95, 10), (5, 0)]), Level::Pass, "failed"),
+        (mix(&[(94, 10), (6, 0)]), Level::Fail, "failed"),
+        (mix(&[(9, 10), (1, 2001)]), Level::Pass, "excellent"),
+        (mix(&[(8, 10), (2, 2001)]), Level::Warning, "degraded"),
+        (mix(&[(10, 199)]), Level::Pass, "excellent"),
+    ] {
+        let run = run_of(&latencies);
+        let findings = judge(&run.plan, &run.summary()).analysis;
+        assert!(
+            findings.iter().any(|f| f.level == level && f.text.contains(line)),
+            "{latencies:?} {findings:?}"
+        );
+    }
+    for latencies in [mix(&[(9, 10), (1, 2001)]), mix(&[(10, 2000)])] {
+        assert!(!analysis(&run_of(&latencies)).contains("degraded"), "{latencies:?}");
+    }
+    assert!(!analysis(&run_of(&[200; 10])).contains("excellent"));
+}
+
+#[test]
+fn simulated_servers_are_named() {
+    let mut run = run_of(&[10; 10]);
+    run.plan.endpoints[0].sim = Some(crate::config::Sim {
+        prefill_tokens_per_second: 1000.0,
+        step_base_s: 0.01,
+        step_per_sequence_s: 0.0,
+        max_batch: 8,
+        jitter: 0.0,
+        overhead_s: 0.0,
+        faults: crate::config::Faults::default(),
+    });
+    let last = analysis(&run).lines().last().map(str::to_owned);
+    insta::assert_snapshot!(last.expect("at least this line"), @"Info the server behind `chat` was simulated: the numbers say nothing of real hardware");
+}
+
+#[test]
+fn levels_of_a_ladder_are_analysed_as_their_phase() {
+    let steps = vec![level(closed("ladder", 1, 2), "users=1"), level(closed("ladder", 1, 2), "users=2")];
+    let mut run = Run::new(plan(&["a", "b"], steps));
+    for step in [1, 2] {
+        let begin = step as u64 * 10 * SEC;
+        run.start(step, begin);
+        run.push_to(step, 0, Some(0), answer(begin, SEC, &[]));
+        run.push_to(step, 1, Some(0), answer(begin + SEC, SEC, &[]));
+    }
+    let text = analysis(&run.end());
+    assert_eq!(text.lines().filter(|line| line.contains("requests failed")).count(), 1, "{text}");
+}

@@ -1,0 +1,183 @@
+//! Is it a measurement at all: checks that every run can be put to from its records and its plan.
+
+use crate::{
+    metrics::{Account, Ending, Summary, expected_arrivals},
+    plan::{LoadStep, Pattern, Plan, Work},
+    units::{show_count, show_number},
+    verdict::Check,
+};
+
+/// A count of arrivals may miss its expectation by so many of its square roots: 4 standard deviations of a Poisson
+/// count, one healthy step in 16,000.
+const COUNT_DEVIATIONS: f64 = 4.0;
+
+/// All checks, in the order of their numbers.
+pub(super) fn checks(plan: &Plan, summary: &Summary) -> Vec<Check> {
+    vec![accounts_balance(summary), nothing_capped(plan, summary), load_as_planned(plan, summary)]
+}
+
+/// The step for people.
+fn title(account: &Account) -> String {
+    if account.name == account.phase {
+        format!("`{}`", account.phase)
+    } else {
+        format!("`{} · {}`", account.phase, account.name)
+    }
+}
+
+/// Check 1: due = sent + not sent; sent = ok + every kind of failure.
+fn accounts_balance(summary: &Summary) -> Check {
+    let complete = summary.ending == Ending::Completed;
+    let faults: Vec<String> =
+        summary.accounts.iter().filter_map(|account| imbalance(account, complete)).collect();
+    let sum = |of: fn(&Account) -> u64| show_count(summary.accounts.iter().map(of).sum());
+    let unknown = summary.accounts.iter().any(|account| account.unknown > 0);
+    let (sent, not_sent) = (sum(|account| account.sent), sum(|account| account.not_sent));
+    let lost = if unknown { format!(" + {} unknown", sum(|account| account.unknown)) } else { String::new() };
+    let mut value = vec![
+        format!("{} due = {sent} sent + {not_sent} not sent{lost}", sum(|account| account.issued)),
+        format!("{sent} sent = {} ok + {} failed", sum(Account::ok), sum(Account::failed)),
+    ];
+    let ok = faults.is_empty();
+    value.extend(faults);
+    Check {
+        id: "1",
+        name: "accounts balance",
+        void: true,
+        ok,
+        value: value.join("; "),
+        limit: "every due request is accounted for, once".to_owned(),
+        advice:
+            "records are missing or wrong: run again with free disk space, and report it if it happens twice"
+                .to_owned(),
+    }
+}
+
+/// What does not add up in a step.
+fn imbalance(account: &Account, complete: bool) -> Option<String> {
+    let fault = match account.scheduled {
+        None if complete => "it never ended".to_owned(),
+        Some(scheduled) if complete && scheduled != account.issued => {
+            format!("{} due, {} issued", show_count(scheduled), show_count(account.issued))
+        }
+        _ if account.issued != account.records + account.unknown => {
+            format!("{} issued, {} recorded", show_count(account.issued), show_count(account.records))
+        }
+        _ if account.contradictions > 0 => {
+            format!(
+                "records that contradict themselves or each other: {}",
+                show_count(account.contradictions)
+            )
+        }
+        _ => return None,
+    };
+    Some(format!("{}: {fault}", title(account)))
+}
+
+/// Check 2a: nothing due was left unsent because of a safety cap of our own.
+fn nothing_capped(plan: &Plan, summary: &Summary) -> Check {
+    let cap = plan.limits.max_in_flight;
+    let capped: Vec<&Account> = summary
+        .accounts
+        .iter()
+        .filter(|account| account.not_sent > 0 && can_meet_the_cap(load_of(plan, account), cap))
+        .collect();
+    let total: u64 = capped.iter().map(|account| account.not_sent).sum();
+    let value = if capped.is_empty() {
+        "none left unsent".to_owned()
+    } else {
+        let steps: Vec<String> = capped.into_iter().map(title).collect();
+        format!("{} left unsent in {}", show_count(total), steps.join(", "))
+    };
+    Check {
+        id: "2a",
+        name: "no request met the safety cap",
+        void: true,
+        ok: total == 0,
+        value,
+        limit: format!("none left unsent at `run.max_in_flight` = {}", show_count(u64::from(cap))),
+        advice: "raise `run.max_in_flight` or lower the load; a `concurrency_limit` in the phase queues instead and \
+                 is part of the experiment"
+            .to_owned(),
+    }
+}
+
+/// Whether a request of a step can have met the cap: where the plan's own limit is not above it, only the plan's own
+/// queue leaves requests unsent.
+fn can_meet_the_cap(load: Option<&LoadStep>, cap: u32) -> bool {
+    match load.map(|load| &load.pattern) {
+        Some(Pattern::Open { concurrency_limit: Some(limit), .. }) => *limit > cap,
+        _ => true,
+    }
+}
+
+/// Check 4: the offered load was the planned load.
+fn load_as_planned(plan: &Plan, summary: &Summary) -> Check {
+    let check = |ok: bool, value: String| Check {
+        id: "4",
+        name: "offered load was the planned load",
+        void: true,
+        ok,
+        value,
+        limit: "within 4 √planned of an open loop's count, exactly a count that the plan names".to_owned(),
+        advice:
+            "the machine could not keep the schedule or the run broke off: free the machine and run again"
+                .to_owned(),
+    };
+    if summary.ending != Ending::Completed {
+        return check(true, "not judged, the run was cut short".to_owned());
+    }
+    let measured = || summary.accounts.iter().filter(|account| account.measured);
+    if measured().next().is_some() && measured().all(|account| account.sent == 0) {
+        return check(false, "nothing was sent".to_owned());
+    }
+    let mut planned_steps = 0;
+    let mut faults = Vec::new();
+    for account in &summary.accounts {
+        let Some((planned, tolerance)) = load_of(plan, account).and_then(|load| planned(load, account))
+        else {
+            continue;
+        };
+        planned_steps += 1;
+        if (account.issued as f64 - planned).abs() > tolerance {
+            faults.push(format!(
+                "{}: {} requests, planned {} ± {}",
+                title(account),
+                show_count(account.issued),
+                show_number(planned),
+                show_number(tolerance),
+            ));
+        }
+    }
+    if faults.is_empty() {
+        let issued = show_count(summary.accounts.iter().map(|account| account.issued).sum());
+        return check(
+            true,
+            format!("{issued} requests; as planned in {planned_steps} steps with a planned count"),
+        );
+    }
+    check(false, faults.join("; "))
+}
+
+/// The number of requests that the plan says, and how far the real one may be from it; `None` where it depends on
+/// the answers.
+fn planned(load: &LoadStep, account: &Account) -> Option<(f64, f64)> {
+    match (&load.pattern, load.requests) {
+        (Pattern::Open { .. }, _) => {
+            let expected = expected_arrivals(load)?;
+            let exact = load.duration.is_none() && load.requests.is_some();
+            Some((expected, if exact { 0.0 } else { COUNT_DEVIATIONS * expected.sqrt() }))
+        }
+        (Pattern::Closed { .. }, Some(requests)) if load.duration.is_none() || account.issued >= requests => {
+            Some((requests as f64, 0.0))
+        }
+        _ => None,
+    }
+}
+
+fn load_of<'a>(plan: &'a Plan, account: &Account) -> Option<&'a LoadStep> {
+    match &plan.steps.get(account.step)?.work {
+        Work::Load(load) => Some(load),
+        Work::Ready { .. } => None,
+    }
+}
