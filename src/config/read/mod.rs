@@ -125,7 +125,7 @@ fn name(node: &Node) -> leaf::Read<String> {
     }
     leaf::wrong(
         node,
-        "also names the run folder, which this cannot",
+        "must be a plain name: it also names the run folder",
         "not a plain name",
         "start with a letter or digit and use letters, digits, `-`, `_` and `.`, at most 100",
     )
