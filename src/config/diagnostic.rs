@@ -140,6 +140,8 @@ impl fmt::Display for Diagnostic {
 #[derive(Debug, Default)]
 pub(super) struct Sink {
     found: RefCell<Vec<Diagnostic>>,
+    /// Places that the parser stumbled over, whether or not that is a problem of its own.
+    unreadable: RefCell<Vec<Place>>,
 }
 
 impl Sink {
@@ -156,6 +158,11 @@ impl Sink {
         if !known {
             found.push(problem);
         }
+    }
+
+    /// Notes that a place could not be read.
+    pub(super) fn unreadable(&self, place: Place) {
+        self.unreadable.borrow_mut().push(place);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -175,11 +182,9 @@ impl Sink {
     /// and what is missing may stand there.
     pub(super) fn into_problems(self) -> Problems {
         let mut list = self.found.into_inner();
-        let unreadable: Vec<Place> = list
-            .iter()
-            .filter(|problem| problem.kind == Kind::Syntax)
-            .filter_map(|problem| problem.place().cloned())
-            .collect();
+        let mut unreadable = self.unreadable.into_inner();
+        let syntax = list.iter().filter(|problem| problem.kind == Kind::Syntax);
+        unreadable.extend(syntax.filter_map(|problem| problem.place().cloned()));
         list.retain(|problem| {
             let Some(place) = problem.place() else { return true };
             match problem.kind {

@@ -69,26 +69,39 @@ impl<'a> Check<'a> {
 
     fn something_to_do(&self) {
         let lacks = |what: &str, help: &str| {
+            // anything but a table there is a problem of its own
+            if self.root.get(what).is_some_and(|node| node.as_table().is_none_or(|table| !table.is_empty())) {
+                return;
+            }
             self.sink.push(
                 Diagnostic::missing(format!("the scenario has no {what}"))
                     .label(&self.root.place, format!("needs a `[{what}.NAME]`"))
                     .help(help),
             );
         };
-        if self.draft.endpoints.is_empty() {
-            lacks("endpoints", "add `[endpoints.main]` with `url = \"http://127.0.0.1:8080/v1\"`");
-        }
-        if self.draft.phases.is_empty() {
-            lacks("phases", "add `[phases.main]` with `load.closed = { users = 4 }`");
-        }
+        lacks("endpoints", "add `[endpoints.main]` with `url = \"http://127.0.0.1:8080/v1\"`");
+        lacks("phases", "add `[phases.main]` with `load.closed = { users = 4 }`");
     }
 
     fn workloads(&self) {
         for name in self.draft.endpoints.keys() {
-            // from the tree, so that it is checked even where another key of the endpoint is wrong
-            let Some(node) = self.root.at(&["endpoints", name, "workload"]) else { continue };
-            let Some(workload) = node.as_text() else { continue };
             let known = self.draft.workloads.keys().map(String::as_str);
+            // from the tree, so that it is checked even where another key of the endpoint is wrong
+            let Some(node) = self.root.at(&["endpoints", name, "workload"]) else {
+                if let Some(endpoint) =
+                    self.root.at(&["endpoints", name]).filter(|node| node.as_table().is_some())
+                {
+                    self.sink.push(
+                        Diagnostic::missing(format!(
+                            "`endpoints.{name}` has no `workload`, and there are several"
+                        ))
+                        .label(&endpoint.place, "needs `workload`")
+                        .help(format!("name one of {}", quoted(&known.collect::<Vec<_>>()))),
+                    );
+                }
+                continue;
+            };
+            let Some(workload) = node.as_text() else { continue };
             if !self.draft.workloads.contains_key(workload) {
                 self.sink.push(
                     Diagnostic::missing(format!(

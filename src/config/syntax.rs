@@ -8,6 +8,7 @@ use toml::{
 };
 use toml_parser::{
     Source as Tokens,
+    lexer::TokenKind,
     parser::{Event, EventKind, RecursionGuard},
 };
 
@@ -33,6 +34,7 @@ pub(super) fn parse(name: &str, layer: Layer, text: &str, sink: &Sink) -> Node {
     }
     let keys = keys(&repaired);
     let mut twice: Vec<&[String]> = Vec::new();
+    let mut last = None;
     for error in errors {
         if let Some((first, again)) = duplicate(&keys, &error) {
             // what stands twice only because its table does is not another mistake
@@ -41,7 +43,12 @@ pub(super) fn parse(name: &str, layer: Layer, text: &str, sink: &Sink) -> Node {
             }
             twice.push(&again.path);
         } else {
-            sink.push(reader.explain(&repaired, &error));
+            let span = error.span().unwrap_or(repaired.len()..repaired.len());
+            if error.message() == DUPLICATE || in_sync(&repaired, last, span.start) {
+                sink.push(reader.explain(&repaired, &error));
+                last = Some(span.start);
+            }
+            sink.unreadable(reader.place(&span));
         }
     }
     let table = reader.table(root.get_ref());
@@ -215,21 +222,22 @@ impl Reader<'_> {
             Some((title, expected)) => (title, format!("expected {expected}")),
             None => (error.message(), "here".to_owned()),
         };
-        let label = if title.contains("must be quoted") { "needs quotes".to_owned() } else { label };
-        let (title, label, help) = match line_of(text, span.start).split_once('=') {
+        let line = line_of(text, span.start);
+        let (title, label, help) = match line.split_once('=') {
             Some((_, "")) => ("nothing behind the `=`", "expected a value".to_owned(), "write a value"),
+            _ if title.contains("must be quoted") => (
+                title,
+                "needs quotes".to_owned(),
+                "put text in quotes, and numbers with a unit too: `\"text\"`, `\"30s\"`, `\"5%\"`",
+            ),
+            _ if title.starts_with("cannot extend") => {
+                (title, label, "write the keys of a table in one place: inside its `{ }`, or all with dots")
+            }
             Some((_, value)) if value.starts_with('"') && value.matches('"').count() % 2 == 1 => {
                 (title, label, "close the string with `\"`")
             }
-            Some((_, value)) if !value.starts_with(['"', '\'', '[', '{']) => (
-                title,
-                label,
-                "put text in quotes, and numbers with a unit too: `\"text\"`, `\"30s\"`, `\"5%\"`",
-            ),
             Some(_) => (title, label, "check brackets, commas and quotes"),
-            None if line_of(text, span.start).contains(':') => {
-                (title, label, "write `=` between a key and its value")
-            }
+            None if line.contains(':') => (title, label, "write `=` between a key and its value"),
             None => (title, label, "a line is `key = value`, a `[table]` or a `# comment`"),
         };
         Diagnostic::syntax(format!("not valid TOML: {title}")).label(&place, label).help(help)
@@ -270,6 +278,20 @@ fn visible(text: &str, span: Range<usize>) -> Range<usize> {
         Some((at, c)) if c != '\n' => at..at + c.len_utf8(),
         _ => span,
     }
+}
+
+/// Whether an error is one of its own rather than a consequence of the error before it: it stands on another line,
+/// and no bracket is open that was opened on the line of the other.
+fn in_sync(text: &str, before: Option<usize>, at: usize) -> bool {
+    let Some(before) = before else { return true };
+    let start = text[..before].rfind('\n').map_or(0, |at| at + 1);
+    let between = &text[start..at.max(start)];
+    let open = Tokens::new(between).lex().fold(0_i32, |open, token| match token.kind() {
+        TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => open + 1,
+        TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => open - 1,
+        _ => open,
+    });
+    between.contains('\n') && open <= 0
 }
 
 /// The line around an offset, without spaces around it and its `=`, and without a comment.

@@ -20,7 +20,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let model = fields.get("model", model);
     let weighted = fields.node("weight").is_some();
     let weight = fields.get("weight", leaf::not_negative);
-    let workload = fields.require("workload", "workload = \"NAME\"", leaf::text);
+    let workload = fields.get("workload", leaf::text);
     let stream = fields.get("stream", leaf::boolean);
     let timeout = fields.get("timeout", leaf::positive_duration);
     let keyed = fields.node("api_key").is_some();
