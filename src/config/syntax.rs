@@ -38,7 +38,8 @@ pub(super) fn parse(name: &str, layer: Layer, text: &str, sink: &Sink) -> Node {
     for error in errors {
         if let Some((first, again)) = duplicate(&keys, &error) {
             // what stands twice only because its table does is not another mistake
-            if !twice.iter().any(|path| again.path.starts_with(path)) {
+            let inside = |path: &&[String]| path.len() < again.path.len() && again.path.starts_with(path);
+            if !twice.iter().any(inside) {
                 sink.push(reader.given_twice(first, again));
             }
             twice.push(&again.path);
