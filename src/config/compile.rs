@@ -33,7 +33,7 @@ pub(super) fn compile(
     let platform = platform::choose(asked.as_ref(), &addresses, machine, &layers.library, &sink);
     let chain = layers.library.chain(&platform.name, &sink);
 
-    let mut root = layers.fold(&chain, true, &sink);
+    let mut root = layers.fold(&chain, &sink);
     if let (Some(flag), Some(run)) = (asked.filter(|asked| asked.by == FLAG), root_table(&mut root, "run")) {
         let value = Value::Text(flag.name);
         run.insert("platform".to_owned(), Node { key: flag.place.clone(), place: flag.place, value });
@@ -52,11 +52,8 @@ pub(super) fn compile(
 /// How the flag is called in messages.
 const FLAG: &str = "`--platform`";
 
-/// Tables of named things that only a scenario itself adds to.
-const NOT_ADDED: &[&str] = &["endpoints", "phases"];
-
 /// Tables of named things.
-const NAMED: &[&str] = &["endpoints", "workloads", "phases", "targets"];
+const NAMED: &[&str] = &["endpoints", "workloads", "phases", "targets", "sims"];
 
 /// Every text, read.
 struct Layers {
@@ -119,7 +116,7 @@ impl Layers {
     }
 
     /// Lays all layers over each other, for a platform and those that it extends, nearest first.
-    fn fold(&self, chain: &[&Preset], with_sets: bool, sink: &Sink) -> Node {
+    fn fold(&self, chain: &[&Preset], sink: &Sink) -> Node {
         let mut root = self.builtin.layer.clone();
         for preset in chain.iter().rev() {
             overlay(&mut root, preset.layer.clone());
@@ -129,32 +126,39 @@ impl Layers {
         for preset in chain.iter().rev() {
             if let Some(changes) = self.platforms.get(&preset.name) {
                 let mut changes = changes.clone();
-                refuse_additions(&root, &mut changes, NOT_ADDED, "a platform changes what there is", sink);
+                self.refuse_additions(&root, &mut changes, "a platform changes what there is", sink);
                 overlay(&mut root, changes);
             }
         }
-        if with_sets {
-            for set in &self.sets {
-                let mut set = set.clone();
-                refuse_additions(&root, &mut set, NAMED, "`--set` changes what there is", sink);
-                self.refuse_new_sims(&root, &mut set, sink);
-                overlay(&mut root, set);
-            }
+        for set in &self.sets {
+            let mut set = set.clone();
+            self.refuse_additions(&root, &mut set, "`--set` changes what there is", sink);
+            overlay(&mut root, set);
         }
         root
     }
 
-    /// `--set` also changes built-in profiles, which no layer holds.
-    fn refuse_new_sims(&self, root: &Node, set: &mut Node, sink: &Sink) {
-        let Some(sims) = root_table(set, "sims") else { return };
-        sims.retain(|name, node| {
-            let known = root.at(&["sims", name]).is_some() || self.library.sim(name).is_some();
-            if !known {
-                let names = root.names("sims").chain(self.library.sims());
-                sink.push(unknown("sims", name, node, "`--set` changes what there is", names));
-            }
-            known
-        });
+    /// Takes named things out of a layer that may only change those which are there: a misspelt name would else be
+    /// a new thing. A target with a metric is plainly meant as a new one, and a built-in profile of a simulated
+    /// server is there although no layer holds it.
+    fn refuse_additions(&self, root: &Node, layer: &mut Node, why: &str, sink: &Sink) {
+        for kind in NAMED {
+            let Some(table) = root_table(layer, kind) else { continue };
+            table.retain(|name, node| {
+                let known = root.at(&[kind, name]).is_some()
+                    || (*kind == "targets" && node.get("metric").is_some())
+                    || (*kind == "sims" && self.library.sim(name).is_some());
+                if !known {
+                    let profiles = self.library.sims().filter(|_| *kind == "sims");
+                    sink.push(
+                        Diagnostic::missing(format!("`{kind}.{name}` does not exist"))
+                            .label(&node.key, format!("{why}, and there is no `{kind}.{name}`"))
+                            .help(suggest(name, kind, root.names(kind).chain(profiles))),
+                    );
+                }
+                known
+            });
+        }
     }
 
     /// What follows once the layers are one: defaults, types, meaning.
@@ -173,7 +177,7 @@ impl Layers {
             }
             let there = Sink::default();
             let chain = self.library.chain(name, &there);
-            let mut root = self.fold(&chain, false, &there);
+            let mut root = self.fold(&chain, &there);
             // variables of a platform that is not in use need not be set
             substitute(&mut root, env, None);
             self.finish(&mut root, &there);
@@ -242,33 +246,6 @@ fn take_platforms(scenario: &mut Node, library: &Library, sink: &Sink) -> IndexM
         layers.insert(name, node);
     }
     layers
-}
-
-/// Takes named things out of a layer that may only change those which are there.
-fn refuse_additions(root: &Node, layer: &mut Node, kinds: &[&str], why: &str, sink: &Sink) {
-    for kind in kinds {
-        if let Some(table) = root_table(layer, kind) {
-            table.retain(|name, node| {
-                let known = root.at(&[kind, name]).is_some();
-                if !known {
-                    sink.push(unknown(kind, name, node, why, root.names(kind)));
-                }
-                known
-            });
-        }
-    }
-}
-
-fn unknown<'a>(
-    kind: &str,
-    name: &str,
-    node: &Node,
-    why: &str,
-    known: impl Iterator<Item = &'a str>,
-) -> Diagnostic {
-    Diagnostic::missing(format!("`{kind}.{name}` does not exist"))
-        .label(&node.key, format!("{why}, and there is no `{kind}.{name}`"))
-        .help(suggest(name, kind, known))
 }
 
 fn root_table<'a>(root: &'a mut Node, key: &str) -> Option<&'a mut Table> {

@@ -63,9 +63,8 @@ impl Diagnostic {
     }
 
     /// Says on which platform it is one.
-    pub(super) fn on_platform(mut self, name: &str) -> Self {
-        self.message += &format!(" on platform `{name}`");
-        self
+    pub(super) fn on_platform(self, name: &str) -> Self {
+        Self { message: format!("{} on platform `{name}`", self.message), ..self }
     }
 
     /// What is wrong, in one line.
@@ -141,15 +140,29 @@ impl fmt::Display for Diagnostic {
 #[derive(Debug, Default)]
 pub(super) struct Sink {
     found: RefCell<Vec<Diagnostic>>,
+    /// Places that the parser stumbled over, whether or not that is a problem of its own.
+    unreadable: RefCell<Vec<Place>>,
 }
 
 impl Sink {
-    /// Keeps a problem, once.
+    /// Keeps a problem, once. A value that is wrong is one mistake, wherever it is used: a default that cannot be
+    /// read is not reported again for everything that takes it.
     pub(super) fn push(&self, problem: Diagnostic) {
         let mut found = self.found.borrow_mut();
-        if !found.contains(&problem) {
+        let known = match problem.kind {
+            Kind::Wrong => {
+                found.iter().any(|other| other.kind == Kind::Wrong && other.place() == problem.place())
+            }
+            Kind::Syntax | Kind::Missing => found.contains(&problem),
+        };
+        if !known {
             found.push(problem);
         }
+    }
+
+    /// Notes that a place could not be read.
+    pub(super) fn unreadable(&self, place: Place) {
+        self.unreadable.borrow_mut().push(place);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -169,21 +182,21 @@ impl Sink {
     /// and what is missing may stand there.
     pub(super) fn into_problems(self) -> Problems {
         let mut list = self.found.into_inner();
-        let unreadable: Vec<(String, (u32, u32))> = list
-            .iter()
-            .filter(|problem| problem.kind == Kind::Syntax)
-            .filter_map(|problem| problem.place())
-            .map(|place| (place.source.name.clone(), place.lines()))
-            .collect();
-        if !unreadable.is_empty() {
-            list.retain(|problem| match (problem.kind, problem.place()) {
-                (Kind::Syntax, _) | (_, None) => true,
-                (Kind::Missing, _) => false,
-                (Kind::Wrong, Some(place)) => !unreadable.iter().any(|(name, (first, last))| {
-                    *name == place.source.name && (*first..=*last).contains(&place.line())
+        let mut unreadable = self.unreadable.into_inner();
+        let syntax = list.iter().filter(|problem| problem.kind == Kind::Syntax);
+        unreadable.extend(syntax.filter_map(|problem| problem.place().cloned()));
+        list.retain(|problem| {
+            let Some(place) = problem.place() else { return true };
+            match problem.kind {
+                Kind::Syntax => true,
+                // a flag holds one value, so nothing else can stand in it
+                Kind::Missing => unreadable.iter().all(|bad| bad.source.layer == Layer::Set),
+                Kind::Wrong => !unreadable.iter().any(|bad| {
+                    let (from, to) = bad.lines();
+                    bad.shares_text(place) && (from..=to).contains(&place.line())
                 }),
-            });
-        }
+            }
+        });
         list.sort_by_key(Diagnostic::order);
         Problems { list }
     }
@@ -214,7 +227,10 @@ impl Problems {
     /// Each with its lines of text, carets and help, for a terminal of 100 columns.
     pub fn render(&self, color: bool) -> String {
         let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false);
+        let handler = GraphicalReportHandler::new_themed(theme)
+            .with_width(WIDTH)
+            .with_links(false)
+            .with_show_related_as_nested(true);
         let mut out = String::new();
         for (index, problem) in self.list.iter().enumerate() {
             if index > 0 {
@@ -274,7 +290,7 @@ impl Shown {
         let Some(home) = problem.place() else { return shown };
         shown.source = Some(named(home));
         for label in &problem.labels {
-            if label.place.source.name == home.source.name {
+            if label.place.shares_text(home) {
                 let span = label.place.span.clone();
                 shown.labels.push(LabeledSpan::new_with_span(Some(label.text.clone()), span));
             } else {

@@ -69,28 +69,40 @@ impl<'a> Check<'a> {
 
     fn something_to_do(&self) {
         let lacks = |what: &str, help: &str| {
+            // anything but a table there is a problem of its own
+            if self.root.get(what).is_some_and(|node| node.as_table().is_none_or(|table| !table.is_empty())) {
+                return;
+            }
             self.sink.push(
                 Diagnostic::missing(format!("the scenario has no {what}"))
                     .label(&self.root.place, format!("needs a `[{what}.NAME]`"))
                     .help(help),
             );
         };
-        if self.draft.endpoints.is_empty() {
-            lacks("endpoints", "add `[endpoints.main]` with `url = \"http://127.0.0.1:8080/v1\"`");
-        }
-        if self.draft.phases.is_empty() {
-            lacks("phases", "add `[phases.main]` with `load.closed = { users = 4 }`");
-        }
+        lacks("endpoints", "add `[endpoints.main]` with `url = \"http://127.0.0.1:8080/v1\"`");
+        lacks("phases", "add `[phases.main]` with `load.closed = { users = 4 }`");
     }
 
     fn workloads(&self) {
-        for (name, endpoint) in &self.draft.endpoints {
-            // read even where another key of the endpoint is wrong
-            let Some(node) = self.root.at(&["endpoints", name, "workload"]) else { continue };
-            let Some(workload) = node.as_text() else { continue };
+        for name in self.draft.endpoints.keys() {
             let known = self.draft.workloads.keys().map(String::as_str);
+            // from the tree, so that it is checked even where another key of the endpoint is wrong
+            let Some(node) = self.root.at(&["endpoints", name, "workload"]) else {
+                if let Some(endpoint) =
+                    self.root.at(&["endpoints", name]).filter(|node| node.as_table().is_some())
+                {
+                    self.sink.push(
+                        Diagnostic::missing(format!(
+                            "`endpoints.{name}` has no `workload`, and there are several"
+                        ))
+                        .label(&endpoint.place, "needs `workload`")
+                        .help(format!("name one of {}", quoted(&known.collect::<Vec<_>>()))),
+                    );
+                }
+                continue;
+            };
+            let Some(workload) = node.as_text() else { continue };
             if !self.draft.workloads.contains_key(workload) {
-                let _ = endpoint;
                 self.sink.push(
                     Diagnostic::missing(format!(
                         "`endpoints.{name}.workload` names the workload `{workload}`, which does not exist"
@@ -222,14 +234,15 @@ impl<'a> Check<'a> {
             Diagnostic::missing(format!("`targets.{name}` selects nothing")).label(place, why)
         };
 
-        if let Some(step) = &target.step {
-            let steps: Vec<String> = phases.iter().flat_map(|(name, phase)| steps(name, phase)).collect();
-            if !steps.contains(step) {
-                let known = suggest(step, "steps", steps.iter().map(String::as_str));
-                return self
-                    .sink
-                    .push(nothing("step", "no phase has a step of this name".to_owned()).help(known));
-            }
+        if let Some(step) = &target.step
+            && !phases.iter().any(|(name, phase)| steps(name, phase).contains(step))
+        {
+            let measured = phases.iter().filter(|(_, phase)| phase.measure);
+            let steps: Vec<String> = measured.flat_map(|(name, phase)| steps(name, phase)).collect();
+            let known = suggest(step, "measured steps", steps.iter().map(String::as_str));
+            return self
+                .sink
+                .push(nothing("step", "no phase has a step of this name".to_owned()).help(known));
         }
         let named =
             |phase: &Phase, at: &str| target.step.as_ref().is_none_or(|step| steps(at, phase).contains(step));
@@ -237,7 +250,7 @@ impl<'a> Check<'a> {
 
         let measured: Vec<(&str, &Phase)> =
             phases.iter().copied().filter(|(_, phase)| phase.measure).collect();
-        let Some((first, _)) = measured.first() else {
+        if measured.is_empty() {
             let problem = match (&target.phase, phases.first()) {
                 (Some(phase), _) => nothing("phase", format!("`{phase}` is not measured"))
                     .label(self.place(&["phases", phase, "measure"]), "because of this"),
@@ -246,9 +259,11 @@ impl<'a> Check<'a> {
                 (None, None) => nothing("", "no phase for it".to_owned()),
             };
             return self.sink.push(problem.help(self.measured_phases()));
-        };
+        }
 
-        let Some((carrier, _)) = measured.iter().find(|(_, phase)| self.carries(phase, target)) else {
+        let carriers: Vec<(&str, &Phase)> =
+            measured.iter().copied().filter(|(_, phase)| self.carries(phase, target)).collect();
+        let Some((carrier, _)) = carriers.first() else {
             let problem = match &target.endpoint {
                 Some(endpoint) if !measured.iter().any(|(_, phase)| self.loads(phase, endpoint)) => {
                     nothing("endpoint", format!("`{endpoint}` gets no traffic in {}", phase_list(&measured)))
@@ -260,9 +275,8 @@ impl<'a> Check<'a> {
             return self.sink.push(problem);
         };
 
-        let explores = measured.iter().all(|(name, phase)| steps(name, phase).len() > 1);
+        let explores = carriers.iter().all(|(name, phase)| steps(name, phase).len() > 1);
         if explores && target.phase.is_none() && target.step.is_none() {
-            let _ = first;
             self.sink.push(
                 nothing("", "steps of a ladder are judged only when named".to_owned())
                     .label(self.key(&["phases", carrier]), "several steps")

@@ -4,12 +4,18 @@
 pub(super) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = text.to_lowercase();
     let limit = (text.chars().count() / 3).max(1);
-    known
+    let mut near: Vec<(usize, &str)> = known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
         .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+        .collect();
+    near.sort_by_key(|(distance, _)| *distance);
+    match near[..] {
+        // two that are equally near: neither was meant more than the other
+        [(first, _), (second, _), ..] if first == second => None,
+        [(_, name), ..] => Some(name),
+        [] => None,
+    }
 }
 
 /// A help line: the name that was probably meant, if any, and all that would do.
@@ -41,9 +47,11 @@ mod tests {
             ("rtx-4090", Some("rtx_4090")),
             ("load", None),
             ("x", None),
+            ("requestz", Some("requests")),
         ] {
             assert_eq!(nearest(text, known), name, "{text}");
         }
+        assert_eq!(nearest("users=8", ["users=1", "users=2"]), None, "a tie");
         assert_eq!(suggest("x", "known", []), "known: none");
     }
 }

@@ -52,7 +52,7 @@ impl Place {
 
     /// The line that it starts on, from 1.
     pub(super) fn line(&self) -> u32 {
-        self.before().iter().filter(|byte| **byte == b'\n').count() as u32 + 1
+        self.before().split(|byte| *byte == b'\n').count() as u32
     }
 
     /// Characters before it on its line, plus 1.
@@ -66,7 +66,12 @@ impl Place {
     pub(super) fn lines(&self) -> (u32, u32) {
         let first = self.line();
         let inside = &self.source.text.as_bytes()[self.span.clone()];
-        (first, first + inside.iter().filter(|byte| **byte == b'\n').count() as u32)
+        (first, first + inside.split(|byte| *byte == b'\n').count() as u32 - 1)
+    }
+
+    /// Whether another place lies in the same text, under whatever layer.
+    pub(super) fn shares_text(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.source.text, &other.source.text)
     }
 
     /// The text of it.

@@ -41,28 +41,28 @@ pub(super) fn substitute(node: &mut Node, env: Env<'_>, sink: Option<&Sink>) {
 /// Why a text cannot be filled in.
 #[derive(Debug, PartialEq, Eq)]
 enum Failure {
-    NotSet(String),
-    NotClosed,
-    NotAName(String),
+    Unset(String),
+    Unclosed,
+    BadName(String),
 }
 
 impl Failure {
     /// The problem, with a caret at the variable where the text is written out.
     fn explain(&self, value: &Place) -> Diagnostic {
         let (message, mark, label, help) = match self {
-            Self::NotSet(name) => (
+            Self::Unset(name) => (
                 format!("the environment variable `{name}` is not set"),
                 format!("${{{name}}}"),
                 "needed here".to_owned(),
                 format!("set it before the run, or give a default: `${{{name}:-value}}`"),
             ),
-            Self::NotClosed => (
+            Self::Unclosed => (
                 "`${` without `}`".to_owned(),
                 "${".to_owned(),
                 "opened here".to_owned(),
                 "write `${NAME}`, or `$$` for a dollar sign".to_owned(),
             ),
-            Self::NotAName(name) => (
+            Self::BadName(name) => (
                 format!("`{name}` is not a name of an environment variable"),
                 format!("${{{name}"),
                 "here".to_owned(),
@@ -93,7 +93,7 @@ fn fill(text: &str, env: Env<'_>) -> Result<(String, bool), Failure> {
             out.push('$');
             rest = after;
         } else if let Some(inside) = tail.strip_prefix('{') {
-            let end = inside.find('}').ok_or(Failure::NotClosed)?;
+            let end = inside.find('}').ok_or(Failure::Unclosed)?;
             let (name, default) = match inside[..end].split_once(":-") {
                 Some((name, default)) => (name, Some(default)),
                 None => (&inside[..end], None),
@@ -102,14 +102,14 @@ fn fill(text: &str, env: Env<'_>) -> Result<(String, bool), Failure> {
                 || name.starts_with(|c: char| c.is_ascii_digit())
                 || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
             {
-                return Err(Failure::NotAName(name.to_owned()));
+                return Err(Failure::BadName(name.to_owned()));
             }
             // as in a shell, `:-` also replaces an empty value
             let value = match (env(name), default) {
                 (Some(value), Some(default)) if value.is_empty() => default.to_owned(),
                 (Some(value), _) => value,
                 (None, Some(default)) => default.to_owned(),
-                (None, None) => return Err(Failure::NotSet(name.to_owned())),
+                (None, None) => return Err(Failure::Unset(name.to_owned())),
             };
             out.push_str(&value);
             filled = true;
@@ -144,11 +144,11 @@ mod tests {
             ("costs $5", Ok(("costs $5", false))),
             ("$${HOST}", Ok(("${HOST}", false))),
             ("a$", Ok(("a$", false))),
-            ("${NONE}", Err(Failure::NotSet("NONE".to_owned()))),
-            ("${HOST", Err(Failure::NotClosed)),
-            ("${}", Err(Failure::NotAName(String::new()))),
-            ("${A B}", Err(Failure::NotAName("A B".to_owned()))),
-            ("${1A}", Err(Failure::NotAName("1A".to_owned()))),
+            ("${NONE}", Err(Failure::Unset("NONE".to_owned()))),
+            ("${HOST", Err(Failure::Unclosed)),
+            ("${}", Err(Failure::BadName(String::new()))),
+            ("${A B}", Err(Failure::BadName("A B".to_owned()))),
+            ("${1A}", Err(Failure::BadName("1A".to_owned()))),
         ] {
             let expected = expected.map(|(text, filled): (&str, bool)| (text.to_owned(), filled));
             assert_eq!(fill(text, &env), expected, "{text}");

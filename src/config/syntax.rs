@@ -8,6 +8,7 @@ use toml::{
 };
 use toml_parser::{
     Source as Tokens,
+    lexer::TokenKind,
     parser::{Event, EventKind, RecursionGuard},
 };
 
@@ -21,12 +22,78 @@ use super::{
 /// Reads a document. The root is a table at the start of the source.
 pub(super) fn parse(name: &str, layer: Layer, text: &str, sink: &Sink) -> Node {
     let source = Source::new(name, layer, text);
-    let (root, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        sink.push(explain(&source, text, &error));
+    let reader = Reader { source: &source, sink, inserted: close_headers(text) };
+    let repaired = reader.repaired(text);
+    let (root, errors) = DeTable::parse_recoverable(&repaired);
+    for at in &reader.inserted {
+        sink.push(
+            Diagnostic::syntax("not valid TOML: unclosed table")
+                .label(&Place::new(&source, visible(text, *at..*at)), "expected `]`")
+                .help("close the header with `]`"),
+        );
     }
-    let start = Place::start_of(&source);
-    Node::table_at(&start, Reader { source: &source, sink }.table(root.get_ref()))
+    let keys = keys(&repaired);
+    let mut twice: Vec<&[String]> = Vec::new();
+    let mut last = None;
+    for error in errors {
+        if let Some((first, again)) = duplicate(&keys, &error) {
+            // what stands twice only because its table does is not another mistake
+            let inside = |path: &&[String]| path.len() < again.path.len() && again.path.starts_with(path);
+            if !twice.iter().any(inside) {
+                sink.push(reader.given_twice(first, again));
+            }
+            twice.push(&again.path);
+        } else {
+            let span = error.span().unwrap_or(repaired.len()..repaired.len());
+            if error.message() == DUPLICATE || in_sync(&repaired, last, span.start) {
+                sink.push(reader.explain(&repaired, &error));
+                last = Some(span.start);
+            }
+            sink.unreadable(reader.place(&span));
+        }
+    }
+    let table = reader.table(root.get_ref());
+    Node::table_at(&Place::start_of(&source), table)
+}
+
+/// Where a `]` is missing at the end of a table's header: the parser would skip everything up to the next one.
+fn close_headers(text: &str) -> Vec<usize> {
+    /// Mistakes of this kind that are looked for.
+    const MOST: usize = 16;
+    let mut inserted: Vec<usize> = Vec::new();
+    while inserted.len() < MOST {
+        let repaired = insert(text, &inserted);
+        let (_, errors) = DeTable::parse_recoverable(&repaired);
+        let next = errors
+            .iter()
+            .filter(|error| error.message().starts_with("unclosed table"))
+            .filter_map(toml::de::Error::span)
+            .map(|span| original(&inserted, span.start))
+            .find(|at| !inserted.contains(at));
+        let Some(at) = next else { break };
+        inserted.push(at);
+        inserted.sort_unstable();
+    }
+    inserted
+}
+
+/// A text with `]` inserted at offsets, ascending.
+fn insert(text: &str, inserted: &[usize]) -> String {
+    let mut repaired = String::with_capacity(text.len() + inserted.len());
+    let mut from = 0;
+    for at in inserted {
+        repaired.push_str(&text[from..*at]);
+        repaired.push(']');
+        from = *at;
+    }
+    repaired.push_str(&text[from..]);
+    repaired
+}
+
+/// The offset in the text of an offset in the repaired text.
+fn original(inserted: &[usize], at: usize) -> usize {
+    // the n-th insertion stands n bytes further on in the repaired text
+    at - inserted.iter().enumerate().filter(|(before, place)| *place + before < at).count()
 }
 
 /// Reads `path=value` as `--set` takes it: the value as TOML where it is that, else as a string.
@@ -43,15 +110,15 @@ pub(super) fn parse_set(argument: &str, sink: &Sink) -> Node {
         return empty;
     };
     let (path, value) = (&argument[..split], &argument[split + 1..]);
-    let reader = Reader { source: &source, sink };
+    let reader = Reader { source: &source, sink, inserted: Vec::new() };
     let (document, errors) = DeTable::parse_recoverable(argument);
-    if errors.is_empty() {
+    if errors.is_empty() && !document.get_ref().is_empty() {
         return Node { value: Value::Table(reader.table(document.get_ref())), ..empty };
     }
     // the text of the path keeps its offsets, so spans of its keys hold
     let probe = format!("{path}=0");
     let (document, path_errors) = DeTable::parse_recoverable(&probe);
-    if !path_errors.is_empty() || path.trim_start().starts_with('[') {
+    if !path_errors.is_empty() || document.get_ref().is_empty() || path.trim_start().starts_with('[') {
         sink.push(
             Diagnostic::syntax(format!("`{}` is not a path", path.trim()))
                 .label(&Place::new(&source, 0..split.max(1)), "expected keys separated by dots")
@@ -61,7 +128,7 @@ pub(super) fn parse_set(argument: &str, sink: &Sink) -> Node {
     }
     if value.trim_start().starts_with(['[', '{', '"', '\'']) {
         for error in errors {
-            sink.push(explain(&source, argument, &error));
+            sink.push(reader.explain(argument, &error));
         }
         return empty;
     }
@@ -75,9 +142,10 @@ pub(super) fn parse_set(argument: &str, sink: &Sink) -> Node {
 /// Gives the one leaf of a chain of tables its value.
 fn fill_only_leaf(table: &mut Table, place: Place, value: Value) {
     if let Some((_, node)) = table.first_mut() {
-        match &mut node.value {
-            Value::Table(inner) => fill_only_leaf(inner, place, value),
-            _ => (node.place, node.value) = (place, value),
+        if let Value::Table(inner) = &mut node.value {
+            fill_only_leaf(inner, place, value);
+        } else {
+            (node.place, node.value) = (place, value);
         }
     }
 }
@@ -86,14 +154,25 @@ fn fill_only_leaf(table: &mut Table, place: Place, value: Value) {
 struct Reader<'a> {
     source: &'a Arc<Source>,
     sink: &'a Sink,
+    /// Where `]` was inserted before parsing, ascending.
+    inserted: Vec<usize>,
 }
 
 impl Reader<'_> {
+    fn repaired(&self, text: &str) -> String {
+        insert(text, &self.inserted)
+    }
+
+    /// The place in the source of a span in the repaired text.
+    fn place(&self, span: &Range<usize>) -> Place {
+        Place::new(self.source, original(&self.inserted, span.start)..original(&self.inserted, span.end))
+    }
+
     fn table(&self, table: &DeTable<'_>) -> Table {
         let mut entries: Vec<(String, Node)> = table
             .iter()
             .map(|(key, value)| {
-                let place = Place::new(self.source, key.span());
+                let place = self.place(&key.span());
                 (key.get_ref().to_string(), self.node(Some(place), value))
             })
             .collect();
@@ -103,7 +182,7 @@ impl Reader<'_> {
     }
 
     fn node(&self, key: Option<Place>, spanned: &Spanned<DeValue<'_>>) -> Node {
-        let place = Place::new(self.source, spanned.span());
+        let place = self.place(&spanned.span());
         let value = match spanned.get_ref() {
             DeValue::String(text) => Value::Text(text.to_string()),
             DeValue::Integer(number) => {
@@ -130,8 +209,54 @@ impl Reader<'_> {
         Node { key: key.unwrap_or_else(|| place.clone()), place, value }
     }
 
+    /// A syntax error of the parser as a problem.
+    fn explain(&self, text: &str, error: &toml::de::Error) -> Diagnostic {
+        let span = error.span().unwrap_or(text.len()..text.len());
+        let place = self.place(&visible(text, span.clone()));
+        if error.message() == DUPLICATE {
+            return Diagnostic::new("duplicate key")
+                .label(&place, "already defined above")
+                .help("write a table either as `[table]` or with dotted keys, once");
+        }
+        // `unclosed string, expected …` lists tokens behind a comma: they make a better label than title
+        let (title, label) = match error.message().split_once(", expected ") {
+            Some((title, expected)) => (title, format!("expected {expected}")),
+            None => (error.message(), "here".to_owned()),
+        };
+        let line = line_of(text, span.start);
+        let (title, label, help) = match line.split_once('=') {
+            Some((_, "")) => ("nothing behind the `=`", "expected a value".to_owned(), "write a value"),
+            _ if title.contains("must be quoted") => (
+                title,
+                "needs quotes".to_owned(),
+                "put text in quotes, and numbers with a unit too: `\"text\"`, `\"30s\"`, `\"5%\"`",
+            ),
+            _ if title.starts_with("cannot extend") => {
+                (title, label, "write the keys of a table in one place: inside its `{ }`, or all with dots")
+            }
+            Some((_, value)) if value.starts_with('"') && value.matches('"').count() % 2 == 1 => {
+                (title, label, "close the string with `\"`")
+            }
+            Some(_) => (title, label, "check brackets, commas and quotes"),
+            None if line.contains(':') => (title, label, "write `=` between a key and its value"),
+            None => (title, label, "a line is `key = value`, a `[table]` or a `# comment`"),
+        };
+        Diagnostic::syntax(format!("not valid TOML: {title}")).label(&place, label).help(help)
+    }
+
+    fn given_twice(&self, first: &Key, again: &Key) -> Diagnostic {
+        Diagnostic::new(format!("`{}` is given twice", again.path.join(".")))
+            .label(&self.place(&again.span), "again here")
+            .label(&self.place(&first.span), "first here")
+            .help("remove one of the two, or give it another name")
+    }
+
     fn too_large(&self, place: &Place) {
-        self.sink.push(Diagnostic::new("number out of range").label(place, "cannot be held"));
+        self.sink.push(
+            Diagnostic::new("number out of range")
+                .label(place, "cannot be held")
+                .help("write a smaller number"),
+        );
     }
 }
 
@@ -141,38 +266,6 @@ fn first_mention(node: &Node) -> usize {
     match &node.value {
         Value::Table(table) => table.values().map(first_mention).fold(own, usize::min),
         _ => own,
-    }
-}
-
-/// A syntax error of the parser as a problem; for a duplicate key with both places.
-fn explain(source: &Arc<Source>, text: &str, error: &toml::de::Error) -> Diagnostic {
-    let span = error.span().unwrap_or(text.len()..text.len());
-    let place = Place::new(source, visible(text, span.clone()));
-    if error.message() == "duplicate key" {
-        let keys = keys(text);
-        if let Some(again) = keys.iter().position(|key| key.span == span)
-            && let Some(first) = keys[..again]
-                .iter()
-                .find(|key| (key.scope, &key.path) == (keys[again].scope, &keys[again].path))
-        {
-            return Diagnostic::new(format!("`{}` is given twice", keys[again].path.join(".")))
-                .label(&place, "again here")
-                .label(&Place::new(source, first.span.clone()), "first here")
-                .help("remove one of the two, or give it another name");
-        }
-        return Diagnostic::new("duplicate key")
-            .label(&place, "already defined above")
-            .help("a table is written either as `[table]` or with dotted keys, once");
-    }
-    // `unquoted string, expected …` lists tokens behind a comma: they make a better label than title
-    let (title, label) = match error.message().split_once(", expected ") {
-        Some((title, expected)) => (title, format!("expected {expected}")),
-        None => (error.message(), "here".to_owned()),
-    };
-    let problem = Diagnostic::syntax(format!("not valid TOML: {title}")).label(&place, label);
-    match advice(text, &span) {
-        Some(help) => problem.help(help),
-        None => problem,
     }
 }
 
@@ -188,26 +281,41 @@ fn visible(text: &str, span: Range<usize>) -> Range<usize> {
     }
 }
 
-/// What people usually meant where TOML does not parse.
-fn advice(text: &str, span: &Range<usize>) -> Option<&'static str> {
-    let start = text[..span.start.min(text.len())].rfind('\n').map_or(0, |at| at + 1);
-    let line = text[start..].lines().next()?.trim();
-    let value = line.split_once('=').map(|(_, value)| value.split('#').next().unwrap_or(value).trim());
-    if line.starts_with('[') && !line.contains(']') {
-        return Some("close the header with `]`");
+/// Whether an error is one of its own rather than a consequence of the error before it: it stands on another line,
+/// and no bracket is open that was opened on the line of the other.
+fn in_sync(text: &str, before: Option<usize>, at: usize) -> bool {
+    let Some(before) = before else { return true };
+    let start = text[..before].rfind('\n').map_or(0, |at| at + 1);
+    let between = &text[start..at.max(start)];
+    let open = Tokens::new(between).lex().fold(0_i32, |open, token| match token.kind() {
+        TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => open + 1,
+        TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => open - 1,
+        _ => open,
+    });
+    between.contains('\n') && open <= 0
+}
+
+/// The line around an offset, without spaces around it and its `=`, and without a comment.
+fn line_of(text: &str, at: usize) -> String {
+    let at = at.min(text.len());
+    let start = text[..at].rfind('\n').map_or(0, |at| at + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    let line = line.split('#').next().unwrap_or(line);
+    match line.split_once('=') {
+        Some((key, value)) => format!("{}={}", key.trim(), value.trim()),
+        None => line.trim().to_owned(),
     }
-    match value {
-        Some("") => Some("write a value behind the `=`"),
-        Some(value) if !value.starts_with(['"', '\'', '[', '{']) => {
-            Some("text needs quotes: `key = \"text\"`; so do numbers with a unit: `\"30s\"`, `\"5%\"`")
-        }
-        Some(value) if value.starts_with('"') && value.matches('"').count() % 2 == 1 => {
-            Some("close the string with `\"`")
-        }
-        Some(_) => None,
-        None if line.contains(':') => Some("TOML separates a key from its value by `=`"),
-        None => Some("a line is `key = value`, a `[table]` or a `# comment`"),
-    }
+}
+
+/// How the parser calls a key that is there already.
+const DUPLICATE: &str = "duplicate key";
+
+/// Both places of a key that an error calls a duplicate.
+fn duplicate<'a>(keys: &'a [Key], error: &toml::de::Error) -> Option<(&'a Key, &'a Key)> {
+    let span = error.span().filter(|_| error.message() == DUPLICATE)?;
+    let (at, again) = keys.iter().enumerate().find(|(_, key)| key.span == span)?;
+    let first = keys[..at].iter().find(|key| (key.scope, &key.path) == (again.scope, &again.path))?;
+    Some((first, again))
 }
 
 /// A key of a document.

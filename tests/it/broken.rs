@@ -16,7 +16,7 @@ fn every_broken_scenario_has_its_message() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     files.sort();
-    assert!(files.len() >= 14, "only {} broken scenarios in {}", files.len(), folder.display());
+    assert!(files.len() >= 20, "only {} broken scenarios in {}", files.len(), folder.display());
 
     for path in files {
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name in UTF-8");
@@ -24,6 +24,9 @@ fn every_broken_scenario_has_its_message() {
         let input = Input { name, text: &text, platform: None, sets: &[] };
         let problems = load(&input, &Machine::default(), &|_| None).expect_err(name);
         assert!(!problems.is_empty(), "{name}");
+        for problem in &problems {
+            assert!(!problem.labels().is_empty() && problem.advice().is_some(), "{problem}");
+        }
 
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(&folder);

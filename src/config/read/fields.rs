@@ -89,10 +89,7 @@ impl<'a> Fields<'a> {
                     if let Some((place, text)) = &wrong.other {
                         problem = problem.label(place, text.as_str());
                     }
-                    if let Some(help) = wrong.help {
-                        problem = problem.help(help);
-                    }
-                    self.sink.push(problem);
+                    self.sink.push(problem.help(wrong.help));
                 }
                 None
             }

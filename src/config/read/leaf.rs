@@ -22,7 +22,7 @@ pub(super) struct Wrong {
     /// What is to be seen there.
     pub label: String,
     /// What to do.
-    pub help: Option<String>,
+    pub help: String,
     /// Another place that matters.
     pub other: Option<(Place, String)>,
 }
@@ -32,16 +32,20 @@ pub(super) fn wrong<T>(
     node: &Node,
     what: impl Into<String>,
     label: impl Into<String>,
-    help: &str,
+    help: impl Into<String>,
 ) -> Read<T> {
-    let help = (!help.is_empty()).then(|| help.to_owned());
-    Err(vec![Wrong { place: node.place.clone(), what: what.into(), label: label.into(), help, other: None }])
+    let (place, what, label, help) = (node.place.clone(), what.into(), label.into(), help.into());
+    Err(vec![Wrong { place, what, label, help, other: None }])
 }
 
 /// The wrong type.
 pub(super) fn mismatch<T>(node: &Node, expected: &str, help: &str) -> Read<T> {
-    let quoted = matches!(&node.value, Value::Text(text) if text.trim().parse::<f64>().is_ok());
-    let help = if quoted && expected.contains("number") { "remove the quotes" } else { help };
+    let quoted = match &node.value {
+        Value::Text(text) if expected.contains("number") => text.trim().parse::<f64>().is_ok(),
+        Value::Text(text) if expected.contains("true") => text.trim().parse::<bool>().is_ok(),
+        _ => false,
+    };
+    let help = if quoted { "remove the quotes" } else { help };
     wrong(
         node,
         format!("must be {expected}, found {}", node.value.kind()),
@@ -54,7 +58,7 @@ pub(super) fn mismatch<T>(node: &Node, expected: &str, help: &str) -> Read<T> {
 pub(super) fn text(node: &Node) -> Read<String> {
     match node.as_text() {
         Some(text) => Ok(text.to_owned()),
-        None if node.as_table().is_some() => mismatch(node, "a string", ""),
+        None if node.as_table().is_some() => mismatch(node, "a string", "write text in quotes: `\"text\"`"),
         None => mismatch(node, "a string", "put it in quotes"),
     }
 }
@@ -65,7 +69,7 @@ pub(super) fn boolean(node: &Node) -> Read<bool> {
         Value::Bool(flag) => Ok(*flag),
         Value::Filled(text) if text.trim() == "true" => Ok(true),
         Value::Filled(text) if text.trim() == "false" => Ok(false),
-        _ => mismatch(node, "`true` or `false`", "write it without quotes"),
+        _ => mismatch(node, "`true` or `false`", "write `true` or `false`, without quotes"),
     }
 }
 
@@ -101,12 +105,12 @@ pub(super) fn count<T: TryFrom<i128>>(least: i128) -> impl Fn(&Node) -> Read<T> 
                 node,
                 format!("must be {least} or more, found {number}"),
                 format!("less than {least}"),
-                "",
+                format!("write a whole number from {least} up"),
             );
         }
         match T::try_from(number) {
             Ok(number) => Ok(number),
-            Err(_) => wrong(node, format!("is too large: {number}"), "too large", ""),
+            Err(_) => wrong(node, format!("is too large: {number}"), "too large", "write a smaller number"),
         }
     }
 }
@@ -119,7 +123,7 @@ pub(super) fn length(node: &Node) -> Read<u32> {
             node,
             format!("must be {} or less, found {length}", super::LONGEST),
             "longer than any model's context",
-            "",
+            "write a smaller number",
         );
     }
     Ok(length)
@@ -136,14 +140,18 @@ pub(super) fn number(node: &Node) -> Read<f64> {
         },
         _ => return mismatch(node, "a number", "write a number, such as `0.5`"),
     };
-    if number.is_finite() { Ok(number) } else { wrong(node, "must be finite", "not a finite number", "") }
+    if number.is_finite() {
+        Ok(number)
+    } else {
+        wrong(node, "must be finite", "not a finite number", "write a number, such as `0.5`")
+    }
 }
 
 /// A number that is not below 0.
 pub(super) fn not_negative(node: &Node) -> Read<f64> {
     let number = number(node)?;
     if number < 0.0 {
-        return wrong(node, format!("must not be negative, found {number}"), "negative", "");
+        return wrong(node, format!("must not be negative, found {number}"), "negative", "write 0 or more");
     }
     Ok(number)
 }
@@ -152,7 +160,12 @@ pub(super) fn not_negative(node: &Node) -> Read<f64> {
 pub(super) fn positive(node: &Node) -> Read<f64> {
     let number = number(node)?;
     if number <= 0.0 {
-        return wrong(node, format!("must be above 0, found {number}"), "not above 0", "");
+        return wrong(
+            node,
+            format!("must be above 0, found {number}"),
+            "not above 0",
+            "write a number above 0, such as `0.5`",
+        );
     }
     Ok(number)
 }
@@ -207,7 +220,7 @@ pub(super) fn share(node: &Node) -> Read<f64> {
                 } else {
                     SHARE_HELP.to_owned()
                 };
-                wrong(node, format!("is not a share: `{share}` is out of range"), "not within 0 to 1", &help)
+                wrong(node, format!("is not a share: `{share}` is out of range"), "not within 0 to 1", help)
             }
         }
         None => mismatch(node, "a share", SHARE_HELP),
@@ -235,7 +248,15 @@ pub(super) fn positive_rate(node: &Node) -> Read<f64> {
 }
 
 fn quantity<T>(node: &Node, what: &str, error: &UnitError, help: &str) -> Read<T> {
-    wrong(node, format!("is not {what}: {error}"), format!("not {what}"), help)
+    match error {
+        UnitError::Unknown { unit, quantity, known } => wrong(
+            node,
+            format!("is not {what}: `{unit}` is not a unit of {quantity}"),
+            format!("not {what}"),
+            format!("units: {known}; {help}"),
+        ),
+        _ => wrong(node, format!("is not {what}: {error}"), format!("not {what}"), help),
+    }
 }
 
 /// One of a few words.
@@ -249,7 +270,7 @@ pub(super) fn word<T: Copy>(words: &[(&'static str, T)]) -> impl Fn(&Node) -> Re
                 node,
                 format!("cannot be `{written}`"),
                 "not one of the known words",
-                &suggest(&written, "known", names),
+                suggest(&written, "known", names),
             ),
         }
     }
@@ -299,7 +320,7 @@ pub(super) fn distinct<T: PartialEq>(node: &Node, read: impl Fn(&Node) -> Read<T
                 place: again.place.clone(),
                 what: format!("has {} twice", again.to_toml()),
                 label: "again here".to_owned(),
-                help: Some("remove one of the two".to_owned()),
+                help: "remove one of the two".to_owned(),
                 other: Some((first.place.clone(), "first here".to_owned())),
             }]);
         }

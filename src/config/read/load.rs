@@ -6,7 +6,7 @@ use super::{
     leaf::{self, wrong},
 };
 
-const LOAD_HELP: &str = "add `load.closed = { users = 4 }` (users who wait for their answers) or `load.open = { rate = 2 }` (arrivals on a schedule)";
+const LOAD_HELP: &str = "add `load.closed = { users = 4 }` or `load.open = { rate = 2 }`";
 const RATE_HELP: &str = "add `rate = 2`, or `stages = [{ from = 1, to = 10, over = \"60s\" }]`";
 const STAGE_HELP: &str = "write `{ from = 1, to = 10, over = \"60s\" }` or `{ hold = 10, over = \"60s\" }`";
 

@@ -125,7 +125,7 @@ fn name(node: &Node) -> leaf::Read<String> {
     }
     leaf::wrong(
         node,
-        "also names the run folder, which this cannot",
+        "must be a plain name: it also names the run folder",
         "not a plain name",
         "start with a letter or digit and use letters, digits, `-`, `_` and `.`, at most 100",
     )
@@ -133,7 +133,7 @@ fn name(node: &Node) -> leaf::Read<String> {
 
 fn run(mut fields: Fields<'_>) -> Option<Run> {
     // chosen long before, by `platform`
-    fields.node("platform");
+    fields.get("platform", leaf::text);
     let label = fields.get("label", leaf::text);
     let max_in_flight = fields.get("max_in_flight", leaf::count(1));
     let drain = fields.get("drain", leaf::duration);

@@ -20,7 +20,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let model = fields.get("model", model);
     let weighted = fields.node("weight").is_some();
     let weight = fields.get("weight", leaf::not_negative);
-    let workload = fields.require("workload", "workload = \"NAME\"", leaf::text);
+    let workload = fields.get("workload", leaf::text);
     let stream = fields.get("stream", leaf::boolean);
     let timeout = fields.get("timeout", leaf::positive_duration);
     let keyed = fields.node("api_key").is_some();
@@ -79,7 +79,7 @@ fn address(node: &Node) -> Read<Address> {
             None if text.contains(['.', ':']) || text == "localhost" => format!("write `\"http://{text}\"`"),
             _ => "write `\"http://HOST:PORT/v1\"`, `\"https://…\"` or `\"sim:NAME\"`".to_owned(),
         };
-        return wrong(node, "must start with `http://`, `https://` or `sim:`", "not such a URL", &help);
+        return wrong(node, "must start with `http://`, `https://` or `sim:`", "not such a URL", help);
     }
     let Ok(uri) = text.parse::<http::Uri>() else {
         return wrong(node, "is not a URL", "cannot be read as a URL", "write `\"http://HOST:PORT/v1\"`");
@@ -93,14 +93,16 @@ fn address(node: &Node) -> Read<Address> {
             "use `api_key = { env = \"NAME\" }`",
         );
     }
-    if uri.host().unwrap_or_default().is_empty()
-        || (uri.port().is_some() && uri.port_u16().is_none_or(|p| p == 0))
-    {
+    let host = uri.host().unwrap_or_default();
+    let port = authority.get(host.len()..).unwrap_or_default();
+    let valid =
+        |port: &str| port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok_and(|n| n > 0));
+    if host.is_empty() || !(port.is_empty() || valid(port)) {
         return wrong(
             node,
             "has no valid host and port",
             "host or port is wrong",
-            "write `\"http://HOST:PORT/v1\"`",
+            "write `\"http://HOST:PORT/v1\"`, with a port from 1 to 65535",
         );
     }
     if text.contains(['?', '#']) {
@@ -118,14 +120,13 @@ fn address(node: &Node) -> Read<Address> {
             node,
             format!("must be the base URL, without `{operation}`"),
             "one path too many: the protocol adds it",
-            &format!("write `\"{root}\"`"),
+            format!("write `\"{root}\"`"),
         );
     }
     Ok(Address::Url(base.to_owned()))
 }
 
-const SECRET_HELP: &str =
-    "write `api_key = { env = \"NAME\" }` or `api_key = { file = \"path\" }`, and keep the secret there";
+const SECRET_HELP: &str = "write `api_key = { env = \"NAME\" }` or `api_key = { file = \"path\" }`";
 
 fn secret(fields: &mut Fields<'_>) -> Option<Secret> {
     let node = fields.node("api_key")?;

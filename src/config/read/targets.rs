@@ -1,7 +1,11 @@
 //! `[targets.NAME]`.
 
 use super::{
-    super::{Bound, Layer, Severity, Target, nearest::suggest, tree::Node},
+    super::{
+        Bound, Layer, Severity, Target,
+        nearest::{nearest, quoted, suggest},
+        tree::Node,
+    },
     fields::Fields,
     leaf::{self, Read, Wrong, wrong},
 };
@@ -44,8 +48,17 @@ fn from_preset(node: &Node) -> bool {
 fn metric(node: &Node) -> Read<MetricName> {
     let text = leaf::text(node)?;
     text.parse().or_else(|error: crate::catalog::UnknownMetric| {
-        let help = suggest(&text, "known", error.known.iter().map(String::as_str));
-        wrong(node, format!("names no metric: {error}"), "not a known metric", &help)
+        let known: Vec<&str> = error.known.iter().map(String::as_str).collect();
+        // a statistic behind a misspelt metric is not part of the mistake
+        let meant = text.rsplit_once('.').and_then(|(base, statistic)| {
+            let name = format!("{}.{statistic}", nearest(base, known.iter().copied())?);
+            name.parse::<MetricName>().is_ok().then_some(name)
+        });
+        let help = match meant {
+            Some(name) => format!("did you mean `{name}`? known: {}", quoted(&known)),
+            None => suggest(&text, "known", known),
+        };
+        wrong(node, format!("names no metric: {error}"), "not a known metric", help)
     })
 }
 
@@ -81,7 +94,7 @@ fn bound(fields: &mut Fields<'_>, metric: Option<MetricName>) -> Option<Bound> {
                     place: node.place.clone(),
                     what: "has its limits in the wrong order".to_owned(),
                     label: "the first is above the second".to_owned(),
-                    help: Some("write the lower limit first".to_owned()),
+                    help: "write the lower limit first".to_owned(),
                     other: None,
                 }]);
             }

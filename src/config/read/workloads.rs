@@ -106,13 +106,13 @@ fn range(of: &mut Fields<'_>, min: Option<u32>, max: Option<u32>) -> Option<(u32
     let other = of.node("max").map(|node| (node.place.clone(), "`max` here".to_owned()));
     of.get("min", |node: &Node| -> Read<(u32, u32)> {
         let Some(other) = other else {
-            return wrong(node, format!("must be {max} or less"), "too large", "");
+            return wrong(node, format!("must be {max} or less"), "too large", "write a smaller number");
         };
         Err(vec![Wrong {
             place: node.place.clone(),
             what: format!("is above `max`: {min} > {max}"),
             label: "`min` here".to_owned(),
-            help: Some("swap the two".to_owned()),
+            help: "write a `min` that is not above `max`".to_owned(),
             other: Some(other),
         }])
     })
