@@ -125,48 +125,7 @@ impl Row<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Outcome;
-
-    fn record() -> Record {
-        Record {
-            seq: 7,
-            request_id: "a1-7".to_owned(),
-            phase: "mixed".to_owned(),
-            step: "mixed".to_owned(),
-            step_id: 2,
-            endpoint: "flash".to_owned(),
-            measured: true,
-            user: None,
-            due_ns: 12_000_000_000,
-            queue_wait_ns: 0,
-            sent_ns: Some(12_000_050_000),
-            connect_ns: None,
-            tls_ns: None,
-            connection_reused: true,
-            attempts: 1,
-            http_version: Some("1.1".to_owned()),
-            first_byte_ns: Some(12_080_000_000),
-            first_token_ns: Some(12_085_000_000),
-            first_content_ns: Some(12_085_000_000),
-            last_token_ns: Some(12_500_000_000),
-            end_ns: 12_500_100_000,
-            chunks: 64,
-            reads: 60,
-            stamps_exact: 61,
-            clock: ClockSource::Kernel,
-            input_tokens: Some(400),
-            output_tokens: Some(64),
-            reasoning_tokens: None,
-            cached_tokens: None,
-            requested_output_tokens: 64,
-            token_source: TokenSource::Usage,
-            finish_reason: Some("stop".to_owned()),
-            status: Some(200),
-            outcome: Outcome::Ok,
-            error: None,
-            server_timings: None,
-        }
-    }
+    use crate::{record::Outcome, report::fixture::record};
 
     #[test]
     fn the_columns_that_scripts_know_come_first() {

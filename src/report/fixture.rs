@@ -22,7 +22,7 @@ use crate::{
         Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Traffic,
         Work,
     },
-    record::Outcome,
+    record::{ClockSource, Outcome, Record, TokenSource},
     verdict::{Check, Conclusion, Finding, Grade, Judged, Level, Mark, Verdict},
 };
 
@@ -297,9 +297,9 @@ fn timeline(requests: &[Request]) -> Timeline {
         } else {
             slices[(end as usize).min(last)].failed += 1;
         }
-        for second in request.due as usize..=(end as usize).min(last) {
+        for (second, slice) in slices.iter_mut().enumerate() {
             let from = request.due.max(second as f64);
-            slices[second].in_flight += (end.min((second + 1) as f64) - from).max(0.0);
+            slice.in_flight += (end.min((second + 1) as f64) - from).max(0.0);
         }
     }
     Timeline { slice_s: 1.0, slices }
@@ -751,4 +751,46 @@ pub(crate) fn dead() -> Run {
     run.verdict.grade = Grade::Ungraded;
     (run.verdict.targets_met, run.verdict.total_targets) = (0, 0);
     run
+}
+
+/// A request that went well.
+pub(crate) fn record() -> Record {
+    Record {
+        seq: 7,
+        request_id: "a1-7".to_owned(),
+        phase: "mixed".to_owned(),
+        step: "mixed".to_owned(),
+        step_id: 2,
+        endpoint: "flash".to_owned(),
+        measured: true,
+        user: None,
+        due_ns: 12_000_000_000,
+        queue_wait_ns: 0,
+        sent_ns: Some(12_000_050_000),
+        connect_ns: None,
+        tls_ns: None,
+        connection_reused: true,
+        attempts: 1,
+        http_version: Some("1.1".to_owned()),
+        first_byte_ns: Some(12_080_000_000),
+        first_token_ns: Some(12_085_000_000),
+        first_content_ns: Some(12_085_000_000),
+        last_token_ns: Some(12_500_000_000),
+        end_ns: 12_500_100_000,
+        chunks: 64,
+        reads: 60,
+        stamps_exact: 61,
+        clock: ClockSource::Kernel,
+        input_tokens: Some(400),
+        output_tokens: Some(64),
+        reasoning_tokens: None,
+        cached_tokens: None,
+        requested_output_tokens: 64,
+        token_source: TokenSource::Usage,
+        finish_reason: Some("stop".to_owned()),
+        status: Some(200),
+        outcome: Outcome::Ok,
+        error: None,
+        server_timings: None,
+    }
 }

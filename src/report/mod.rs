@@ -8,13 +8,15 @@
 mod chart;
 mod csv;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
+mod html;
 mod json;
 mod terminal;
 mod words;
 
 pub use chart::{Chart, ChartError, charts};
 pub use csv::{csv_header, csv_row};
+pub use html::{HtmlError, html};
 pub use json::{FORMAT, json};
 pub use terminal::{Line, Style, line, several, terminal};
 

@@ -206,7 +206,7 @@ impl<B: DrawingBackend> Pen<'_, B> {
     }
 
     fn text(&mut self, text: &Text) -> Result<(), String> {
-        let Text { at, text, size, color, bold, anchor, upwards } = text;
+        let Text { at, words, size, color, bold, anchor, upwards } = text;
         let h_pos = match anchor {
             Anchor::Start => HPos::Left,
             Anchor::Middle => HPos::Center,
@@ -220,6 +220,6 @@ impl<B: DrawingBackend> Pen<'_, B> {
         };
         let ink = rgb(*color);
         let style = TextStyle::from(font).color(&ink).pos(Pos::new(h_pos, VPos::Top));
-        self.backend.draw_text(text, &style, pixel(at)).map_err(|error| error.to_string())
+        self.backend.draw_text(words, &style, pixel(at)).map_err(|error| error.to_string())
     }
 }

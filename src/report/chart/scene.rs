@@ -46,13 +46,13 @@ pub(super) enum Dash {
     /// Short strokes.
     Dotted,
     /// Long and short strokes.
-    DashDot,
+    Alternating,
 }
 
 impl Dash {
     /// The dash of a series by its number.
     pub(super) fn of_series(index: usize) -> Self {
-        [Self::Solid, Self::Dashed, Self::Dotted, Self::DashDot][index % 4]
+        [Self::Solid, Self::Dashed, Self::Dotted, Self::Alternating][index % 4]
     }
 
     /// Lengths of strokes and gaps in turn, for a line of this width.
@@ -61,7 +61,7 @@ impl Dash {
             Self::Solid => &[],
             Self::Dashed => &[4.0, 2.5],
             Self::Dotted => &[1.2, 2.2],
-            Self::DashDot => &[5.0, 2.2, 1.2, 2.2],
+            Self::Alternating => &[5.0, 2.2, 1.2, 2.2],
         };
         lengths.iter().map(|length| length * width).collect()
     }
@@ -140,7 +140,7 @@ pub(super) enum Anchor {
 pub(super) struct Text {
     /// On the baseline.
     pub(super) at: (f64, f64),
-    pub(super) text: String,
+    pub(super) words: String,
     /// Size of the em, in pixels.
     pub(super) size: f64,
     pub(super) color: Color,
@@ -201,8 +201,8 @@ impl Scene {
         color: Color,
         anchor: Anchor,
     ) {
-        let text = text.into();
-        self.shapes.push(Shape::Text(Text { at, text, size, color, bold: false, anchor, upwards: false }));
+        let words = text.into();
+        self.shapes.push(Shape::Text(Text { at, words, size, color, bold: false, anchor, upwards: false }));
     }
 
     /// Bold text.
@@ -214,15 +214,15 @@ impl Scene {
         color: Color,
         anchor: Anchor,
     ) {
-        let text = text.into();
-        self.shapes.push(Shape::Text(Text { at, text, size, color, bold: true, anchor, upwards: false }));
+        let words = text.into();
+        self.shapes.push(Shape::Text(Text { at, words, size, color, bold: true, anchor, upwards: false }));
     }
 
     /// Text that runs upwards, centred.
     pub(super) fn upwards(&mut self, at: (f64, f64), text: impl Into<String>, size: f64, color: Color) {
         self.shapes.push(Shape::Text(Text {
             at,
-            text: text.into(),
+            words: text.into(),
             size,
             color,
             bold: false,

@@ -14,25 +14,32 @@ use crate::report::Report;
 const AROUND: usize = 12;
 const FAILED: Color = Color(60, 60, 60);
 
+/// The requests of an endpoint: their numbers and tokens per second.
+struct Series<'a> {
+    index: usize,
+    name: &'a str,
+    speeds: Vec<(f64, f64)>,
+}
+
 pub(super) fn sketch(report: &Report) -> Option<Sketch> {
     let points = &report.summary.points;
     let shown: Vec<_> = points.iter().step_by(points.len().div_ceil(MANY).max(1)).collect();
     let mut names: Vec<&str> = shown.iter().map(|point| point.endpoint.as_str()).collect();
     names.sort_by_key(|name| (endpoint_index(report, name), *name));
     names.dedup();
-    let series: Vec<(usize, &str, Vec<(f64, f64)>)> = names
+    let series: Vec<Series> = names
         .into_iter()
         .map(|name| {
             let speeds = shown.iter().filter(|point| point.endpoint == name).filter_map(|point| {
                 let seconds = point.e2e_s.filter(|seconds| *seconds > 0.0)?;
                 Some((point.seq as f64, point.output_tokens? as f64 / seconds))
             });
-            (endpoint_index(report, name), name, speeds.collect())
+            Series { index: endpoint_index(report, name), name, speeds: speeds.collect() }
         })
-        .filter(|(_, _, speeds): &(_, _, Vec<_>)| !speeds.is_empty())
+        .filter(|series| !series.speeds.is_empty())
         .collect();
     let fastest =
-        series.iter().flat_map(|(_, _, speeds)| speeds).map(|(_, speed)| *speed).fold(0.0, f64::max);
+        series.iter().flat_map(|series| &series.speeds).map(|(_, speed)| *speed).fold(0.0, f64::max);
     if fastest <= 0.0 {
         return None;
     }
@@ -46,7 +53,7 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
         "output tokens ÷ e2e of each measured request, and the moving median of 25",
     );
     let mut legend = Vec::new();
-    for (index, name, _) in &series {
+    for Series { index, name, .. } in &series {
         legend.push((
             Sample::Point(Marker::of_series(*index), series_color(*index), false),
             (*name).to_owned(),
@@ -73,7 +80,7 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
         y,
     };
     panel.grid(&mut page.scene, false);
-    for (index, _, speeds) in &series {
+    for Series { index, speeds, .. } in &series {
         for (seq, speed) in speeds {
             page.scene.point(
                 panel.at(*seq, *speed),
@@ -84,7 +91,7 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
             );
         }
     }
-    for (index, _, speeds) in &series {
+    for Series { index, speeds, .. } in &series {
         let median = moving_median(speeds).into_iter().map(|(x, y)| panel.at(x, y)).collect();
         page.scene.path(median, series_color(*index), 8.0, Dash::of_series(*index));
     }
@@ -98,7 +105,7 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
 
 /// The colour halfway to the paper.
 fn pale(Color(r, g, b): Color) -> Color {
-    let mix = |c: u8| ((u16::from(c) + 255) / 2) as u8;
+    let mix = |c: u8| u16::midpoint(u16::from(c), 255) as u8;
     Color(mix(r), mix(g), mix(b))
 }
 

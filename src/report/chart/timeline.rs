@@ -174,7 +174,7 @@ fn phases(report: &Report) -> Vec<Band> {
         let (from, to) = (timeline.slice_s * i as f64, timeline.slice_s * (i + 1) as f64);
         match bands.last_mut() {
             Some(band) if band.phase == slice.phase && from - band.to < timeline.slice_s / 2.0 => {
-                band.to = to
+                band.to = to;
             }
             _ => bands.push(Band { phase: slice.phase.clone(), from, to }),
         }

@@ -95,12 +95,10 @@ fn by_step(report: &Report) -> Vec<Group> {
         let throughput = scope.value(Metric::OutputTokensPerSecond, None);
         let (Some(latency), Some(throughput)) = (latency, throughput) else { continue };
         let spot = Spot { latency, throughput, label: step.clone() };
+        let index = groups.len();
         match groups.iter_mut().find(|group| group.name == scope.key.phase) {
             Some(group) => group.points.push(spot),
-            None => {
-                let index = groups.len();
-                groups.push(Group { name: scope.key.phase.clone(), index, points: vec![spot] });
-            }
+            None => groups.push(Group { name: scope.key.phase.clone(), index, points: vec![spot] }),
         }
     }
     groups

@@ -1,0 +1,267 @@
+//! The state of a run in one line.
+
+use std::time::Duration;
+
+use super::window::Window;
+use crate::{
+    plan::{LoadStep, Pattern, Plan, Work},
+    record::{Diary, Event, Record},
+    units,
+};
+
+/// Follows the events of a run and says how it goes.
+#[derive(Debug)]
+pub struct Progress {
+    steps: Vec<Planned>,
+    /// The load steps under way, in the order in which they started.
+    running: Vec<Running>,
+    window: Window,
+    stopping: bool,
+}
+
+/// What the plan says of a step.
+#[derive(Debug)]
+struct Planned {
+    phase: String,
+    name: String,
+    load: bool,
+    users: Option<u32>,
+    requests: Option<u64>,
+    duration: Option<Duration>,
+    /// How long the step should take, where the plan knows.
+    expected_s: Option<f64>,
+    started: bool,
+    ended: bool,
+}
+
+/// A step under way.
+#[derive(Debug)]
+struct Running {
+    step: usize,
+    since_ns: u64,
+    issued: u64,
+    in_flight: u64,
+    users: u32,
+    finished: u64,
+    failed: u64,
+}
+
+impl Progress {
+    /// The state before anything happened.
+    pub fn new(plan: &Plan) -> Self {
+        let steps = plan
+            .steps
+            .iter()
+            .map(|step| {
+                let (load, users, requests, duration) = match &step.work {
+                    Work::Ready { .. } => (false, None, None, None),
+                    Work::Load(load) => (true, users(load), load.requests, length(load)),
+                };
+                Planned {
+                    phase: step.phase.clone(),
+                    name: step.name.clone(),
+                    load,
+                    users,
+                    requests,
+                    duration,
+                    expected_s: step.expected.duration_s,
+                    started: false,
+                    ended: false,
+                }
+            })
+            .collect();
+        Self { steps, running: Vec::new(), window: Window::new(0), stopping: false }
+    }
+
+    /// Takes an event.
+    pub fn observe(&mut self, event: &Event) {
+        match event {
+            Event::Finished { record, .. } => self.finished(record),
+            Event::Diary(Diary::StepStarted { step, at_ns }) => self.started(*step, *at_ns),
+            Event::Diary(Diary::Issued { step, issued, in_flight, users, .. }) => {
+                if let Some(running) = self.running.iter_mut().find(|running| running.step == *step) {
+                    (running.issued, running.in_flight, running.users) = (*issued, *in_flight, *users);
+                }
+            }
+            Event::Diary(Diary::StepEnded { step, .. }) => {
+                self.running.retain(|running| running.step != *step);
+                if let Some(planned) = self.steps.get_mut(*step) {
+                    planned.ended = true;
+                }
+            }
+            Event::Diary(Diary::Stopping { .. }) => self.stopping = true,
+            Event::Diary(Diary::RunStarted { .. } | Diary::RunEnded { .. }) => {}
+        }
+    }
+
+    fn started(&mut self, step: usize, at_ns: u64) {
+        let Some(planned) = self.steps.get_mut(step) else { return };
+        planned.started = true;
+        if !planned.load {
+            return;
+        }
+        // numbers of different loads must not mix; steps side by side are one load
+        if self.running.is_empty() {
+            self.window = Window::new(at_ns);
+        }
+        self.running.push(Running {
+            step,
+            since_ns: at_ns,
+            issued: 0,
+            in_flight: 0,
+            users: 0,
+            finished: 0,
+            failed: 0,
+        });
+    }
+
+    fn finished(&mut self, record: &Record) {
+        self.window.add(record.end_ns, record.output_tokens.unwrap_or(0), record.e2e());
+        if let Some(running) = self.running.iter_mut().find(|running| running.step == record.step_id) {
+            running.finished += 1;
+            running.failed += u64::from(record.outcome.failed());
+        }
+    }
+
+    /// The state at a moment of the run, such as `[30s] phase ramp · users 20 · 145 requests · 4.80 req/s · 58.3 tok/s
+    /// · p90 2.45 s · errors 0.0 % · 90 s left`. Counts and errors are of the steps under way, rates and the
+    /// percentile of the last ten seconds; what is not known yet is left out.
+    pub fn line(&self, now_ns: u64) -> String {
+        let mut parts = vec![self.place()];
+        if self.running.is_empty() {
+            return format!("{} {}", clock(now_ns), parts.remove(0));
+        }
+        parts.extend(self.load());
+        let finished: u64 = self.running.iter().map(|running| running.finished).sum();
+        let failed: u64 = self.running.iter().map(|running| running.failed).sum();
+        if finished > 0 {
+            let noun = if finished == 1 { "request" } else { "requests" };
+            parts.push(format!("{} {noun}", units::show_count(finished)));
+        }
+        if let Some(recent) = self.window.recent(now_ns) {
+            parts.push(format!("{} req/s", units::show_number(recent.requests_per_second)));
+            if recent.tokens_per_second > 0.0 {
+                parts.push(format!("{} tok/s", units::show_number(recent.tokens_per_second)));
+            }
+            if let Some(p90) = recent.p90_s {
+                parts.push(format!("p90 {}", units::show_seconds(p90)));
+            }
+        }
+        if finished > 0 {
+            parts.push(format!("errors {}", units::show_share(failed as f64 / finished as f64)));
+        }
+        if self.stopping {
+            parts.push("stopping".to_owned());
+        } else if let Some(left) = self.left(now_ns) {
+            parts.push(left);
+        }
+        format!("{} {}", clock(now_ns), parts.join(" · "))
+    }
+
+    /// How much of the run is done, `0..=1`; `None` where the plan cannot know how long it takes.
+    pub fn done(&self, now_ns: u64) -> Option<f64> {
+        let left = self.left_now(now_ns)? + self.left_later()?;
+        let past = now_ns as f64 / 1e9;
+        (past + left > 0.0).then(|| past / (past + left))
+    }
+
+    /// Where the run is.
+    fn place(&self) -> String {
+        let Some(running) = self.running.last() else {
+            return match self.steps.iter().all(|step| step.ended) {
+                _ if self.stopping => "stopping".to_owned(),
+                true => "done".to_owned(),
+                false if self.steps.iter().any(|step| step.load && step.started) => {
+                    "between phases".to_owned()
+                }
+                false => "waiting for the endpoints".to_owned(),
+            };
+        };
+        let planned = &self.steps[running.step];
+        if planned.name == planned.phase {
+            format!("phase {}", planned.phase)
+        } else {
+            format!("phase {} · {}", planned.phase, planned.name)
+        }
+    }
+
+    /// Users of closed loops at work; requests in flight of open ones.
+    fn load(&self) -> Option<String> {
+        let running = self.running.last()?;
+        let planned = &self.steps[running.step];
+        match planned.users {
+            // the step's name says how many there are
+            Some(users) if planned.name == format!("users={users}") && running.users == users => None,
+            Some(_) => (running.users > 0).then(|| format!("users {}", running.users)),
+            None => (running.issued > 0).then(|| format!("in flight {}", running.in_flight)),
+        }
+    }
+
+    /// Time left, of the run where that is known, else of the step.
+    fn left(&self, now_ns: u64) -> Option<String> {
+        let now = self.left_now(now_ns)?;
+        let whole = |seconds: f64| match seconds.ceil() {
+            seconds if seconds < 100.0 => format!("{seconds:.0} s"),
+            seconds => units::show_seconds(seconds),
+        };
+        match self.left_later() {
+            Some(later) => Some(format!("{} left", whole(now + later))),
+            None => Some(format!("{} left in this step", whole(now))),
+        }
+    }
+
+    /// Seconds until the steps under way stop sending: what ends first of their duration and, at the pace so far,
+    /// their count.
+    fn left_now(&self, now_ns: u64) -> Option<f64> {
+        self.running
+            .iter()
+            .map(|running| self.left_of(running, now_ns))
+            .try_fold(0.0, |longest: f64, left| left.map(|left| longest.max(left)))
+    }
+
+    fn left_of(&self, running: &Running, now_ns: u64) -> Option<f64> {
+        let planned = &self.steps[running.step];
+        let past = now_ns.saturating_sub(running.since_ns) as f64 / 1e9;
+        let by_time = planned.duration.map(|duration| (duration.as_secs_f64() - past).max(0.0));
+        let by_count = planned.requests.and_then(|requests| {
+            // the first few say little about the pace
+            let known = running.finished >= 5 && past >= 1.0;
+            known.then(|| requests.saturating_sub(running.finished) as f64 * past / running.finished as f64)
+        });
+        match (by_time, by_count) {
+            (Some(time), Some(count)) => Some(time.min(count)),
+            (time, count) => time.or(count),
+        }
+    }
+
+    /// Seconds of the steps to come.
+    fn left_later(&self) -> Option<f64> {
+        self.steps
+            .iter()
+            .filter(|step| step.load && !step.started)
+            .map(|step| step.duration.map(|duration| duration.as_secs_f64()).or(step.expected_s))
+            .sum()
+    }
+}
+
+/// `[30s]`, `[2m05s]`.
+fn clock(now_ns: u64) -> String {
+    format!("[{}]", units::write_duration(Duration::from_secs(now_ns / 1_000_000_000)))
+}
+
+fn users(load: &LoadStep) -> Option<u32> {
+    match load.pattern {
+        Pattern::Closed { users, .. } => Some(users),
+        Pattern::Open { .. } => None,
+    }
+}
+
+/// How long a step sends: its duration, or the length of its stages where it has several.
+fn length(load: &LoadStep) -> Option<Duration> {
+    load.duration.or_else(|| match &load.pattern {
+        Pattern::Open { stages, .. } if load.requests.is_none() => {
+            Some(stages.iter().map(|stage| stage.over).sum())
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,234 @@
+// Draws the interactive charts of a report from the data inside the page.
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const DASHES = [[], [10, 5], [3, 4], [12, 5, 3, 5]];
+  const HEIGHT = 320;
+  const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const seriesColor = (i) => color(`--s${i % 6}`);
+  const show = (digits) => (u, value) => (value == null ? "–" : value.toLocaleString("en", { maximumFractionDigits: digits }));
+
+  const axis = (label, more) => ({
+    label,
+    stroke: color("--ink"),
+    grid: { stroke: color("--grid"), width: 1 },
+    ticks: { stroke: color("--grid"), width: 1 },
+    labelSize: 26,
+    labelFont: "13px system-ui, sans-serif",
+    font: "12px system-ui, sans-serif",
+    size: 58,
+    ...more,
+  });
+  const bottom = (label, more) => axis(label, { size: 30, ...more });
+  const line = (label, i, more) => ({
+    label, stroke: seriesColor(i), width: 2, dash: DASHES[i % 4], points: { show: false }, value: show(1), ...more,
+  });
+
+  // the phases behind the curves, named at their head; warm-up is hatched
+  const phases = {
+    drawAxes: [(u) => {
+      const { ctx } = u, { top, height, left, width } = u.bbox, ratio = devicePixelRatio;
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(left, top, width, height);
+      ctx.clip();
+      data.phases.forEach((phase, i) => {
+        const from = u.valToPos(phase.from, "x", true), to = u.valToPos(phase.to, "x", true);
+        if (i % 2 === 0) {
+          ctx.fillStyle = color("--band");
+          ctx.fillRect(from, top, to - from, height);
+        }
+        if (!phase.measured) {
+          ctx.save();
+          ctx.beginPath();
+          ctx.rect(from, top, to - from, height);
+          ctx.clip();
+          ctx.strokeStyle = color("--grid");
+          ctx.lineWidth = ratio;
+          ctx.beginPath();
+          for (let x = from - height; x < to; x += 10 * ratio) {
+            ctx.moveTo(x, top + height);
+            ctx.lineTo(x + height, top);
+          }
+          ctx.stroke();
+          ctx.restore();
+        }
+        ctx.fillStyle = color("--muted");
+        ctx.font = `600 ${12 * ratio}px system-ui, sans-serif`;
+        ctx.textAlign = "left";
+        ctx.textBaseline = "top";
+        const name = phase.measured ? phase.name : `${phase.name} (not measured)`;
+        const text = [name, phase.name].find((text) => ctx.measureText(text).width < to - from - 8 * ratio);
+        if (text) ctx.fillText(text, from + 5 * ratio, top + 5 * ratio);
+      });
+      ctx.restore();
+    }],
+  };
+
+  // points of single requests: a shape per endpoint, so that colour is not needed to tell them apart
+  const SHAPES = [
+    (c, x, y, r) => c.arc(x, y, r, 0, 7),
+    (c, x, y, r) => { c.moveTo(x, y - 1.2 * r); c.lineTo(x + 1.1 * r, y + 0.8 * r); c.lineTo(x - 1.1 * r, y + 0.8 * r); c.closePath(); },
+    (c, x, y, r) => c.rect(x - 0.9 * r, y - 0.9 * r, 1.8 * r, 1.8 * r),
+    (c, x, y, r) => { c.moveTo(x, y - 1.2 * r); c.lineTo(x + 1.2 * r, y); c.lineTo(x, y + 1.2 * r); c.lineTo(x - 1.2 * r, y); c.closePath(); },
+  ];
+  const scatter = {
+    drawSeries: [(u, s) => {
+      const { ctx } = u, xs = u.data[0], ys = u.data[s], r = 3 * devicePixelRatio;
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
+      ctx.clip();
+      ctx.strokeStyle = u.series[s].stroke();
+      ctx.lineWidth = 1.3 * devicePixelRatio;
+      for (let i = 0; i < xs.length; i++) {
+        if (ys[i] == null) continue;
+        ctx.beginPath();
+        SHAPES[(s - 1) % 4](ctx, u.valToPos(xs[i], "x", true), u.valToPos(ys[i], "y", true), r);
+        ctx.stroke();
+      }
+      ctx.restore();
+    }],
+  };
+  const cloud = (name, i) => ({ label: `${"○△□◇"[i % 4]} ${name}`, stroke: seriesColor(i), paths: () => null, points: { show: false }, value: show(1) });
+
+  const markers = {
+    width: 3,
+    dash: (u, s) => {
+      const dash = u.series[s].dash;
+      return !dash || dash.length === 0 ? "solid" : dash[0] < 5 ? "dotted" : "dashed";
+    },
+  };
+
+  const zero = { range: (u, min, max) => [0, max > 0 ? max * 1.08 : 1] };
+  // room for the names of the phases above the curves
+  const below = { range: (u, min, max) => [0, max > 0 ? max * 1.2 : 1] };
+  const time = { time: false, range: (u, min, max) => [Math.min(0, min), max] };
+  const { timeline, points, endpoints } = data;
+  const perEndpoint = (values) => endpoints.map((_, e) => values.map((v, i) => (points.endpoint[i] === e ? v : null)));
+
+  const charts = {
+    tokens: () => ({
+      columns: ["s", ...endpoints.map((name) => `${name} tok/s`)],
+      data: [timeline.time, ...timeline.tokens],
+      options: {
+        scales: { x: time, y: below },
+        axes: [bottom("seconds since the start of the run"), axis("output tokens per second")],
+        series: [{ label: "s", value: show(1) }, ...endpoints.map((name, i) => line(name, i))],
+        hooks: phases,
+      },
+    }),
+    requests: () => ({
+      columns: ["s", "due per s", "completed per s", "failed per s", "in flight"],
+      data: [timeline.time, timeline.due, timeline.completed, timeline.failed, timeline.in_flight],
+      options: {
+        scales: { x: time, y: below, n: below },
+        axes: [
+          bottom("seconds since the start of the run"),
+          axis("requests per second"),
+          axis("in flight", { scale: "n", side: 1, grid: { show: false } }),
+        ],
+        series: [
+          { label: "s", value: show(1) },
+          line("due", 0),
+          line("completed", 2, { dash: DASHES[1] }),
+          line("failed", 1, { dash: DASHES[2], width: 2.5 }),
+          line("in flight", 3, { dash: DASHES[3], scale: "n" }),
+        ],
+        hooks: phases,
+      },
+    }),
+    ttft: () => ({
+      columns: ["due in s", ...endpoints.map((name) => `${name} TTFT in ms`)],
+      data: [points.due_s, ...perEndpoint(points.ttft_ms)],
+      options: {
+        scales: { x: time, y: below },
+        axes: [bottom("due, in seconds since the start of the run"), axis("time to first token in ms")],
+        series: [{ label: "due", value: show(2) }, ...endpoints.map(cloud)],
+        hooks: { ...phases, ...scatter },
+      },
+    }),
+    sequence: () => {
+      const order = points.seq.map((_, i) => i).sort((a, b) => points.seq[a] - points.seq[b]);
+      const sorted = (values) => order.map((i) => values[i]);
+      return {
+        columns: ["seq", ...endpoints.map((name) => `${name} tok/s`)],
+        data: [sorted(points.seq), ...perEndpoint(points.tokens_per_second).map(sorted)],
+        options: {
+          scales: { x: { time: false }, y: zero },
+          axes: [bottom("number of the request (seq)"), axis("output tokens per second of the request")],
+          series: [{ label: "seq", value: show(0) }, ...endpoints.map(cloud)],
+          hooks: scatter,
+        },
+      };
+    },
+  };
+  data.ladders.forEach((ladder, i) => {
+    charts[`ladder-${i}`] = () => ({
+      columns: ["step", "tok/s", "TTFT p95 in ms", "e2e p95 in ms"],
+      first: ladder.steps,
+      data: [ladder.steps.map((_, step) => step), ladder.tokens, ladder.ttft_p95_ms, ladder.e2e_p95_ms],
+      options: {
+        scales: { x: { time: false, range: () => [-0.4, ladder.steps.length - 0.6] }, y: zero, ms: zero },
+        axes: [
+          bottom("step", { splits: () => ladder.steps.map((_, step) => step), values: () => ladder.steps }),
+          axis("output tokens per second"),
+          axis("milliseconds", { scale: "ms", side: 1, grid: { show: false }, size: 66 }),
+        ],
+        series: [
+          { label: "step", value: (u, step) => (step == null ? "–" : ladder.steps[step]) },
+          line("tok/s", 0, { points: { show: true, size: 8 } }),
+          line("TTFT p95, ms", 1, { points: { show: true, size: 8 }, scale: "ms" }),
+          line("e2e p95, ms", 3, { points: { show: true, size: 8 }, scale: "ms", dash: DASHES[2] }),
+        ],
+      },
+    });
+  });
+
+  const cell = (kind, text) => {
+    const element = document.createElement(kind);
+    element.textContent = text;
+    return element;
+  };
+  const table = ({ columns, data: values, first }) => {
+    const table = document.createElement("table");
+    const head = table.createTHead().insertRow(), body = table.createTBody();
+    for (const name of columns) {
+      const th = cell("th", name);
+      th.scope = "col";
+      head.append(th);
+    }
+    (first ?? values[0]).forEach((key, i) => {
+      const row = body.insertRow(), th = cell("th", key);
+      th.scope = "row";
+      row.append(th, ...values.slice(1).map((column) => cell("td", column[i] ?? "–")));
+    });
+    return table;
+  };
+
+  const drawn = [];
+  const draw = () => {
+    drawn.splice(0).forEach((plot) => plot.destroy());
+    for (const figure of document.querySelectorAll("[data-plot]")) {
+      const chart = charts[figure.dataset.plot]();
+      const place = figure.querySelector(".canvas");
+      const width = place.clientWidth;
+      drawn.push(new uPlot({ width, height: HEIGHT, legend: { markers }, ...chart.options }, chart.data, place));
+    }
+  };
+  for (const figure of document.querySelectorAll("[data-plot]")) {
+    figure.querySelector("details").addEventListener("toggle", (event) => {
+      const place = event.target.querySelector(".rows");
+      if (!place.firstChild) place.append(table(charts[figure.dataset.plot]()));
+    });
+  }
+  draw();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  let waiting;
+  addEventListener("resize", () => {
+    cancelAnimationFrame(waiting);
+    waiting = requestAnimationFrame(() => {
+      for (const plot of drawn) plot.setSize({ width: plot.root.parentNode.clientWidth, height: HEIGHT });
+    });
+  });
+})();

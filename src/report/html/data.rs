@@ -1,0 +1,186 @@
+//! The data of the interactive charts.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::super::Report;
+use crate::{
+    catalog::{Metric, Statistic},
+    metrics::{Point, Scope, Slice},
+    plan::Work,
+};
+
+/// Slices kept at most; more are merged.
+const MANY_SLICES: usize = 600;
+/// Requests kept at most; more are thinned evenly.
+const MANY_POINTS: usize = 1500;
+
+/// The interactive charts that there is data for: their names in the script and their headings.
+pub(super) fn plots(report: &Report) -> Value {
+    let mut plots = Vec::new();
+    let mut plot = |name: &str, title: String, about: &str| {
+        plots.push(json!({ "name": name, "title": title, "about": about }));
+    };
+    if !report.summary.timeline.slices.is_empty() {
+        plot(
+            "tokens",
+            "Output tokens per second over the run".to_owned(),
+            "tokens that arrived, per endpoint",
+        );
+        plot(
+            "requests",
+            "Requests over the run".to_owned(),
+            "due, completed and failed per second; in flight on the right",
+        );
+    }
+    for (i, (phase, _)) in ladders(report).iter().enumerate() {
+        plot(
+            &format!("ladder-{i}"),
+            format!("Throughput and latency over the levels of {phase}"),
+            "a level without a latency has its 95th percentile among failed requests",
+        );
+    }
+    if report.summary.points.iter().any(|point| point.ttft_s.is_some()) {
+        plot("ttft", "Time to first token of each request".to_owned(), "by the moment at which it was due");
+    }
+    if report.summary.points.iter().any(|point| speed(point).is_some()) {
+        plot(
+            "sequence",
+            "Tokens per second over the sequence of requests".to_owned(),
+            "output tokens ÷ e2e of each request",
+        );
+    }
+    Value::Array(plots)
+}
+
+/// The numbers behind them.
+pub(super) fn data(report: &Report) -> Value {
+    let endpoints: Vec<_> = report.plan.endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect();
+    json!({
+        "endpoints": endpoints,
+        "timeline": timeline(report, &endpoints),
+        "phases": phases(report),
+        "ladders": ladders(report).iter().map(|(_, steps)| ladder(steps)).collect::<Value>(),
+        "points": points(report, &endpoints),
+    })
+}
+
+/// A number with six significant digits, `null` where it is none: the page needs no more.
+fn short(value: f64) -> Value {
+    if !value.is_finite() {
+        return Value::Null;
+    }
+    if value == 0.0 {
+        return json!(0);
+    }
+    let scale = 10f64.powi(5 - value.abs().log10().floor() as i32);
+    json!((value * scale).round() / scale)
+}
+
+fn timeline(report: &Report, endpoints: &[&str]) -> Value {
+    let timeline = &report.summary.timeline;
+    let merged = timeline.slices.len().div_ceil(MANY_SLICES).max(1);
+    let groups: Vec<&[Slice]> = timeline.slices.chunks(merged).collect();
+    let seconds = |slices: &[Slice]| timeline.slice_s * slices.len() as f64;
+    let per_second = |of: &dyn Fn(&Slice) -> f64| -> Vec<Value> {
+        groups.iter().map(|slices| short(slices.iter().map(of).sum::<f64>() / seconds(slices))).collect()
+    };
+    let middle = |(i, slices): (usize, &&[Slice])| {
+        short(timeline.slice_s * (i * merged) as f64 + seconds(slices) / 2.0)
+    };
+    json!({
+        "time": groups.iter().enumerate().map(middle).collect::<Value>(),
+        "tokens": endpoints
+            .iter()
+            .map(|name| per_second(&|slice| slice.output_tokens.get(*name).copied().unwrap_or(0.0)))
+            .collect::<Vec<_>>(),
+        "due": per_second(&|slice| slice.due as f64),
+        "completed": per_second(&|slice| slice.completed as f64),
+        "failed": per_second(&|slice| slice.failed as f64),
+        "in_flight": groups
+            .iter()
+            .map(|slices| short(slices.iter().map(|slice| slice.in_flight).sum::<f64>() / slices.len() as f64))
+            .collect::<Value>(),
+    })
+}
+
+/// From and to of every phase, in seconds, and whether it counts.
+fn phases(report: &Report) -> Value {
+    let mut hulls: Vec<(&str, f64, f64)> = Vec::new();
+    for scope in
+        report.summary.scopes.iter().filter(|scope| scope.key.step.is_none() && scope.key.endpoint.is_none())
+    {
+        if let Some(window) = scope.window {
+            hulls.push((&scope.key.phase, window.from_s, window.to_s));
+        }
+    }
+    let counts = |phase: &str| {
+        report
+            .plan
+            .steps
+            .iter()
+            .any(|step| step.phase == phase && matches!(&step.work, Work::Load(load) if load.measure))
+    };
+    hulls
+        .into_iter()
+        .map(|(name, from, to)| json!({ "name": name, "from": short(from), "to": short(to), "measured": counts(name) }))
+        .collect()
+}
+
+/// Phases of several levels, each with its steps.
+fn ladders<'a>(report: &Report<'a>) -> Vec<(&'a str, Vec<&'a Scope>)> {
+    let mut ladders: Vec<(&str, Vec<&Scope>)> = Vec::new();
+    for scope in &report.summary.scopes {
+        if scope.key.step.is_none() || scope.key.endpoint.is_some() || !scope.measured {
+            continue;
+        }
+        match ladders.iter_mut().find(|(phase, _)| *phase == scope.key.phase) {
+            Some((_, steps)) => steps.push(scope),
+            None => ladders.push((&scope.key.phase, vec![scope])),
+        }
+    }
+    ladders.retain(|(_, steps)| steps.len() > 1);
+    ladders
+}
+
+fn ladder(steps: &[&Scope]) -> Value {
+    let column = |metric, statistic, factor: f64| -> Vec<Value> {
+        steps
+            .iter()
+            .map(|scope| scope.value(metric, statistic).map_or(Value::Null, |value| short(value * factor)))
+            .collect()
+    };
+    json!({
+        "steps": steps.iter().map(|scope| scope.key.step.as_deref().unwrap_or_default()).collect::<Vec<_>>(),
+        "tokens": column(Metric::OutputTokensPerSecond, None, 1.0),
+        "ttft_p95_ms": column(Metric::Ttft, Some(Statistic::P95), 1e3),
+        "e2e_p95_ms": column(Metric::E2e, Some(Statistic::P95), 1e3),
+    })
+}
+
+/// Output tokens per second of a request.
+fn speed(point: &Point) -> Option<f64> {
+    let seconds = point.e2e_s.filter(|seconds| *seconds > 0.0)?;
+    Some(point.output_tokens? as f64 / seconds)
+}
+
+/// Requests in the order of `due`, thinned evenly: a column per property, endpoints by number.
+fn points(report: &Report, endpoints: &[&str]) -> Value {
+    let all = &report.summary.points;
+    let mut kept: Vec<_> = all.iter().step_by(all.len().div_ceil(MANY_POINTS).max(1)).collect();
+    kept.sort_by(|a, b| a.due_s.total_cmp(&b.due_s).then(a.seq.cmp(&b.seq)));
+    let index: BTreeMap<_, _> = endpoints.iter().enumerate().map(|(i, name)| (*name, i)).collect();
+    let column = |of: &dyn Fn(&Point) -> Option<f64>| -> Vec<Value> {
+        kept.iter().map(|point| of(point).map_or(Value::Null, short)).collect()
+    };
+    json!({
+        "seq": kept.iter().map(|point| point.seq).collect::<Vec<_>>(),
+        "endpoint": kept.iter().map(|point| index.get(point.endpoint.as_str()).copied()).collect::<Vec<_>>(),
+        "outcome": kept.iter().map(|point| point.outcome.name()).collect::<Vec<_>>(),
+        "due_s": column(&|point| Some(point.due_s)),
+        "ttft_ms": column(&|point| point.ttft_s.map(|seconds| seconds * 1e3)),
+        "tokens_per_second": column(&speed),
+        "thinned_from": all.len(),
+    })
+}

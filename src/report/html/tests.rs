@@ -1,0 +1,131 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::report::{charts, fixture};
+
+/// Elements without an end tag.
+const VOID: [&str; 4] = ["meta", "br", "hr", "input"];
+
+fn page(run: &fixture::Run) -> String {
+    let report = run.report();
+    let html = html(&report, &charts(&report).expect("charts")).expect("a page");
+    if let Some(dir) = std::env::var_os("SCENARIO_LOOK") {
+        std::fs::create_dir_all(&dir).expect("a folder to write to");
+        let dir = std::path::Path::new(&dir);
+        std::fs::write(dir.join(format!("{}.html", run.plan.name)), &html).expect("a file");
+    }
+    html
+}
+
+/// The page without what browsers do not read as markup or show as text.
+fn markup(html: &str) -> String {
+    let mut out = String::new();
+    let mut rest = html;
+    while let Some(at) = ["<script", "<style"].iter().filter_map(|tag| rest.find(tag)).min() {
+        let end = if rest[at..].starts_with("<script") { "</script>" } else { "</style>" };
+        let length = rest[at..].find(end).expect("an end") + end.len();
+        out.push_str(&rest[..at]);
+        rest = &rest[at + length..];
+    }
+    out + rest
+}
+
+/// Checks that tags nest, and returns their names with attributes.
+fn tags(html: &str) -> Vec<String> {
+    let mut open = Vec::new();
+    let mut seen = Vec::new();
+    for piece in html.split('<').skip(1) {
+        let tag = piece.split('>').next().expect("the start of a piece");
+        if tag.starts_with('!') {
+            continue;
+        }
+        let name = tag.trim_start_matches('/').split([' ', '/', '\n']).next().expect("a name").to_owned();
+        if tag.starts_with('/') {
+            assert_eq!(open.pop().as_ref(), Some(&name), "…<{tag}>");
+        } else if !tag.ends_with('/') && !VOID.contains(&name.as_str()) {
+            open.push(name);
+        }
+        seen.push(tag.to_owned());
+    }
+    assert!(open.is_empty(), "not closed: {open:?}");
+    seen
+}
+
+#[test]
+fn the_page_is_whole_and_needs_no_network() {
+    for run in [fixture::mixed(), fixture::quiet(), fixture::dead()] {
+        let html = page(&run);
+        let tags = tags(&markup(&html));
+        for tag in &tags {
+            for attribute in ["src=", "srcset=", "href=\"http", "action="] {
+                assert!(!tag.contains(attribute), "{tag}");
+            }
+        }
+        assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
+        let ids: Vec<_> =
+            tags.iter().filter_map(|tag| tag.split(" id=\"").nth(1)?.split('"').next()).collect();
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id twice: {ids:?}");
+        for link in tags.iter().filter_map(|tag| tag.split("href=\"#").nth(1)?.split('"').next()) {
+            assert!(ids.contains(&link), "#{link} leads nowhere");
+        }
+        assert!(
+            tags.iter()
+                .filter(|tag| tag.starts_with("th") && !tag.starts_with("thead"))
+                .all(|tag| tag.contains("scope="))
+        );
+    }
+}
+
+#[test]
+fn it_says_what_matters() {
+    let html = markup(&page(&fixture::mixed()));
+    for text in [
+        "these numbers describe no hardware",
+        "Vast.ai · RTX 4090 24 GB",
+        "Grade <strong>POOR</strong>",
+        "<span aria-hidden=\"true\">✗</span> FAIL",
+        "<span aria-hidden=\"true\">?</span> <span class=\"said\">INCONCLUSIVE",
+        "server busy: 9 requests waiting",
+        "9f2c4b7a1d8e5306",
+        "scenarios/mixed.toml:4",
+    ] {
+        assert!(html.contains(text), "{text}");
+    }
+    let quiet = markup(&page(&fixture::quiet()));
+    assert!(!quiet.contains("imulated") && quiet.contains("All 5 checks hold."));
+}
+
+#[test]
+fn no_number_is_not_a_number() {
+    for run in [fixture::mixed(), fixture::dead()] {
+        let text = markup(&page(&run));
+        assert!(!text.contains("NaN") && !text.contains(">inf<") && !text.contains("Infinity"));
+        let data = for_script(&data::data(&run.report()));
+        let read: Value = serde_json::from_str(&data).expect("JSON");
+        assert!(read["points"]["seq"].is_array());
+    }
+}
+
+#[test]
+fn nothing_from_the_plan_or_a_server_becomes_markup() {
+    const NASTY: &str = "</script><img src=x onerror=alert(1)>&\"'";
+    let mut run = fixture::mixed();
+    run.plan.name = NASTY.to_owned();
+    run.plan.description = NASTY.to_owned();
+    run.plan.label = NASTY.to_owned();
+    run.plan.endpoints[0].name = NASTY.to_owned();
+    run.summary.failures[0].first_error = NASTY.to_owned();
+    run.summary.notes = vec![NASTY.to_owned()];
+    run.verdict.reason = NASTY.to_owned();
+    run.verdict.targets[0].name = NASTY.to_owned();
+    run.summary.scopes[0].key.phase = NASTY.to_owned();
+    let report = run.report();
+    let html = html(&report, &charts(&report).expect("charts")).expect("a page");
+    assert!(!html.contains("<img") && html.contains("&lt;img"));
+    tags(&markup(&html));
+}
+
+#[test]
+fn a_script_cannot_be_ended_by_its_data() {
+    assert_eq!(for_script(&json!("</script>")), "\"\\u003c/script>\"");
+}

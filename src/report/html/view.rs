@@ -1,0 +1,311 @@
+//! What the template shows, in words.
+
+use serde_json::{Value, json};
+
+use super::super::{Report, words};
+use crate::{
+    catalog::{Metric, Statistic},
+    config::{Address, Layer, Model},
+    metrics::Scope,
+    plan::PlannedEndpoint,
+    units,
+    verdict::{Conclusion, Level, Mark},
+};
+
+/// The percentiles that the table of scopes shows, by the heading of their group.
+const GROUPS: [(&str, Metric, &[Statistic]); 4] = [
+    ("TTFT", Metric::Ttft, &[Statistic::P50, Statistic::P95, Statistic::P99]),
+    ("TPOT", Metric::Tpot, &[Statistic::P50, Statistic::P95]),
+    ("ITL", Metric::Itl, &[Statistic::P50, Statistic::P99]),
+    ("e2e", Metric::E2e, &[Statistic::P50, Statistic::P95, Statistic::P99]),
+];
+
+/// How metrics are defined, for the foot of the page.
+const GLOSSARY: [(&str, &str); 10] = [
+    ("TTFT", "first event with output − due; connecting is left out"),
+    ("e2e", "last event with output − due; for answers without a stream, end − due"),
+    ("due", "the scheduled time of an open loop; in a closed loop, the moment the user was ready to send"),
+    ("TPOT", "(last token − first token) ÷ (output tokens − 1)"),
+    ("ITL", "gaps between consecutive chunks, pooled over all requests"),
+    ("tok/s", "output tokens that arrived inside the window ÷ its length, all requests together"),
+    ("req/s", "requests completed inside the window ÷ its length"),
+    ("errors", "share of the requests due in the window that failed in any way"),
+    (
+        "percentiles",
+        "nearest rank, with failed requests as infinite (∞); JSON also has those of the successes alone",
+    ),
+    (
+        "90 % interval",
+        "a 95 % bound on each side; PASS and FAIL need the bound, not only the value, to decide",
+    ),
+];
+
+/// Everything in the template but charts and their data.
+pub(super) fn page(report: &Report) -> Value {
+    let Report { plan, system, summary, verdict, .. } = report;
+    let failing = verdict.validity.iter().filter(|check| !check.ok).count();
+    json!({
+        "title": format!("{} · {}", plan.name, words::conclusion(verdict.conclusion)),
+        "name": plan.name,
+        "description": plan.description,
+        "notice": words::simulated_notice(report),
+        "hardware": words::hardware(report),
+        "platform": plan.platform.name,
+        "started": words::started(report),
+        "elapsed": units::show_seconds(report.elapsed_s),
+        "folder": report.folder,
+        "verdict": {
+            "word": words::conclusion(verdict.conclusion),
+            "sign": sign_of(verdict.conclusion),
+            "class": class_of(verdict.conclusion),
+            "grade": words::grade(verdict.grade),
+            "targets": words::targets_met(verdict.targets_met, verdict.total_targets),
+            "reason": verdict.reason,
+        },
+        "targets": targets(report),
+        "skipped": verdict.skipped.iter().map(|(name, why)| json!({ "name": name, "why": why })).collect::<Value>(),
+        "validity": validity(report),
+        "validity_line": match failing {
+            0 => format!("All {} checks hold.", verdict.validity.len()),
+            n => format!("{} of {} checks hold.", verdict.validity.len() - n, verdict.validity.len()),
+        },
+        "validity_open": failing > 0,
+        "groups": GROUPS
+            .iter()
+            .map(|(name, _, statistics)| json!({ "name": name, "span": statistics.len() }))
+            .collect::<Value>(),
+        "columns": GROUPS
+            .iter()
+            .flat_map(|(_, _, statistics)| statistics.iter().enumerate())
+            .map(|(i, statistic)| json!({ "name": statistic.name(), "first": i == 0 }))
+            .collect::<Value>(),
+        "scopes": words::outline(report).iter().map(|(depth, name, scope)| row(*depth, name, scope)).collect::<Value>(),
+        "failures": failures(report),
+        "analysis": verdict
+            .analysis
+            .iter()
+            .map(|finding| json!({
+                "word": words::level(finding.level),
+                "class": class_of_level(finding.level),
+                "text": finding.text,
+            }))
+            .collect::<Value>(),
+        "notes": summary.notes,
+        "warnings": plan.warnings,
+        "system": machine(report),
+        "servers": servers(report),
+        "plan": {
+            "experiment": plan.experiment,
+            "seed": plan.seed,
+            "platform_reason": plan.platform.reason,
+            "extends": plan.platform.extends.join(" → "),
+            "tool": system.tool_version,
+        },
+        "origins": origins(report),
+        "glossary": GLOSSARY.iter().map(|(term, text)| json!({ "term": term, "text": text })).collect::<Value>(),
+    })
+}
+
+fn sign_of(conclusion: Conclusion) -> &'static str {
+    match conclusion {
+        Conclusion::Pass => words::sign(Mark::Pass),
+        Conclusion::Inconclusive => words::sign(Mark::Inconclusive),
+        Conclusion::Fail => words::sign(Mark::Fail),
+        Conclusion::Invalid | Conclusion::Aborted => "!",
+    }
+}
+
+fn class_of(conclusion: Conclusion) -> &'static str {
+    match conclusion {
+        Conclusion::Pass => "good",
+        Conclusion::Inconclusive => "open",
+        Conclusion::Fail | Conclusion::Invalid | Conclusion::Aborted => "bad",
+    }
+}
+
+fn class_of_mark(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Pass => "good",
+        Mark::Inconclusive => "open",
+        Mark::Fail => "bad",
+    }
+}
+
+fn class_of_level(level: Level) -> &'static str {
+    match level {
+        Level::Pass => "good",
+        Level::Warning => "open",
+        Level::Fail => "bad",
+        Level::Info => "plain",
+    }
+}
+
+fn targets(report: &Report) -> Value {
+    report
+        .verdict
+        .targets
+        .iter()
+        .map(|target| {
+            json!({
+                "sign": words::sign(target.mark),
+                "word": words::mark(target.mark),
+                "class": class_of_mark(target.mark),
+                "name": words::target_name(target),
+                "metric": target.metric.to_string(),
+                "scope": target.scope.to_string(),
+                "value": words::value(target.metric.metric, target.value),
+                "bound": words::bound(target.metric, target.bound),
+                "interval": or_missing(words::interval(target.metric, target.interval)),
+                "samples": units::show_count(target.samples),
+                "remark": words::remark(target),
+            })
+        })
+        .collect()
+}
+
+fn or_missing(text: String) -> String {
+    if text.is_empty() { words::MISSING.to_owned() } else { text }
+}
+
+fn validity(report: &Report) -> Value {
+    let checks = &report.verdict.validity;
+    // failing ones first; the order within is that of the list
+    let (ok, failing): (Vec<_>, Vec<_>) = checks.iter().partition(|check| check.ok);
+    failing
+        .into_iter()
+        .chain(ok)
+        .map(|check| {
+            let (sign, word, class) = match (check.ok, check.void) {
+                (true, _) => ("✓", "holds", "good"),
+                (false, true) => ("✗", "void", "bad"),
+                (false, false) => ("!", "caution", "open"),
+            };
+            json!({
+                "sign": sign,
+                "word": word,
+                "class": class,
+                "id": check.id,
+                "name": check.name,
+                "value": check.value,
+                "limit": check.limit,
+                "advice": if check.ok { "" } else { check.advice.as_str() },
+            })
+        })
+        .collect()
+}
+
+fn row(depth: usize, name: &str, scope: &Scope) -> Value {
+    let rate = |metric| scope.rates.get(&metric).map_or(words::MISSING.into(), |n| units::show_number(*n));
+    let latencies: Vec<_> = GROUPS
+        .iter()
+        .flat_map(|(_, metric, statistics)| {
+            statistics.iter().enumerate().map(|(i, statistic)| {
+                json!({
+                    "text": words::of_scope(scope, *metric, Some(*statistic)),
+                    "first": i == 0,
+                })
+            })
+        })
+        .collect();
+    json!({
+        "depth": depth,
+        "name": name,
+        "load": words::load(scope),
+        "warm_up": !scope.measured,
+        "requests": units::show_count(scope.counts.due),
+        "ok": units::show_count(scope.counts.ok()),
+        "errors": words::of_scope(scope, Metric::ErrorRate, None),
+        "some_errors": scope.counts.failed() > 0,
+        "requests_per_second": rate(Metric::RequestsPerSecond),
+        "tokens_per_second": rate(Metric::OutputTokensPerSecond),
+        "latencies": latencies,
+    })
+}
+
+fn failures(report: &Report) -> Value {
+    report
+        .summary
+        .failures
+        .iter()
+        .map(|failure| {
+            json!({
+                "count": units::show_count(failure.count),
+                "outcome": failure.outcome.name(),
+                "endpoint": failure.endpoint,
+                "status": failure.status.map_or(words::MISSING.to_owned(), |status| status.to_string()),
+                "first_error": failure.first_error,
+            })
+        })
+        .collect()
+}
+
+fn machine(report: &Report) -> Value {
+    let machine = &report.system.machine;
+    let known = |text: &str| if text.is_empty() { words::MISSING.to_owned() } else { text.to_owned() };
+    let gpus = machine
+        .gpus
+        .iter()
+        .map(|gpu| {
+            format!("{}, {}, driver {}", gpu.name, units::show_bytes(gpu.memory_bytes), known(&gpu.driver))
+        })
+        .collect::<Vec<_>>();
+    let gpus = if gpus.is_empty() { known(&machine.gpu_note) } else { gpus.join("; ") };
+    let cores = if machine.cores == 1 { "core" } else { "cores" };
+    [
+        ("GPU", gpus),
+        ("CPU", format!("{}, {} {cores}, {}", known(&machine.cpu), machine.cores, known(&machine.arch))),
+        ("memory", units::show_bytes(machine.memory_bytes)),
+        ("system", known(&machine.os_version)),
+        ("kernel", known(&machine.kernel)),
+    ]
+    .iter()
+    .map(|(name, text)| json!({ "name": name, "text": text }))
+    .collect()
+}
+
+fn servers(report: &Report) -> Value {
+    report.plan.endpoints.iter().map(|endpoint| server(report, endpoint)).collect()
+}
+
+fn server(report: &Report, endpoint: &PlannedEndpoint) -> Value {
+    let found = report.system.servers.iter().find(|server| server.endpoint == endpoint.name);
+    let address = match &endpoint.address {
+        Address::Url(url) => url.clone(),
+        Address::Sim(name) => format!("sim:{name}"),
+    };
+    let asked = match &endpoint.model {
+        Model::Auto => "auto".to_owned(),
+        Model::Named(name) => name.clone(),
+    };
+    json!({
+        "name": endpoint.name,
+        "address": address,
+        "protocol": endpoint.protocol.name(),
+        "model": found.map_or(asked, |server| server.model.clone()),
+        "version": or_missing(found.map(|server| server.version.clone()).unwrap_or_default()),
+        "workload": endpoint.workload_name,
+        "simulated": endpoint.simulated(),
+    })
+}
+
+fn origins(report: &Report) -> Value {
+    report
+        .plan
+        .origins
+        .iter()
+        .map(|origin| {
+            let layer = match origin.layer {
+                Layer::BuiltIn => "built-in",
+                Layer::Preset => "preset",
+                Layer::Scenario => "scenario",
+                Layer::Platform => "platform",
+                Layer::Set => "set",
+            };
+            let place = match origin.line {
+                0 => origin.source.clone(),
+                line => format!("{}:{line}", origin.source),
+            };
+            json!({ "path": origin.path, "value": origin.value, "layer": layer, "place": place })
+        })
+        .collect()
+}
