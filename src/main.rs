@@ -1,2 +1,7 @@
 //! `scenario`: arguments in, exit code out.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    scenario::cli::main()
+}

@@ -262,7 +262,7 @@ pub enum Diary {
         /// [`FORMAT`].
         format: u32,
         /// Nanoseconds since the Unix epoch at time 0 of the run.
-        wall_ns: i128,
+        wall_ns: i64,
     },
     /// A step began.
     StepStarted {

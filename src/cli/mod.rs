@@ -1,1 +1,107 @@
 //! The only code that prints, reads the environment or decides an exit code; wires everything above.
+
+mod check;
+mod exit;
+mod limits;
+mod load;
+mod plan;
+mod rebuild;
+mod recording;
+mod run;
+mod signals;
+mod sim;
+mod terminal;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use self::exit::Exit;
+
+/// Load tests for language-model servers: one declarative file in, a graded report out.
+#[derive(Debug, Parser)]
+#[command(name = "scenario", version, arg_required_else_help = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Subcommands,
+    /// When to use colours and a live progress bar
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    color: ColorChoice,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Run scenarios one after another and grade them
+    #[command(after_help = exit::HELP)]
+    Run(run::Arguments),
+    /// Check scenario files without sending anything
+    Check(check::Arguments),
+    /// Print the execution graph of a scenario
+    Plan(plan::Arguments),
+    /// Grade and draw a finished or killed run again from its records
+    Report(rebuild::Arguments),
+    /// Serve a simulated language model on loopback
+    Sim(sim::Arguments),
+}
+
+/// What is laid over the files of a command.
+#[derive(Debug, clap::Args)]
+struct Overrides {
+    /// Platform preset that chooses load and targets, instead of the file's `run.platform`
+    #[arg(long, value_name = "NAME")]
+    platform: Option<String>,
+    /// Set one value by its address, such as `endpoints.main.url=http://127.0.0.1:8080/v1`; may be repeated
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    sets: Vec<String>,
+}
+
+/// Where results go.
+#[derive(Debug, clap::Args)]
+struct Output {
+    /// Folder for run folders
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    results: PathBuf,
+    /// Also write the summary to this file; an array of them when several scenarios ran
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Print one line per scenario instead of the report
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Reads the arguments, does what they ask and returns the exit code that `verdicts` gives it.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Pass };
+            // a closed pipe is nobody's problem
+            let _ = error.print();
+            return code.into();
+        }
+    };
+    let terminal = terminal::Terminal::new(arguments.color);
+    let done = match arguments.command {
+        Subcommands::Run(arguments) => run::run(&arguments, &terminal),
+        Subcommands::Check(arguments) => check::check(&arguments, &terminal),
+        Subcommands::Plan(arguments) => plan::plan(&arguments, &terminal),
+        Subcommands::Report(arguments) => rebuild::report(&arguments, &terminal),
+        Subcommands::Sim(arguments) => sim::serve(arguments, &terminal),
+    };
+    done.unwrap_or_else(|error| {
+        terminal.error(&error);
+        Exit::Environment
+    })
+    .into()
+}

@@ -16,7 +16,7 @@ use crate::{
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
-        Counts, Distribution, Failure, Point, Scope, Slice, Summary, Timeline, Tokens, Values, Window,
+        Counts, Distribution, Ending, Failure, Point, Scope, Slice, Summary, Timeline, Tokens, Values, Window,
     },
     plan::{
         Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Traffic,
@@ -532,6 +532,8 @@ fn summary() -> Summary {
             },
         ],
         notes: vec!["`flash`: 3 of 331 answers had fewer tokens than were asked for".to_owned()],
+        ending: Ending::Completed,
+        accounts: Vec::new(),
     }
 }
 

@@ -1,3 +1,14 @@
-//! The integration tests, as one binary: a module per subject.
+//! The integration tests, as one binary: files that are wrong, the binary as a process against servers whose
+//! behaviour is known, and the rules of the house.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a test is its own reader")]
 
 mod broken;
+mod kit;
+mod load;
+mod nothing_lost;
+mod server;
+mod several;
+mod tidy;
+mod timing;
+mod traps;

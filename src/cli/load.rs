@@ -1,0 +1,80 @@
+//! Files from the command line → plans. All of them, before anything is sent.
+
+use std::path::{Path, PathBuf};
+
+use super::{Overrides, terminal::Terminal};
+use crate::{
+    config::{self, Input},
+    machine::Machine,
+    plan::{self, Plan},
+};
+
+/// A file and what became of it.
+pub(super) struct Loaded {
+    pub(super) file: PathBuf,
+    /// `None` after its problems were printed.
+    pub(super) plan: Option<Plan>,
+}
+
+/// Expands patterns, loads and compiles every file; prints all problems of all files.
+///
+/// # Errors
+/// A pattern that is none or matches nothing, or a file that cannot be read: wrong usage.
+pub(super) fn load(
+    patterns: &[String],
+    overrides: &Overrides,
+    machine: &Machine,
+    terminal: &Terminal,
+) -> Result<Vec<Loaded>, String> {
+    let mut loaded = Vec::new();
+    for file in expand(patterns)? {
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
+        let name = file.display().to_string();
+        let input = Input {
+            name: &name,
+            text: &text,
+            platform: overrides.platform.as_deref(),
+            sets: &overrides.sets,
+        };
+        let plan = match config::load(&input, machine, &|name| std::env::var(name).ok()) {
+            Ok(scenario) => Some(plan::compile(&scenario)),
+            Err(problems) => {
+                terminal.say(&problems.render(terminal.color_err()));
+                None
+            }
+        };
+        loaded.push(Loaded { file, plan });
+    }
+    Ok(loaded)
+}
+
+/// The files that the arguments name, each once, in their order; patterns are expanded here because not every shell
+/// does, and never inside quotes.
+fn expand(patterns: &[String]) -> Result<Vec<PathBuf>, String> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    for pattern in patterns {
+        let mut found = Vec::new();
+        if Path::new(pattern).exists() {
+            found.push(PathBuf::from(pattern));
+        } else {
+            for path in glob::glob(pattern).map_err(|error| format!("`{pattern}` is no pattern: {error}"))? {
+                found.push(path.map_err(|error| error.to_string())?);
+            }
+        }
+        if found.is_empty() {
+            return Err(format!("no file matches `{pattern}`"));
+        }
+        for file in found {
+            if !files.contains(&file) {
+                files.push(file);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// `1 problem`, `3 problems`.
+pub(super) fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}

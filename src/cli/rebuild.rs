@@ -1,0 +1,138 @@
+//! Records → verdict and files: the pure half of the pipeline, for a run that just ended and for `scenario report`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::{exit::Exit, terminal::Terminal};
+use crate::{
+    metrics::{self, Source as _, Summary},
+    record::Diary,
+    report::{self, Report},
+    store::{self, Run},
+    verdict::{self, Verdict},
+};
+
+/// Arguments of `report`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Run folders
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// Also write the summary to this file; an array of them for several runs
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Print one line per run instead of the report
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// A run that was read back, judged and drawn.
+pub(super) struct Rebuilt {
+    run: Run,
+    summary: Summary,
+    pub(super) verdict: Verdict,
+    /// The content of `summary.json`.
+    pub(super) json: serde_json::Value,
+}
+
+impl Rebuilt {
+    /// Whether no endpoint ever answered anything: the environment's failure, not the server's.
+    pub(super) fn nothing_answered(&self) -> bool {
+        verdict::nothing_answered(&self.summary)
+    }
+
+    /// The view that renderers take.
+    pub(super) fn report(&self) -> Report<'_> {
+        Report {
+            plan: &self.run.plan,
+            system: &self.run.system,
+            summary: &self.summary,
+            verdict: &self.verdict,
+            started: self.run.started,
+            elapsed_s: elapsed_s(self.run.diary()),
+            folder: self.run.folder.to_str().unwrap_or_default(),
+        }
+    }
+}
+
+/// Seconds from the start of the run to the last thing in its diary.
+fn elapsed_s(diary: &[Diary]) -> f64 {
+    let last = diary.iter().map(|line| match line {
+        Diary::RunStarted { .. } => 0,
+        Diary::StepStarted { at_ns, .. }
+        | Diary::Issued { at_ns, .. }
+        | Diary::StepEnded { at_ns, .. }
+        | Diary::Stopping { at_ns, .. }
+        | Diary::RunEnded { at_ns } => *at_ns,
+    });
+    last.max().unwrap_or(0) as f64 / 1e9
+}
+
+/// Reads a run folder, judges it and writes every file that follows from its records.
+pub(super) fn rebuild(folder: &Path) -> anyhow::Result<Rebuilt> {
+    let run = Run::open(folder)?;
+    let summary = metrics::summarize(&run.plan, &run)
+        .with_context(|| format!("cannot read the records of `{}`", folder.display()))?;
+    let verdict = verdict::judge(&run.plan, &summary);
+    let mut rebuilt = Rebuilt { run, summary, verdict, json: serde_json::Value::Null };
+    rebuilt.json = report::json(&rebuilt.report());
+    write(folder, &rebuilt)?;
+    Ok(rebuilt)
+}
+
+fn write(folder: &Path, rebuilt: &Rebuilt) -> anyhow::Result<()> {
+    store::replace(folder, "summary.json", pretty(&rebuilt.json)?.as_bytes())?;
+    store::replace_with(folder, "requests.csv", |out| {
+        out.write_all(report::csv_header().as_bytes())?;
+        let mut row = String::new();
+        let mut failed = None;
+        rebuilt.run.scan(&mut |record, _| {
+            row.clear();
+            report::csv_row(record, &mut row);
+            if failed.is_none() {
+                failed = out.write_all(row.as_bytes()).err();
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
+    })?;
+    let report = rebuilt.report();
+    let charts = report::charts(&report)?;
+    for chart in &charts {
+        store::replace(folder, &format!("charts/{}.png", chart.name), &chart.png)?;
+        store::replace(folder, &format!("charts/{}.svg", chart.name), chart.svg.as_bytes())?;
+    }
+    store::replace(folder, "report.html", report::html(&report, &charts)?.as_bytes())?;
+    Ok(())
+}
+
+fn pretty(json: &serde_json::Value) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(json)? + "\n")
+}
+
+/// Writes the copy that `--json` asks for: the summary itself, or an array where there are several.
+pub(super) fn write_json(file: &Path, summaries: &[serde_json::Value]) -> anyhow::Result<()> {
+    let text = match summaries {
+        [one] => pretty(one)?,
+        several => pretty(&serde_json::Value::Array(several.to_vec()))?,
+    };
+    std::fs::write(file, text).with_context(|| format!("cannot write `{}`", file.display()))
+}
+
+/// `scenario report RUN…`: rebuilds every file of each run from its records and prints the report.
+pub(super) fn report(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let mut summaries = Vec::new();
+    for folder in &arguments.runs {
+        let rebuilt = rebuild(folder)?;
+        terminal.result(&if arguments.quiet {
+            report::line(&rebuilt.report()).to_string()
+        } else {
+            report::terminal(&rebuilt.report(), terminal.style())
+        });
+        summaries.push(rebuilt.json);
+    }
+    if let Some(file) = &arguments.json {
+        write_json(file, &summaries)?;
+    }
+    Ok(Exit::Pass)
+}

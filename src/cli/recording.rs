@@ -1,0 +1,122 @@
+//! The thread between the engine and the disk: writes events as they come, and shows progress.
+
+use std::{thread::JoinHandle, time::Duration};
+
+use indicatif::ProgressDrawTarget;
+use tokio::{
+    runtime::Handle,
+    sync::mpsc::{Receiver, Sender},
+};
+
+use super::terminal::Terminal;
+use crate::{
+    live,
+    plan::Plan,
+    record::{Command, Event, StopCause},
+    store::{StoreError, Writer},
+    wire::Clock,
+};
+
+/// Time between two plain lines of progress.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// How progress is shown.
+pub(super) enum Progress {
+    /// Not at all.
+    Silent,
+    /// A line now and then.
+    Plain(Box<live::Plain>),
+    /// A bar on a terminal.
+    Bar(Box<live::terminal::Bar>),
+}
+
+impl Progress {
+    pub(super) fn new(plan: &Plan, quiet: bool, terminal: &Terminal) -> Self {
+        if quiet {
+            Self::Silent
+        } else if terminal.live {
+            Self::Bar(Box::new(live::terminal::Bar::new(plan, ProgressDrawTarget::stderr())))
+        } else {
+            Self::Plain(Box::new(live::Plain::new(plan, LINE_EVERY)))
+        }
+    }
+
+    fn observe(&mut self, event: &Event) {
+        match self {
+            Self::Silent => {}
+            Self::Plain(plain) => plain.observe(event),
+            Self::Bar(bar) => bar.observe(event),
+        }
+    }
+
+    fn tick(&mut self, now_ns: u64, terminal: &Terminal) {
+        match self {
+            Self::Silent => {}
+            Self::Plain(plain) => {
+                if let Some(line) = plain.tick(now_ns) {
+                    terminal.say(&line);
+                }
+            }
+            Self::Bar(bar) => bar.tick(now_ns),
+        }
+    }
+
+    /// Says something without tearing the bar.
+    fn say(&self, line: &str, terminal: &Terminal) {
+        match self {
+            Self::Bar(bar) => bar.print(line),
+            Self::Silent | Self::Plain(_) => terminal.say(line),
+        }
+    }
+
+    fn finish(&self) {
+        if let Self::Bar(bar) = self {
+            bar.finish();
+        }
+    }
+}
+
+/// Starts the thread. It ends when the engine has dropped its end of `events`, and gives the writer back with the
+/// first error of the disk. On an error it asks the engine to stop and goes on trying, so that nothing measured is
+/// lost where the disk recovers.
+pub(super) fn start(
+    mut writer: Writer,
+    mut events: Receiver<Event>,
+    commands: Sender<Command>,
+    clock: Clock,
+    mut progress: Progress,
+    terminal: Terminal,
+) -> JoinHandle<Result<(), StoreError>> {
+    let runtime = Handle::current();
+    std::thread::spawn(move || {
+        let mut first_error = None;
+        let mut batch = Vec::new();
+        runtime.block_on(async {
+            let mut frames = tokio::time::interval(live::terminal::Bar::INTERVAL);
+            frames.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    count = events.recv_many(&mut batch, 4096) => {
+                        if count == 0 {
+                            break;
+                        }
+                        if let Err(error) = writer.append(&batch) {
+                            if first_error.is_none() {
+                                progress.say(&format!("error: {error}; stopping"), &terminal);
+                                first_error = Some(error);
+                            }
+                            // a full channel means that a command to stop is already on its way
+                            let _ = commands.try_send(Command::Drain(StopCause::Recorder));
+                        }
+                        for event in batch.drain(..) {
+                            progress.observe(&event);
+                        }
+                    }
+                    _ = frames.tick() => progress.tick(clock.now_ns(), &terminal),
+                }
+            }
+        });
+        progress.finish();
+        first_error.map_or(Ok(()), Err)
+    })
+}

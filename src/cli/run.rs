@@ -1,0 +1,225 @@
+//! `scenario run`: the whole pipeline, once per scenario, one after another.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use anyhow::Context as _;
+use time::OffsetDateTime;
+use tokio::{runtime::Runtime, sync::mpsc};
+
+use super::{
+    Output, Overrides,
+    exit::Exit,
+    limits,
+    load::{Loaded, load, plural},
+    rebuild::{Rebuilt, rebuild, write_json},
+    recording::{self, Progress},
+    signals::Signals,
+    terminal::Terminal,
+};
+use crate::{
+    config::{Address, Secret},
+    engine::{self, Binding},
+    machine::{self, Machine, SystemInfo},
+    plan::Plan,
+    record::{Command, StopCause},
+    report,
+    sim::Child,
+    store::Writer,
+    wire::Clock,
+};
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Scenario files or patterns such as 'plans/*.toml'
+    #[arg(required = true, value_name = "FILES")]
+    files: Vec<String>,
+    #[command(flatten)]
+    overrides: Overrides,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What became of one scenario.
+struct Ran {
+    exit: Exit,
+    /// `None` where it never began: no endpoint answered, or it was interrupted before the first request.
+    rebuilt: Option<Rebuilt>,
+}
+
+pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let machine = Machine::detect();
+    let loaded = match load(&arguments.files, &arguments.overrides, &machine, terminal) {
+        Ok(loaded) => loaded,
+        Err(usage) => {
+            terminal.say(&format!("error: {usage}"));
+            return Ok(Exit::Usage);
+        }
+    };
+    let broken = loaded.iter().filter(|loaded| loaded.plan.is_none()).count();
+    if broken > 0 {
+        let files = plural(loaded.len(), "file");
+        terminal.say(&format!("{broken} of {files} cannot be run; nothing was sent"));
+        return Ok(Exit::Usage);
+    }
+    let plans: Vec<(PathBuf, Plan)> =
+        loaded.into_iter().filter_map(|Loaded { file, plan }| Some((file, plan?))).collect();
+
+    let runtime = Runtime::new().context("cannot start the runtime")?;
+    let several = plans.len() > 1;
+    let mut worst = Exit::Pass;
+    let mut rows = Vec::new();
+    for (file, plan) in &plans {
+        if several && !arguments.output.quiet {
+            terminal.say(&format!("── {} ({})", plan.name, file.display()));
+        }
+        let ran =
+            runtime.block_on(run_one(plan, &machine, &arguments.output, terminal)).unwrap_or_else(|error| {
+                terminal.error(&error);
+                Ran { exit: Exit::Environment, rebuilt: None }
+            });
+        worst = worst.max(ran.exit);
+        if let Some(rebuilt) = &ran.rebuilt {
+            terminal.result(&if arguments.output.quiet {
+                report::line(&rebuilt.report()).to_string()
+            } else {
+                report::terminal(&rebuilt.report(), terminal.style())
+            });
+        }
+        rows.push(ran);
+        if worst == Exit::Interrupted {
+            break;
+        }
+    }
+    if several && !arguments.output.quiet {
+        let lines: Vec<_> =
+            rows.iter().filter_map(|ran| Some(report::line(&ran.rebuilt.as_ref()?.report()))).collect();
+        terminal.result(&report::several(&lines, terminal.style()));
+        let left = plans.len() - lines.len();
+        if left > 0 {
+            terminal.say(&format!("{} without a report", plural(left, "scenario")));
+        }
+    }
+    if let Some(file) = &arguments.output.json {
+        let summaries: Vec<_> = rows.into_iter().filter_map(|ran| Some(ran.rebuilt?.json)).collect();
+        write_json(file, &summaries)?;
+    }
+    Ok(worst)
+}
+
+/// Runs one plan: simulated servers, readiness, load, records, report.
+async fn run_one(
+    plan: &Plan,
+    machine: &Machine,
+    output: &Output,
+    terminal: &Terminal,
+) -> anyhow::Result<Ran> {
+    limits::check(plan)?;
+    let mut signals = Signals::new().context("cannot listen for signals")?;
+    let interrupted = Ran { exit: Exit::Interrupted, rebuilt: None };
+    // lives until the end of this function: dropping it stops the servers
+    let (_servers, simulated) = start_simulated(plan)?;
+    let bindings = tokio::select! {
+        bindings = engine::ready(plan, &simulated, &read_secret) => bindings?,
+        _ = signals.next() => return Ok(interrupted),
+    };
+    let system = SystemInfo {
+        format: machine::FORMAT,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        machine: machine.clone(),
+        servers: bindings.iter().map(|binding| binding.server.clone()).collect(),
+    };
+    let clock = Clock::start();
+    let started = OffsetDateTime::from_unix_timestamp_nanos(clock.wall_ns())
+        .context("the system clock is out of range")?;
+    let writer = Writer::create(&output.results, plan, &system, started)?;
+    let folder = writer.folder().to_owned();
+    if !output.quiet {
+        terminal.say(&format!("running {} → {}", plan.name, folder.display()));
+    }
+    let recorded = measure(plan, bindings, clock, writer, output.quiet, &mut signals, terminal).await?;
+    let rebuilt = rebuild(&folder)?;
+    let mut exit = Exit::of(&rebuilt.verdict);
+    if recorded.is_err() || rebuilt.nothing_answered() {
+        exit = Exit::Environment;
+    }
+    Ok(Ran { exit, rebuilt: Some(rebuilt) })
+}
+
+/// Sends the load and writes the records, obeying signals. The outer error is the engine's, the inner the disk's.
+async fn measure(
+    plan: &Plan,
+    bindings: Vec<Binding>,
+    clock: Clock,
+    writer: Writer,
+    quiet: bool,
+    signals: &mut Signals,
+    terminal: &Terminal,
+) -> anyhow::Result<Result<(), crate::store::StoreError>> {
+    let (events, events_out) = mpsc::channel(engine::EVENT_QUEUE);
+    let (commands, commands_out) = mpsc::channel(8);
+    let progress = Progress::new(plan, quiet, terminal);
+    let recording = recording::start(writer, events_out, commands.clone(), clock, progress, *terminal);
+    let mut running = {
+        let plan = plan.clone();
+        tokio::spawn(engine::run(plan, bindings, clock, events, commands_out))
+    };
+    let mut asked = 0;
+    let ended = loop {
+        tokio::select! {
+            ended = &mut running => break ended,
+            cause = signals.next() => {
+                asked += 1;
+                let command = if asked == 1 {
+                    terminal.say("stopping: no new requests, waiting for answers (again to cut them off)");
+                    Command::Drain(cause)
+                } else {
+                    terminal.say("stopping: cutting off what is in flight");
+                    Command::Cancel(StopCause::Cancel)
+                };
+                // a full channel means that stopping is already under way
+                let _ = commands.try_send(command);
+            }
+        }
+    };
+    let recorded =
+        recording.join().map_err(|_| anyhow::anyhow!("the recorder died; the records so far are on disk"))?;
+    ended.context("the engine died; the records so far are on disk")??;
+    Ok(recorded)
+}
+
+/// Starts one child process per simulated server. Returns them with each endpoint's base URL.
+fn start_simulated(plan: &Plan) -> anyhow::Result<(BTreeMap<String, Child>, Vec<Option<String>>)> {
+    let program = std::env::current_exe().context("cannot find the path of this program")?;
+    let mut servers = BTreeMap::new();
+    let mut urls = Vec::new();
+    for endpoint in &plan.endpoints {
+        let url = match (&endpoint.address, &endpoint.sim) {
+            (Address::Sim(name), Some(settings)) => {
+                // endpoints that name the same simulated server share it, as they would a real one
+                if !servers.contains_key(name) {
+                    let child = Child::start(&program, name, settings, plan.seed)?;
+                    servers.insert(name.clone(), child);
+                }
+                servers.get(name).map(|child| child.base_url().to_owned())
+            }
+            _ => None,
+        };
+        urls.push(url);
+    }
+    Ok((servers, urls))
+}
+
+/// Reads the value of a secret; the reason of a failure never contains it.
+fn read_secret(secret: &Secret) -> Result<String, String> {
+    let value = match secret {
+        Secret::Env(name) => {
+            std::env::var(name).map_err(|_| format!("the environment variable `{name}` is not set"))?
+        }
+        Secret::File(path) => {
+            std::fs::read_to_string(path).map_err(|error| format!("cannot read `{path}`: {error}"))?
+        }
+    };
+    let value = value.trim();
+    if value.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(value.to_owned()) }
+}

@@ -1,0 +1,78 @@
+//! The closed loop: so many users, each with one request at a time.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{task::JoinSet, time::Instant};
+
+use super::{
+    exchange::{Prepared, exchange},
+    step::{Arrivals, StepRun},
+};
+use crate::record::Outcome;
+
+/// Pause of a user after a connection could not be made. Without it, a dead server on this machine would be asked
+/// thousands of times a second.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// Runs the users to their end. Returns how many requests were due.
+pub(super) async fn perform(run: &Arc<StepRun>, users: u32, ramp_up: Duration, think_time: Duration) -> u64 {
+    let start = Instant::now();
+    let end = run.load.duration.map(|duration| start + duration);
+    let mut tasks = JoinSet::new();
+    for user in 0..users {
+        let begin = start + ramp_up.mul_f64(f64::from(user) / f64::from(users));
+        tasks.spawn(serve_user(Arc::clone(run), user, begin, end, think_time));
+    }
+    while tasks.join_next().await.is_some() {}
+    run.load.requests.filter(|_| run.load.duration.is_none()).unwrap_or_else(|| run.issued())
+}
+
+async fn serve_user(
+    run: Arc<StepRun>,
+    user: u32,
+    begin: Instant,
+    end: Option<Instant>,
+    think_time: Duration,
+) {
+    if !wait_until(&run, begin, end).await {
+        return;
+    }
+    let _at_work = run.enter_user();
+    loop {
+        let Some(index) = run.take_next() else {
+            // the first user without work ends the arrivals of the step
+            run.advance(Arrivals::Over);
+            return;
+        };
+        let prepared = Prepared::new(&run, index);
+        let in_flight = run.enter();
+        let due_ns = run.shared.clock.now_ns();
+        let outcome = exchange(&run, prepared, Some(user), due_ns, 0).await;
+        drop(in_flight);
+        let pause = if outcome == Outcome::ConnectFailed { think_time.max(BACK_OFF) } else { think_time };
+        if !wait_until(&run, Instant::now() + pause, end).await {
+            return;
+        }
+    }
+}
+
+/// Waits for the moment of the next request. `false` when the arrivals of the step are over by then.
+async fn wait_until(run: &StepRun, at: Instant, end: Option<Instant>) -> bool {
+    if end.is_some_and(|end| at >= end) {
+        // nothing of this user is due any more, but the step is not over before its time
+        if let Some(end) = end {
+            tokio::select! {
+                () = tokio::time::sleep_until(end) => run.advance(Arrivals::Over),
+                () = run.arrivals_over() => {}
+            }
+        }
+        return false;
+    }
+    if at > Instant::now() {
+        tokio::select! {
+            () = tokio::time::sleep_until(at) => {}
+            () = run.arrivals_over() => {}
+        }
+    }
+    run.arrivals() == Arrivals::Running
+}

@@ -1,0 +1,240 @@
+//! Readiness: every endpoint is asked until it answers, and what only the running servers know is looked up.
+
+use std::time::{Duration, Instant};
+
+use http::{HeaderValue, Uri};
+use reqwest::{Client, StatusCode, header};
+
+use crate::{
+    config::{Address, Model, Secret},
+    machine::Server,
+    plan::{Plan, PlannedEndpoint, Work},
+    protocol,
+    wire::Origin,
+};
+
+/// Pause between two looks at a server that does not answer yet.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Longest that one look may take.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// An endpoint of the plan with what is known only at run time.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// Where to connect: host resolved once, here.
+    pub origin: Origin,
+    /// The model that requests name.
+    pub model: String,
+    /// Where requests go under the origin.
+    pub target: Uri,
+    /// `Bearer …`, marked as sensitive; written nowhere.
+    pub authorization: Option<HeaderValue>,
+    /// What it turned out to be, for `system-info.json`.
+    pub server: Server,
+}
+
+/// Endpoints that did not become ready: one entry each, with everything that was tried.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct NotReady(pub Vec<String>);
+
+/// Waits until every endpoint that the plan loads answers, at most `ready_timeout` each.
+///
+/// `simulated` gives the base URL of the simulated server of each endpoint that has one. `secret` reads a secret.
+///
+/// # Errors
+/// All endpoints that did not become ready, with what was tried and the fix.
+pub async fn ready(
+    plan: &Plan,
+    simulated: &[Option<String>],
+    secret: &dyn Fn(&Secret) -> Result<String, String>,
+) -> Result<Vec<Binding>, NotReady> {
+    // the default provider can be set once per process; a second call finds it set, which is as good
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(LOOK)
+        .build()
+        .map_err(|error| NotReady(vec![format!("cannot set up a HTTP client: {error}")]))?;
+    let used: Vec<usize> = plan
+        .steps
+        .iter()
+        .flat_map(|step| match &step.work {
+            Work::Ready { endpoints } => endpoints.clone(),
+            Work::Load(_) => Vec::new(),
+        })
+        .collect();
+    let mut bindings = Vec::new();
+    let mut problems = Vec::new();
+    for (index, endpoint) in plan.endpoints.iter().enumerate() {
+        let url = match (&endpoint.address, simulated.get(index)) {
+            (Address::Url(url), _) => url.clone(),
+            (Address::Sim(_), Some(Some(url))) => url.clone(),
+            (Address::Sim(name), _) => {
+                problems.push(format!("`{}`: the simulated server `{name}` was not started", endpoint.name));
+                continue;
+            }
+        };
+        let look = Look { client: &client, endpoint, url: &url, limit: plan.limits.ready_timeout };
+        let bound = async {
+            let key = endpoint.api_key.as_ref().map(secret).transpose()?;
+            let authorization = key.map(|key| bearer(&key)).transpose()?;
+            look.bind(authorization, used.contains(&index)).await
+        };
+        match bound.await {
+            Ok(binding) => bindings.push(binding),
+            Err(problem) => problems.push(format!("endpoint `{}`: {problem}", endpoint.name)),
+        }
+    }
+    if problems.is_empty() { Ok(bindings) } else { Err(NotReady(problems)) }
+}
+
+/// One endpoint being looked at.
+struct Look<'a> {
+    client: &'a Client,
+    endpoint: &'a PlannedEndpoint,
+    url: &'a str,
+    limit: Duration,
+}
+
+/// What a server said when it was asked for its models.
+struct Answer {
+    version: String,
+    models: Option<Vec<String>>,
+}
+
+impl Look<'_> {
+    async fn bind(&self, authorization: Option<HeaderValue>, used: bool) -> Result<Binding, String> {
+        let origin = Origin::resolve(self.url).await.map_err(|error| error.to_string())?;
+        let answer = if used {
+            self.wait(authorization.as_ref()).await?
+        } else {
+            // loaded by no phase: never asked, never sent to
+            Answer { version: String::new(), models: None }
+        };
+        let model = match &self.endpoint.model {
+            Model::Named(name) => name.clone(),
+            Model::Auto if !used => String::new(),
+            Model::Auto => match answer.models.as_deref() {
+                Some([first, ..]) => first.clone(),
+                Some([]) => {
+                    return Err(format!(
+                        "`model = \"auto\"`, but `GET {}/models` lists no model; name one in the file",
+                        self.url
+                    ));
+                }
+                None => {
+                    return Err(format!(
+                        "`model = \"auto\"`, but the server has no `GET {}/models`; name the model in the file",
+                        self.url
+                    ));
+                }
+            },
+        };
+        let server = Server {
+            endpoint: self.endpoint.name.clone(),
+            url: self.url.to_owned(),
+            model: model.clone(),
+            version: answer.version,
+            simulated: self.endpoint.simulated(),
+        };
+        let target = origin
+            .target(protocol::path(self.endpoint.protocol))
+            .map_err(|error| format!("`{}` cannot be requested: {error}", self.url))?;
+        Ok(Binding { origin, model, target, authorization, server })
+    }
+
+    /// Asks until the server answers or the time is over.
+    async fn wait(&self, authorization: Option<&HeaderValue>) -> Result<Answer, String> {
+        let begin = Instant::now();
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            let last = match self.look(authorization).await {
+                Ok(answer) => return Ok(answer),
+                Err(Refusal::Final(reason)) => return Err(reason),
+                Err(Refusal::NotYet(reason)) => reason,
+            };
+            if begin.elapsed() + PAUSE >= self.limit {
+                return Err(format!(
+                    "no answer from {} within {}: tried {looks} times, last {last}\n  help: start the server, \
+                     correct `endpoints.{}.url`, or raise `run.ready_timeout`",
+                    self.url,
+                    crate::units::write_duration(self.limit),
+                    self.endpoint.name,
+                ));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// One look: the list of models, or any sign of life where there is no such list.
+    async fn look(&self, authorization: Option<&HeaderValue>) -> Result<Answer, Refusal> {
+        let url = format!("{}/models", self.url);
+        let mut request = self.client.get(&url);
+        if let Some(authorization) = authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        let response = request
+            .send()
+            .await
+            .map_err(|error| Refusal::NotYet(format!("`GET {url}`: {}", root_cause(&error))))?;
+        let status = response.status();
+        let version = response
+            .headers()
+            .get(header::SERVER)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Refusal::Final(format!(
+                "`GET {url}` answered {status}\n  help: set `endpoints.{}.api_key = {{ env = \"NAME\" }}`",
+                self.endpoint.name
+            ))),
+            // a server that is still loading its model says so
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY => {
+                Err(Refusal::NotYet(format!("`GET {url}`: {status}")))
+            }
+            _ if status.is_success() => {
+                let models =
+                    response.json::<serde_json::Value>().await.ok().and_then(|body| model_names(&body));
+                Ok(Answer { version, models })
+            }
+            // it speaks HTTP and has no list of models: good enough where the file names one
+            _ => Ok(Answer { version, models: None }),
+        }
+    }
+}
+
+/// The header that carries a key.
+fn bearer(key: &str) -> Result<HeaderValue, String> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
+        .map_err(|_| "the secret has characters that a header cannot carry".to_owned())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Why a look did not succeed.
+enum Refusal {
+    /// Waiting may help.
+    NotYet(String),
+    /// It will not.
+    Final(String),
+}
+
+/// The names in `{"data": [{"id": …}]}`; `None` when the body has another shape.
+fn model_names(body: &serde_json::Value) -> Option<Vec<String>> {
+    let list = body.get("data")?.as_array()?;
+    Some(list.iter().filter_map(|model| Some(model.get("id")?.as_str()?.to_owned())).collect())
+}
+
+/// The innermost cause, which is the one that tells: `Connection refused (os error 111)`.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,141 @@
+//! One load step while it runs: its counters, and how far its arrivals have come.
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+use tokio::sync::watch;
+
+use super::Shared;
+use crate::{plan::LoadStep, record::Diary};
+
+/// How far the arrivals of a step have come. Only ever moves forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Arrivals {
+    /// Requests go out.
+    Running,
+    /// The plan has no more; what waits in the step's own queue still goes out.
+    Over,
+    /// Somebody stopped the run: nothing new goes out, what was sent may end.
+    Stopped,
+    /// What was sent is cut off.
+    Cancelled,
+}
+
+/// A load step in progress.
+pub(super) struct StepRun {
+    pub(super) shared: Arc<Shared>,
+    pub(super) step_id: usize,
+    pub(super) load: LoadStep,
+    started_ns: OnceLock<u64>,
+    issued: AtomicU64,
+    in_flight: AtomicU64,
+    users: AtomicU32,
+    arrivals: watch::Sender<Arrivals>,
+}
+
+impl StepRun {
+    pub(super) fn new(shared: Arc<Shared>, step_id: usize, load: LoadStep) -> Arc<Self> {
+        Arc::new(Self {
+            shared,
+            step_id,
+            load,
+            started_ns: OnceLock::new(),
+            issued: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            users: AtomicU32::new(0),
+            arrivals: watch::Sender::new(Arrivals::Running),
+        })
+    }
+
+    /// Time 0 of the step's schedule, in nanoseconds of the run: fixed at the first call.
+    pub(super) fn start(&self) -> u64 {
+        *self.started_ns.get_or_init(|| self.shared.clock.now_ns())
+    }
+
+    /// Takes the next request of a closed loop, or `None` when the step has no more.
+    pub(super) fn take_next(&self) -> Option<u64> {
+        let most = self.load.requests.unwrap_or(u64::MAX);
+        self.issued.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < most).then_some(n + 1)).ok()
+    }
+
+    /// Counts the next request of an open loop as issued.
+    pub(super) fn count_issued(&self) {
+        self.issued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn issued(&self) -> u64 {
+        self.issued.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request as in flight until the guard is dropped.
+    pub(super) fn enter(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(Arc::clone(self))
+    }
+
+    /// Counts a user as at work until the guard is dropped.
+    pub(super) fn enter_user(self: &Arc<Self>) -> AtWork {
+        self.users.fetch_add(1, Ordering::Relaxed);
+        AtWork(Arc::clone(self))
+    }
+
+    pub(super) fn issued_line(&self) -> Diary {
+        Diary::Issued {
+            step: self.step_id,
+            at_ns: self.shared.clock.now_ns(),
+            issued: self.issued(),
+            in_flight: self.in_flight(),
+            users: self.users.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn arrivals(&self) -> Arrivals {
+        *self.arrivals.borrow()
+    }
+
+    /// Moves the arrivals forward; a step back is ignored.
+    pub(super) fn advance(&self, to: Arrivals) {
+        self.arrivals.send_if_modified(|now| {
+            let forward = to > *now;
+            if forward {
+                *now = to;
+            }
+            forward
+        });
+    }
+
+    /// Waits until the arrivals have come at least so far.
+    pub(super) async fn reached(&self, at_least: Arrivals) {
+        // the sender lives in self, so the channel cannot close under the wait
+        let _ = self.arrivals.subscribe().wait_for(|now| *now >= at_least).await;
+    }
+
+    /// Waits until nothing new arrives, for whatever reason.
+    pub(super) async fn arrivals_over(&self) {
+        self.reached(Arrivals::Over).await;
+    }
+}
+
+/// See [`StepRun::enter`].
+pub(super) struct InFlight(Arc<StepRun>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// See [`StepRun::enter_user`].
+pub(super) struct AtWork(Arc<StepRun>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.users.fetch_sub(1, Ordering::Relaxed);
+    }
+}

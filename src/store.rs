@@ -1,1 +1,0 @@
-//! `results/`: the only code that writes there.

@@ -1,0 +1,141 @@
+//! Appending to a run folder while the run goes on.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::{StoreError, chunks, create_folder, failed, replace};
+use crate::{
+    machine::SystemInfo,
+    plan::Plan,
+    record::{self, Event, Record},
+};
+
+/// A record as it stands in the file: each line carries the format's version.
+#[derive(Serialize)]
+struct Line<'a> {
+    format: u32,
+    #[serde(flatten)]
+    record: &'a Record,
+}
+
+/// The growing files of a run folder.
+#[derive(Debug)]
+pub struct Writer {
+    folder: PathBuf,
+    chunks: Appender,
+    requests: Appender,
+    events: Appender,
+}
+
+impl Writer {
+    /// Makes the run folder with `plan.json`, `system-info.json` and the empty files that grow.
+    pub fn create(
+        results: &Path,
+        plan: &Plan,
+        system: &SystemInfo,
+        started: OffsetDateTime,
+    ) -> Result<Self, StoreError> {
+        let folder = create_folder(results, plan, started)?;
+        replace(&folder, "plan.json", &pretty(plan))?;
+        replace(&folder, "system-info.json", &pretty(system))?;
+        let mut writer = Self {
+            chunks: Appender::open(&folder, "chunks.bin")?,
+            requests: Appender::open(&folder, "requests.jsonl")?,
+            events: Appender::open(&folder, "events.jsonl")?,
+            folder,
+        };
+        writer.chunks.pending.extend_from_slice(chunks::HEADER);
+        writer.flush()?;
+        Ok(writer)
+    }
+
+    /// The run folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Appends events and hands them to the kernel before it returns. On an error nothing is lost: what could not
+    /// be written stays in memory and goes out with the next call that succeeds.
+    pub fn append(&mut self, events: &[Event]) -> Result<(), StoreError> {
+        for event in events {
+            match event {
+                Event::Diary(line) => json_line(line, &mut self.events.pending),
+                Event::Finished { record, chunks } => {
+                    if !chunks.is_empty() {
+                        chunks::encode(record.seq, chunks, &mut self.chunks.pending);
+                    }
+                    json_line(&Line { format: record::FORMAT, record }, &mut self.requests.pending);
+                }
+            }
+        }
+        self.flush()
+    }
+
+    /// Chunks go first, so that every record on disk finds its chunks there, and the diary last, so that what it
+    /// says was issued or ended is on disk too.
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.chunks.flush()?;
+        self.requests.flush()?;
+        self.events.flush()
+    }
+}
+
+fn json_line(value: &impl Serialize, out: &mut Vec<u8>) {
+    let start = out.len();
+    // the types have string keys and finite numbers only, so this cannot fail; a half line would be worse than none
+    if serde_json::to_writer(&mut *out, value).is_ok() {
+        out.push(b'\n');
+    } else {
+        out.truncate(start);
+    }
+}
+
+fn pretty(value: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(value).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
+/// One file that only grows, by whole records.
+#[derive(Debug)]
+struct Appender {
+    path: PathBuf,
+    file: File,
+    /// Bytes of whole records in the file.
+    committed: u64,
+    /// Records that are not in the file yet.
+    pending: Vec<u8>,
+}
+
+impl Appender {
+    fn open(folder: &Path, name: &str) -> Result<Self, StoreError> {
+        let path = folder.join(name);
+        let file =
+            OpenOptions::new().append(true).create_new(true).open(&path).map_err(failed("create", &path))?;
+        Ok(Self { path, file, committed: 0, pending: Vec::new() })
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        match self.file.write_all(&self.pending) {
+            Ok(()) => {
+                self.committed += self.pending.len() as u64;
+                self.pending.clear();
+                Ok(())
+            }
+            Err(error) => {
+                // a full disk can take a part of a record; cut it off so that the next try does not repeat it
+                let _ = self.file.set_len(self.committed);
+                Err(failed("write", &self.path)(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `results/`: the only code that writes there.
+//!
+//! `requests.jsonl`, `chunks.bin` and `events.jsonl` are the truth, appended in whole records while a run goes on;
+//! every other file is rebuilt from them, `plan.json` and `system-info.json`, and replaced whole.
+
+mod append;
+mod chunks;
+mod read;
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use time::{OffsetDateTime, macros::format_description};
+
+pub use self::{append::Writer, read::Run};
+use crate::plan::Plan;
+
+/// Why the run folder could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The system refused.
+    #[error("cannot {action} `{path}`: {source}", path = path.display())]
+    Io {
+        /// What was attempted: `create`, `write`, `read`.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The content is not what this version writes.
+    #[error("cannot use `{path}`: {reason}", path = path.display())]
+    Content {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Makes a closure that says what was attempted on which file.
+fn failed<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> StoreError + 'a {
+    move |source| StoreError::Io { action, path: path.to_owned(), source }
+}
+
+/// Writes a file of a run folder beside its old version and renames it, so that a reader never sees half of it.
+/// Folders on the way are made.
+pub fn replace(folder: &Path, name: &str, content: &[u8]) -> Result<PathBuf, StoreError> {
+    let path = folder.join(name);
+    let beside = path.with_file_name(format!(
+        ".{}.part",
+        path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default()
+    ));
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(failed("create", parent))?;
+    }
+    fs::write(&beside, content).map_err(failed("write", &beside))?;
+    fs::rename(&beside, &path).map_err(failed("write", &path))?;
+    Ok(path)
+}
+
+/// Like [`replace`], for content that is made piece by piece and need not fit in memory.
+pub fn replace_with(
+    folder: &Path,
+    name: &str,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<PathBuf, StoreError> {
+    let path = folder.join(name);
+    let beside = folder.join(format!(".{name}.part"));
+    let file = fs::File::create(&beside).map_err(failed("create", &beside))?;
+    let mut buffer = io::BufWriter::new(file);
+    write(&mut buffer).and_then(|()| buffer.flush()).map_err(failed("write", &beside))?;
+    fs::rename(&beside, &path).map_err(failed("write", &path))?;
+    Ok(path)
+}
+
+/// Makes `runs/<date>_<scenario>_<platform>/` under the results folder; a name that is taken gets a suffix.
+fn create_folder(results: &Path, plan: &Plan, started: OffsetDateTime) -> Result<PathBuf, StoreError> {
+    let runs = results.join("runs");
+    fs::create_dir_all(&runs).map_err(failed("create", &runs))?;
+    let date = started
+        .format(format_description!("[year]-[month]-[day]T[hour]-[minute]-[second]Z"))
+        .unwrap_or_else(|_| started.unix_timestamp().to_string());
+    let name = format!("{date}_{}_{}", file_name(&plan.name), file_name(&plan.platform.name));
+    let mut suffix = 1;
+    loop {
+        let folder = if suffix == 1 { runs.join(&name) } else { runs.join(format!("{name}-{suffix}")) };
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => suffix += 1,
+            Err(error) => return Err(failed("create", &folder)(error)),
+        }
+    }
+}
+
+/// A name as part of a file name: letters, digits, `.`, `_` and `-`; anything else becomes `-`.
+fn file_name(name: &str) -> String {
+    let clean: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
+        .collect();
+    let clean = clean.trim_matches('.').to_owned();
+    if clean.is_empty() { "run".to_owned() } else { clean }
+}
+
+#[cfg(test)]
+mod tests;

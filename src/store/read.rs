@@ -1,0 +1,135 @@
+//! Reading a run folder back: the records in the order of writing, each with its chunk times.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufRead as _, BufReader, Read as _},
+    path::{Path, PathBuf},
+};
+
+use serde::de::DeserializeOwned;
+use time::OffsetDateTime;
+
+use super::{StoreError, chunks, failed};
+use crate::{
+    machine::SystemInfo,
+    metrics::Source,
+    plan::Plan,
+    record::{self, Diary, Record},
+};
+
+/// A run folder, opened for reading. Works on finished runs and on what a killed one left.
+#[derive(Debug)]
+pub struct Run {
+    /// Where it is.
+    pub folder: PathBuf,
+    /// What was run.
+    pub plan: Plan,
+    /// Where, and what answered.
+    pub system: SystemInfo,
+    /// Wall clock at time 0 of the run.
+    pub started: OffsetDateTime,
+    diary: Vec<Diary>,
+}
+
+/// The part of a line that tells its format.
+#[derive(serde::Deserialize)]
+struct Versioned {
+    format: u32,
+}
+
+impl Run {
+    /// Opens a run folder.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let plan: Plan = json_file(&folder.join("plan.json"), crate::plan::FORMAT)?;
+        let system = json_file(&folder.join("system-info.json"), crate::machine::FORMAT)?;
+        let path = folder.join("events.jsonl");
+        let mut diary = Vec::new();
+        lines(&path, &mut |text| {
+            diary.push(serde_json::from_str(text).map_err(|error| error.to_string())?);
+            Ok(())
+        })?;
+        let content = |reason: &str| StoreError::Content { path: path.clone(), reason: reason.to_owned() };
+        let Some(Diary::RunStarted { format, wall_ns }) = diary.first() else {
+            return Err(content("it does not begin with `run_started`: nothing was run here"));
+        };
+        if *format != record::FORMAT {
+            return Err(content(&unsupported(*format, record::FORMAT)));
+        }
+        let started = OffsetDateTime::from_unix_timestamp_nanos(i128::from(*wall_ns))
+            .map_err(|error| content(&error.to_string()))?;
+        Ok(Self { folder: folder.to_owned(), plan, system, started, diary })
+    }
+}
+
+impl Source for Run {
+    fn diary(&self) -> &[Diary] {
+        &self.diary
+    }
+
+    fn scan(&self, visit: &mut dyn FnMut(&Record, &[u64])) -> io::Result<()> {
+        let path = self.folder.join("chunks.bin");
+        let mut blocks = BufReader::new(File::open(&path)?);
+        let mut header = [0; chunks::HEADER.len()];
+        // a run that was killed at once may not even have the header; then it has no chunks either
+        if blocks.read_exact(&mut header).is_ok() && header != *chunks::HEADER {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "`chunks.bin` has another format"));
+        }
+        let mut times = Vec::new();
+        let mut first = true;
+        lines(&self.folder.join("requests.jsonl"), &mut |text| {
+            if std::mem::take(&mut first) {
+                let Versioned { format } = serde_json::from_str(text).map_err(|error| error.to_string())?;
+                if format != record::FORMAT {
+                    return Err(unsupported(format, record::FORMAT));
+                }
+            }
+            let record: Record = serde_json::from_str(text).map_err(|error| error.to_string())?;
+            times.clear();
+            if record.chunks > 0 {
+                let seq = chunks::decode(&mut blocks, &mut times).map_err(|error| error.to_string())?;
+                if seq != Some(record.seq) {
+                    return Err(format!("`chunks.bin` has no block for request {}", record.seq));
+                }
+            }
+            visit(&record, &times);
+            Ok(())
+        })
+        .map_err(io::Error::other)
+    }
+}
+
+fn unsupported(found: u32, known: u32) -> String {
+    format!("it has format {found}, and this version of `scenario` reads format {known}")
+}
+
+fn json_file<T: DeserializeOwned>(path: &Path, format: u32) -> Result<T, StoreError> {
+    let text = fs::read_to_string(path).map_err(failed("read", path))?;
+    let content = |reason: String| StoreError::Content { path: path.to_owned(), reason };
+    let version: Versioned = serde_json::from_str(&text).map_err(|error| content(error.to_string()))?;
+    if version.format != format {
+        return Err(content(unsupported(version.format, format)));
+    }
+    serde_json::from_str(&text).map_err(|error| content(error.to_string()))
+}
+
+/// Visits the whole lines of a file. A last line without its end was cut short by a crash and is dropped; any other
+/// line that cannot be read is an error with its number.
+fn lines(path: &Path, visit: &mut dyn FnMut(&str) -> Result<(), String>) -> Result<(), StoreError> {
+    let mut reader = BufReader::new(File::open(path).map_err(failed("read", path))?);
+    let mut bytes = Vec::new();
+    let mut number = 0;
+    loop {
+        bytes.clear();
+        reader.read_until(b'\n', &mut bytes).map_err(failed("read", path))?;
+        if bytes.pop() != Some(b'\n') {
+            return Ok(());
+        }
+        number += 1;
+        std::str::from_utf8(&bytes).map_err(|error| error.to_string()).and_then(&mut *visit).map_err(
+            |reason| StoreError::Content {
+                path: path.to_owned(),
+                reason: format!("line {number}: {reason}"),
+            },
+        )?;
+    }
+}
