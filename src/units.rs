@@ -3,7 +3,7 @@
 //! Inside the program a duration is a [`Duration`] or seconds as `f64`, a rate is per second, a share is
 //! `0.0..=1.0` and a size is bytes. Text with a unit exists only at the edges, and goes through here.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 /// Why a text is not a quantity; lower case, fit for a diagnostic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -155,7 +155,7 @@ pub fn write_duration(duration: Duration) -> String {
     }
     if nanos < 1_000_000_000 {
         for (unit, size) in [("ms", 1_000_000), ("us", 1_000), ("ns", 1)] {
-            if nanos % size == 0 {
+            if nanos.is_multiple_of(size) {
                 return format!("{}{unit}", nanos / size);
             }
         }
@@ -164,17 +164,17 @@ pub fn write_duration(duration: Duration) -> String {
     let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
     let mut text = String::new();
     if hours > 0 {
-        text += &format!("{hours}h");
+        let _ = write!(text, "{hours}h");
     }
     if minutes > 0 {
-        text += &format!("{minutes}m");
+        let _ = write!(text, "{minutes}m");
     }
     let below = duration.subsec_nanos();
     if below > 0 {
         let fraction = format!("{below:09}");
-        text += &format!("{seconds}.{}s", fraction.trim_end_matches('0'));
+        let _ = write!(text, "{seconds}.{}s", fraction.trim_end_matches('0'));
     } else if seconds > 0 || text.is_empty() {
-        text += &format!("{seconds}s");
+        let _ = write!(text, "{seconds}s");
     }
     text
 }
@@ -276,7 +276,6 @@ pub mod seconds {
         use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
         /// Writes seconds or `null`.
-        #[expect(clippy::ref_option, reason = "the signature that serde's `with` asks for")]
         pub fn serialize<S: Serializer>(
             duration: &Option<Duration>,
             serializer: S,

@@ -4,7 +4,7 @@ use super::{
     Overrides,
     exit::Exit,
     load::{Loaded, load, plural},
-    terminal::Terminal,
+    terminal::{self, Terminal},
 };
 use crate::machine::Machine;
 
@@ -18,12 +18,12 @@ pub(super) struct Arguments {
     overrides: Overrides,
 }
 
-pub(super) fn check(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<Exit> {
+pub(super) fn check(arguments: &Arguments, terminal: Terminal) -> Exit {
     let loaded = match load(&arguments.files, &arguments.overrides, &Machine::detect(), terminal) {
         Ok(loaded) => loaded,
         Err(usage) => {
-            terminal.say(&format!("error: {usage}"));
-            return Ok(Exit::Usage);
+            terminal::say(&format!("error: {usage}"));
+            return Exit::Usage;
         }
     };
     let mut broken = 0;
@@ -31,17 +31,17 @@ pub(super) fn check(arguments: &Arguments, terminal: &Terminal) -> anyhow::Resul
         match plan {
             Some(plan) => {
                 let name = file.display();
-                terminal.result(&format!("{name}: ok ({}, {})", plan.name, plural(plan.steps.len(), "step")));
+                terminal::print(&format!("{name}: ok ({}, {})", plan.name, plural(plan.steps.len(), "step")));
                 for warning in &plan.warnings {
-                    terminal.result(&format!("{name}: warning: {warning}"));
+                    terminal::print(&format!("{name}: warning: {warning}"));
                 }
             }
             None => broken += 1,
         }
     }
     if broken == 0 {
-        return Ok(Exit::Pass);
+        return Exit::Pass;
     }
-    terminal.say(&format!("{} of {} cannot be run", broken, plural(loaded.len(), "file")));
-    Ok(Exit::Usage)
+    terminal::say(&format!("{} of {} cannot be run", broken, plural(loaded.len(), "file")));
+    Exit::Usage
 }

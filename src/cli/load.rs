@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Overrides, terminal::Terminal};
+use super::{
+    Overrides,
+    terminal::{self, Terminal},
+};
 use crate::{
     config::{self, Input},
     machine::Machine,
@@ -24,7 +27,7 @@ pub(super) fn load(
     patterns: &[String],
     overrides: &Overrides,
     machine: &Machine,
-    terminal: &Terminal,
+    terminal: Terminal,
 ) -> Result<Vec<Loaded>, String> {
     let mut loaded = Vec::new();
     for file in expand(patterns)? {
@@ -40,7 +43,7 @@ pub(super) fn load(
         let plan = match config::load(&input, machine, &|name| std::env::var(name).ok()) {
             Ok(scenario) => Some(plan::compile(&scenario)),
             Err(problems) => {
-                terminal.say(&problems.render(terminal.color_err()));
+                terminal::say(&problems.render(terminal.color_err()));
                 None
             }
         };

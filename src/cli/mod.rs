@@ -93,14 +93,14 @@ pub fn main() -> ExitCode {
     };
     let terminal = terminal::Terminal::new(arguments.color);
     let done = match arguments.command {
-        Subcommands::Run(arguments) => run::run(&arguments, &terminal),
-        Subcommands::Check(arguments) => check::check(&arguments, &terminal),
-        Subcommands::Plan(arguments) => plan::plan(&arguments, &terminal),
-        Subcommands::Report(arguments) => rebuild::report(&arguments, &terminal),
-        Subcommands::Sim(arguments) => sim::serve(arguments, &terminal),
+        Subcommands::Run(arguments) => run::run(&arguments, terminal),
+        Subcommands::Check(arguments) => Ok(check::check(&arguments, terminal)),
+        Subcommands::Plan(arguments) => plan::plan(&arguments, terminal),
+        Subcommands::Report(arguments) => rebuild::report(&arguments, terminal),
+        Subcommands::Sim(arguments) => sim::serve(arguments, terminal),
     };
     done.unwrap_or_else(|error| {
-        terminal.error(&error);
+        terminal::error(&error);
         Exit::Environment
     })
     .into()

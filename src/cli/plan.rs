@@ -1,6 +1,11 @@
 //! `scenario plan`: the execution graph, without running it.
 
-use super::{Overrides, exit::Exit, load::load, terminal::Terminal};
+use super::{
+    Overrides,
+    exit::Exit,
+    load::load,
+    terminal::{self, Terminal},
+};
 use crate::{
     machine::Machine,
     plan::{graph, render},
@@ -32,18 +37,18 @@ enum Format {
     Mermaid,
 }
 
-pub(super) fn plan(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<Exit> {
+pub(super) fn plan(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
     let file = std::slice::from_ref(&arguments.file);
     let loaded = match load(file, &arguments.overrides, &Machine::detect(), terminal) {
         Ok(loaded) => loaded,
         Err(usage) => {
-            terminal.say(&format!("error: {usage}"));
+            terminal::say(&format!("error: {usage}"));
             return Ok(Exit::Usage);
         }
     };
     for loaded in &loaded {
         let Some(plan) = &loaded.plan else { return Ok(Exit::Usage) };
-        terminal.result(&match arguments.format {
+        terminal::print(&match arguments.format {
             Format::Text => render::text(plan),
             Format::Json => serde_json::to_string_pretty(plan)?,
             Format::Dot => graph::dot(plan),

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::{exit::Exit, terminal::Terminal};
+use super::{
+    exit::Exit,
+    terminal::{self, Terminal},
+};
 use crate::{
     metrics::{self, Source as _, Summary},
     record::Diary,
@@ -120,11 +123,11 @@ pub(super) fn write_json(file: &Path, summaries: &[serde_json::Value]) -> anyhow
 }
 
 /// `scenario report RUN…`: rebuilds every file of each run from its records and prints the report.
-pub(super) fn report(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<Exit> {
+pub(super) fn report(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
     let mut summaries = Vec::new();
     for folder in &arguments.runs {
         let rebuilt = rebuild(folder)?;
-        terminal.result(&if arguments.quiet {
+        terminal::print(&if arguments.quiet {
             report::line(&rebuilt.report()).to_string()
         } else {
             report::terminal(&rebuilt.report(), terminal.style())

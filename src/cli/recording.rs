@@ -8,7 +8,7 @@ use tokio::{
     sync::mpsc::{Receiver, Sender},
 };
 
-use super::terminal::Terminal;
+use super::terminal::{self, Terminal};
 use crate::{
     live,
     plan::Plan,
@@ -31,7 +31,7 @@ pub(super) enum Progress {
 }
 
 impl Progress {
-    pub(super) fn new(plan: &Plan, quiet: bool, terminal: &Terminal) -> Self {
+    pub(super) fn new(plan: &Plan, quiet: bool, terminal: Terminal) -> Self {
         if quiet {
             Self::Silent
         } else if terminal.live {
@@ -49,12 +49,12 @@ impl Progress {
         }
     }
 
-    fn tick(&mut self, now_ns: u64, terminal: &Terminal) {
+    fn tick(&mut self, now_ns: u64) {
         match self {
             Self::Silent => {}
             Self::Plain(plain) => {
                 if let Some(line) = plain.tick(now_ns) {
-                    terminal.say(&line);
+                    terminal::say(&line);
                 }
             }
             Self::Bar(bar) => bar.tick(now_ns),
@@ -62,10 +62,10 @@ impl Progress {
     }
 
     /// Says something without tearing the bar.
-    fn say(&self, line: &str, terminal: &Terminal) {
+    fn say(&self, line: &str) {
         match self {
             Self::Bar(bar) => bar.print(line),
-            Self::Silent | Self::Plain(_) => terminal.say(line),
+            Self::Silent | Self::Plain(_) => terminal::say(line),
         }
     }
 
@@ -85,7 +85,6 @@ pub(super) fn start(
     commands: Sender<Command>,
     clock: Clock,
     mut progress: Progress,
-    terminal: Terminal,
 ) -> JoinHandle<Result<(), StoreError>> {
     let runtime = Handle::current();
     std::thread::spawn(move || {
@@ -102,7 +101,7 @@ pub(super) fn start(
                         }
                         if let Err(error) = writer.append(&batch) {
                             if first_error.is_none() {
-                                progress.say(&format!("error: {error}; stopping"), &terminal);
+                                progress.say(&format!("error: {error}; stopping"));
                                 first_error = Some(error);
                             }
                             // a full channel means that a command to stop is already on its way
@@ -112,7 +111,7 @@ pub(super) fn start(
                             progress.observe(&event);
                         }
                     }
-                    _ = frames.tick() => progress.tick(clock.now_ns(), &terminal),
+                    _ = frames.tick() => progress.tick(clock.now_ns()),
                 }
             }
         });

@@ -1,6 +1,9 @@
 //! `scenario run`: the whole pipeline, once per scenario, one after another.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    path::PathBuf,
+};
 
 use anyhow::Context as _;
 use time::OffsetDateTime;
@@ -14,7 +17,7 @@ use super::{
     rebuild::{Rebuilt, rebuild, write_json},
     recording::{self, Progress},
     signals::Signals,
-    terminal::Terminal,
+    terminal::{self, Terminal},
 };
 use crate::{
     config::{Address, Secret},
@@ -47,19 +50,19 @@ struct Ran {
     rebuilt: Option<Rebuilt>,
 }
 
-pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<Exit> {
+pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
     let machine = Machine::detect();
     let loaded = match load(&arguments.files, &arguments.overrides, &machine, terminal) {
         Ok(loaded) => loaded,
         Err(usage) => {
-            terminal.say(&format!("error: {usage}"));
+            terminal::say(&format!("error: {usage}"));
             return Ok(Exit::Usage);
         }
     };
     let broken = loaded.iter().filter(|loaded| loaded.plan.is_none()).count();
     if broken > 0 {
         let files = plural(loaded.len(), "file");
-        terminal.say(&format!("{broken} of {files} cannot be run; nothing was sent"));
+        terminal::say(&format!("{broken} of {files} cannot be run; nothing was sent"));
         return Ok(Exit::Usage);
     }
     let plans: Vec<(PathBuf, Plan)> =
@@ -71,16 +74,16 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let mut rows = Vec::new();
     for (file, plan) in &plans {
         if several && !arguments.output.quiet {
-            terminal.say(&format!("── {} ({})", plan.name, file.display()));
+            terminal::say(&format!("── {} ({})", plan.name, file.display()));
         }
         let ran =
             runtime.block_on(run_one(plan, &machine, &arguments.output, terminal)).unwrap_or_else(|error| {
-                terminal.error(&error);
+                terminal::error(&error);
                 Ran { exit: Exit::Environment, rebuilt: None }
             });
         worst = worst.max(ran.exit);
         if let Some(rebuilt) = &ran.rebuilt {
-            terminal.result(&if arguments.output.quiet {
+            terminal::print(&if arguments.output.quiet {
                 report::line(&rebuilt.report()).to_string()
             } else {
                 report::terminal(&rebuilt.report(), terminal.style())
@@ -94,10 +97,10 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     if several && !arguments.output.quiet {
         let lines: Vec<_> =
             rows.iter().filter_map(|ran| Some(report::line(&ran.rebuilt.as_ref()?.report()))).collect();
-        terminal.result(&report::several(&lines, terminal.style()));
+        terminal::print(&report::several(&lines, terminal.style()));
         let left = plans.len() - lines.len();
         if left > 0 {
-            terminal.say(&format!("{} without a report", plural(left, "scenario")));
+            terminal::say(&format!("{} without a report", plural(left, "scenario")));
         }
     }
     if let Some(file) = &arguments.output.json {
@@ -108,19 +111,14 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
 }
 
 /// Runs one plan: simulated servers, readiness, load, records, report.
-async fn run_one(
-    plan: &Plan,
-    machine: &Machine,
-    output: &Output,
-    terminal: &Terminal,
-) -> anyhow::Result<Ran> {
+async fn run_one(plan: &Plan, machine: &Machine, output: &Output, terminal: Terminal) -> anyhow::Result<Ran> {
     limits::check(plan)?;
     let mut signals = Signals::new().context("cannot listen for signals")?;
     let interrupted = Ran { exit: Exit::Interrupted, rebuilt: None };
     // lives until the end of this function: dropping it stops the servers
-    let (_servers, simulated) = start_simulated(plan)?;
+    let simulated = Simulated::start(plan)?;
     let bindings = tokio::select! {
-        bindings = engine::ready(plan, &simulated, &read_secret) => bindings?,
+        bindings = engine::ready(plan, &simulated.urls, &read_secret) => bindings?,
         _ = signals.next() => return Ok(interrupted),
     };
     let system = SystemInfo {
@@ -135,7 +133,7 @@ async fn run_one(
     let writer = Writer::create(&output.results, plan, &system, started)?;
     let folder = writer.folder().to_owned();
     if !output.quiet {
-        terminal.say(&format!("running {} → {}", plan.name, folder.display()));
+        terminal::say(&format!("running {} → {}", plan.name, folder.display()));
     }
     let recorded = measure(plan, bindings, clock, writer, output.quiet, &mut signals, terminal).await?;
     let rebuilt = rebuild(&folder)?;
@@ -154,12 +152,12 @@ async fn measure(
     writer: Writer,
     quiet: bool,
     signals: &mut Signals,
-    terminal: &Terminal,
+    terminal: Terminal,
 ) -> anyhow::Result<Result<(), crate::store::StoreError>> {
     let (events, events_out) = mpsc::channel(engine::EVENT_QUEUE);
     let (commands, commands_out) = mpsc::channel(8);
     let progress = Progress::new(plan, quiet, terminal);
-    let recording = recording::start(writer, events_out, commands.clone(), clock, progress, *terminal);
+    let recording = recording::start(writer, events_out, commands.clone(), clock, progress);
     let mut running = {
         let plan = plan.clone();
         tokio::spawn(engine::run(plan, bindings, clock, events, commands_out))
@@ -171,10 +169,10 @@ async fn measure(
             cause = signals.next() => {
                 asked += 1;
                 let command = if asked == 1 {
-                    terminal.say("stopping: no new requests, waiting for answers (again to cut them off)");
+                    terminal::say("stopping: no new requests, waiting for answers (again to cut them off)");
                     Command::Drain(cause)
                 } else {
-                    terminal.say("stopping: cutting off what is in flight");
+                    terminal::say("stopping: cutting off what is in flight");
                     Command::Cancel(StopCause::Cancel)
                 };
                 // a full channel means that stopping is already under way
@@ -188,26 +186,33 @@ async fn measure(
     Ok(recorded)
 }
 
-/// Starts one child process per simulated server. Returns them with each endpoint's base URL.
-fn start_simulated(plan: &Plan) -> anyhow::Result<(BTreeMap<String, Child>, Vec<Option<String>>)> {
-    let program = std::env::current_exe().context("cannot find the path of this program")?;
-    let mut servers = BTreeMap::new();
-    let mut urls = Vec::new();
-    for endpoint in &plan.endpoints {
-        let url = match (&endpoint.address, &endpoint.sim) {
-            (Address::Sim(name), Some(settings)) => {
-                // endpoints that name the same simulated server share it, as they would a real one
-                if !servers.contains_key(name) {
-                    let child = Child::start(&program, name, settings, plan.seed)?;
-                    servers.insert(name.clone(), child);
-                }
-                servers.get(name).map(|child| child.base_url().to_owned())
-            }
-            _ => None,
-        };
-        urls.push(url);
+/// The simulated servers of a run, one child process each.
+struct Simulated {
+    /// By the name behind `sim:`.
+    _servers: BTreeMap<String, Child>,
+    /// The base URL for each endpoint of the plan that has one.
+    urls: Vec<Option<String>>,
+}
+
+impl Simulated {
+    fn start(plan: &Plan) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("cannot find the path of this program")?;
+        let mut servers = BTreeMap::new();
+        let mut urls = Vec::new();
+        for endpoint in &plan.endpoints {
+            let (Address::Sim(name), Some(settings)) = (&endpoint.address, &endpoint.sim) else {
+                urls.push(None);
+                continue;
+            };
+            // endpoints that name the same simulated server share it, as they would a real one
+            let child = match servers.entry(name.clone()) {
+                Entry::Occupied(running) => running.into_mut(),
+                Entry::Vacant(none) => none.insert(Child::start(&program, name, settings, plan.seed)?),
+            };
+            urls.push(Some(child.base_url().to_owned()));
+        }
+        Ok(Self { _servers: servers, urls })
     }
-    Ok((servers, urls))
 }
 
 /// Reads the value of a secret; the reason of a failure never contains it.

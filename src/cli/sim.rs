@@ -2,7 +2,10 @@
 
 use anyhow::Context as _;
 
-use super::{exit::Exit, terminal::Terminal};
+use super::{
+    exit::Exit,
+    terminal::{self, Terminal},
+};
 use crate::{
     config::{self, Input, Sim},
     machine::Machine,
@@ -36,13 +39,13 @@ pub(super) struct Arguments {
     attached: bool,
 }
 
-pub(super) fn serve(arguments: Arguments, terminal: &Terminal) -> anyhow::Result<Exit> {
+pub(super) fn serve(arguments: Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
     let settings = match &arguments.settings {
         Some(json) => sim::parse_settings(json)?,
         None => match profile(&arguments) {
             Ok(settings) => settings,
             Err(problems) => {
-                terminal.say(&problems.render(terminal.color_err()));
+                terminal::say(&problems.render(terminal.color_err()));
                 return Ok(Exit::Usage);
             }
         },
@@ -55,7 +58,7 @@ pub(super) fn serve(arguments: Arguments, terminal: &Terminal) -> anyhow::Result
         seed: arguments.seed,
         attached: arguments.attached,
     };
-    sim::run(options, |address| terminal.result(&sim::listening_line(address)))
+    sim::run(options, |address| terminal::print(&sim::listening_line(address)))
         .with_context(|| format!("cannot serve on port {port}"))?;
     Ok(Exit::Pass)
 }

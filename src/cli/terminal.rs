@@ -31,7 +31,7 @@ impl Terminal {
     }
 
     /// How reports on standard output are to look.
-    pub(super) fn style(&self) -> Style {
+    pub(super) fn style(self) -> Style {
         /// Width where there is no terminal to ask.
         const WIDTH: usize = 100;
         let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
@@ -39,23 +39,23 @@ impl Terminal {
     }
 
     /// Whether diagnostics on standard error are coloured.
-    pub(super) fn color_err(&self) -> bool {
+    pub(super) fn color_err(self) -> bool {
         self.color_err
     }
+}
 
-    /// Prints a result.
-    pub(super) fn result(&self, text: &str) {
-        // a reader that went away (`| head`) is no error of ours
-        let _ = writeln!(io::stdout().lock(), "{}", text.trim_end_matches('\n'));
-    }
+/// Prints a result.
+pub(super) fn print(text: &str) {
+    // a reader that went away (`| head`) is no error of ours
+    let _ = writeln!(io::stdout().lock(), "{}", text.trim_end_matches('\n'));
+}
 
-    /// Says something on the way.
-    pub(super) fn say(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{}", text.trim_end_matches('\n'));
-    }
+/// Says something on the way.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", text.trim_end_matches('\n'));
+}
 
-    /// Says what went wrong, with its causes.
-    pub(super) fn error(&self, error: &anyhow::Error) {
-        self.say(&format!("error: {error:#}"));
-    }
+/// Says what went wrong, with its causes.
+pub(super) fn error(error: &anyhow::Error) {
+    say(&format!("error: {error:#}"));
 }

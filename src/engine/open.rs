@@ -31,10 +31,10 @@ const NAP: Duration = Duration::from_millis(50);
 
 /// Runs the schedule to its end. Returns how many requests it had due.
 pub(super) async fn perform(run: &Arc<StepRun>, concurrency_limit: Option<u32>) -> u64 {
-    let (prepared, next) = sync_channel(AHEAD);
+    let (ready, next) = sync_channel(AHEAD);
     let preparer = {
         let run = Arc::clone(run);
-        std::thread::spawn(move || prepare(&run, &prepared))
+        std::thread::spawn(move || prepare(&run, &ready))
     };
     let places = concurrency_limit.map(|limit| Arc::new(Semaphore::new(limit as usize)));
     // every request holds a sender; when all are dropped, all have ended
@@ -107,22 +107,19 @@ async fn send(run: &Arc<StepRun>, request: Prepared, due_ns: u64, places: Option
     let mut queue_wait_ns = 0;
     let mut place = None;
     if let Some(places) = places {
-        place = match Arc::clone(&places).try_acquire_owned() {
-            Ok(place) => Some(place),
-            Err(_) => {
-                let waited = tokio::select! {
-                    place = places.acquire_owned() => place.ok(),
-                    () = run.reached(Arrivals::Stopped) => None,
-                };
-                queue_wait_ns = run.shared.clock.now_ns().saturating_sub(due_ns);
-                if waited.is_none() {
-                    let reason = "still waiting for a place under `concurrency_limit` at the end";
-                    not_sent(run, request, due_ns, queue_wait_ns, reason.to_owned()).await;
-                    return;
-                }
-                waited
-            }
-        };
+        place = Arc::clone(&places).try_acquire_owned().ok();
+        if place.is_none() {
+            place = tokio::select! {
+                place = places.acquire_owned() => place.ok(),
+                () = run.reached(Arrivals::Stopped) => None,
+            };
+            queue_wait_ns = run.shared.clock.now_ns().saturating_sub(due_ns);
+        }
+        if place.is_none() {
+            let reason = "still waiting for a place under `concurrency_limit` at the end";
+            not_sent(run, request, due_ns, queue_wait_ns, reason.to_owned()).await;
+            return;
+        }
     }
     exchange(run, request, None, due_ns, queue_wait_ns).await;
     drop(place);

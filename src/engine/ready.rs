@@ -70,8 +70,7 @@ pub async fn ready(
     let mut problems = Vec::new();
     for (index, endpoint) in plan.endpoints.iter().enumerate() {
         let url = match (&endpoint.address, simulated.get(index)) {
-            (Address::Url(url), _) => url.clone(),
-            (Address::Sim(_), Some(Some(url))) => url.clone(),
+            (Address::Url(url), _) | (Address::Sim(_), Some(Some(url))) => url.clone(),
             (Address::Sim(name), _) => {
                 problems.push(format!("`{}`: the simulated server `{name}` was not started", endpoint.name));
                 continue;
