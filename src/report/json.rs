@@ -40,7 +40,7 @@ pub fn json(report: &Report) -> Value {
             .ok(),
         "elapsed_s": number(report.elapsed_s),
         "ending": ending,
-        "folder": report.folder,
+        "run": report.run(),
         "verdict": words::conclusion(verdict.conclusion),
         "reason": verdict.reason,
         "performance_grade": words::grade(verdict.grade),

@@ -40,3 +40,10 @@ pub struct Report<'a> {
     /// The run folder, as it is shown to the user.
     pub folder: &'a str,
 }
+
+impl Report<'_> {
+    /// The run's name: that of its folder, wherever the folder is.
+    fn run(&self) -> &str {
+        self.folder.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or_default()
+    }
+}

@@ -140,7 +140,10 @@ fn the_safety_cap_leaves_records_and_voids_the_run() {
 fn a_secret_reaches_the_server_and_no_file() {
     const SECRET: &str = "sk-very-secret-9731";
     let server = Server::start(|_, out| {
-        stream_tokens(out, Duration::from_millis(1), Duration::from_millis(1), 2);
+        out.stream_head();
+        out.event(r#"{"object":"text_completion","choices":[{"index":0,"text":"a","finish_reason":"stop"}]}"#);
+        out.event("[DONE]");
+        out.end_chunks();
         After::KeepOpen
     });
     let bench = Bench::new();

@@ -53,7 +53,7 @@ pub(super) fn page(report: &Report) -> Value {
         "platform": plan.platform.name,
         "started": words::started(report),
         "elapsed": units::show_seconds(report.elapsed_s),
-        "folder": report.folder,
+        "run": report.run(),
         "verdict": {
             "word": words::conclusion(verdict.conclusion),
             "sign": sign_of(verdict.conclusion),
