@@ -84,7 +84,11 @@ impl Machine {
         };
         Self {
             os: std::env::consts::OS.to_owned(),
-            os_version: sysinfo::System::long_os_version().unwrap_or_default(),
+            os_version: [sysinfo::System::name(), sysinfo::System::os_version()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" "),
             kernel: sysinfo::System::kernel_version().unwrap_or_default(),
             arch: sysinfo::System::cpu_arch(),
             cpu: system.cpus().first().map(|cpu| cpu.brand().trim().to_owned()).unwrap_or_default(),

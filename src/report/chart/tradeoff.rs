@@ -52,7 +52,8 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
         ("a point per successful request", "whole answer (e2e)", "output tokens per second of the request")
     };
     let mut page = Page::new(report, &title, subtitle);
-    page.legend(&legend(&groups, of_steps));
+    let best = frontier(&finite);
+    page.legend(&legend(&groups, of_steps, best.len() > 1));
 
     let largest = finite.iter().map(|spot| spot.latency).fold(0.0, f64::max);
     let fastest = all().map(|spot| spot.throughput).fold(0.0, f64::max);
@@ -68,7 +69,7 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
     };
     panel.grid(&mut page.scene, true);
     let place = |spot: &Spot| panel.at(spot.latency * factor, spot.throughput);
-    let frontier: Vec<_> = frontier(&finite).into_iter().map(|spot| place(&spot)).collect();
+    let frontier: Vec<_> = best.iter().map(place).collect();
     if !of_steps {
         draw_points(&mut page.scene, &panel, &groups, factor, of_steps);
     }
@@ -126,7 +127,8 @@ fn by_request(report: &Report) -> Vec<Group> {
     groups
 }
 
-fn legend(groups: &[Group], of_steps: bool) -> Vec<(Sample, String)> {
+/// A frontier of one point is no line, and is not promised one.
+fn legend(groups: &[Group], of_steps: bool, with_frontier: bool) -> Vec<(Sample, String)> {
     let mut entries: Vec<_> = groups
         .iter()
         .map(|group| {
@@ -134,8 +136,10 @@ fn legend(groups: &[Group], of_steps: bool) -> Vec<(Sample, String)> {
             (look, group.name.clone())
         })
         .collect();
-    entries.push((Sample::Line(FRONTIER, 4.0, Dash::Dotted), "Pareto frontier".to_owned()));
-    entries.push((Sample::Line(FRONTIER, 7.0, Dash::Solid), "curve of best trade-offs".to_owned()));
+    if with_frontier {
+        entries.push((Sample::Line(FRONTIER, 4.0, Dash::Dotted), "Pareto frontier".to_owned()));
+        entries.push((Sample::Line(FRONTIER, 7.0, Dash::Solid), "curve of best trade-offs".to_owned()));
+    }
     entries
 }
 
