@@ -1,7 +1,13 @@
 //! The integration tests, as one binary: files that are wrong, the binary as a process against servers whose
 //! behaviour is known, and the rules of the house.
 
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a test is its own reader")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test is its own reader"
+)]
 
 mod broken;
 mod kit;
