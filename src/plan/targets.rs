@@ -13,6 +13,7 @@ pub(super) fn place(scenario: &Scenario, plan: &Plan) -> Vec<PlannedTarget> {
         metric: target.metric,
         bound: target.bound,
         severity: severity(target, plan),
+        from_preset: target.from_preset,
         scopes: plan.loads().filter_map(|(step, load)| scope(target, step, load, plan)).collect(),
     });
     placed.collect()
@@ -39,6 +40,16 @@ fn scope(target: &Target, step: &Step, load: &LoadStep, plan: &Plan) -> Option<S
         step: load.explores.then(|| step.name.clone()),
         endpoint: target.endpoint.clone(),
     })
+}
+
+/// Whether levels that explore carry a metric and no other measured step does: a target on it that names neither phase
+/// nor step is then judged nowhere, though the metric is measured.
+pub fn explored_only(plan: &Plan, metric: Metric) -> bool {
+    let mut carriers = plan
+        .loads()
+        .filter(|(_, load)| load.measure && share_that_carries(metric, None, load, &plan.endpoints) > 0.0)
+        .peekable();
+    carriers.peek().is_some() && carriers.all(|(_, load)| load.explores)
 }
 
 /// The share of a step's requests that have a metric, of one endpoint or of all.

@@ -1,9 +1,10 @@
 //! Summary → [`Verdict`].
 
 use crate::{
+    catalog::MetricName,
     config::{Bound, Severity},
     metrics::{Account, Ending, Failure, Summary},
-    plan::Plan,
+    plan::{Plan, explored_only},
     record::StopCause,
     units::show_count,
     verdict::{
@@ -20,7 +21,7 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
         .targets
         .iter()
         .filter(|target| target.scopes.is_empty())
-        .map(|target| (target.name.clone(), format!("the plan measures `{}` nowhere", target.metric)))
+        .map(|target| (target.name.clone(), why_skipped(plan, target.metric)))
         .collect();
     let marks = judged(&targets);
     let count = |mark: Mark| marks.values().filter(|of| **of == mark).count() as u64;
@@ -37,6 +38,16 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
         skipped,
         validity,
         analysis: findings(plan, summary),
+    }
+}
+
+/// Why a target is judged nowhere.
+fn why_skipped(plan: &Plan, metric: MetricName) -> String {
+    if explored_only(plan, metric.metric) {
+        "only levels of a ladder measure it, and they are judged where a target names their phase or step"
+            .to_owned()
+    } else {
+        format!("the plan measures `{metric}` nowhere")
     }
 }
 

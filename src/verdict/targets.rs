@@ -15,7 +15,7 @@ use crate::{
 /// The confidence of each one-sided bound.
 pub(super) const CONFIDENCE: f64 = 0.95;
 
-/// Judges every target in every scope of it, worst first.
+/// Judges every target in every scope of it; what decides comes first, and of that the worst.
 pub(super) fn judge_targets(plan: &Plan, summary: &Summary) -> Vec<Judged> {
     let mut rows: Vec<Row> = plan
         .targets
@@ -81,6 +81,7 @@ impl Row {
             scope: key.clone(),
             bound: target.bound,
             severity: target.severity,
+            from_preset: target.from_preset,
             value: None,
             interval: None,
             samples: 0,
@@ -254,15 +255,16 @@ fn correct_for_many(rows: &mut [Row]) {
     }
 }
 
-/// Fail before inconclusive before pass; then by severity; then the farthest beyond its limit.
+/// By severity, so that what decides stands above what is shown for information; then fail before inconclusive before
+/// pass; then the farthest beyond its limit.
 fn worst_first(left: &Judged, right: &Judged) -> Ordering {
     let severity = |judged: &Judged| match judged.severity {
         Severity::Fail => 0,
         Severity::Warn => 1,
         Severity::Info => 2,
     };
-    (left.mark, severity(left))
-        .cmp(&(right.mark, severity(right)))
+    (severity(left), left.mark)
+        .cmp(&(severity(right), right.mark))
         .then_with(|| excess(right).total_cmp(&excess(left)))
 }
 

@@ -69,6 +69,20 @@ fn a_target_measured_nowhere_is_skipped() {
 }
 
 #[test]
+fn a_target_that_only_a_ladder_could_carry_is_not_said_to_be_unmeasured() {
+    let mut ladder = closed("load", 1, 10);
+    load(&mut ladder).explores = true;
+    let mut run = run_of(&[10; 10]);
+    run.plan = plan(&["chat"], vec![ladder]);
+    let mut nowhere = target("ttft", "ttft.p50", Bound::AtMost(0.02), "load");
+    nowhere.scopes.clear();
+    insta::assert_snapshot!(
+        judge_with(&mut run, vec![nowhere]).skipped[0].1,
+        @"only levels of a ladder measure it, and they are judged where a target names their phase or step"
+    );
+}
+
+#[test]
 fn a_step_or_endpoint_that_is_all_of_its_phase_is_found_by_its_name() {
     let mut named = target("t", "e2e.p50", Bound::AtMost(0.02), "load");
     named.scopes[0].step = Some("load".to_owned());

@@ -212,7 +212,7 @@ fn fail_is_corrected_for_many_targets_and_pass_is_not() {
 }
 
 #[test]
-fn rows_come_worst_first() {
+fn what_decides_comes_first_and_of_that_the_worst() {
     let mut run = run_of(&mix(&[(100, 10)]));
     let with = |name: &str, bound: Bound, severity: Severity| PlannedTarget {
         severity,
@@ -240,11 +240,11 @@ fn rows_come_worst_first() {
             "fail-far",
             "fail-near",
             "fail-between",
-            "fail-warn",
-            "fail-info",
             "no-data",
             "pass-near",
-            "pass-far"
+            "pass-far",
+            "fail-warn",
+            "fail-info"
         ]
     );
 }
