@@ -1,14 +1,13 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
 use super::{
-    Endpoint, Load, Phase, Shape, Target,
+    Endpoint, Phase, Target,
     diagnostic::{Diagnostic, Sink},
     nearest::{quoted, suggest},
     read::Draft,
     source::Place,
     tree::{Node, Value},
 };
-use crate::catalog::Metric;
 
 /// Checks a draft. Values that could not be read are taken to be fine.
 pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
@@ -28,28 +27,8 @@ pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
 
 /// The step names of a phase, as plans call them: the phase's own name for a single one, else the level.
 fn steps(name: &str, phase: &Phase) -> Vec<String> {
-    let levels: Vec<String> = match &phase.load {
-        Load::Closed(closed) => closed.users.iter().map(|users| format!("users={users}")).collect(),
-        Load::Open(open) => match &open.shape {
-            Shape::Rates(rates) => rates.iter().map(|rate| format!("rate={rate}")).collect(),
-            Shape::Stages(_) => Vec::new(),
-        },
-    };
+    let levels = phase.load.levels();
     if levels.len() > 1 { levels } else { vec![name.to_owned()] }
-}
-
-/// Whether a metric exists only for answers that are streamed.
-fn needs_stream(metric: Metric) -> bool {
-    matches!(
-        metric,
-        Metric::Ttft
-            | Metric::Ttfc
-            | Metric::ServiceTtft
-            | Metric::Tpot
-            | Metric::Itl
-            | Metric::TokensPerChunk
-            | Metric::DecodeTokensPerSecond
-    )
 }
 
 struct Check<'a> {
@@ -186,7 +165,7 @@ impl<'a> Check<'a> {
         self.draft.endpoints.iter().any(|(name, endpoint)| {
             let selected = target.endpoint.as_ref().is_none_or(|wanted| wanted == name);
             let streams = endpoint.as_ref().is_none_or(|endpoint| endpoint.stream);
-            selected && self.loads(phase, name) && (streams || !needs_stream(target.metric.metric))
+            selected && self.loads(phase, name) && (streams || !target.metric.metric.needs_stream())
         })
     }
 

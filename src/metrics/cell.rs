@@ -69,17 +69,6 @@ impl Gaps {
     }
 }
 
-/// The series in which only streams take part.
-const OF_STREAMS: [Metric; 7] = [
-    Metric::Ttft,
-    Metric::Ttfc,
-    Metric::Tpot,
-    Metric::Itl,
-    Metric::ServiceTtft,
-    Metric::TokensPerChunk,
-    Metric::DecodeTokensPerSecond,
-];
-
 impl Cell {
     /// Takes in one request.
     pub(super) fn add(&mut self, record: &Record, chunks: &[u64], setting: Setting) {
@@ -124,7 +113,7 @@ impl Cell {
             self.series.entry(metric).or_default().failed += requests;
         }
         if streams {
-            for metric in OF_STREAMS {
+            for metric in Metric::ALL.into_iter().filter(|metric| metric.needs_stream()) {
                 self.series.entry(metric).or_default().failed += requests;
             }
         }

@@ -9,7 +9,6 @@ mod distribution;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod notes;
-mod offered;
 mod scopes;
 mod summarize;
 mod survey;
@@ -22,7 +21,6 @@ use std::{collections::BTreeMap, io};
 
 pub use account::{Account, Ending};
 pub use distribution::{Distribution, Values};
-pub use offered::{expected_arrivals, mean_rate};
 pub use scopes::scope_key;
 pub use summarize::summarize;
 

@@ -60,26 +60,8 @@ pub(super) fn share_that_carries(
     endpoints: &[PlannedEndpoint],
 ) -> f64 {
     let carries = |of: &PlannedEndpoint| match metric {
-        Metric::Ttft
-        | Metric::Ttfc
-        | Metric::ServiceTtft
-        | Metric::Tpot
-        | Metric::Itl
-        | Metric::TokensPerChunk
-        | Metric::DecodeTokensPerSecond => of.stream,
-        Metric::QueueWait => {
-            matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. })
-        }
-        Metric::E2e
-        | Metric::ServiceE2e
-        | Metric::SendLag
-        | Metric::OutputTokensPerSecond
-        | Metric::RequestsPerSecond
-        | Metric::ErrorRate
-        | Metric::TimeoutRate
-        | Metric::ContentionErrorRate
-        | Metric::SpikeRate
-        | Metric::SpikeRateMad => true,
+        Metric::QueueWait => matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. }),
+        _ => of.stream || !metric.needs_stream(),
     };
     let shares = load.traffic.iter().filter_map(|traffic| {
         let of = &endpoints[traffic.endpoint];

@@ -1,8 +1,8 @@
 //! Is it a measurement at all: checks that every run can be put to from its records and its plan.
 
 use crate::{
-    metrics::{Account, Ending, Summary, expected_arrivals},
-    plan::{LoadStep, Pattern, Plan, Work},
+    metrics::{Account, Ending, Summary},
+    plan::{LoadStep, Pattern, Plan, Work, schedule::expected_arrivals},
     units::{show_count, show_number},
     verdict::Check,
 };

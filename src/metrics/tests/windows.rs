@@ -1,9 +1,6 @@
-//! The part of a step that counts, and the load that it was offered.
-
-use std::time::Duration;
+//! The part of a step that counts.
 
 use super::*;
-use crate::plan::Pattern;
 
 #[test]
 fn an_open_window_runs_from_the_start_to_the_last_due_time() {
@@ -103,27 +100,4 @@ fn a_killed_closed_loop_never_ran_out_of_work() {
     run.push_user(1, 1, answer(0, 2 * SEC, &[]));
     run.push_user(1, 1, answer(2 * SEC, 2 * SEC, &[]));
     assert_eq!(whole(&run.summary()).window, Some(Window { from_s: 0.0, to_s: 4.0, length_s: 4.0 }));
-}
-
-#[test]
-fn the_offered_load_is_the_area_under_the_rate() {
-    let mut step = open("load", 1.0, 1);
-    let stage = |from, to, seconds| crate::config::Stage { from, to, over: Duration::from_secs(seconds) };
-    let stages = vec![stage(1.0, 21.0, 10), stage(21.0, 21.0, 10)];
-    assert_eq!(mean_rate(&stages), Some(16.0));
-    load(&mut step).pattern =
-        Pattern::Open { arrivals: crate::config::Arrivals::Constant, stages, concurrency_limit: None };
-    for (requests, seconds, expected) in [
-        (None, None, 320.0),
-        (None, Some(5), 30.0),
-        (None, Some(20), 320.0),
-        (Some(100), Some(20), 100.0),
-        (Some(1000), Some(20), 320.0),
-        (Some(1000), None, 1000.0),
-    ] {
-        let load = load(&mut step);
-        (load.requests, load.duration) = (requests, seconds.map(Duration::from_secs));
-        assert_eq!(expected_arrivals(load), Some(expected), "{requests:?} {seconds:?}");
-    }
-    assert_eq!(expected_arrivals(load(&mut closed("load", 1, 5))), None);
 }
