@@ -207,8 +207,15 @@ impl Cell {
         let counts = &self.counts;
         let any_success = counts.ok() + counts.completed_in_window > 0;
         if length_s > 0.0 && any_success {
-            rates.insert(Metric::RequestsPerSecond, counts.completed_in_window as f64 / length_s);
-            rates.insert(Metric::OutputTokensPerSecond, self.tokens_in_window / length_s);
+            // where nothing could have ended, that nothing did says nothing
+            let shortest = series.get(&Metric::E2e).and_then(|e2e| e2e.at_rank(1));
+            let too_short = shortest.is_some_and(|shortest| shortest > length_s);
+            if counts.completed_in_window > 0 || !too_short {
+                rates.insert(Metric::RequestsPerSecond, counts.completed_in_window as f64 / length_s);
+            }
+            if self.tokens_in_window > 0.0 || !too_short {
+                rates.insert(Metric::OutputTokensPerSecond, self.tokens_in_window / length_s);
+            }
         }
         if counts.due > 0 {
             let share = |counted: fn(Outcome) -> bool| {

@@ -53,9 +53,9 @@ pub(super) fn window(step: &StepSurvey<'_>, ending: Ending) -> (Option<Span>, Op
         return (Some(Span { from_ns, to_ns }), None);
     }
     let note = format!(
-        "`{}`: {} requests never kept all {users} users busy at once, so its window is all of it, idle users included",
+        "`{}`: {} never kept all {users} users busy at once, so its window is all of it, idle users included",
         step.title(),
-        units::show_count(step.account.records),
+        units::show_count_of(step.account.records, "request"),
     );
     (Some(hull), Some(note))
 }

@@ -208,8 +208,7 @@ pub(super) fn remark(target: &Judged) -> String {
         parts.push(target.note.clone());
     }
     match target.needs {
-        Some(1) => parts.push("1 more request would settle it".to_owned()),
-        Some(needs) => parts.push(format!("{} more requests would settle it", units::show_count(needs))),
+        Some(needs) => parts.push(format!("{} would settle it", units::show_count_of(needs, "more request"))),
         None => {}
     }
     parts.join("; ")
@@ -219,8 +218,7 @@ pub(super) fn remark(target: &Judged) -> String {
 pub(super) fn targets_met(met: u64, total: u64) -> String {
     match total {
         0 => "no target was judged".to_owned(),
-        1 => format!("{met} of 1 target met"),
-        _ => format!("{met} of {total} targets met"),
+        _ => format!("{met} of {} met", units::show_count_of(total, "target")),
     }
 }
 

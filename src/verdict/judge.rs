@@ -6,7 +6,7 @@ use crate::{
     metrics::{Account, Ending, Failure, Summary},
     plan::{Plan, explored_only},
     record::StopCause,
-    units::show_count,
+    units::{show_count, show_count_of},
     verdict::{
         Check, Conclusion, Grade, Judged, Mark, Verdict, analysis::findings, grade::judged,
         targets::judge_targets, validity::checks,
@@ -85,16 +85,13 @@ fn conclude(summary: &Summary, validity: &[Check], targets: &[Judged], tally: Ta
         row.map(describe).unwrap_or_default()
     };
     let Tally { met, failed, total } = tally;
+    let judged = show_count_of(total, "judged target");
     if failed > 0 {
-        return (
-            Conclusion::Fail,
-            format!("{failed} of {total} judged targets failed: {}", first(Mark::Fail)),
-        );
+        return (Conclusion::Fail, format!("{failed} of {judged} failed: {}", first(Mark::Fail)));
     }
     if met < total {
         let open = total - met;
-        let reason =
-            format!("{open} of {total} judged targets could not be decided: {}", first(Mark::Inconclusive));
+        let reason = format!("{open} of {judged} could not be decided: {}", first(Mark::Inconclusive));
         return (Conclusion::Inconclusive, reason);
     }
     let reason = match total {
@@ -143,6 +140,6 @@ fn describe(row: &Judged) -> String {
     let value = row.value.map_or_else(|| row.note.clone(), |value| unit.show(value));
     let needs = row
         .needs
-        .map_or(String::new(), |needs| format!("; {} more requests would settle it", show_count(needs)));
+        .map_or(String::new(), |needs| format!("; {} would settle it", show_count_of(needs, "more request")));
     format!("`{}` in `{}`: {} is {value}, asked {limit}{needs}", row.name, row.scope, row.metric)
 }

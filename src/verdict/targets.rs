@@ -8,7 +8,7 @@ use crate::{
     metrics::{Distribution, Scope, Summary, scope_key},
     plan::{Plan, PlannedTarget, ScopeKey},
     stats::{cumulative, holm, lower_rank, sample_floor, settles_at, upper_rank},
-    units::{show_count, show_share},
+    units::{show_count, show_count_of, show_share},
     verdict::{Judged, Mark},
 };
 
@@ -142,13 +142,13 @@ impl Row {
         if judged.metric.metric == Metric::Itl {
             judged.samples = scope.counts.due;
             self.requests_per_value = scope.counts.due as f64 / values as f64;
-            self.note(format!("exact order statistics of {} pooled gaps", show_count(values)));
+            self.note(format!("exact order statistics of {}", show_count_of(values, "pooled gap")));
             self.note(
                 "those of one stream are not independent, so the interval is narrower than it should be",
             );
         } else {
             judged.samples = values;
-            self.note(format!("exact order statistics of {} requests", show_count(values)));
+            self.note(format!("exact order statistics of {}", show_count_of(values, "request")));
         }
         if series.failed > 0 {
             self.note(format!("{} failed, at the bad end", show_count(series.failed)));

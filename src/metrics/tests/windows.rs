@@ -101,3 +101,21 @@ fn a_killed_closed_loop_never_ran_out_of_work() {
     run.push_user(1, 1, answer(2 * SEC, 2 * SEC, &[]));
     assert_eq!(whole(&run.summary()).window, Some(Window { from_s: 0.0, to_s: 4.0, length_s: 4.0 }));
 }
+
+#[test]
+fn a_window_shorter_than_any_answer_has_no_rates() {
+    let mut run = Run::new(plan(&["chat"], vec![closed_for("load", 2, 1)]));
+    run.start(1, 0);
+    run.push_user(1, 0, answer(MS, 500 * MS, &[100 * MS]));
+    run.push_user(1, 1, answer(2 * MS, 500 * MS, &[100 * MS]));
+    let summary = run.end().summary();
+    let scope = whole(&summary);
+    assert_eq!(scope.counts.ok(), 2);
+    for metric in [Metric::RequestsPerSecond, Metric::OutputTokensPerSecond] {
+        assert_eq!(scope.rates.get(&metric), None, "{metric:?}");
+    }
+    assert_eq!(
+        summary.notes,
+        ["`load`: its window is shorter than any answer took, so it has no requests per second"]
+    );
+}

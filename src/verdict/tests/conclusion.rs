@@ -184,3 +184,17 @@ fn a_verdict_is_written_in_capitals() {
     assert_eq!((&json["conclusion"], &json["grade"]), (&"FAIL".into(), &"POOR".into()));
     assert_eq!(json["targets"][0]["metric"], "e2e.p50");
 }
+
+#[test]
+fn one_of_a_kind_is_not_many() {
+    let mut run = run_of(&[10; 4]);
+    let verdict = judge_with(&mut run, vec![target("t", "e2e.p50", Bound::AtMost(0.02), "load")]);
+    insta::assert_snapshot!(verdict.reason, @"1 of 1 judged target could not be decided: `t` in `load`: e2e.p50 is 10.0 ms, asked at most 20.0 ms; 1 more request would settle it");
+    let verdict = judge_with(&mut run_of(&[10]), vec![]);
+    let texts: Vec<&str> = verdict.analysis.iter().map(|finding| finding.text.as_str()).collect();
+    insta::assert_snapshot!(texts.join("\n"), @r"
+    `load`: none of 1 request failed
+    `load`: `ttft.p50` is 10.0 ms, under 200 ms: excellent
+    ");
+    insta::assert_snapshot!(check(&verdict, "4").value, @"1 request; as planned in 1 step with a planned count");
+}
