@@ -218,13 +218,8 @@ impl Cell {
             }
         }
         if counts.due > 0 {
-            let share = |counted: fn(Outcome) -> bool| {
-                let hits = counts.outcomes.iter().filter(|(outcome, _)| counted(**outcome));
-                hits.map(|(_, count)| count).sum::<u64>() as f64 / counts.due as f64
-            };
-            rates.insert(Metric::ErrorRate, share(Outcome::failed));
-            rates.insert(Metric::TimeoutRate, share(|outcome| outcome == Outcome::Timeout));
-            rates.insert(Metric::ContentionErrorRate, share(Outcome::contention));
+            let shares = Metric::ALL.into_iter().filter_map(|metric| Some((metric, counts.counted(metric)?)));
+            rates.extend(shares.map(|(metric, hits)| (metric, hits as f64 / counts.due as f64)));
         }
         if let Some(e2e) = series.get(&Metric::E2e)
             && let Values::Sorted(values) = &e2e.values

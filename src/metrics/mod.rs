@@ -133,6 +133,17 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// How many of the requests due in the window a share of them counts; `None` for other metrics.
+    pub fn counted(&self, metric: Metric) -> Option<u64> {
+        let counts: fn(Outcome) -> bool = match metric {
+            Metric::ErrorRate => Outcome::failed,
+            Metric::TimeoutRate => |outcome| outcome == Outcome::Timeout,
+            Metric::ContentionErrorRate => Outcome::contention,
+            _ => return None,
+        };
+        Some(self.outcomes.iter().filter(|(outcome, _)| counts(**outcome)).map(|(_, count)| count).sum())
+    }
+
     /// Successes among the due.
     pub fn ok(&self) -> u64 {
         self.outcomes.get(&Outcome::Ok).copied().unwrap_or(0)

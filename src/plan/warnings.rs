@@ -5,9 +5,9 @@ use super::{
     targets::share_that_carries,
 };
 use crate::{
-    catalog::Metric,
+    catalog::{Metric, Statistic},
     config::{Bound, Severity},
-    stats::sample_floor,
+    stats::{sample_floor, share_settles_at},
     units::{seconds_to_duration, show_count, show_count_of, write_duration},
     workload::mean_tokens,
 };
@@ -102,8 +102,7 @@ fn and_more(steps: usize) -> String {
 /// A percentile cannot be proved with fewer values than its floor, whatever they are. One warning per phase, by the
 /// first of its steps that is short.
 fn below_floor(plan: &Plan, target: &PlannedTarget, scopes: &[ScopeKey]) -> Option<String> {
-    let good = share_on_good_side(target.bound, target.metric.statistic?.quantile()?);
-    let floor = sample_floor(good, CONFIDENCE);
+    let (floor, comfortable) = floor(target)?;
     let short: Vec<(&ScopeKey, Supply)> = scopes
         .iter()
         .filter_map(|scope| Some((scope, supply(plan, target.metric.metric, scope)?)))
@@ -113,7 +112,7 @@ fn below_floor(plan: &Plan, target: &PlannedTarget, scopes: &[ScopeKey]) -> Opti
     let others = and_more(short.len() - 1);
     let about =
         if supply.step.expected.assumed && !ends_by_count(supply.step, supply.load) { "about " } else { "" };
-    let comfort = comfortable(good).map_or_else(String::new, |n| {
+    let comfort = comfortable.map_or_else(String::new, |n| {
         format!(
             "; with {}, a server with half the allowed share beyond the limit passes 9 times in 10",
             show_count(n)
@@ -171,7 +170,9 @@ fn fix(supply: &Supply, floor: u64) -> String {
 /// Requests of a closed loop by count that are due before its last user has started, and so outside its window.
 fn outside(step: &Step, load: &LoadStep) -> f64 {
     match load.pattern {
-        Pattern::Closed { users, .. } if ends_by_count(step, load) => f64::from(users.saturating_sub(1)),
+        Pattern::Closed { users, ramp_up, .. } if !ramp_up.is_zero() && ends_by_count(step, load) => {
+            f64::from(users.saturating_sub(1))
+        }
         _ => 0.0,
     }
 }
@@ -202,6 +203,23 @@ fn values_per_request(plan: &Plan, metric: Metric, endpoint: Option<&str>, load:
         if here { traffic.share * (mean_tokens(&of.workload).output - 1.0).max(0.0) } else { 0.0 }
     });
     gaps.sum()
+}
+
+/// The fewest values that can prove a target, all of them good, and the number that proves it comfortably where that
+/// is known; `None` where the target is judged on its value alone.
+fn floor(target: &PlannedTarget) -> Option<(u64, Option<u64>)> {
+    if let Some(quantile) = target.metric.statistic.and_then(Statistic::quantile) {
+        let good = share_on_good_side(target.bound, quantile);
+        return Some((sample_floor(good, CONFIDENCE), comfortable(good)));
+    }
+    let share =
+        matches!(target.metric.metric, Metric::ErrorRate | Metric::TimeoutRate | Metric::ContentionErrorRate);
+    match target.bound {
+        Bound::AtMost(limit) | Bound::Between(_, limit) if share => {
+            share_settles_at(0, 0, limit, CONFIDENCE).map(|floor| (floor, None))
+        }
+        _ => None,
+    }
 }
 
 /// The share of values that a percentile's limit wants on the good side.

@@ -1,6 +1,9 @@
 //! The part of a step that counts.
 
+use std::time::Duration;
+
 use super::*;
+use crate::plan::Pattern;
 
 #[test]
 fn an_open_window_runs_from_the_start_to_the_last_due_time() {
@@ -32,7 +35,10 @@ fn tokens_are_spread_evenly_over_the_chunks() {
 
 #[test]
 fn a_closed_window_by_count_has_all_users_at_work() {
-    let mut run = Run::new(plan(&["chat"], vec![closed("load", 2, 5)]));
+    let mut ramp = closed("load", 2, 5);
+    load(&mut ramp).pattern =
+        Pattern::Closed { users: 2, ramp_up: Duration::from_secs(2), think_time: Duration::ZERO };
+    let mut run = Run::new(plan(&["chat"], vec![ramp]));
     run.start(1, 0);
     run.push_user(1, 0, answer(0, SEC, &[]));
     run.push_user(1, 0, answer(SEC, 2 * SEC, &[]));
@@ -49,6 +55,19 @@ fn a_closed_window_by_count_has_all_users_at_work() {
     assert_eq!(sorted(scope, Metric::E2e), [1.0, 1.0, 4.0]);
     assert_eq!(scope.users, Some(2));
     assert_eq!(summary.notes, Vec::<String>::new());
+}
+
+#[test]
+fn users_that_start_together_all_count_from_their_first_request() {
+    let mut run = Run::new(plan(&["chat"], vec![closed("load", 2, 4)]));
+    run.start(1, 0);
+    // a millisecond lies between the tasks of the two users
+    for (user, due_ns) in [(0, 0), (1, MS), (0, SEC), (1, SEC + MS)] {
+        run.push_user(1, user, answer(due_ns, SEC, &[]));
+    }
+    let summary = run.end().summary();
+    assert_eq!(whole(&summary).window, Some(Window { from_s: 0.0, to_s: 2.0, length_s: 2.0 }));
+    assert_eq!(whole(&summary).counts.due, 4);
 }
 
 #[test]

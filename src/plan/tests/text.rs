@@ -1,5 +1,5 @@
 use crate::{
-    config::{Bound, Lengths, Shape, Stage, Target, Workload},
+    config::{Bound, Closed, Lengths, Load, Shape, Stage, Target, Workload},
     plan::{compile, fixture, graph, render},
 };
 
@@ -134,9 +134,15 @@ fn a_ladder_that_is_short_of_requests_is_warned_about_once() {
 fn the_floor_counts_what_the_window_of_users_leaves_out() {
     let mut scenario = fixture::bare();
     scenario.targets = fixture::named([("tail", fixture::target("e2e.p95", Bound::AtMost(5.0)))]);
-    for (requests, warnings) in [(61, 1), (62, 0)] {
-        scenario.phases =
-            fixture::named([("users", fixture::phase(Some(requests), None, fixture::closed(&[4])))]);
-        assert_eq!(compile(&scenario).warnings.len(), warnings, "{requests}");
+    let ramp = |ramp_up| {
+        Load::Closed(Closed {
+            users: vec![4],
+            ramp_up: fixture::seconds(ramp_up),
+            think_time: fixture::seconds(0),
+        })
+    };
+    for (requests, ramp_up, warnings) in [(58, 0, 1), (59, 0, 0), (61, 1, 1), (62, 1, 0)] {
+        scenario.phases = fixture::named([("users", fixture::phase(Some(requests), None, ramp(ramp_up)))]);
+        assert_eq!(compile(&scenario).warnings.len(), warnings, "{requests} {ramp_up}");
     }
 }

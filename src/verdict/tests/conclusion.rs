@@ -99,7 +99,7 @@ fn one_conclusion_beats_the_next() {
         vec![
             target("fails", "e2e.p50", Bound::AtMost(0.02), "load"),
             target("open", "e2e.p99", Bound::AtMost(0.05), "load"),
-            target("holds", "error_rate", Bound::AtMost(0.05), "load"),
+            target("holds", "error_rate", Bound::AtMost(0.5), "load"),
         ]
     };
     let mut worst = run_of(&slow);
