@@ -1,13 +1,14 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
 use super::{
-    Endpoint, Phase, Target,
+    Endpoint, Load, Phase, Target,
     diagnostic::{Diagnostic, Sink},
     nearest::{quoted, suggest},
     read::Draft,
     source::Place,
     tree::{Node, Value},
 };
+use crate::catalog::Metric;
 
 /// Checks a draft. Values that could not be read are taken to be fine.
 pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
@@ -162,6 +163,10 @@ impl<'a> Check<'a> {
 
     /// Whether a phase has an endpoint that a target is about and whose answers carry its metric.
     fn carries(&self, phase: &Phase, target: &Target) -> bool {
+        let queues = matches!(&phase.load, Load::Open(open) if open.concurrency_limit.is_some());
+        if target.metric.metric == Metric::QueueWait && !queues {
+            return false;
+        }
         self.draft.endpoints.iter().any(|(name, endpoint)| {
             let selected = target.endpoint.as_ref().is_none_or(|wanted| wanted == name);
             let streams = endpoint.as_ref().is_none_or(|endpoint| endpoint.stream);
@@ -191,7 +196,8 @@ impl<'a> Check<'a> {
             }
         }
         // a phase that could not be read may well be what is meant
-        if known && self.draft.phases.values().all(Option::is_some) && !self.draft.phases.is_empty() {
+        let read = self.draft.phases.values().all(Option::is_some) && !self.draft.phases.is_empty();
+        if known && read && !self.draft.endpoints.is_empty() {
             self.selects(name, target);
         }
     }
@@ -247,6 +253,10 @@ impl<'a> Check<'a> {
                 Some(endpoint) if !measured.iter().any(|(_, phase)| self.loads(phase, endpoint)) => {
                     nothing("endpoint", format!("`{endpoint}` gets no traffic in {}", phase_list(&measured)))
                         .help("name an endpoint that the phase loads, or a phase that loads this endpoint")
+                }
+                _ if target.metric.metric == Metric::QueueWait => {
+                    nothing("metric", format!("`{}` needs a queue to wait in", target.metric))
+                        .help("set `concurrency_limit` in the `load.open` of a measured phase")
                 }
                 _ => nothing("metric", format!("`{}` needs streamed answers", target.metric))
                     .help("set `stream = true` on the endpoint, or judge `e2e` instead"),
