@@ -191,6 +191,20 @@ impl Metric {
         }
     }
 
+    /// Whether only answers that are streamed have it.
+    pub fn needs_stream(self) -> bool {
+        matches!(
+            self,
+            Self::Ttft
+                | Self::Ttfc
+                | Self::Tpot
+                | Self::Itl
+                | Self::ServiceTtft
+                | Self::TokensPerChunk
+                | Self::DecodeTokensPerSecond
+        )
+    }
+
     /// Which way is better.
     pub fn direction(self) -> Direction {
         match self {

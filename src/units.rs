@@ -213,6 +213,12 @@ pub fn show_count(count: u64) -> String {
     group(count as f64)
 }
 
+/// A count with its noun, which takes an `s` unless there is one of it: `1 request`, `1,000 requests`.
+pub fn show_count_of(count: u64, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", show_count(count))
+}
+
 /// Seconds for people: `830 µs`, `51.2 ms`, `2.45 s`, `3m 20s`; infinity is `∞`.
 pub fn show_seconds(seconds: f64) -> String {
     let size = seconds.abs();
@@ -358,6 +364,8 @@ mod tests {
         ] {
             assert_eq!(show_seconds(seconds), text);
         }
+        assert_eq!(show_count_of(1, "request"), "1 request");
+        assert_eq!(show_count_of(1000, "request"), "1,000 requests");
         assert_eq!(show_bytes(24 << 30), "24.0 GiB");
         assert_eq!(show_share(0.042), "4.2 %");
     }

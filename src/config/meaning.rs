@@ -1,7 +1,7 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
 use super::{
-    Endpoint, Load, Phase, Shape, Target,
+    Endpoint, Load, Phase, Target,
     diagnostic::{Diagnostic, Sink},
     nearest::{quoted, suggest},
     read::Draft,
@@ -28,28 +28,8 @@ pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
 
 /// The step names of a phase, as plans call them: the phase's own name for a single one, else the level.
 fn steps(name: &str, phase: &Phase) -> Vec<String> {
-    let levels: Vec<String> = match &phase.load {
-        Load::Closed(closed) => closed.users.iter().map(|users| format!("users={users}")).collect(),
-        Load::Open(open) => match &open.shape {
-            Shape::Rates(rates) => rates.iter().map(|rate| format!("rate={rate}")).collect(),
-            Shape::Stages(_) => Vec::new(),
-        },
-    };
+    let levels = phase.load.levels();
     if levels.len() > 1 { levels } else { vec![name.to_owned()] }
-}
-
-/// Whether a metric exists only for answers that are streamed.
-fn needs_stream(metric: Metric) -> bool {
-    matches!(
-        metric,
-        Metric::Ttft
-            | Metric::Ttfc
-            | Metric::ServiceTtft
-            | Metric::Tpot
-            | Metric::Itl
-            | Metric::TokensPerChunk
-            | Metric::DecodeTokensPerSecond
-    )
 }
 
 struct Check<'a> {
@@ -183,10 +163,14 @@ impl<'a> Check<'a> {
 
     /// Whether a phase has an endpoint that a target is about and whose answers carry its metric.
     fn carries(&self, phase: &Phase, target: &Target) -> bool {
+        let queues = matches!(&phase.load, Load::Open(open) if open.concurrency_limit.is_some());
+        if target.metric.metric == Metric::QueueWait && !queues {
+            return false;
+        }
         self.draft.endpoints.iter().any(|(name, endpoint)| {
             let selected = target.endpoint.as_ref().is_none_or(|wanted| wanted == name);
             let streams = endpoint.as_ref().is_none_or(|endpoint| endpoint.stream);
-            selected && self.loads(phase, name) && (streams || !needs_stream(target.metric.metric))
+            selected && self.loads(phase, name) && (streams || !target.metric.metric.needs_stream())
         })
     }
 
@@ -212,7 +196,8 @@ impl<'a> Check<'a> {
             }
         }
         // a phase that could not be read may well be what is meant
-        if known && self.draft.phases.values().all(Option::is_some) && !self.draft.phases.is_empty() {
+        let read = self.draft.phases.values().all(Option::is_some) && !self.draft.phases.is_empty();
+        if known && read && !self.draft.endpoints.is_empty() {
             self.selects(name, target);
         }
     }
@@ -268,6 +253,10 @@ impl<'a> Check<'a> {
                 Some(endpoint) if !measured.iter().any(|(_, phase)| self.loads(phase, endpoint)) => {
                     nothing("endpoint", format!("`{endpoint}` gets no traffic in {}", phase_list(&measured)))
                         .help("name an endpoint that the phase loads, or a phase that loads this endpoint")
+                }
+                _ if target.metric.metric == Metric::QueueWait => {
+                    nothing("metric", format!("`{}` needs a queue to wait in", target.metric))
+                        .help("set `concurrency_limit` in the `load.open` of a measured phase")
                 }
                 _ => nothing("metric", format!("`{}` needs streamed answers", target.metric))
                     .help("set `stream = true` on the endpoint, or judge `e2e` instead"),

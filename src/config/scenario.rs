@@ -225,6 +225,19 @@ pub enum Load {
     Open(Open),
 }
 
+impl Load {
+    /// The names of its levels, of which each is a step where they are several: `users=4`, `rate=8`.
+    pub fn levels(&self) -> Vec<String> {
+        match self {
+            Self::Closed(closed) => closed.users.iter().map(|users| format!("users={users}")).collect(),
+            Self::Open(open) => match &open.shape {
+                Shape::Rates(rates) => rates.iter().map(|rate| format!("rate={rate}")).collect(),
+                Shape::Stages(_) => vec!["stages".to_owned()],
+            },
+        }
+    }
+}
+
 /// `load.closed`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Closed {

@@ -231,6 +231,12 @@ impl Reader<'_> {
                 "needs quotes".to_owned(),
                 "put text in quotes, and numbers with a unit too: `\"text\"`, `\"30s\"`, `\"5%\"`",
             ),
+            // text that begins with a `t` or an `f`
+            _ if title == "invalid boolean" => (
+                "neither `true` nor `false`, nor text in quotes",
+                "needs quotes".to_owned(),
+                "put text in quotes: `\"text\"`",
+            ),
             _ if title.starts_with("cannot extend") => {
                 (title, label, "write the keys of a table in one place: inside its `{ }`, or all with dots")
             }

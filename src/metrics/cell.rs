@@ -69,17 +69,6 @@ impl Gaps {
     }
 }
 
-/// The series in which only streams take part.
-const OF_STREAMS: [Metric; 7] = [
-    Metric::Ttft,
-    Metric::Ttfc,
-    Metric::Tpot,
-    Metric::Itl,
-    Metric::ServiceTtft,
-    Metric::TokensPerChunk,
-    Metric::DecodeTokensPerSecond,
-];
-
 impl Cell {
     /// Takes in one request.
     pub(super) fn add(&mut self, record: &Record, chunks: &[u64], setting: Setting) {
@@ -124,7 +113,7 @@ impl Cell {
             self.series.entry(metric).or_default().failed += requests;
         }
         if streams {
-            for metric in OF_STREAMS {
+            for metric in Metric::ALL.into_iter().filter(|metric| metric.needs_stream()) {
                 self.series.entry(metric).or_default().failed += requests;
             }
         }
@@ -218,17 +207,19 @@ impl Cell {
         let counts = &self.counts;
         let any_success = counts.ok() + counts.completed_in_window > 0;
         if length_s > 0.0 && any_success {
-            rates.insert(Metric::RequestsPerSecond, counts.completed_in_window as f64 / length_s);
-            rates.insert(Metric::OutputTokensPerSecond, self.tokens_in_window / length_s);
+            // where nothing could have ended, that nothing did says nothing
+            let shortest = series.get(&Metric::E2e).and_then(|e2e| e2e.at_rank(1));
+            let too_short = shortest.is_some_and(|shortest| shortest > length_s);
+            if counts.completed_in_window > 0 || !too_short {
+                rates.insert(Metric::RequestsPerSecond, counts.completed_in_window as f64 / length_s);
+            }
+            if self.tokens_in_window > 0.0 || !too_short {
+                rates.insert(Metric::OutputTokensPerSecond, self.tokens_in_window / length_s);
+            }
         }
         if counts.due > 0 {
-            let share = |counted: fn(Outcome) -> bool| {
-                let hits = counts.outcomes.iter().filter(|(outcome, _)| counted(**outcome));
-                hits.map(|(_, count)| count).sum::<u64>() as f64 / counts.due as f64
-            };
-            rates.insert(Metric::ErrorRate, share(Outcome::failed));
-            rates.insert(Metric::TimeoutRate, share(|outcome| outcome == Outcome::Timeout));
-            rates.insert(Metric::ContentionErrorRate, share(Outcome::contention));
+            let shares = Metric::ALL.into_iter().filter_map(|metric| Some((metric, counts.counted(metric)?)));
+            rates.extend(shares.map(|(metric, hits)| (metric, hits as f64 / counts.due as f64)));
         }
         if let Some(e2e) = series.get(&Metric::E2e)
             && let Values::Sorted(values) = &e2e.values

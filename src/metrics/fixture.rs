@@ -170,6 +170,7 @@ pub(crate) fn target(name: &str, metric: &str, bound: Bound, in_phase: &str) -> 
         metric: metric.parse().expect("a metric"),
         bound,
         severity: Severity::Fail,
+        from_preset: false,
         scopes: vec![phase(in_phase)],
     }
 }

@@ -9,7 +9,6 @@ mod distribution;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod notes;
-mod offered;
 mod scopes;
 mod summarize;
 mod survey;
@@ -22,7 +21,6 @@ use std::{collections::BTreeMap, io};
 
 pub use account::{Account, Ending};
 pub use distribution::{Distribution, Values};
-pub use offered::{expected_arrivals, mean_rate};
 pub use scopes::scope_key;
 pub use summarize::summarize;
 
@@ -135,6 +133,17 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// How many of the requests due in the window a share of them counts; `None` for other metrics.
+    pub fn counted(&self, metric: Metric) -> Option<u64> {
+        let counts: fn(Outcome) -> bool = match metric {
+            Metric::ErrorRate => Outcome::failed,
+            Metric::TimeoutRate => |outcome| outcome == Outcome::Timeout,
+            Metric::ContentionErrorRate => Outcome::contention,
+            _ => return None,
+        };
+        Some(self.outcomes.iter().filter(|(outcome, _)| counts(**outcome)).map(|(_, count)| count).sum())
+    }
+
     /// Successes among the due.
     pub fn ok(&self) -> u64 {
         self.outcomes.get(&Outcome::Ok).copied().unwrap_or(0)

@@ -6,11 +6,10 @@ use crate::{
     metrics::{
         Scope, Window,
         cell::Cell,
-        offered::mean_rate,
         survey::{StepSurvey, Survey},
         window::Span,
     },
-    plan::{Pattern, Plan, ScopeKey, Work},
+    plan::{Pattern, Plan, ScopeKey, Work, schedule::mean_rate},
 };
 
 /// What the second reading leaves: by step, its window and the cells of its endpoints by index.

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, io};
 
 use crate::{
+    catalog::Metric,
     metrics::{
-        Failure, MAX_POINTS, Point, Source, Summary,
+        Failure, MAX_POINTS, Point, Scope, Source, Summary,
         cell::{Cell, Setting},
         notes::notes,
         scopes::{Cells, assemble},
@@ -56,6 +57,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         failures.add_unknown(step.account.unknown);
     }
     let scopes = assemble(plan, &survey, &cells);
+    window_notes.extend(scopes.iter().filter_map(too_short));
     let accounts: Vec<_> = survey.steps.into_values().map(|step| step.account).collect();
     Ok(Summary {
         scopes,
@@ -65,6 +67,18 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         notes: notes(plan, &accounts, &cells, window_notes),
         ending: survey.ending,
         accounts,
+    })
+}
+
+/// A step that is over before its first answer has latencies, and no rates.
+fn too_short(scope: &Scope) -> Option<String> {
+    let whole = scope.measured && scope.key.endpoint.is_none() && scope.window.is_some();
+    let rated = scope.rates.contains_key(&Metric::RequestsPerSecond);
+    (whole && scope.counts.ok() > 0 && !rated).then(|| {
+        format!(
+            "`{}`: its window is shorter than any answer took, so it has no requests per second",
+            scope.key
+        )
     })
 }
 

@@ -31,31 +31,34 @@ impl Span {
 /// The window of a step, and what is to be said about it; no window where nothing was due.
 ///
 /// Open loops and steps that end by time: from the start to the last due time. Closed loops that end by count: from
-/// the start of the last user to the first user without work, or everything where there is no such stretch.
+/// the start of the last user (without a ramp-up all start together) to the first user without work, or everything where
+/// there is no such stretch.
 pub(super) fn window(step: &StepSurvey<'_>, ending: Ending) -> (Option<Span>, Option<String>) {
     let Some(hull) = step.hull else { return (None, None) };
-    let users = match step.load.pattern {
-        Pattern::Closed { users, .. } if ended_by_count(step) => users,
+    let (users, together) = match step.load.pattern {
+        Pattern::Closed { users, ramp_up, .. } if ended_by_count(step) => (users, ramp_up.is_zero()),
         _ => {
             // a diary that lost its start cannot begin later than what it started
             let from_ns = step.started_ns.map_or(hull.from_ns, |started| started.min(hull.from_ns));
             return (Some(Span { from_ns, to_ns: step.last_due_ns }), None);
         }
     };
-    let from_ns = step.users.values().map(|user| user.from_ns).max().unwrap_or(hull.from_ns);
+    let last_start_ns = step.users.values().map(|user| user.from_ns).max().unwrap_or(hull.from_ns);
     let to_ns = if ending == Ending::Killed {
         // nobody had run out of work: the last record of a user is not its last request
         hull.to_ns
     } else {
         step.users.values().map(|user| user.to_ns).min().unwrap_or(hull.to_ns)
     };
-    if step.users.len() as u64 == u64::from(users) && from_ns < to_ns {
+    if step.users.len() as u64 == u64::from(users) && last_start_ns < to_ns {
+        // users without a ramp-up start at one moment, and what lies between them is the time it takes to say so
+        let from_ns = if together { hull.from_ns } else { last_start_ns };
         return (Some(Span { from_ns, to_ns }), None);
     }
     let note = format!(
-        "`{}`: {} requests never kept all {users} users busy at once, so its window is all of it, idle users included",
+        "`{}`: {} never kept all {users} users busy at once, so its window is all of it, idle users included",
         step.title(),
-        units::show_count(step.account.records),
+        units::show_count_of(step.account.records, "request"),
     );
     (Some(hull), Some(note))
 }

@@ -75,11 +75,11 @@ fn steps(scenario: &Scenario) -> Vec<Step> {
         used.extend(traffic.iter().map(|traffic| traffic.endpoint));
         let levels = levels(phase);
         let explores = levels.len() > 1;
-        for level in levels {
+        for (level, (pattern, duration)) in phase.load.levels().into_iter().zip(levels) {
             let id = steps.len();
             steps.push(Step {
                 id,
-                name: if explores { level.name } else { phase_name.clone() },
+                name: if explores { level } else { phase_name.clone() },
                 phase: phase_name.clone(),
                 after: vec![id - 1],
                 work: Work::Load(LoadStep {
@@ -87,9 +87,9 @@ fn steps(scenario: &Scenario) -> Vec<Step> {
                     explores,
                     first_seq: 0,
                     traffic: traffic.clone(),
-                    pattern: level.pattern,
+                    pattern,
                     requests: phase.requests,
-                    duration: level.duration,
+                    duration,
                 }),
                 expected: Expected::default(),
             });
@@ -110,39 +110,24 @@ fn ready() -> Step {
     }
 }
 
-/// One step of a phase to be.
-struct Level {
-    name: String,
-    pattern: Pattern,
-    duration: Option<Duration>,
-}
-
-fn levels(phase: &Phase) -> Vec<Level> {
+/// The load of each level of a phase, and when it ends by time.
+fn levels(phase: &Phase) -> Vec<(Pattern, Option<Duration>)> {
     match &phase.load {
         Load::Closed(Closed { users, ramp_up, think_time }) => users
             .iter()
-            .map(|&users| Level {
-                name: format!("users={users}"),
-                pattern: Pattern::Closed { users, ramp_up: *ramp_up, think_time: *think_time },
-                duration: phase.duration,
+            .map(|&users| {
+                (Pattern::Closed { users, ramp_up: *ramp_up, think_time: *think_time }, phase.duration)
             })
             .collect(),
         Load::Open(open) => match &open.shape {
             Shape::Rates(rates) => rates
                 .iter()
-                .map(|&rate| Level {
-                    name: format!("rate={rate}"),
-                    pattern: stages(open, vec![constant(rate, phase)]),
-                    duration: phase.duration,
-                })
+                .map(|&rate| (stages(open, vec![constant(rate, phase)]), phase.duration))
                 .collect(),
             Shape::Stages(list) => {
                 let whole = list.iter().map(|stage| stage.over).sum();
-                vec![Level {
-                    name: "stages".to_owned(),
-                    pattern: stages(open, list.clone()),
-                    duration: Some(phase.duration.map_or(whole, |duration| duration.min(whole))),
-                }]
+                let duration = phase.duration.map_or(whole, |duration| duration.min(whole));
+                vec![(stages(open, list.clone()), Some(duration))]
             }
         },
     }

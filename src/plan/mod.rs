@@ -24,6 +24,7 @@ mod tests;
 pub use compile::compile;
 pub use expect::totals;
 pub use route::endpoint_of;
+pub use targets::explored_only;
 
 use std::time::Duration;
 
@@ -305,6 +306,8 @@ pub struct PlannedTarget {
     pub bound: Bound,
     /// What a miss means; a preset's targets are `info` unless the preset was named.
     pub severity: Severity,
+    /// Whether a platform preset set it rather than the scenario.
+    pub from_preset: bool,
     /// One row each; empty when the plan measures the metric nowhere, which the report lists as skipped.
     pub scopes: Vec<ScopeKey>,
 }

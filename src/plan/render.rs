@@ -2,7 +2,9 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::{Expected, LoadStep, Plan, PlannedEndpoint, Step, describe, totals};
+use super::{
+    Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, describe, explored_only, totals,
+};
 use crate::{
     config::{Address, Model, Severity},
     units::{show_count, show_number, show_seconds, show_share},
@@ -150,20 +152,39 @@ fn targets(plan: &Plan) -> String {
     let mut table = table();
     table.set_header(["target", "limit", "severity", "judged in"]);
     for target in &plan.targets {
-        let scopes: Vec<String> = target.scopes.iter().map(ToString::to_string).collect();
-        table.add_row([
-            target.name.clone(),
-            describe::limit(target),
-            match target.severity {
-                Severity::Fail => "fail",
-                Severity::Warn => "warn",
-                Severity::Info => "info",
-            }
-            .to_owned(),
-            if scopes.is_empty() { "nowhere: skipped".to_owned() } else { scopes.join(", ") },
-        ]);
+        table.add_row([target.name.clone(), describe::limit(target), severity(target), places(plan, target)]);
     }
     lines(&table)
+}
+
+fn severity(target: &PlannedTarget) -> String {
+    let word = match target.severity {
+        Severity::Fail => "fail",
+        Severity::Warn => "warn",
+        Severity::Info => "info",
+    };
+    if target.from_preset { format!("{word} (preset)") } else { word.to_owned() }
+}
+
+/// Where a target is judged; all steps of a phase in a word.
+fn places(plan: &Plan, target: &PlannedTarget) -> String {
+    if target.scopes.is_empty() {
+        let why = if explored_only(plan, target.metric.metric) { ", levels only explore" } else { "" };
+        return format!("nowhere{why}: skipped");
+    }
+    let phases = target.scopes.chunk_by(|one, next| one.phase == next.phase);
+    let places: Vec<String> = phases
+        .map(|scopes| {
+            let steps = plan.loads().filter(|(step, _)| step.phase == scopes[0].phase).count();
+            if scopes.len() > 1 && scopes.len() == steps {
+                let whole = ScopeKey { step: None, ..scopes[0].clone() };
+                format!("{whole}, each of its {steps} steps")
+            } else {
+                scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            }
+        })
+        .collect();
+    places.join(", ")
 }
 
 fn warnings(plan: &Plan) -> String {

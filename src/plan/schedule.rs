@@ -73,6 +73,30 @@ pub fn mean_count(stages: &[Stage], duration: Option<Duration>) -> f64 {
     mass
 }
 
+/// The mean arrival rate of these stages, per second; `None` of none.
+pub fn mean_rate(stages: &[Stage]) -> Option<f64> {
+    let seconds = stages.iter().map(|stage| stage.over).sum::<Duration>().as_secs_f64();
+    if seconds > 0.0 {
+        Some(mean_count(stages, None) / seconds)
+    } else {
+        stages.first().map(|stage| stage.from)
+    }
+}
+
+/// How many requests an open loop should offer, on average; `None` of a closed one, whose number depends on the
+/// answers.
+pub fn expected_arrivals(load: &LoadStep) -> Option<f64> {
+    let Pattern::Open { stages, .. } = &load.pattern else { return None };
+    match (load.requests, load.duration) {
+        // the last stage goes on for as long as it takes
+        (Some(requests), None) => Some(requests as f64),
+        (requests, duration) => {
+            let mean = mean_count(stages, duration);
+            Some(requests.map_or(mean, |requests| mean.min(requests as f64)))
+        }
+    }
+}
+
 /// An iterator over arrivals that knows its place by a few numbers, whatever the length of the run.
 #[derive(Debug, Clone)]
 pub struct Schedule {

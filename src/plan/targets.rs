@@ -13,6 +13,7 @@ pub(super) fn place(scenario: &Scenario, plan: &Plan) -> Vec<PlannedTarget> {
         metric: target.metric,
         bound: target.bound,
         severity: severity(target, plan),
+        from_preset: target.from_preset,
         scopes: plan.loads().filter_map(|(step, load)| scope(target, step, load, plan)).collect(),
     });
     placed.collect()
@@ -41,6 +42,16 @@ fn scope(target: &Target, step: &Step, load: &LoadStep, plan: &Plan) -> Option<S
     })
 }
 
+/// Whether levels that explore carry a metric and no other measured step does: a target on it that names neither phase
+/// nor step is then judged nowhere, though the metric is measured.
+pub fn explored_only(plan: &Plan, metric: Metric) -> bool {
+    let mut carriers = plan
+        .loads()
+        .filter(|(_, load)| load.measure && share_that_carries(metric, None, load, &plan.endpoints) > 0.0)
+        .peekable();
+    carriers.peek().is_some() && carriers.all(|(_, load)| load.explores)
+}
+
 /// The share of a step's requests that have a metric, of one endpoint or of all.
 pub(super) fn share_that_carries(
     metric: Metric,
@@ -49,26 +60,8 @@ pub(super) fn share_that_carries(
     endpoints: &[PlannedEndpoint],
 ) -> f64 {
     let carries = |of: &PlannedEndpoint| match metric {
-        Metric::Ttft
-        | Metric::Ttfc
-        | Metric::ServiceTtft
-        | Metric::Tpot
-        | Metric::Itl
-        | Metric::TokensPerChunk
-        | Metric::DecodeTokensPerSecond => of.stream,
-        Metric::QueueWait => {
-            matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. })
-        }
-        Metric::E2e
-        | Metric::ServiceE2e
-        | Metric::SendLag
-        | Metric::OutputTokensPerSecond
-        | Metric::RequestsPerSecond
-        | Metric::ErrorRate
-        | Metric::TimeoutRate
-        | Metric::ContentionErrorRate
-        | Metric::SpikeRate
-        | Metric::SpikeRateMad => true,
+        Metric::QueueWait => matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. }),
+        _ => of.stream || !metric.needs_stream(),
     };
     let shares = load.traffic.iter().filter_map(|traffic| {
         let of = &endpoints[traffic.endpoint];

@@ -1,32 +1,44 @@
 //! What the user should know before the run: lines in lower case, the fix behind `help:`.
 
 use super::{
-    LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, Work, schedule::mean_count,
+    LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, Work, schedule::mean_rate,
     targets::share_that_carries,
 };
 use crate::{
-    catalog::Metric,
+    catalog::{Metric, Statistic},
     config::{Bound, Severity},
-    units::{seconds_to_duration, show_count, write_duration},
+    stats::{sample_floor, share_settles_at},
+    units::{seconds_to_duration, show_count, show_count_of, write_duration},
     workload::mean_tokens,
 };
 
 /// Requests that each user of a closed loop should have, so that its window is more than edges.
 const REQUESTS_PER_USER: u64 = 10;
 
-/// The error that a one-sided bound of a target may make: 95 % confidence.
-const ERROR: f64 = 0.05;
+/// The confidence of a one-sided bound of a target.
+const CONFIDENCE: f64 = 0.95;
 
 /// Everything worth a warning, in the order of the plan.
 pub(super) fn collect(plan: &Plan) -> Vec<String> {
     let idle = idle_endpoints(plan);
-    let few = plan.loads().filter_map(|(step, load)| few_per_user(step, load));
+    let empty = plan.loads().filter_map(|(step, load)| no_arrivals(step, load));
+    let steps: Vec<_> = plan.loads().collect();
+    let few = steps.chunk_by(|(one, _), (next, _)| one.phase == next.phase).filter_map(few_per_user);
     let judging = plan.targets.iter().filter(|target| target.severity != Severity::Info);
     let short = judging.flat_map(|target| {
         let phases = target.scopes.chunk_by(|one, next| one.phase == next.phase);
         phases.filter_map(|scopes| below_floor(plan, target, scopes))
     });
-    idle.into_iter().chain(few).chain(short).collect()
+    nothing_measured(plan).into_iter().chain(idle).chain(empty).chain(few).chain(short).collect()
+}
+
+fn nothing_measured(plan: &Plan) -> Option<String> {
+    let measured = plan.loads().any(|(_, load)| load.measure);
+    (!measured).then(|| {
+        "every phase has `measure = false`, so there will be no numbers\n\
+         help: take it out of the phase that counts"
+            .to_owned()
+    })
 }
 
 fn idle_endpoints(plan: &Plan) -> Vec<String> {
@@ -45,41 +57,66 @@ fn idle_endpoints(plan: &Plan) -> Vec<String> {
     .collect()
 }
 
-fn few_per_user(step: &Step, load: &LoadStep) -> Option<String> {
-    let (Pattern::Closed { users, .. }, Some(requests)) = (&load.pattern, load.requests) else { return None };
-    let enough = REQUESTS_PER_USER * u64::from(*users);
-    (load.measure && requests < enough).then(|| {
+/// A short open phase at a low rate may have nothing in it, which the seed tells beforehand.
+fn no_arrivals(step: &Step, load: &LoadStep) -> Option<String> {
+    let open = matches!(load.pattern, Pattern::Open { .. });
+    (open && step.expected.requests == Some(0.0)).then(|| {
         format!(
-            "{place}: {requests} requests for {users} {noun}, fewer than {REQUESTS_PER_USER} each; what is measured \
-             lies between the start of the last user and the first one without work\n\
-             help: set `phases.{phase}.requests` to {enough} or more",
-            place = place(step, load),
-            noun = if *users == 1 { "user" } else { "users" },
-            phase = step.phase,
+            "{}: nothing arrives in it\nhelp: let `{}` last longer, or raise its rate",
+            place(step, load),
+            step.phase
         )
     })
+}
+
+/// One warning per phase, by the first of its steps that is short; enough is what the step with most users needs.
+fn few_per_user(steps: &[(&Step, &LoadStep)]) -> Option<String> {
+    let short: Vec<(&Step, &LoadStep, u64, u64)> = steps
+        .iter()
+        .filter_map(|(step, load)| {
+            let (Pattern::Closed { users, .. }, Some(requests)) = (&load.pattern, load.requests) else {
+                return None;
+            };
+            let users = u64::from(*users);
+            (load.measure && requests < REQUESTS_PER_USER * users).then_some((*step, *load, users, requests))
+        })
+        .collect();
+    let (step, load, users, requests) = *short.first()?;
+    let enough = short.iter().map(|(_, _, users, _)| users * REQUESTS_PER_USER).max()?;
+    Some(format!(
+        "{place}{others}: {requests} for {users}, fewer than {REQUESTS_PER_USER} each; what is measured \
+         lies between the start of the last user and the first one without work\n\
+         help: set `phases.{phase}.requests` to {enough} or more",
+        place = place(step, load),
+        others = and_more(short.len() - 1),
+        requests = show_count_of(requests, "request"),
+        users = show_count_of(users, "user"),
+        phase = step.phase,
+    ))
+}
+
+fn and_more(steps: usize) -> String {
+    if steps == 0 { String::new() } else { format!(" and {}", show_count_of(steps as u64, "more step")) }
 }
 
 /// A percentile cannot be proved with fewer values than its floor, whatever they are. One warning per phase, by the
 /// first of its steps that is short.
 fn below_floor(plan: &Plan, target: &PlannedTarget, scopes: &[ScopeKey]) -> Option<String> {
-    let good = share_on_good_side(target.bound, target.metric.statistic?.quantile()?);
-    let floor = floor(good);
+    let (floor, comfortable) = floor(target)?;
     let short: Vec<(&ScopeKey, Supply)> = scopes
         .iter()
         .filter_map(|scope| Some((scope, supply(plan, target.metric.metric, scope)?)))
         .filter(|(_, supply)| supply.values < floor as f64)
         .collect();
     let (scope, supply) = short.first()?;
-    let others = match short.len() - 1 {
-        0 => String::new(),
-        1 => " and 1 more step".to_owned(),
-        n => format!(" and {n} more steps"),
-    };
+    let others = and_more(short.len() - 1);
     let about =
         if supply.step.expected.assumed && !ends_by_count(supply.step, supply.load) { "about " } else { "" };
-    let comfort = comfortable(good).map_or_else(String::new, |n| {
-        format!("; with {n}, a server with half the allowed share beyond the limit passes 9 times in 10")
+    let comfort = comfortable.map_or_else(String::new, |n| {
+        format!(
+            "; with {}, a server with half the allowed share beyond the limit passes 9 times in 10",
+            show_count(n)
+        )
     });
     Some(format!(
         "target `{name}`: `{metric}` in `{scope}`{others} needs {floor} values to be proved, the plan has \
@@ -107,7 +144,7 @@ fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &ScopeKey) -> Option<Supply
         step.phase == scope.phase && scope.step.as_ref().is_none_or(|name| *name == step.name)
     })?;
     let per_request = values_per_request(plan, metric, scope.endpoint.as_deref(), load);
-    let values = step.expected.requests? * per_request;
+    let values = (step.expected.requests? - outside(step, load)).max(0.0) * per_request;
     // answers of one token have no gaps, and no number of them would
     (per_request > 0.0).then_some(Supply { step, load, per_request, values })
 }
@@ -116,7 +153,7 @@ fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &ScopeKey) -> Option<Supply
 fn fix(supply: &Supply, floor: u64) -> String {
     let Supply { step, load, per_request, .. } = supply;
     let phase = &step.phase;
-    let needed = (floor as f64 / per_request).ceil();
+    let needed = (floor as f64 / per_request).ceil() + outside(step, load);
     let time = request_rate(step, load)
         .and_then(|rate| seconds_to_duration((needed / rate).ceil()))
         .map(write_duration);
@@ -130,6 +167,16 @@ fn fix(supply: &Supply, floor: u64) -> String {
     }
 }
 
+/// Requests of a closed loop by count that are due before its last user has started, and so outside its window.
+fn outside(step: &Step, load: &LoadStep) -> f64 {
+    match load.pattern {
+        Pattern::Closed { users, ramp_up, .. } if !ramp_up.is_zero() && ends_by_count(step, load) => {
+            f64::from(users.saturating_sub(1))
+        }
+        _ => 0.0,
+    }
+}
+
 /// Whether the number of requests ends a step, rather than its duration.
 fn ends_by_count(step: &Step, load: &LoadStep) -> bool {
     step.expected.requests == load.requests.map(|requests| requests as f64)
@@ -138,9 +185,7 @@ fn ends_by_count(step: &Step, load: &LoadStep) -> bool {
 /// Requests per second that a step has by the plan; `None` where the server decides, or where there are none.
 fn request_rate(step: &Step, load: &LoadStep) -> Option<f64> {
     let (requests, seconds) = match &load.pattern {
-        Pattern::Open { stages, .. } => {
-            (mean_count(stages, None), stages.iter().map(|stage| stage.over.as_secs_f64()).sum())
-        }
+        Pattern::Open { stages, .. } => return mean_rate(stages).filter(|rate| *rate > 0.0),
         Pattern::Closed { .. } if ends_by_count(step, load) => return None,
         Pattern::Closed { .. } => (step.expected.requests?, step.expected.duration_s?),
     };
@@ -160,6 +205,23 @@ fn values_per_request(plan: &Plan, metric: Metric, endpoint: Option<&str>, load:
     gaps.sum()
 }
 
+/// The fewest values that can prove a target, all of them good, and the number that proves it comfortably where that
+/// is known; `None` where the target is judged on its value alone.
+fn floor(target: &PlannedTarget) -> Option<(u64, Option<u64>)> {
+    if let Some(quantile) = target.metric.statistic.and_then(Statistic::quantile) {
+        let good = share_on_good_side(target.bound, quantile);
+        return Some((sample_floor(good, CONFIDENCE), comfortable(good)));
+    }
+    let share =
+        matches!(target.metric.metric, Metric::ErrorRate | Metric::TimeoutRate | Metric::ContentionErrorRate);
+    match target.bound {
+        Bound::AtMost(limit) | Bound::Between(_, limit) if share => {
+            share_settles_at(0, 0, limit, CONFIDENCE).map(|floor| (floor, None))
+        }
+        _ => None,
+    }
+}
+
 /// The share of values that a percentile's limit wants on the good side.
 fn share_on_good_side(bound: Bound, quantile: f64) -> f64 {
     match bound {
@@ -167,12 +229,6 @@ fn share_on_good_side(bound: Bound, quantile: f64) -> f64 {
         Bound::AtLeast(_) => 1.0 - quantile,
         Bound::Between(..) => quantile.max(1.0 - quantile),
     }
-}
-
-/// The smallest sample that can prove such a share when all of it is on the good side: the smallest n with
-/// shareⁿ ≤ 0.05.
-fn floor(good: f64) -> u64 {
-    (ERROR.ln() / good.ln()).ceil() as u64
 }
 
 /// The smallest sample that proves such a share nine times in ten when half of what may be is on the bad side: the
@@ -193,13 +249,7 @@ fn place(step: &Step, load: &LoadStep) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_floors() {
-        for (quantile, n) in [(0.5, 5), (0.9, 29), (0.95, 59), (0.99, 299), (0.999, 2_995)] {
-            assert_eq!(floor(quantile), n, "{quantile}");
-        }
-    }
+    use crate::stats::cumulative;
 
     #[test]
     fn the_good_side_follows_the_bound() {
@@ -210,25 +260,11 @@ mod tests {
         }
     }
 
-    /// P(B(n, p) = k).
-    fn binomial(n: u64, p: f64, k: u64) -> f64 {
-        let [n, k] = [n as f64, k as f64];
-        let ways = libm::lgamma(n + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(n - k + 1.0);
-        (ways + k * p.ln() + (n - k) * (-p).ln_1p()).exp()
-    }
-
     #[test]
     fn comfortable_samples_pass_nine_times_in_ten() {
         let power = |n: u64, bad: f64| {
-            let (mut limit, mut passes) = (0.0, 0.0);
-            for k in 0..n {
-                limit += binomial(n, bad, k);
-                if limit > ERROR {
-                    break;
-                }
-                passes += binomial(n, bad / 2.0, k);
-            }
-            passes
+            let limit = (0..n).take_while(|k| cumulative(n, *k, bad) <= 1.0 - CONFIDENCE).last();
+            limit.map_or(0.0, |limit| cumulative(n, limit, bad / 2.0))
         };
         for good in [0.5, 0.9, 0.95, 0.99, 0.999] {
             let n = comfortable(good).expect("a percentile of the catalog");

@@ -400,6 +400,7 @@ fn plan() -> Plan {
         metric: metric(metric_name),
         bound,
         severity,
+        from_preset: false,
         scopes: vec![scope],
     };
     Plan {
@@ -544,6 +545,7 @@ fn judged(name: &str, metric_name: &str, scope: ScopeKey, bound: Bound, mark: Ma
         scope,
         bound,
         severity: Severity::Fail,
+        from_preset: false,
         value: None,
         interval: None,
         samples: 0,
@@ -623,17 +625,6 @@ fn verdict() -> Verdict {
                 )
             },
             Judged {
-                severity: Severity::Warn,
-                note: "no request carries it".to_owned(),
-                ..judged(
-                    "reasoning",
-                    "ttfc.p95",
-                    at("mixed", None, None),
-                    Bound::AtMost(1.0),
-                    Mark::Inconclusive,
-                )
-            },
-            Judged {
                 value: Some(738.0),
                 interval: Some((712.0, 764.0)),
                 samples: 480,
@@ -653,14 +644,47 @@ fn verdict() -> Verdict {
             },
             Judged {
                 severity: Severity::Warn,
-                value: Some(0.064),
-                interval: Some((0.051, 0.081)),
+                value: Some(0.016),
+                interval: Some((0.008, 0.031)),
                 samples: 474,
                 ..judged(
                     "spikes",
                     "spike_rate.mad",
                     at("mixed", None, None),
                     Bound::Between(0.05, 0.15),
+                    Mark::Fail,
+                )
+            },
+            Judged {
+                severity: Severity::Warn,
+                note: "no request carries it".to_owned(),
+                ..judged(
+                    "reasoning",
+                    "ttfc.p95",
+                    at("mixed", None, None),
+                    Bound::AtMost(1.0),
+                    Mark::Inconclusive,
+                )
+            },
+            Judged {
+                severity: Severity::Info,
+                from_preset: true,
+                value: Some(0.1132),
+                interval: Some((0.1088, 0.1201)),
+                samples: 480,
+                note: "exact order statistics of 480 requests".to_owned(),
+                ..judged("ttft", "ttft.p50", at("mixed", None, None), Bound::AtMost(0.005), Mark::Fail)
+            },
+            Judged {
+                severity: Severity::Info,
+                from_preset: true,
+                value: Some(738.0),
+                samples: 480,
+                ..judged(
+                    "output_tokens_per_second",
+                    "output_tokens_per_second",
+                    at("mixed", None, None),
+                    Bound::AtLeast(30.0),
                     Mark::Pass,
                 )
             },

@@ -80,7 +80,8 @@ fn put(object: &mut Map<String, Value>, name: &str, metric: Metric, value: Optio
     let (suffix, factor) = metric.unit().json();
     let key = format!("{name}{suffix}");
     object.insert(key.clone(), value.map_or(Value::Null, |value| number(round(value * factor))));
-    if value.is_some_and(f64::is_infinite) {
+    // a bound of an interval that nothing is known about is minus infinity, and missing
+    if value == Some(f64::INFINITY) {
         object.insert(format!("{key}_infinite"), Value::Bool(true));
     }
 }
@@ -197,6 +198,7 @@ fn target(target: &Judged) -> Value {
     object.insert("step".to_owned(), json!(target.scope.step));
     object.insert("endpoint".to_owned(), json!(target.scope.endpoint));
     object.insert("severity".to_owned(), json!(words::severity(target.severity)));
+    object.insert("from_preset".to_owned(), json!(target.from_preset));
     object.insert("mark".to_owned(), json!(words::mark(target.mark)));
     put(&mut object, "value", metric, target.value);
     let (at_least, at_most) = match target.bound {
@@ -277,6 +279,19 @@ mod tests {
         assert_eq!(last["metrics"]["e2e_p95_ms"], Value::Null);
         assert_eq!(last["metrics"]["e2e_p95_ms_infinite"], Value::Bool(true));
         assert!(last["metrics"]["e2e_ok_p95_ms"].as_f64().is_some_and(|ms| ms > 100.0));
+    }
+
+    #[test]
+    fn an_end_of_an_interval_that_nothing_is_known_about_is_missing_and_not_infinite() {
+        let mut run = fixture::mixed();
+        run.verdict.targets[0].interval = Some((f64::NEG_INFINITY, f64::INFINITY));
+        let value = json(&run.report());
+        let target = &value["targets"][0];
+        assert_eq!(
+            (&target["interval_low_ms"], &target["interval_low_ms_infinite"]),
+            (&Value::Null, &Value::Null)
+        );
+        assert_eq!(target["interval_high_ms_infinite"], Value::Bool(true));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The report as one screen of text, and several scenarios as a table.
 
+mod targets;
+
 use std::fmt;
 
 use anstyle::{AnsiColor, Style as Ansi};
@@ -8,6 +10,7 @@ use comfy_table::{CellAlignment, Table};
 use super::{Report, words};
 use crate::{
     catalog::{Metric, Statistic},
+    config::Severity,
     metrics::{Failure, Scope},
     units,
     verdict::{Conclusion, Grade, Level, Mark},
@@ -37,14 +40,6 @@ impl Style {
     }
 }
 
-fn color_of(mark: Mark) -> Ansi {
-    match mark {
-        Mark::Fail => BAD,
-        Mark::Inconclusive => OPEN,
-        Mark::Pass => GOOD,
-    }
-}
-
 fn color_of_conclusion(conclusion: Conclusion) -> Ansi {
     match conclusion {
         Conclusion::Pass => GOOD,
@@ -57,7 +52,7 @@ fn color_of_conclusion(conclusion: Conclusion) -> Ansi {
 pub fn terminal(report: &Report, style: Style) -> String {
     let sections = [
         headline(report, style),
-        targets(report, style),
+        targets::targets(report, style),
         validity(report, style),
         conclusion(report, style),
         scopes(report, style),
@@ -96,58 +91,6 @@ fn headline(report: &Report, style: Style) -> Vec<String> {
     lines.extend(wrap(&words::hardware(report), style.width).iter().map(|line| style.paint(DIM, line)));
     if let Some(notice) = words::simulated_notice(report) {
         lines.extend(wrap(&notice, style.width).iter().map(|line| style.paint(OPEN, line)));
-    }
-    lines
-}
-
-fn targets(report: &Report, style: Style) -> Vec<String> {
-    /// Columns that can be spared: a target's name tells the metric, and the line below the rest.
-    const METRIC: usize = 2;
-    const SCOPE: usize = 3;
-    const INTERVAL: usize = 6;
-    let verdict = report.verdict;
-    let mut rows = Grid::new(&["", "", "", "", "", "", ""]);
-    for target in &verdict.targets {
-        rows.row([
-            format!("{} {}", words::sign(target.mark), words::mark(target.mark)),
-            words::target_name(target),
-            target.metric.to_string(),
-            target.scope.to_string(),
-            words::value(target.metric.metric, target.value),
-            words::bound(target.metric, target.bound),
-            words::interval(target.metric, target.interval),
-        ]);
-    }
-    rows.right(&[4]);
-    rows.fit(style.width.saturating_sub(2), &[INTERVAL, METRIC, SCOPE]);
-    let mut lines = Vec::new();
-    if !verdict.targets.is_empty() {
-        lines.push(style.paint(BOLD, "targets"));
-    }
-    for (target, line) in verdict.targets.iter().zip(rows.lines()) {
-        let mark = format!("{} {}", words::sign(target.mark), words::mark(target.mark));
-        let rest = line.strip_prefix(&mark).unwrap_or(&line).trim_end().to_owned();
-        let shown = format!("  {}{rest}", style.paint(color_of(target.mark), &mark));
-        let mut remarks = Vec::new();
-        if rows.hides(SCOPE) {
-            remarks.push(format!("{} in {}", target.metric, target.scope));
-        }
-        if rows.hides(INTERVAL) && target.mark != Mark::Pass && target.interval.is_some() {
-            remarks.push(format!("90 % interval {}", words::interval(target.metric, target.interval)));
-        }
-        remarks.extend(Some(words::remark(target)).filter(|remark| !remark.is_empty()));
-        let remark = remarks.join("; ");
-        if remark.is_empty() {
-            lines.push(shown);
-        } else if 2 + width(&mark) + width(&rest) + 2 + width(&remark) <= style.width {
-            lines.push(format!("{shown}  {}", style.paint(DIM, &remark)));
-        } else {
-            lines.push(shown);
-            lines.extend(indented(&remark, 4, style).iter().map(|line| style.paint(DIM, line)));
-        }
-    }
-    for (name, reason) in &verdict.skipped {
-        lines.push(style.paint(DIM, &format!("  {} {name}: skipped, {reason}", words::MISSING)));
     }
     lines
 }
@@ -270,7 +213,10 @@ fn failures(report: &Report, style: Style) -> Vec<String> {
         |failure: &Failure| format!("{} × {}", units::show_count(failure.count), failure.outcome.name());
     let widest = failures.iter().map(|failure| width(&head(failure))).max().unwrap_or(0);
     for failure in failures {
-        let status = failure.status.map(|status| format!("HTTP {status}: ")).unwrap_or_default();
+        // an error that starts with the status has said it
+        let status =
+            failure.status.filter(|status| !failure.first_error.starts_with(&format!("status {status}")));
+        let status = status.map(|status| format!("HTTP {status}: ")).unwrap_or_default();
         let head = format!("{:<widest$}", head(failure));
         let first = format!("first on {}: {status}{}", failure.endpoint, one_line(&failure.first_error));
         let room = style.width.saturating_sub(width(&head) + 4);
@@ -333,7 +279,8 @@ impl fmt::Display for Line {
 /// The report in one line.
 pub fn line(report: &Report) -> Line {
     let verdict = report.verdict;
-    let worst = verdict.targets.first().map(|target| {
+    let deciding = verdict.targets.iter().find(|target| target.severity == Severity::Fail);
+    let worst = deciding.map(|target| {
         format!(
             "{} {}: {} {} ({}) in {}",
             words::sign(target.mark),
@@ -402,6 +349,12 @@ impl Grid {
 
     fn hides(&self, column: usize) -> bool {
         self.hidden.contains(&column)
+    }
+
+    /// Hides the columns in which nothing stands.
+    fn drop_empty(&mut self) {
+        let empty = |column: &usize| self.rows.iter().all(|row| row[*column].is_empty());
+        self.hidden.extend((0..self.header.len()).filter(empty).collect::<Vec<_>>());
     }
 
     /// Hides columns, in this order, until a line fits.
@@ -492,7 +445,7 @@ mod tests {
     fn a_run_with_everything() {
         let run = fixture::mixed();
         let text = terminal(&run.report(), PLAIN);
-        assert!(text.lines().count() <= 48, "{} lines", text.lines().count());
+        assert!(text.lines().count() <= 54, "{} lines", text.lines().count());
         assert!(text.lines().all(|line| width(line) <= 120));
         insta::assert_snapshot!(text);
     }
@@ -503,6 +456,44 @@ mod tests {
         let text = terminal(&run.report(), Style { width: 80, ..PLAIN });
         assert!(text.lines().all(|line| width(line) <= 80), "{text}");
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_common_terminal_says_of_every_row_what_it_is_about() {
+        let run = fixture::mixed();
+        let text = terminal(&run.report(), Style { width: 100, ..PLAIN });
+        assert!(text.lines().all(|line| width(line) <= 100), "{text}");
+        for target in &run.verdict.targets {
+            assert!(text.contains(&words::about(target)), "{}: {text}", target.name);
+        }
+        let (targets, _) = text.split_once("\nvalidity").expect("a line on validity");
+        insta::assert_snapshot!(targets);
+    }
+
+    #[test]
+    fn a_target_for_information_is_not_what_a_run_is_known_by() {
+        let mut run = fixture::mixed();
+        run.verdict.targets.retain(|target| target.severity != Severity::Fail);
+        assert_eq!(line(&run.report()).worst, "");
+    }
+
+    #[test]
+    fn targets_skipped_for_one_reason_share_a_line() {
+        let mut run = fixture::quiet();
+        run.verdict.targets.clear();
+        run.verdict.skipped = [("ttft", "why"), ("speed", "why"), ("other", "because")]
+            .map(|(a, b)| (a.into(), b.into()))
+            .into();
+        let text = terminal(&run.report(), PLAIN);
+        assert!(text.contains("\nskipped\n  – ttft, speed: why\n  – other: because\n"), "{text}");
+    }
+
+    #[test]
+    fn a_status_is_said_once() {
+        let mut run = fixture::mixed();
+        run.summary.failures[0].first_error = "status 503: busy".to_owned();
+        let text = terminal(&run.report(), PLAIN);
+        assert!(text.contains("first on flash: status 503: busy"), "{text}");
     }
 
     #[test]

@@ -83,14 +83,63 @@ pub(super) fn bound(metric: MetricName, bound: Bound) -> String {
     }
 }
 
-/// `388 – 440 ms`, `0.90 – 1.10 s`, `602 ms – ∞`; empty without an interval.
+/// `388 – 440 ms`, `0.90 – 1.10 s`, `602 ms – ∞`, `≤ 51.0 ms` where nothing is known below; empty without an interval
+/// and where nothing is known at either end.
 pub(super) fn interval(metric: MetricName, interval: Option<(f64, f64)>) -> String {
+    let Some((low, high)) = interval else { return String::new() };
     let show = |end| value(metric.metric, Some(end));
-    let Some((from, to)) = interval.map(|(from, to)| (show(from), show(to))) else { return String::new() };
+    let (from, to) = (show(low), show(high));
+    if low == f64::NEG_INFINITY {
+        return if high == f64::INFINITY { String::new() } else { format!("≤ {to}") };
+    }
     match (from.split_once(' '), to.split_once(' ')) {
+        _ if from == to => from,
         (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} – {to}"),
         _ => format!("{from} – {to}"),
     }
+}
+
+/// Sign and word of a target's row. What does not decide does not look as if it did: a warning is no failure, and what
+/// is shown for information is met or missed.
+pub(super) fn row_mark(target: &Judged) -> (&'static str, &'static str) {
+    match (target.severity, target.mark) {
+        (Severity::Info, Mark::Fail) => ("·", "missed"),
+        (Severity::Info, Mark::Inconclusive) => ("·", "undecided"),
+        (Severity::Info, Mark::Pass) => ("·", "met"),
+        (Severity::Warn, Mark::Fail) => ("!", "WARN"),
+        (_, of) => (sign(of), mark(of)),
+    }
+}
+
+/// The rows of the targets in their groups, each with its heading: what judges and warns, then what is shown for
+/// information, the preset's apart from the scenario's own. Groups without rows are left out.
+pub(super) fn target_groups<'a>(report: &Report<'a>) -> Vec<(String, Vec<&'a Judged>)> {
+    let (info, judging): (Vec<_>, Vec<_>) =
+        report.verdict.targets.iter().partition(|target| target.severity == Severity::Info);
+    let (preset, own): (Vec<_>, Vec<_>) = info.into_iter().partition(|target| target.from_preset);
+    let groups = [
+        ("targets".to_owned(), judging),
+        ("for information".to_owned(), own),
+        (format!("from preset {}, for information", report.plan.platform.name), preset),
+    ];
+    groups.into_iter().filter(|(_, rows)| !rows.is_empty()).collect()
+}
+
+/// What a row is about: `ttft.p50 in mixed · flash`.
+pub(super) fn about(target: &Judged) -> String {
+    format!("{} in {}", target.metric, target.scope)
+}
+
+/// The targets that are judged nowhere, by the reason.
+pub(super) fn skipped<'a>(report: &Report<'a>) -> Vec<(String, &'a str)> {
+    let mut groups: Vec<(String, &str)> = Vec::new();
+    for (name, reason) in &report.verdict.skipped {
+        match groups.iter_mut().find(|(_, known)| known == reason) {
+            Some((names, _)) => *names = format!("{names}, {name}"),
+            None => groups.push((name.clone(), reason)),
+        }
+    }
+    groups
 }
 
 /// The sign of a mark, which needs no colour.
@@ -159,8 +208,7 @@ pub(super) fn remark(target: &Judged) -> String {
         parts.push(target.note.clone());
     }
     match target.needs {
-        Some(1) => parts.push("1 more request would settle it".to_owned()),
-        Some(needs) => parts.push(format!("{} more requests would settle it", units::show_count(needs))),
+        Some(needs) => parts.push(format!("{} would settle it", units::show_count_of(needs, "more request"))),
         None => {}
     }
     parts.join("; ")
@@ -170,16 +218,15 @@ pub(super) fn remark(target: &Judged) -> String {
 pub(super) fn targets_met(met: u64, total: u64) -> String {
     match total {
         0 => "no target was judged".to_owned(),
-        1 => format!("{met} of 1 target met"),
-        _ => format!("{met} of {total} targets met"),
+        _ => format!("{met} of {} met", units::show_count_of(total, "target")),
     }
 }
 
-/// The name of a target; a severity that lets a miss pass is part of it.
+/// The name of a target, which says that a miss of it only warns.
 pub(super) fn target_name(target: &Judged) -> String {
     match target.severity {
-        Severity::Fail => target.name.clone(),
-        other => format!("{} ({})", target.name, severity(other)),
+        Severity::Warn => format!("{} ({})", target.name, severity(target.severity)),
+        Severity::Fail | Severity::Info => target.name.clone(),
     }
 }
 
@@ -226,4 +273,25 @@ pub(super) fn outline<'a>(report: &Report<'a>) -> Vec<(usize, &'a str, &'a Scope
             (Some(_), Some(endpoint)) => (2, endpoint.as_str(), scope),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_says_only_what_is_known() {
+        let latency: MetricName = "e2e.p50".parse().expect("a metric");
+        let (nothing, failed) = (f64::NEG_INFINITY, f64::INFINITY);
+        for (ends, text) in [
+            (None, ""),
+            (Some((0.388, 0.44)), "388 – 440 ms"),
+            (Some((0.602, failed)), "602 ms – ∞"),
+            (Some((nothing, 0.051)), "≤ 51.0 ms"),
+            (Some((nothing, failed)), ""),
+            (Some((failed, failed)), "∞"),
+        ] {
+            assert_eq!(interval(latency, ends), text, "{ends:?}");
+        }
+    }
 }

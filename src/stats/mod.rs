@@ -1,11 +1,13 @@
-//! Mathematics without our nouns: ranks, order statistics, moments, robust spread, several tests at once.
+//! Mathematics without our nouns: ranks, order statistics, moments, robust spread, shares, several tests at once.
 
 mod binomial;
 mod holm;
 mod moments;
 mod ranks;
+mod shares;
 
 pub use binomial::cumulative;
 pub use holm::holm;
 pub use moments::{Moments, median, median_absolute_deviation};
 pub use ranks::{lower_rank, sample_floor, settles_at, upper_rank};
+pub use shares::{normal_quantile, normal_tail, score, share_settles_at, wilson};

@@ -5,7 +5,7 @@ use crate::{
     metrics::{Scope, Summary},
     plan::Plan,
     record::Outcome,
-    units::{show_count, show_seconds, show_share},
+    units::{show_count, show_count_of, show_seconds, show_share},
     verdict::{Finding, Level},
 };
 
@@ -45,14 +45,14 @@ type Line = Option<(Level, String)>;
 
 fn errors(scope: &Scope) -> Line {
     let rate = *scope.rates.get(&Metric::ErrorRate)?;
-    let (shown, due) = (show_share(rate), show_count(scope.counts.due));
+    let (shown, due) = (show_share(rate), show_count_of(scope.counts.due, "request"));
     let limit = show_share(ERROR_RATE_LIMIT);
     Some(if rate > ERROR_RATE_LIMIT {
-        (Level::Fail, format!("{shown} of {due} requests failed, more than {limit}"))
+        (Level::Fail, format!("{shown} of {due} failed, more than {limit}"))
     } else if rate > 0.0 {
-        (Level::Pass, format!("{shown} of {due} requests failed, not more than {limit}"))
+        (Level::Pass, format!("{shown} of {due} failed, not more than {limit}"))
     } else {
-        (Level::Pass, format!("none of {due} requests failed"))
+        (Level::Pass, format!("none of {due} failed"))
     })
 }
 
@@ -68,10 +68,10 @@ fn contention(scope: &Scope) -> Line {
     let list: Vec<String> =
         kinds.iter().map(|(outcome, count)| format!("{} `{}`", show_count(*count), outcome.name())).collect();
     (total > 0).then(|| {
-        let due = show_count(scope.counts.due);
+        let due = show_count_of(scope.counts.due, "request");
         (
             Level::Warning,
-            format!("{} of {due} requests failed under contention: {}", show_count(total), list.join(", ")),
+            format!("{} of {due} failed under contention: {}", show_count(total), list.join(", ")),
         )
     })
 }

@@ -1,11 +1,12 @@
 //! Summary → [`Verdict`].
 
 use crate::{
+    catalog::MetricName,
     config::{Bound, Severity},
     metrics::{Account, Ending, Failure, Summary},
-    plan::Plan,
+    plan::{Plan, explored_only},
     record::StopCause,
-    units::show_count,
+    units::{show_count, show_count_of},
     verdict::{
         Check, Conclusion, Grade, Judged, Mark, Verdict, analysis::findings, grade::judged,
         targets::judge_targets, validity::checks,
@@ -20,7 +21,7 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
         .targets
         .iter()
         .filter(|target| target.scopes.is_empty())
-        .map(|target| (target.name.clone(), format!("the plan measures `{}` nowhere", target.metric)))
+        .map(|target| (target.name.clone(), why_skipped(plan, target.metric)))
         .collect();
     let marks = judged(&targets);
     let count = |mark: Mark| marks.values().filter(|of| **of == mark).count() as u64;
@@ -37,6 +38,16 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
         skipped,
         validity,
         analysis: findings(plan, summary),
+    }
+}
+
+/// Why a target is judged nowhere.
+fn why_skipped(plan: &Plan, metric: MetricName) -> String {
+    if explored_only(plan, metric.metric) {
+        "only levels of a ladder measure it, and they are judged where a target names their phase or step"
+            .to_owned()
+    } else {
+        format!("the plan measures `{metric}` nowhere")
     }
 }
 
@@ -74,16 +85,13 @@ fn conclude(summary: &Summary, validity: &[Check], targets: &[Judged], tally: Ta
         row.map(describe).unwrap_or_default()
     };
     let Tally { met, failed, total } = tally;
+    let judged = show_count_of(total, "judged target");
     if failed > 0 {
-        return (
-            Conclusion::Fail,
-            format!("{failed} of {total} judged targets failed: {}", first(Mark::Fail)),
-        );
+        return (Conclusion::Fail, format!("{failed} of {judged} failed: {}", first(Mark::Fail)));
     }
     if met < total {
         let open = total - met;
-        let reason =
-            format!("{open} of {total} judged targets could not be decided: {}", first(Mark::Inconclusive));
+        let reason = format!("{open} of {judged} could not be decided: {}", first(Mark::Inconclusive));
         return (Conclusion::Inconclusive, reason);
     }
     let reason = match total {
@@ -132,6 +140,6 @@ fn describe(row: &Judged) -> String {
     let value = row.value.map_or_else(|| row.note.clone(), |value| unit.show(value));
     let needs = row
         .needs
-        .map_or(String::new(), |needs| format!("; {} more requests would settle it", show_count(needs)));
+        .map_or(String::new(), |needs| format!("; {} would settle it", show_count_of(needs, "more request")));
     format!("`{}` in `{}`: {} is {value}, asked {limit}{needs}", row.name, row.scope, row.metric)
 }

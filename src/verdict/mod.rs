@@ -31,7 +31,7 @@ pub struct Verdict {
     pub targets_met: u64,
     /// Judged targets.
     pub total_targets: u64,
-    /// One row per target and scope, worst first.
+    /// One row per target and scope: what decides first (`fail`, then `warn`, then `info`), the worst first in each.
     pub targets: Vec<Judged>,
     /// Targets whose metric the plan measures nowhere, by name, and why.
     pub skipped: Vec<(String, String)>,
@@ -86,6 +86,8 @@ pub struct Judged {
     pub bound: Bound,
     /// What a miss means.
     pub severity: Severity,
+    /// Whether a platform preset set it rather than the scenario.
+    pub from_preset: bool,
     /// The measured value in the metric's base unit; `None` is "no data", infinity is "the requests at this rank
     /// failed".
     pub value: Option<f64>,

@@ -7,15 +7,18 @@ use crate::{
     config::{Bound, Severity},
     metrics::{Distribution, Scope, Summary, scope_key},
     plan::{Plan, PlannedTarget, ScopeKey},
-    stats::{cumulative, holm, lower_rank, sample_floor, settles_at, upper_rank},
-    units::{show_count, show_share},
+    stats::{
+        cumulative, holm, lower_rank, normal_quantile, normal_tail, sample_floor, score, settles_at,
+        share_settles_at, upper_rank, wilson,
+    },
+    units::{show_count, show_count_of, show_share},
     verdict::{Judged, Mark},
 };
 
 /// The confidence of each one-sided bound.
 pub(super) const CONFIDENCE: f64 = 0.95;
 
-/// Judges every target in every scope of it, worst first.
+/// Judges every target in every scope of it; what decides comes first, and of that the worst.
 pub(super) fn judge_targets(plan: &Plan, summary: &Summary) -> Vec<Judged> {
     let mut rows: Vec<Row> = plan
         .targets
@@ -40,36 +43,76 @@ struct Row {
     requests_per_value: f64,
 }
 
-/// One side of a percentile target as a test on the number of values beyond the limit, in which the good side is
-/// always the lower one: an at-least target on `q` is an at-most target on `1 − q` of the mirrored values.
+/// One side of a target as a test on the number of values beyond the limit, in which the good side is always the lower
+/// one: an at-least target on a quantile or a share is an at-most target on the mirrored values.
 #[derive(Clone, Copy)]
 struct Side {
     values: u64,
     beyond: u64,
-    quantile: f64,
+    /// The share of values that the limit allows beyond it.
+    allowed: f64,
+    by: Test,
+}
+
+/// How a side is decided.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Test {
+    /// A percentile: exact order statistics.
+    Order,
+    /// A share of requests: the score test, whose bounds are Wilson's.
+    Score,
 }
 
 impl Side {
-    /// The chance of so many values beyond the limit if the quantile were within it: small speaks for FAIL.
-    fn p_value(self) -> f64 {
-        cumulative(self.values, self.values - self.beyond, self.quantile)
+    fn quantile(self) -> f64 {
+        1.0 - self.allowed
     }
 
-    /// Decided by the exact order statistics.
+    /// The chance of so many values beyond the limit if the quantile or the share were within it: small speaks for
+    /// FAIL.
+    fn p_value(self) -> f64 {
+        match self.by {
+            Test::Order => cumulative(self.values, self.values - self.beyond, self.quantile()),
+            Test::Score => normal_tail(score(self.values, self.beyond, self.allowed)),
+        }
+    }
+
     fn mark(self) -> Mark {
-        let within = self.values - self.beyond;
-        if upper_rank(self.values, self.quantile, CONFIDENCE).is_some_and(|rank| rank <= within) {
-            Mark::Pass
-        } else if lower_rank(self.values, self.quantile, CONFIDENCE).is_some_and(|rank| rank > within) {
-            Mark::Fail
-        } else {
-            Mark::Inconclusive
+        let (good, bad) = match self.by {
+            Test::Order => {
+                let within = self.values - self.beyond;
+                (
+                    upper_rank(self.values, self.quantile(), CONFIDENCE).is_some_and(|rank| rank <= within),
+                    lower_rank(self.values, self.quantile(), CONFIDENCE).is_some_and(|rank| rank > within),
+                )
+            }
+            Test::Score => {
+                let (score, z) = (score(self.values, self.beyond, self.allowed), normal_quantile(CONFIDENCE));
+                (score <= -z, score > z)
+            }
+        };
+        match (good, bad) {
+            (true, _) => Mark::Pass,
+            (false, true) => Mark::Fail,
+            (false, false) => Mark::Inconclusive,
+        }
+    }
+
+    /// The fewest values that could show the good side, none of them beyond the limit.
+    fn floor(self) -> Option<u64> {
+        match self.by {
+            Test::Order => Some(sample_floor(self.quantile(), CONFIDENCE)),
+            Test::Score => share_settles_at(0, 0, self.allowed, CONFIDENCE),
         }
     }
 
     /// How many more values would settle it.
     fn needs(self, confidence: f64) -> Option<u64> {
-        settles_at(self.values, self.beyond, self.quantile, confidence).map(|total| total - self.values)
+        let total = match self.by {
+            Test::Order => settles_at(self.values, self.beyond, self.quantile(), confidence),
+            Test::Score => share_settles_at(self.values, self.beyond, self.allowed, confidence),
+        };
+        total.map(|total| total - self.values)
     }
 }
 
@@ -81,6 +124,7 @@ impl Row {
             scope: key.clone(),
             bound: target.bound,
             severity: target.severity,
+            from_preset: target.from_preset,
             value: None,
             interval: None,
             samples: 0,
@@ -94,7 +138,10 @@ impl Row {
             match (scope.series.get(&metric), statistic.and_then(Statistic::quantile)) {
                 (Some(series), Some(quantile)) => row.judge_percentile(scope, series, quantile),
                 (None, Some(_)) => {}
-                (_, None) => row.judge_value(scope),
+                (_, None) => match scope.counts.counted(metric) {
+                    Some(hits) => row.judge_share(scope.counts.due, hits),
+                    None => row.judge_value(scope),
+                },
             }
         }
         row
@@ -125,40 +172,70 @@ impl Row {
         let at_most = |limit: f64| Side {
             values,
             beyond: values - leading(series, values, |value| value <= limit),
-            quantile,
+            allowed: 1.0 - quantile,
+            by: Test::Order,
         };
         let at_least = |limit: f64| Side {
             values,
             beyond: leading(series, values, |value| value < limit),
-            quantile: 1.0 - quantile,
+            allowed: quantile,
+            by: Test::Order,
         };
-        self.sides = match judged.bound {
-            Bound::AtMost(limit) => vec![at_most(limit)],
-            Bound::AtLeast(limit) => vec![at_least(limit)],
-            Bound::Between(low, high) => vec![at_least(low), at_most(high)],
-        };
-        judged.mark = self.sides.iter().map(|side| side.mark()).min().unwrap_or(Mark::Inconclusive);
+        let bound = judged.bound;
+        self.decide(bound, at_least, at_most);
+        let judged = &mut self.judged;
         if judged.metric.metric == Metric::Itl {
             judged.samples = scope.counts.due;
             self.requests_per_value = scope.counts.due as f64 / values as f64;
-            self.note(format!("exact order statistics of {} pooled gaps", show_count(values)));
+            self.note(format!("exact order statistics of {}", show_count_of(values, "pooled gap")));
             self.note(
                 "those of one stream are not independent, so the interval is narrower than it should be",
             );
         } else {
             judged.samples = values;
-            self.note(format!("exact order statistics of {} requests", show_count(values)));
+            self.note(format!("exact order statistics of {}", show_count_of(values, "request")));
         }
         if series.failed > 0 {
             self.note(format!("{} failed, at the bad end", show_count(series.failed)));
         }
-        if self.judged.mark == Mark::Inconclusive {
-            let floors = self.sides.iter().map(|side| sample_floor(side.quantile, CONFIDENCE));
-            if let Some(floor) = floors.max().filter(|floor| values < *floor) {
-                self.note(format!("at least {} are needed", show_count(floor)));
-            }
-            self.ask_for_more(CONFIDENCE);
+        self.say_what_is_missing();
+    }
+
+    /// A share of the requests due.
+    fn judge_share(&mut self, due: u64, hits: u64) {
+        if due == 0 {
+            return;
         }
+        self.judged.samples = due;
+        self.judged.value = Some(hits as f64 / due as f64);
+        self.judged.interval = wilson(due, hits, CONFIDENCE);
+        let side = |beyond, allowed| Side { values: due, beyond, allowed, by: Test::Score };
+        self.decide(self.judged.bound, |limit| side(due - hits, 1.0 - limit), |limit| side(hits, limit));
+        self.note(format!("Wilson bounds of {}", show_count_of(due, "request")));
+        self.say_what_is_missing();
+    }
+
+    /// Sets the sides that a bound has, and the mark that they come to.
+    fn decide(&mut self, bound: Bound, at_least: impl Fn(f64) -> Side, at_most: impl Fn(f64) -> Side) {
+        self.sides = match bound {
+            Bound::AtMost(limit) => vec![at_most(limit)],
+            Bound::AtLeast(limit) => vec![at_least(limit)],
+            Bound::Between(low, high) => vec![at_least(low), at_most(high)],
+        };
+        self.judged.mark = self.sides.iter().map(|side| side.mark()).min().unwrap_or(Mark::Inconclusive);
+    }
+
+    fn say_what_is_missing(&mut self) {
+        if self.judged.mark != Mark::Inconclusive {
+            return;
+        }
+        let floor = self.sides.iter().filter_map(|side| side.floor()).max();
+        if let Some(floor) = floor
+            && self.sides.iter().any(|side| side.values < floor)
+        {
+            self.note(format!("at least {} are needed", show_count(floor)));
+        }
+        self.ask_for_more(CONFIDENCE);
     }
 
     /// Fills in how many more requests would settle every side that is open.
@@ -173,7 +250,7 @@ impl Row {
         }
     }
 
-    /// Means, extremes, rates and shares.
+    /// Means, extremes, rates and shares of spikes.
     fn judge_value(&mut self, scope: &Scope) {
         let judged = &mut self.judged;
         let MetricName { metric, statistic } = judged.metric;
@@ -254,15 +331,16 @@ fn correct_for_many(rows: &mut [Row]) {
     }
 }
 
-/// Fail before inconclusive before pass; then by severity; then the farthest beyond its limit.
+/// By severity, so that what decides stands above what is shown for information; then fail before inconclusive before
+/// pass; then the farthest beyond its limit.
 fn worst_first(left: &Judged, right: &Judged) -> Ordering {
     let severity = |judged: &Judged| match judged.severity {
         Severity::Fail => 0,
         Severity::Warn => 1,
         Severity::Info => 2,
     };
-    (left.mark, severity(left))
-        .cmp(&(right.mark, severity(right)))
+    (severity(left), left.mark)
+        .cmp(&(severity(right), right.mark))
         .then_with(|| excess(right).total_cmp(&excess(left)))
 }
 

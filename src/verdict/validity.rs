@@ -1,9 +1,9 @@
 //! Is it a measurement at all: checks that every run can be put to from its records and its plan.
 
 use crate::{
-    metrics::{Account, Ending, Summary, expected_arrivals},
-    plan::{LoadStep, Pattern, Plan, Work},
-    units::{show_count, show_number},
+    metrics::{Account, Ending, Summary},
+    plan::{LoadStep, Pattern, Plan, Work, schedule::expected_arrivals},
+    units::{show_count, show_count_of, show_number},
     verdict::Check,
 };
 
@@ -128,6 +128,15 @@ fn load_as_planned(plan: &Plan, summary: &Summary) -> Check {
         return check(true, "not judged, the run was cut short".to_owned());
     }
     let measured = || summary.accounts.iter().filter(|account| account.measured);
+    let open = |account: &Account| {
+        load_of(plan, account).is_some_and(|load| matches!(load.pattern, Pattern::Open { .. }))
+    };
+    if measured().next().is_some() && measured().all(|account| account.scheduled == Some(0) && open(account))
+    {
+        let nothing = check(false, "the schedule has no arrivals in the phases that count".to_owned());
+        let advice = "let the phases last longer, or raise their rate".to_owned();
+        return Check { advice, ..nothing };
+    }
     if measured().next().is_some() && measured().all(|account| account.sent == 0) {
         return check(false, "nothing was sent".to_owned());
     }
@@ -141,20 +150,18 @@ fn load_as_planned(plan: &Plan, summary: &Summary) -> Check {
         planned_steps += 1;
         if (account.issued as f64 - planned).abs() > tolerance {
             faults.push(format!(
-                "{}: {} requests, planned {} ± {}",
+                "{}: {}, planned {} ± {}",
                 title(account),
-                show_count(account.issued),
+                show_count_of(account.issued, "request"),
                 show_number(planned),
                 show_number(tolerance),
             ));
         }
     }
     if faults.is_empty() {
-        let issued = show_count(summary.accounts.iter().map(|account| account.issued).sum());
-        return check(
-            true,
-            format!("{issued} requests; as planned in {planned_steps} steps with a planned count"),
-        );
+        let issued = show_count_of(summary.accounts.iter().map(|account| account.issued).sum(), "request");
+        let steps = show_count_of(planned_steps, "step");
+        return check(true, format!("{issued}; as planned in {steps} with a planned count"));
     }
     check(false, faults.join("; "))
 }

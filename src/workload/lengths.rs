@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, Poisson, StandardNormal};
 
-use crate::config::Lengths;
+use crate::{config::Lengths, stats::normal_tail};
 
 /// Draws a length. Real-valued distributions are rounded to the nearest whole number, then clipped.
 pub fn draw(lengths: &Lengths, rng: &mut impl Rng) -> u32 {
@@ -55,7 +55,7 @@ fn of_logarithms(mean: f64, std_dev: f64) -> (f64, f64) {
 /// P(Z > z) of the standard normal distribution. A deviation of 0 makes z infinite, or NaN exactly at the mean,
 /// which rounds up.
 fn normal_survival(z: f64) -> f64 {
-    if z.is_nan() { 1.0 } else { 0.5 * libm::erfc(z / std::f64::consts::SQRT_2) }
+    if z.is_nan() { 1.0 } else { normal_tail(z) }
 }
 
 /// E\[clip(round X)\] = min + Σ P(X ≥ k + ½) over k = min … max − 1.

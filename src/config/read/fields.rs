@@ -42,6 +42,16 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Starts on a table; anything else is a problem.
     pub(super) fn open(path: &str, node: &'a Node, sink: &'a Sink) -> Option<Self> {
+        Self::open_or(
+            path,
+            node,
+            sink,
+            &format!("write `[{path}]` and its keys below, or `{{ key = value }}`"),
+        )
+    }
+
+    /// The same, with what helps where it is no table.
+    fn open_or(path: &str, node: &'a Node, sink: &'a Sink, help: &str) -> Option<Self> {
         match &node.value {
             Value::Table(_) => Some(Self { path: path.to_owned(), node, sink, known: Vec::new() }),
             Value::Unknown => None,
@@ -49,7 +59,7 @@ impl<'a> Fields<'a> {
                 sink.push(
                     Diagnostic::new(format!("`{path}` must be a table, found {}", node.value.kind()))
                         .label(&node.place, format!("this is {}", node.value.kind()))
-                        .help(format!("write `[{path}]` and its keys below, or `{{ key = value }}`")),
+                        .help(help),
                 );
                 None
             }
@@ -146,6 +156,12 @@ impl<'a> Fields<'a> {
         Fields::open(&self.address(key), node, self.sink)
     }
 
+    /// A table below this one, with what helps where it is none.
+    pub(super) fn table_or(&mut self, key: &'static str, help: &str) -> Option<Fields<'a>> {
+        let node = self.node(key)?;
+        Fields::open_or(&self.address(key), node, self.sink, help)
+    }
+
     /// The one of several keys that is there. Two at once are a problem that shows both places; none at all is one
     /// unless the table has other keys, which will be reported as unknown.
     pub(super) fn variant(
@@ -214,7 +230,8 @@ pub(super) fn entries<'a>(
     key: &'static str,
     sink: &'a Sink,
 ) -> Vec<(&'a str, &'a Node)> {
-    let Some(table) = root.table_at(key).and_then(|fields| fields.table()) else { return Vec::new() };
+    let help = format!("write `[{key}.NAME]` for each, with a name of its own, and its keys below");
+    let Some(table) = root.table_or(key, &help).and_then(|fields| fields.table()) else { return Vec::new() };
     for (name, node) in table {
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
             sink.push(

@@ -25,6 +25,14 @@ pub(super) fn phase(fields: &mut Fields<'_>) -> Option<Phase> {
     let duration = fields.get("duration", leaf::positive_duration);
     let restricted = fields.node("endpoints").is_some();
     let endpoints = fields.get("endpoints", |node| leaf::distinct(node, leaf::text));
+    if fields.path == "phases.load" && fields.node("load").is_none() && misplaced(fields) {
+        fields.refuse(
+            "holds a load, and is read as a phase called `load`",
+            "the name of a phase is missing before it",
+            "write `[phases.NAME.load.closed]` or `[phases.NAME.load.open]`, with the name of the phase",
+        );
+        return None;
+    }
     let load = load(fields);
     let lost = (bounded.0 && requests.is_none())
         || (bounded.1 && duration.is_none())
@@ -35,9 +43,15 @@ pub(super) fn phase(fields: &mut Fields<'_>) -> Option<Phase> {
     Some(Phase { measure: measure?, requests, duration, endpoints, load: load? })
 }
 
+/// Whether a phase has in it what belongs in its load.
+fn misplaced(fields: &mut Fields<'_>) -> bool {
+    let closed = fields.node("closed").is_some();
+    fields.node("open").is_some() || closed
+}
+
 fn load(fields: &mut Fields<'_>) -> Option<Load> {
     fields.need("load", LOAD_HELP)?;
-    let mut table = fields.table_at("load")?;
+    let mut table = fields.table_or("load", &LOAD_HELP.replacen("add", "write", 1))?;
     let kind =
         table.variant(&["closed", "open"], LOAD_HELP, "a phase has one load: keep one, or make two phases");
     let load = match kind {

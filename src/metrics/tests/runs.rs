@@ -194,7 +194,10 @@ fn lost_chunk_times_are_spread_and_noted() {
     let summary = run.end().summary();
     close(whole(&summary).value(Metric::OutputTokensPerSecond, None), 1.0);
     assert!(!matches!(whole(&summary).series[&Metric::Itl].values, Values::Histogram(_)));
-    insta::assert_snapshot!(summary.notes.join("\n"), @"`chat`: streamed answers whose chunk times are lost: 1; their tokens are spread evenly and they have no gaps");
+    insta::assert_snapshot!(summary.notes.join("\n"), @r"
+    `load`: its window is shorter than any answer took, so it has no requests per second
+    `chat`: streamed answers whose chunk times are lost: 1; their tokens are spread evenly and they have no gaps
+    ");
 }
 
 #[test]

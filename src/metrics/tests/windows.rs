@@ -1,4 +1,4 @@
-//! The part of a step that counts, and the load that it was offered.
+//! The part of a step that counts.
 
 use std::time::Duration;
 
@@ -35,7 +35,10 @@ fn tokens_are_spread_evenly_over_the_chunks() {
 
 #[test]
 fn a_closed_window_by_count_has_all_users_at_work() {
-    let mut run = Run::new(plan(&["chat"], vec![closed("load", 2, 5)]));
+    let mut ramp = closed("load", 2, 5);
+    load(&mut ramp).pattern =
+        Pattern::Closed { users: 2, ramp_up: Duration::from_secs(2), think_time: Duration::ZERO };
+    let mut run = Run::new(plan(&["chat"], vec![ramp]));
     run.start(1, 0);
     run.push_user(1, 0, answer(0, SEC, &[]));
     run.push_user(1, 0, answer(SEC, 2 * SEC, &[]));
@@ -52,6 +55,19 @@ fn a_closed_window_by_count_has_all_users_at_work() {
     assert_eq!(sorted(scope, Metric::E2e), [1.0, 1.0, 4.0]);
     assert_eq!(scope.users, Some(2));
     assert_eq!(summary.notes, Vec::<String>::new());
+}
+
+#[test]
+fn users_that_start_together_all_count_from_their_first_request() {
+    let mut run = Run::new(plan(&["chat"], vec![closed("load", 2, 4)]));
+    run.start(1, 0);
+    // a millisecond lies between the tasks of the two users
+    for (user, due_ns) in [(0, 0), (1, MS), (0, SEC), (1, SEC + MS)] {
+        run.push_user(1, user, answer(due_ns, SEC, &[]));
+    }
+    let summary = run.end().summary();
+    assert_eq!(whole(&summary).window, Some(Window { from_s: 0.0, to_s: 2.0, length_s: 2.0 }));
+    assert_eq!(whole(&summary).counts.due, 4);
 }
 
 #[test]
@@ -106,24 +122,19 @@ fn a_killed_closed_loop_never_ran_out_of_work() {
 }
 
 #[test]
-fn the_offered_load_is_the_area_under_the_rate() {
-    let mut step = open("load", 1.0, 1);
-    let stage = |from, to, seconds| crate::config::Stage { from, to, over: Duration::from_secs(seconds) };
-    let stages = vec![stage(1.0, 21.0, 10), stage(21.0, 21.0, 10)];
-    assert_eq!(mean_rate(&stages), Some(16.0));
-    load(&mut step).pattern =
-        Pattern::Open { arrivals: crate::config::Arrivals::Constant, stages, concurrency_limit: None };
-    for (requests, seconds, expected) in [
-        (None, None, 320.0),
-        (None, Some(5), 30.0),
-        (None, Some(20), 320.0),
-        (Some(100), Some(20), 100.0),
-        (Some(1000), Some(20), 320.0),
-        (Some(1000), None, 1000.0),
-    ] {
-        let load = load(&mut step);
-        (load.requests, load.duration) = (requests, seconds.map(Duration::from_secs));
-        assert_eq!(expected_arrivals(load), Some(expected), "{requests:?} {seconds:?}");
+fn a_window_shorter_than_any_answer_has_no_rates() {
+    let mut run = Run::new(plan(&["chat"], vec![closed_for("load", 2, 1)]));
+    run.start(1, 0);
+    run.push_user(1, 0, answer(MS, 500 * MS, &[100 * MS]));
+    run.push_user(1, 1, answer(2 * MS, 500 * MS, &[100 * MS]));
+    let summary = run.end().summary();
+    let scope = whole(&summary);
+    assert_eq!(scope.counts.ok(), 2);
+    for metric in [Metric::RequestsPerSecond, Metric::OutputTokensPerSecond] {
+        assert_eq!(scope.rates.get(&metric), None, "{metric:?}");
     }
-    assert_eq!(expected_arrivals(load(&mut closed("load", 1, 5))), None);
+    assert_eq!(
+        summary.notes,
+        ["`load`: its window is shorter than any answer took, so it has no requests per second"]
+    );
 }

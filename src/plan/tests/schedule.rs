@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use crate::{
     config::{Arrivals, Stage},
     plan::{
-        compile, fixture,
-        schedule::{Schedule, arrivals, mean_count, of_step},
+        LoadStep, Pattern, compile, fixture,
+        schedule::{Schedule, arrivals, expected_arrivals, mean_count, mean_rate, of_step},
     },
 };
 
@@ -237,4 +237,33 @@ proptest! {
             prop_assert!((integral(&stages, seconds(at)) - k as f64).abs() < 1e-6);
         }
     }
+}
+
+#[test]
+fn the_offered_load_is_the_area_under_the_rate() {
+    let stages = vec![stage(1.0, 21.0, 10.0), stage(21.0, 21.0, 10.0)];
+    assert_eq!(mean_rate(&stages), Some(16.0));
+    assert_eq!(mean_rate(&[]), None);
+    let mut load = LoadStep {
+        measure: true,
+        explores: false,
+        first_seq: 0,
+        traffic: Vec::new(),
+        pattern: Pattern::Open { arrivals: Arrivals::Constant, stages, concurrency_limit: None },
+        requests: None,
+        duration: None,
+    };
+    for (requests, seconds, expected) in [
+        (None, None, 320.0),
+        (None, Some(5), 30.0),
+        (None, Some(20), 320.0),
+        (Some(100), Some(20), 100.0),
+        (Some(1000), Some(20), 320.0),
+        (Some(1000), None, 1000.0),
+    ] {
+        (load.requests, load.duration) = (requests, seconds.map(Duration::from_secs));
+        assert_eq!(expected_arrivals(&load), Some(expected), "{requests:?} {seconds:?}");
+    }
+    load.pattern = Pattern::Closed { users: 1, ramp_up: Duration::ZERO, think_time: Duration::ZERO };
+    assert_eq!(expected_arrivals(&load), None);
 }

@@ -1,5 +1,5 @@
 use crate::{
-    config::{Bound, Lengths, Shape, Stage, Target, Workload},
+    config::{Bound, Closed, Lengths, Load, Shape, Stage, Target, Workload},
     plan::{compile, fixture, graph, render},
 };
 
@@ -94,4 +94,55 @@ fn gaps_that_no_number_of_requests_would_have_are_not_asked_for() {
     scenario.phases = fixture::named([("only", fixture::phase(Some(50), None, fixture::closed(&[1])))]);
     scenario.targets = fixture::named([("gaps", fixture::target("itl.p99", Bound::AtMost(0.1)))]);
     assert_eq!(compile(&scenario).warnings, [""; 0]);
+}
+
+#[test]
+fn a_plan_without_numbers_is_warned_about() {
+    let mut scenario = fixture::bare();
+    let warm_up =
+        crate::config::Phase { measure: false, ..fixture::phase(Some(50), None, fixture::closed(&[1])) };
+    let rare = fixture::phase(None, Some(1), fixture::open(Shape::Rates(vec![0.01])));
+    scenario.phases = fixture::named([("warmup", warm_up)]);
+    assert_eq!(
+        compile(&scenario).warnings,
+        ["every phase has `measure = false`, so there will be no numbers\n\
+          help: take it out of the phase that counts"]
+    );
+    scenario.phases = fixture::named([("rare", rare)]);
+    assert_eq!(
+        compile(&scenario).warnings,
+        ["phase `rare`: nothing arrives in it\nhelp: let `rare` last longer, or raise its rate"]
+    );
+}
+
+#[test]
+fn a_ladder_that_is_short_of_requests_is_warned_about_once() {
+    let mut scenario = fixture::bare();
+    scenario.phases =
+        fixture::named([("ladder", fixture::phase(Some(100), None, fixture::closed(&[1, 20, 50, 30])))]);
+    assert_eq!(
+        compile(&scenario).warnings,
+        [
+            "phase `ladder`, step `users=20` and 2 more steps: 100 requests for 20 users, fewer than 10 each; what is \
+          measured lies between the start of the last user and the first one without work\n\
+          help: set `phases.ladder.requests` to 500 or more"
+        ]
+    );
+}
+
+#[test]
+fn the_floor_counts_what_the_window_of_users_leaves_out() {
+    let mut scenario = fixture::bare();
+    scenario.targets = fixture::named([("tail", fixture::target("e2e.p95", Bound::AtMost(5.0)))]);
+    let ramp = |ramp_up| {
+        Load::Closed(Closed {
+            users: vec![4],
+            ramp_up: fixture::seconds(ramp_up),
+            think_time: fixture::seconds(0),
+        })
+    };
+    for (requests, ramp_up, warnings) in [(58, 0, 1), (59, 0, 0), (61, 1, 1), (62, 1, 0)] {
+        scenario.phases = fixture::named([("users", fixture::phase(Some(requests), None, ramp(ramp_up)))]);
+        assert_eq!(compile(&scenario).warnings.len(), warnings, "{requests} {ramp_up}");
+    }
 }

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::super::{Report, words};
 use crate::{
     catalog::{Metric, Statistic},
-    config::{Address, Layer, Model},
+    config::{Address, Layer, Model, Severity},
     metrics::Scope,
     plan::PlannedEndpoint,
     units,
-    verdict::{Conclusion, Level, Mark},
+    verdict::{Conclusion, Judged, Level, Mark},
 };
 
 /// The percentiles that the table of scopes shows, by the heading of their group.
@@ -63,7 +63,7 @@ pub(super) fn page(report: &Report) -> Value {
             "reason": verdict.reason,
         },
         "targets": targets(report),
-        "skipped": verdict.skipped.iter().map(|(name, why)| json!({ "name": name, "why": why })).collect::<Value>(),
+        "skipped": words::skipped(report).iter().map(|(names, why)| json!({ "names": names, "why": why })).collect::<Value>(),
         "validity": validity(report),
         "validity_line": match failing {
             0 => format!("All {} checks hold.", verdict.validity.len()),
@@ -123,11 +123,12 @@ fn class_of(conclusion: Conclusion) -> &'static str {
     }
 }
 
-fn class_of_mark(mark: Mark) -> &'static str {
-    match mark {
-        Mark::Pass => "good",
-        Mark::Inconclusive => "open",
-        Mark::Fail => "bad",
+fn class_of_row(target: &Judged) -> &'static str {
+    match (target.severity, target.mark) {
+        (Severity::Info, _) => "plain",
+        (_, Mark::Pass) => "good",
+        (Severity::Warn, _) | (_, Mark::Inconclusive) => "open",
+        (Severity::Fail, Mark::Fail) => "bad",
     }
 }
 
@@ -140,27 +141,35 @@ fn class_of_level(level: Level) -> &'static str {
     }
 }
 
+/// The targets in their groups; the first, which decides, has the heading of its section.
 fn targets(report: &Report) -> Value {
-    report
-        .verdict
-        .targets
-        .iter()
-        .map(|target| {
+    words::target_groups(report)
+        .into_iter()
+        .map(|(heading, rows)| {
             json!({
-                "sign": words::sign(target.mark),
-                "word": words::mark(target.mark),
-                "class": class_of_mark(target.mark),
-                "name": words::target_name(target),
-                "metric": target.metric.to_string(),
-                "scope": target.scope.to_string(),
-                "value": words::value(target.metric.metric, target.value),
-                "bound": words::bound(target.metric, target.bound),
-                "interval": or_missing(words::interval(target.metric, target.interval)),
-                "samples": units::show_count(target.samples),
-                "remark": words::remark(target),
+                "heading": heading,
+                "judges": rows.iter().any(|target| target.severity != Severity::Info),
+                "rows": rows.into_iter().map(target).collect::<Value>(),
             })
         })
         .collect()
+}
+
+fn target(target: &Judged) -> Value {
+    let (sign, word) = words::row_mark(target);
+    json!({
+        "sign": sign,
+        "word": word,
+        "class": class_of_row(target),
+        "name": words::target_name(target),
+        "metric": target.metric.to_string(),
+        "scope": target.scope.to_string(),
+        "value": words::value(target.metric.metric, target.value),
+        "bound": words::bound(target.metric, target.bound),
+        "interval": or_missing(words::interval(target.metric, target.interval)),
+        "samples": units::show_count(target.samples),
+        "remark": words::remark(target),
+    })
 }
 
 fn or_missing(text: String) -> String {

@@ -69,6 +69,20 @@ fn a_target_measured_nowhere_is_skipped() {
 }
 
 #[test]
+fn a_target_that_only_a_ladder_could_carry_is_not_said_to_be_unmeasured() {
+    let mut ladder = closed("load", 1, 10);
+    load(&mut ladder).explores = true;
+    let mut run = run_of(&[10; 10]);
+    run.plan = plan(&["chat"], vec![ladder]);
+    let mut nowhere = target("ttft", "ttft.p50", Bound::AtMost(0.02), "load");
+    nowhere.scopes.clear();
+    insta::assert_snapshot!(
+        judge_with(&mut run, vec![nowhere]).skipped[0].1,
+        @"only levels of a ladder measure it, and they are judged where a target names their phase or step"
+    );
+}
+
+#[test]
 fn a_step_or_endpoint_that_is_all_of_its_phase_is_found_by_its_name() {
     let mut named = target("t", "e2e.p50", Bound::AtMost(0.02), "load");
     named.scopes[0].step = Some("load".to_owned());
@@ -85,7 +99,7 @@ fn one_conclusion_beats_the_next() {
         vec![
             target("fails", "e2e.p50", Bound::AtMost(0.02), "load"),
             target("open", "e2e.p99", Bound::AtMost(0.05), "load"),
-            target("holds", "error_rate", Bound::AtMost(0.05), "load"),
+            target("holds", "error_rate", Bound::AtMost(0.5), "load"),
         ]
     };
     let mut worst = run_of(&slow);
@@ -169,4 +183,18 @@ fn a_verdict_is_written_in_capitals() {
     let json = serde_json::to_value(&verdict).expect("a verdict is plain data");
     assert_eq!((&json["conclusion"], &json["grade"]), (&"FAIL".into(), &"POOR".into()));
     assert_eq!(json["targets"][0]["metric"], "e2e.p50");
+}
+
+#[test]
+fn one_of_a_kind_is_not_many() {
+    let mut run = run_of(&[10; 4]);
+    let verdict = judge_with(&mut run, vec![target("t", "e2e.p50", Bound::AtMost(0.02), "load")]);
+    insta::assert_snapshot!(verdict.reason, @"1 of 1 judged target could not be decided: `t` in `load`: e2e.p50 is 10.0 ms, asked at most 20.0 ms; 1 more request would settle it");
+    let verdict = judge_with(&mut run_of(&[10]), vec![]);
+    let texts: Vec<&str> = verdict.analysis.iter().map(|finding| finding.text.as_str()).collect();
+    insta::assert_snapshot!(texts.join("\n"), @r"
+    `load`: none of 1 request failed
+    `load`: `ttft.p50` is 10.0 ms, under 200 ms: excellent
+    ");
+    insta::assert_snapshot!(check(&verdict, "4").value, @"1 request; as planned in 1 step with a planned count");
 }

@@ -139,9 +139,6 @@ fn other_targets_are_judged_on_the_value() {
         ("e2e.mean", Bound::AtMost(0.1424), Mark::Fail, 8),
         ("e2e.max", Bound::AtMost(1.0), Mark::Pass, 8),
         ("e2e.min", Bound::AtLeast(0.03), Mark::Fail, 8),
-        ("error_rate", Bound::AtMost(0.2), Mark::Pass, 10),
-        ("error_rate", Bound::AtMost(0.1), Mark::Fail, 10),
-        ("timeout_rate", Bound::AtMost(0.0), Mark::Pass, 10),
         ("requests_per_second", Bound::AtLeast(0.8), Mark::Pass, 8),
         ("requests_per_second", Bound::AtLeast(0.81), Mark::Fail, 8),
         ("output_tokens_per_second", Bound::Between(0.7, 0.9), Mark::Pass, 8),
@@ -151,6 +148,35 @@ fn other_targets_are_judged_on_the_value() {
         assert_eq!((row.mark, row.samples), (mark, samples), "{metric} {bound:?}: {row:?}");
         assert_eq!((row.interval, &*row.note), (None, "judged on the value; no interval"));
     }
+}
+
+#[test]
+fn shares_are_judged_by_wilson_bounds() {
+    for (latencies, metric, bound, mark, needs) in [
+        // the known floor of 1 %; one request fewer cannot show it
+        (mix(&[(268, 10)]), "error_rate", Bound::AtMost(0.01), Mark::Pass, None),
+        (mix(&[(267, 10)]), "error_rate", Bound::AtMost(0.01), Mark::Inconclusive, Some(1)),
+        (mix(&[(52, 10)]), "error_rate", Bound::AtMost(0.05), Mark::Pass, None),
+        (mix(&[(51, 10)]), "error_rate", Bound::AtMost(0.05), Mark::Inconclusive, Some(1)),
+        (mix(&[(80, 10), (20, 0)]), "error_rate", Bound::AtMost(0.05), Mark::Fail, None),
+        (mix(&[(95, 10), (5, 0)]), "error_rate", Bound::AtMost(0.05), Mark::Inconclusive, None),
+        // a limit of 0 allows none, and none is enough
+        (mix(&[(10, 10)]), "timeout_rate", Bound::AtMost(0.0), Mark::Pass, None),
+        (mix(&[(9, 10), (1, 0)]), "error_rate", Bound::AtMost(0.0), Mark::Fail, None),
+        (mix(&[(50, 10), (50, 0)]), "error_rate", Bound::Between(0.0, 0.7), Mark::Pass, None),
+        (mix(&[(50, 10), (50, 0)]), "error_rate", Bound::AtLeast(0.7), Mark::Fail, None),
+    ] {
+        let row = judge_one(&mut run_of(&latencies), metric, bound);
+        assert_eq!(
+            (row.mark, row.needs),
+            (mark, needs),
+            "{metric} {bound:?} of {}: {row:?}",
+            latencies.len()
+        );
+        assert_eq!((row.samples, row.interval.is_some()), (latencies.len() as u64, true));
+    }
+    let row = judge_one(&mut run_of(&[10; 20]), "error_rate", Bound::AtMost(0.05));
+    insta::assert_snapshot!(row.note, @"Wilson bounds of 20 requests; at least 52 are needed");
 }
 
 #[test]
@@ -212,7 +238,7 @@ fn fail_is_corrected_for_many_targets_and_pass_is_not() {
 }
 
 #[test]
-fn rows_come_worst_first() {
+fn what_decides_comes_first_and_of_that_the_worst() {
     let mut run = run_of(&mix(&[(100, 10)]));
     let with = |name: &str, bound: Bound, severity: Severity| PlannedTarget {
         severity,
@@ -240,11 +266,11 @@ fn rows_come_worst_first() {
             "fail-far",
             "fail-near",
             "fail-between",
-            "fail-warn",
-            "fail-info",
             "no-data",
             "pass-near",
-            "pass-far"
+            "pass-far",
+            "fail-warn",
+            "fail-info"
         ]
     );
 }

@@ -118,6 +118,18 @@ fn a_run_that_sent_nothing_is_no_measurement() {
 }
 
 #[test]
+fn a_schedule_without_arrivals_is_not_blamed_on_the_machine() {
+    let mut run = Run::new(plan(&["chat"], vec![open("load", 0.01, 1)]));
+    run.start(1, 0);
+    let run = run.end();
+    let verdict = judge(&run.plan, &run.summary());
+    assert_eq!(verdict.conclusion, Conclusion::Invalid);
+    let check = check(&verdict, "4");
+    assert_eq!(check.value, "the schedule has no arrivals in the phases that count");
+    assert_eq!(check.advice, "let the phases last longer, or raise their rate");
+}
+
+#[test]
 fn a_run_cut_short_is_not_held_to_the_planned_load() {
     let mut run = Run::new(plan(&["chat"], vec![closed("load", 1, 100)]));
     run.start(1, 0);
