@@ -141,7 +141,9 @@ fn a_secret_reaches_the_server_and_no_file() {
     const SECRET: &str = "sk-very-secret-9731";
     let server = Server::start(|_, out| {
         out.stream_head();
-        out.event(r#"{"object":"text_completion","choices":[{"index":0,"text":"a","finish_reason":"stop"}]}"#);
+        out.event(
+            r#"{"object":"text_completion","choices":[{"index":0,"text":"a","finish_reason":"stop"}]}"#,
+        );
         out.event("[DONE]");
         out.end_chunks();
         After::KeepOpen
