@@ -4,9 +4,11 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a test is its own reader")]
 
 mod broken;
+mod engine;
 mod kit;
 mod load;
 mod nothing_lost;
+mod readiness;
 mod server;
 mod several;
 mod tidy;
