@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::verdict::{Conclusion, Verdict};
+use crate::{metrics::Ending, record::StopCause, verdict::Conclusion};
 
 /// What `--help` says about them.
 pub(super) const HELP: &str = "\
@@ -33,9 +33,12 @@ pub(super) enum Exit {
 }
 
 impl Exit {
-    /// The exit code of a judged run.
-    pub(super) fn of(verdict: &Verdict) -> Self {
-        match verdict.conclusion {
+    /// The exit code of a judged run. `silent` is that no endpoint ever answered.
+    pub(super) fn of(conclusion: Conclusion, ending: Ending, silent: bool) -> Self {
+        match conclusion {
+            _ if ending == Ending::Stopped(StopCause::Recorder) => Self::Environment,
+            // an interrupted run may not have given the first answer its time
+            _ if ending == Ending::Completed && silent => Self::Environment,
             Conclusion::Pass => Self::Pass,
             Conclusion::Fail => Self::Fail,
             Conclusion::Inconclusive | Conclusion::Invalid => Self::Invalid,
@@ -60,6 +63,23 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_ended_a_run_comes_before_how_it_was_judged() {
+        let interrupted = Ending::Stopped(StopCause::Interrupt);
+        let recorder = Ending::Stopped(StopCause::Recorder);
+        for (conclusion, ending, silent, exit) in [
+            (Conclusion::Pass, Ending::Completed, false, Exit::Pass),
+            (Conclusion::Fail, Ending::Completed, false, Exit::Fail),
+            (Conclusion::Fail, Ending::Completed, true, Exit::Environment),
+            (Conclusion::Inconclusive, Ending::Completed, false, Exit::Invalid),
+            (Conclusion::Aborted, interrupted, false, Exit::Interrupted),
+            (Conclusion::Aborted, interrupted, true, Exit::Interrupted),
+            (Conclusion::Aborted, recorder, false, Exit::Environment),
+        ] {
+            assert_eq!(Exit::of(conclusion, ending, silent), exit, "{conclusion:?} {ending:?} {silent}");
+        }
+    }
 
     #[test]
     fn the_worst_of_several_counts() {

@@ -37,8 +37,10 @@ fn most_in_flight(plan: &Plan) -> u64 {
             Work::Load(load) => Some(match &load.pattern {
                 Pattern::Closed { users, .. } => u64::from(*users),
                 Pattern::Open { concurrency_limit, .. } => {
-                    // without a limit of the plan, a slow server decides: the safety cap or all its requests
-                    concurrency_limit.map_or(cap, u64::from).min(load.requests.unwrap_or(u64::MAX))
+                    // without a limit of the plan, a slow server decides: the safety cap or all its requests, which
+                    // are known from the schedule
+                    let all = step.expected.requests.map_or(u64::MAX, |requests| requests.ceil() as u64);
+                    concurrency_limit.map_or(cap, u64::from).min(cap).min(all)
                 }
             }),
         })

@@ -34,15 +34,16 @@ pub(super) struct Arguments {
 pub(super) struct Rebuilt {
     run: Run,
     summary: Summary,
-    pub(super) verdict: Verdict,
+    verdict: Verdict,
     /// The content of `summary.json`.
     pub(super) json: serde_json::Value,
 }
 
 impl Rebuilt {
-    /// Whether no endpoint ever answered anything: the environment's failure, not the server's.
-    pub(super) fn nothing_answered(&self) -> bool {
-        verdict::nothing_answered(&self.summary)
+    /// The exit code of the run.
+    pub(super) fn exit(&self) -> Exit {
+        let silent = verdict::nothing_answered(&self.summary);
+        Exit::of(self.verdict.conclusion, self.summary.ending, silent)
     }
 
     /// The view that renderers take.
@@ -72,16 +73,17 @@ fn elapsed_s(diary: &[Diary]) -> f64 {
     last.max().unwrap_or(0) as f64 / 1e9
 }
 
-/// Reads a run folder, judges it and writes every file that follows from its records.
-pub(super) fn rebuild(folder: &Path) -> anyhow::Result<Rebuilt> {
+/// Reads a run folder, judges it and writes every file that follows from its records. The inner result is that of
+/// writing: on a full disk there is still a verdict to show.
+pub(super) fn rebuild(folder: &Path) -> anyhow::Result<(Rebuilt, anyhow::Result<()>)> {
     let run = Run::open(folder)?;
     let summary = metrics::summarize(&run.plan, &run)
         .with_context(|| format!("cannot read the records of `{}`", folder.display()))?;
     let verdict = verdict::judge(&run.plan, &summary);
     let mut rebuilt = Rebuilt { run, summary, verdict, json: serde_json::Value::Null };
     rebuilt.json = report::json(&rebuilt.report());
-    write(folder, &rebuilt)?;
-    Ok(rebuilt)
+    let written = write(folder, &rebuilt);
+    Ok((rebuilt, written))
 }
 
 fn write(folder: &Path, rebuilt: &Rebuilt) -> anyhow::Result<()> {
@@ -113,7 +115,8 @@ fn pretty(json: &serde_json::Value) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(json)? + "\n")
 }
 
-/// Writes the copy that `--json` asks for: the summary itself, or an array where there are several.
+/// Writes the copy that `--json` asks for: the summary itself, or an array where several were asked for. `null` stands
+/// for a scenario without a report, so that places in the array are those of the files.
 pub(super) fn write_json(file: &Path, summaries: &[serde_json::Value]) -> anyhow::Result<()> {
     let text = match summaries {
         [one] => pretty(one)?,
@@ -126,12 +129,13 @@ pub(super) fn write_json(file: &Path, summaries: &[serde_json::Value]) -> anyhow
 pub(super) fn report(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
     let mut summaries = Vec::new();
     for folder in &arguments.runs {
-        let rebuilt = rebuild(folder)?;
+        let (rebuilt, written) = rebuild(folder)?;
         terminal::print(&if arguments.quiet {
             report::line(&rebuilt.report()).to_string()
         } else {
             report::terminal(&rebuilt.report(), terminal.style())
         });
+        written?;
         summaries.push(rebuilt.json);
     }
     if let Some(file) = &arguments.json {

@@ -2,7 +2,7 @@
 
 use std::{thread::JoinHandle, time::Duration};
 
-use indicatif::ProgressDrawTarget;
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use tokio::{
     runtime::Handle,
     sync::mpsc::{Receiver, Sender},
@@ -61,17 +61,30 @@ impl Progress {
         }
     }
 
-    /// Says something without tearing the bar.
-    fn say(&self, line: &str) {
+    /// What speaks beside it.
+    pub(super) fn voice(&self) -> Voice {
         match self {
-            Self::Bar(bar) => bar.print(line),
-            Self::Silent | Self::Plain(_) => terminal::say(line),
+            Self::Bar(bar) => Voice(Some(bar.handle())),
+            Self::Silent | Self::Plain(_) => Voice(None),
         }
     }
 
     fn finish(&self) {
         if let Self::Bar(bar) = self {
             bar.finish();
+        }
+    }
+}
+
+/// Says something on the way without tearing the bar.
+#[derive(Debug, Clone)]
+pub(super) struct Voice(Option<ProgressBar>);
+
+impl Voice {
+    pub(super) fn say(&self, line: &str) {
+        match &self.0 {
+            Some(bar) => bar.suspend(|| terminal::say(line)),
+            None => terminal::say(line),
         }
     }
 }
@@ -87,6 +100,7 @@ pub(super) fn start(
     mut progress: Progress,
 ) -> JoinHandle<Result<(), StoreError>> {
     let runtime = Handle::current();
+    let voice = progress.voice();
     std::thread::spawn(move || {
         let mut first_error = None;
         let mut batch = Vec::new();
@@ -99,12 +113,13 @@ pub(super) fn start(
                         if count == 0 {
                             break;
                         }
-                        if let Err(error) = writer.append(&batch) {
-                            if first_error.is_none() {
-                                progress.say(&format!("error: {error}; stopping"));
-                                first_error = Some(error);
-                            }
-                            // a full channel means that a command to stop is already on its way
+                        if let Err(error) = writer.append(&batch)
+                            && first_error.is_none()
+                        {
+                            voice.say(&format!("error: {error}; stopping"));
+                            first_error = Some(error);
+                            // once: the engine notes what it is told, and that note could not be written either; a
+                            // full channel means that a command to stop is already on its way
                             let _ = commands.try_send(Command::Drain(StopCause::Recorder));
                         }
                         for event in batch.drain(..) {

@@ -2,10 +2,11 @@
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
+use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::{runtime::Runtime, sync::mpsc};
 
@@ -69,6 +70,8 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         loaded.into_iter().filter_map(|Loaded { file, plan }| Some((file, plan?))).collect();
 
     let runtime = Runtime::new().context("cannot start the runtime")?;
+    // one for all scenarios: an interruption between two of them must not be lost
+    let mut signals = runtime.block_on(async { Signals::new() }).context("cannot listen for signals")?;
     let several = plans.len() > 1;
     let mut worst = Exit::Pass;
     let mut rows = Vec::new();
@@ -76,8 +79,9 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         if several && !arguments.output.quiet {
             terminal::say(&format!("── {} ({})", plan.name, file.display()));
         }
-        let ran =
-            runtime.block_on(run_one(plan, &machine, &arguments.output, terminal)).unwrap_or_else(|error| {
+        let ran = runtime
+            .block_on(run_one(plan, &machine, &arguments.output, &mut signals, terminal))
+            .unwrap_or_else(|error| {
                 terminal::error(&error);
                 Ran { exit: Exit::Environment, rebuilt: None }
             });
@@ -90,9 +94,12 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
             });
         }
         rows.push(ran);
-        if worst == Exit::Interrupted {
+        if signals.caught() {
             break;
         }
+    }
+    if rows.len() < plans.len() {
+        worst = worst.max(Exit::Interrupted);
     }
     if several && !arguments.output.quiet {
         let lines: Vec<_> =
@@ -104,22 +111,34 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         }
     }
     if let Some(file) = &arguments.output.json {
-        let summaries: Vec<_> = rows.into_iter().filter_map(|ran| Some(ran.rebuilt?.json)).collect();
+        let mut summaries: Vec<_> =
+            rows.into_iter().map(|ran| ran.rebuilt.map_or(Value::Null, |rebuilt| rebuilt.json)).collect();
+        summaries.resize(plans.len(), Value::Null);
         write_json(file, &summaries)?;
     }
+    // a report that was left unfinished is not waited for
+    runtime.shutdown_background();
     Ok(worst)
 }
 
 /// Runs one plan: simulated servers, readiness, load, records, report.
-async fn run_one(plan: &Plan, machine: &Machine, output: &Output, terminal: Terminal) -> anyhow::Result<Ran> {
+async fn run_one(
+    plan: &Plan,
+    machine: &Machine,
+    output: &Output,
+    signals: &mut Signals,
+    terminal: Terminal,
+) -> anyhow::Result<Ran> {
     limits::check(plan)?;
-    let mut signals = Signals::new().context("cannot listen for signals")?;
     let interrupted = Ran { exit: Exit::Interrupted, rebuilt: None };
     // lives until the end of this function: dropping it stops the servers
     let simulated = Simulated::start(plan)?;
     let bindings = tokio::select! {
         bindings = engine::ready(plan, &simulated.urls, &read_secret) => bindings?,
-        _ = signals.next() => return Ok(interrupted),
+        _ = signals.next() => {
+            terminal::say("stopped before the endpoints were ready; nothing was sent");
+            return Ok(interrupted);
+        }
     };
     let system = SystemInfo {
         format: machine::FORMAT,
@@ -135,13 +154,44 @@ async fn run_one(plan: &Plan, machine: &Machine, output: &Output, terminal: Term
     if !output.quiet {
         terminal::say(&format!("running {} → {}", plan.name, folder.display()));
     }
-    let recorded = measure(plan, bindings, clock, writer, output.quiet, &mut signals, terminal).await?;
-    let rebuilt = rebuild(&folder)?;
-    let mut exit = Exit::of(&rebuilt.verdict);
-    if recorded.is_err() || rebuilt.nothing_answered() {
+    let recorded = measure(plan, bindings, clock, writer, output.quiet, signals, terminal).await?;
+    let Some(rebuilt) = finish(&folder, signals).await else {
+        let folder = folder.display();
+        terminal::say(&format!("left without a report: `scenario report {folder}` makes it"));
+        return Ok(interrupted);
+    };
+    let (rebuilt, written) = rebuilt?;
+    let mut exit = rebuilt.exit();
+    if let Err(error) = &written {
+        terminal::error(error);
+    }
+    if recorded.is_err() || written.is_err() {
         exit = Exit::Environment;
     }
     Ok(Ran { exit, rebuilt: Some(rebuilt) })
+}
+
+/// Judges and reports the run in a folder, on a thread of its own: a long one takes a while. `None` where a second
+/// signal came before it was done.
+async fn finish(
+    folder: &Path,
+    signals: &mut Signals,
+) -> Option<anyhow::Result<(Rebuilt, anyhow::Result<()>)>> {
+    let folder = folder.to_owned();
+    let mut rebuilding = tokio::task::spawn_blocking(move || rebuild(&folder));
+    let mut asked = false;
+    loop {
+        tokio::select! {
+            rebuilt = &mut rebuilding => return Some(rebuilt.context("the report died").and_then(|rebuilt| rebuilt)),
+            _ = signals.next() => {
+                if asked {
+                    return None;
+                }
+                asked = true;
+                terminal::say("writing the report (again to leave without it)");
+            }
+        }
+    }
 }
 
 /// Sends the load and writes the records, obeying signals. The outer error is the engine's, the inner the disk's.
@@ -157,6 +207,7 @@ async fn measure(
     let (events, events_out) = mpsc::channel(engine::EVENT_QUEUE);
     let (commands, commands_out) = mpsc::channel(8);
     let progress = Progress::new(plan, quiet, terminal);
+    let voice = progress.voice();
     let recording = recording::start(writer, events_out, commands.clone(), clock, progress);
     let mut running = {
         let plan = plan.clone();
@@ -169,10 +220,10 @@ async fn measure(
             cause = signals.next() => {
                 asked += 1;
                 let command = if asked == 1 {
-                    terminal::say("stopping: no new requests, waiting for answers (again to cut them off)");
+                    voice.say("stopping: no new requests, waiting for answers (again to cut them off)");
                     Command::Drain(cause)
                 } else {
-                    terminal::say("stopping: cutting off what is in flight");
+                    voice.say("stopping: cutting off what is in flight");
                     Command::Cancel(StopCause::Cancel)
                 };
                 // a full channel means that stopping is already under way

@@ -6,6 +6,7 @@ use tokio::{task::JoinSet, time::Instant};
 
 use super::{
     exchange::{Prepared, exchange},
+    passed,
     step::{Arrivals, StepRun},
 };
 use crate::record::Outcome;
@@ -23,7 +24,16 @@ pub(super) async fn perform(run: &Arc<StepRun>, users: u32, ramp_up: Duration, t
         let begin = start + ramp_up.mul_f64(f64::from(user) / f64::from(users));
         tasks.spawn(serve_user(Arc::clone(run), user, begin, end, think_time));
     }
-    while tasks.join_next().await.is_some() {}
+    let all_ended = async { while tasks.join_next().await.is_some() {} };
+    tokio::pin!(all_ended);
+    tokio::select! {
+        () = &mut all_ended => {}
+        () = passed(end) => {
+            // nothing is due any more, also where every user still waits for an answer: the drain counts from here
+            run.advance(Arrivals::Over);
+            all_ended.await;
+        }
+    }
     run.load.requests.filter(|_| run.load.duration.is_none()).unwrap_or_else(|| run.issued())
 }
 
@@ -38,34 +48,31 @@ async fn serve_user(
         return;
     }
     let _at_work = run.enter_user();
-    loop {
-        let Some(index) = run.take_next() else {
-            // the first user without work ends the arrivals of the step
-            run.advance(Arrivals::Over);
-            return;
-        };
+    while let Some(index) = run.take_next() {
         let prepared = Prepared::new(&run, index);
         let in_flight = run.enter();
         let due_ns = run.shared.clock.now_ns();
         let outcome = exchange(&run, prepared, Some(user), due_ns, 0).await;
         drop(in_flight);
-        let pause = if outcome == Outcome::ConnectFailed { think_time.max(BACK_OFF) } else { think_time };
+        if run.is_used_up() {
+            // thinking would only hold up the end
+            break;
+        }
+        let unreachable = matches!(outcome, Outcome::ConnectFailed | Outcome::TlsFailed);
+        let pause = if unreachable { think_time.max(BACK_OFF) } else { think_time };
         if !wait_until(&run, Instant::now() + pause, end).await {
             return;
         }
     }
+    // the first user without work ends the arrivals of the step
+    run.advance(Arrivals::Over);
 }
 
 /// Waits for the moment of the next request. `false` when the arrivals of the step are over by then.
 async fn wait_until(run: &StepRun, at: Instant, end: Option<Instant>) -> bool {
     if end.is_some_and(|end| at >= end) {
         // nothing of this user is due any more, but the step is not over before its time
-        if let Some(end) = end {
-            tokio::select! {
-                () = tokio::time::sleep_until(end) => run.advance(Arrivals::Over),
-                () = run.arrivals_over() => {}
-            }
-        }
+        run.arrivals_over().await;
         return false;
     }
     if at > Instant::now() {

@@ -35,6 +35,10 @@ pub const EVENT_QUEUE: usize = 1 << 16;
 /// Time between two notes in the diary of how many requests were issued.
 const NOTE_EVERY: Duration = Duration::from_millis(100);
 
+/// Longest that a step waits for connections to be opened ahead of it. A server whose accept queue is full lets
+/// them hang for minutes.
+const OPENING: Duration = Duration::from_secs(5);
+
 /// Why a run could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -110,14 +114,11 @@ async fn supervise(
     commands: &mut mpsc::Receiver<Command>,
     recorder_full: &mut mpsc::Receiver<()>,
 ) -> bool {
-    open_connections(run).await;
     let recorder = &run.shared.recorder;
     let clock = run.shared.clock;
-    recorder.diary(Diary::StepStarted { step: run.step_id, at_ns: run.start() }).await;
-
     let mut stopped = false;
     let mut deadline = None;
-    let mut noted = 0;
+    let mut noted = run.counts();
     let mut ticks = tokio::time::interval(NOTE_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut work = tokio::spawn(perform(Arc::clone(run)));
@@ -146,8 +147,8 @@ async fn supervise(
                 run.advance(Arrivals::Cancelled);
             }
             _ = ticks.tick() => {
-                if run.issued() != noted {
-                    noted = run.issued();
+                if run.counts() != noted {
+                    noted = run.counts();
                     recorder.diary(run.issued_line()).await;
                 }
             }
@@ -168,21 +169,42 @@ async fn passed(moment: Option<tokio::time::Instant>) {
     }
 }
 
-/// Sends what the step has to send and waits for the answers. Returns how many requests its plan had due.
+/// Opens connections, sends what the step has to send and waits for the answers. Returns how many requests its plan
+/// had due.
 async fn perform(run: Arc<StepRun>) -> u64 {
     match run.load.pattern.clone() {
         Pattern::Closed { users, ramp_up, think_time } => {
+            open_connections(&run).await;
+            start(&run).await;
             closed::perform(&run, users, ramp_up, think_time).await
         }
-        Pattern::Open { concurrency_limit, .. } => open::perform(&run, concurrency_limit).await,
+        Pattern::Open { concurrency_limit, .. } => {
+            let mut ahead = open::prepare_ahead(&run);
+            tokio::join!(open_connections(&run), ahead.ready(&run));
+            start(&run).await;
+            open::perform(&run, ahead, concurrency_limit).await
+        }
     }
+}
+
+/// Fixes time 0 of the step and notes it.
+async fn start(run: &StepRun) {
+    let started = Diary::StepStarted { step: run.step_id, at_ns: run.start() };
+    run.shared.recorder.diary(started).await;
 }
 
 /// Opens connections ahead of the measured window. Failures are left to the requests themselves, which record them.
 async fn open_connections(run: &StepRun) {
-    for traffic in &run.load.traffic {
-        let wanted = (expected_concurrency(&run.load) * traffic.share).ceil() as usize;
-        let _ = run.shared.endpoints[traffic.endpoint].pool.open_ahead(wanted).await;
+    let all = async {
+        for traffic in &run.load.traffic {
+            let wanted = (expected_concurrency(&run.load) * traffic.share).ceil() as usize;
+            let _ = run.shared.endpoints[traffic.endpoint].pool.open_ahead(wanted).await;
+        }
+    };
+    tokio::select! {
+        () = all => {}
+        () = tokio::time::sleep(OPENING) => {}
+        () = run.arrivals_over() => {}
     }
 }
 

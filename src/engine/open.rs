@@ -9,17 +9,18 @@ use std::{
         Arc,
         mpsc::{Receiver, SyncSender, sync_channel},
     },
+    thread::JoinHandle,
     time::Duration,
 };
 
 use tokio::{
     runtime::Handle,
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, oneshot},
 };
 
 use super::{
     exchange::{Prepared, exchange, not_sent},
-    step::{Arrivals, StepRun},
+    step::{Arrivals, InFlight, StepRun},
 };
 use crate::plan::schedule;
 
@@ -29,19 +30,46 @@ const AHEAD: usize = 256;
 /// Longest sleep of the pacer without a look at whether the run was stopped.
 const NAP: Duration = Duration::from_millis(50);
 
+/// A schedule whose first requests are being made.
+pub(super) struct Ahead {
+    /// Gives back how many requests the whole schedule has.
+    preparer: JoinHandle<u64>,
+    next: Receiver<(u64, Prepared)>,
+    full: oneshot::Receiver<()>,
+}
+
+impl Ahead {
+    /// Waits until so many requests are made that the first of them will not be late.
+    pub(super) async fn ready(&mut self, run: &StepRun) {
+        tokio::select! {
+            // an error means that the whole schedule is made
+            _ = &mut self.full => {}
+            () = run.arrivals_over() => {}
+        }
+    }
+}
+
+/// Begins to make the requests of the schedule.
+pub(super) fn prepare_ahead(run: &Arc<StepRun>) -> Ahead {
+    let (prepared, next) = sync_channel(AHEAD);
+    let (filled, full) = oneshot::channel();
+    let run = Arc::clone(run);
+    let preparer = std::thread::spawn(move || prepare(&run, &prepared, filled));
+    Ahead { preparer, next, full }
+}
+
 /// Runs the schedule to its end. Returns how many requests it had due.
-pub(super) async fn perform(run: &Arc<StepRun>, concurrency_limit: Option<u32>) -> u64 {
-    let (ready, next) = sync_channel(AHEAD);
-    let preparer = {
-        let run = Arc::clone(run);
-        std::thread::spawn(move || prepare(&run, &ready))
-    };
+pub(super) async fn perform(run: &Arc<StepRun>, ahead: Ahead, concurrency_limit: Option<u32>) -> u64 {
+    let Ahead { preparer, next, .. } = ahead;
     let places = concurrency_limit.map(|limit| Arc::new(Semaphore::new(limit as usize)));
+    // where the plan itself allows fewer, the rest queues and the safety cap has nothing to guard
+    let most = run.shared.plan.limits.max_in_flight;
+    let cap = concurrency_limit.is_none_or(|limit| limit > most).then_some(u64::from(most));
     // every request holds a sender; when all are dropped, all have ended
     let (alive, mut all_ended) = mpsc::channel::<()>(1);
     let pacer = {
         let (run, runtime) = (Arc::clone(run), Handle::current());
-        std::thread::spawn(move || pace(&run, &runtime, &next, places.as_ref(), &alive))
+        std::thread::spawn(move || pace(&run, &runtime, &next, places.as_ref(), cap, &alive))
     };
     all_ended.recv().await;
     // both threads have nothing left to do by now: the pacer dropped its sender last, the preparer found no receiver
@@ -50,18 +78,27 @@ pub(super) async fn perform(run: &Arc<StepRun>, concurrency_limit: Option<u32>) 
 }
 
 /// Makes the requests of the schedule in order. Returns how many the whole schedule has.
-fn prepare(run: &StepRun, prepared: &SyncSender<(u64, Prepared)>) -> u64 {
+fn prepare(run: &StepRun, prepared: &SyncSender<(u64, Prepared)>, filled: oneshot::Sender<()>) -> u64 {
     let plan = &run.shared.plan;
-    let Some(mut offsets) = schedule::of_step(&plan.steps[run.step_id], plan.seed) else { return 0 };
+    let Some(offsets) = schedule::of_step(&plan.steps[run.step_id], plan.seed) else { return 0 };
+    let mut filled = Some(filled);
     let mut count = 0;
-    for offset_ns in offsets.by_ref() {
+    for offset_ns in offsets {
         let request = Prepared::new(run, count);
         count += 1;
         if prepared.send((offset_ns, request)).is_err() {
-            break;
+            // the run was stopped; the planner has counted the schedule, or it is too long to be counted now
+            let planned = plan.steps[run.step_id].expected.requests.unwrap_or_default();
+            return count.max(planned as u64);
+        }
+        if count == AHEAD as u64
+            && let Some(filled) = filled.take()
+        {
+            // nobody waits where the run was stopped
+            let _ = filled.send(());
         }
     }
-    count + offsets.count() as u64
+    count
 }
 
 /// Sleeps until each request is due and hands it to the runtime.
@@ -70,10 +107,10 @@ fn pace(
     runtime: &Handle,
     next: &Receiver<(u64, Prepared)>,
     places: Option<&Arc<Semaphore>>,
+    cap: Option<u64>,
     alive: &mpsc::Sender<()>,
 ) {
     let start_ns = run.start();
-    let cap = u64::from(run.shared.plan.limits.max_in_flight);
     while let Ok((offset_ns, request)) = next.recv() {
         let due_ns = start_ns + offset_ns;
         if !sleep_until(run, due_ns) {
@@ -81,7 +118,7 @@ fn pace(
         }
         run.count_issued();
         let (run, alive, places) = (Arc::clone(run), alive.clone(), places.cloned());
-        if run.in_flight() >= cap {
+        if let Some(cap) = cap.filter(|cap| run.in_flight() >= *cap) {
             runtime.spawn(async move {
                 let reason = format!("`run.max_in_flight` = {cap} was reached");
                 not_sent(&run, request, due_ns, 0, reason).await;
@@ -89,29 +126,38 @@ fn pace(
             });
             continue;
         }
-        let in_flight = run.enter();
+        // counted here and not in the task, so that the next look at the cap sees it
+        let in_flight = cap.map(|_| run.enter());
         runtime.spawn(async move {
-            send(&run, request, due_ns, places).await;
-            drop((in_flight, alive));
+            send(&run, request, due_ns, places, in_flight).await;
+            drop(alive);
         });
     }
-    if let Some(duration) = run.load.duration {
-        // the step lasts as long as the plan says, also behind its last arrival
+    if let Some(duration) = run.load.duration.filter(|_| !run.is_used_up()) {
+        // without a count that ended it, the step lasts as long as the plan says, also behind its last arrival
         sleep_until(run, start_ns + duration.as_nanos() as u64);
     }
     run.advance(Arrivals::Over);
 }
 
-/// Waits for a place where the plan limits them, then sends.
-async fn send(run: &Arc<StepRun>, request: Prepared, due_ns: u64, places: Option<Arc<Semaphore>>) {
+/// Waits for a place where the plan limits them, then sends. What waits there is not in flight.
+async fn send(
+    run: &Arc<StepRun>,
+    request: Prepared,
+    due_ns: u64,
+    places: Option<Arc<Semaphore>>,
+    in_flight: Option<InFlight>,
+) {
     let mut queue_wait_ns = 0;
     let mut place = None;
     if let Some(places) = places {
         place = Arc::clone(&places).try_acquire_owned().ok();
         if place.is_none() {
             place = tokio::select! {
-                place = places.acquire_owned() => place.ok(),
+                // first: a place that comes free because others were cut off is of no use any more
+                biased;
                 () = run.reached(Arrivals::Stopped) => None,
+                place = places.acquire_owned() => place.ok(),
             };
             queue_wait_ns = run.shared.clock.now_ns().saturating_sub(due_ns);
         }
@@ -121,8 +167,9 @@ async fn send(run: &Arc<StepRun>, request: Prepared, due_ns: u64, places: Option
             return;
         }
     }
+    let in_flight = in_flight.unwrap_or_else(|| run.enter());
     exchange(run, request, None, due_ns, queue_wait_ns).await;
-    drop(place);
+    drop((in_flight, place));
 }
 
 /// Sleeps until a moment of the run. `false` when the run was stopped before it.

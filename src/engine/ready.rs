@@ -55,7 +55,6 @@ pub async fn ready(
     let client = Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
-        .timeout(LOOK)
         .build()
         .map_err(|error| NotReady(vec![format!("cannot set up a HTTP client: {error}")]))?;
     let used: Vec<usize> = plan
@@ -101,7 +100,8 @@ struct Look<'a> {
 /// What a server said when it was asked for its models.
 struct Answer {
     version: String,
-    models: Option<Vec<String>>,
+    /// The names, or what came instead of them: `404 Not Found`.
+    models: Result<Vec<String>, String>,
 }
 
 impl Look<'_> {
@@ -111,26 +111,25 @@ impl Look<'_> {
             self.wait(authorization.as_ref()).await?
         } else {
             // loaded by no phase: never asked, never sent to
-            Answer { version: String::new(), models: None }
+            Answer { version: String::new(), models: Err(String::new()) }
         };
         let model = match &self.endpoint.model {
             Model::Named(name) => name.clone(),
             Model::Auto if !used => String::new(),
-            Model::Auto => match answer.models.as_deref() {
-                Some([first, ..]) => first.clone(),
-                Some([]) => {
-                    return Err(format!(
-                        "`model = \"auto\"`, but `GET {}/models` lists no model; name one in the file",
-                        self.url
-                    ));
-                }
-                None => {
-                    return Err(format!(
-                        "`model = \"auto\"`, but the server has no `GET {}/models`; name the model in the file",
-                        self.url
-                    ));
-                }
-            },
+            Model::Auto => {
+                let nothing = match answer.models.as_deref() {
+                    Ok([first, ..]) => Ok(first.clone()),
+                    Ok([]) => Err("an empty list"),
+                    Err(instead) => Err(instead.as_str()),
+                };
+                nothing.map_err(|instead| {
+                    format!(
+                        "`model = \"auto\"`, but `GET {}/models` answered {instead}\n  help: name the model: \
+                         `endpoints.{}.model = \"NAME\"`",
+                        self.url, self.endpoint.name,
+                    )
+                })?
+            }
         };
         let server = Server {
             endpoint: self.endpoint.name.clone(),
@@ -151,7 +150,8 @@ impl Look<'_> {
         let mut looks = 0;
         loop {
             looks += 1;
-            let last = match self.look(authorization).await {
+            let left = self.limit.saturating_sub(begin.elapsed());
+            let last = match self.look(authorization, LOOK.min(left)).await {
                 Ok(answer) => return Ok(answer),
                 Err(Refusal::Final(reason)) => return Err(reason),
                 Err(Refusal::NotYet(reason)) => reason,
@@ -170,9 +170,9 @@ impl Look<'_> {
     }
 
     /// One look: the list of models, or any sign of life where there is no such list.
-    async fn look(&self, authorization: Option<&HeaderValue>) -> Result<Answer, Refusal> {
+    async fn look(&self, authorization: Option<&HeaderValue>, limit: Duration) -> Result<Answer, Refusal> {
         let url = format!("{}/models", self.url);
-        let mut request = self.client.get(&url);
+        let mut request = self.client.get(&url).timeout(limit);
         if let Some(authorization) = authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
@@ -188,21 +188,41 @@ impl Look<'_> {
             .unwrap_or_default()
             .to_owned();
         match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Refusal::Final(format!(
-                "`GET {url}` answered {status}\n  help: set `endpoints.{}.api_key = {{ env = \"NAME\" }}`",
-                self.endpoint.name
-            ))),
-            // a server that is still loading its model says so
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY => {
-                Err(Refusal::NotYet(format!("`GET {url}`: {status}")))
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                let help = match authorization {
+                    Some(_) => "the key is not accepted: correct",
+                    None => "set",
+                };
+                Err(Refusal::Final(format!(
+                    "`GET {url}` answered {status}\n  help: {help} `endpoints.{}.api_key = {{ env = \"NAME\" }}`",
+                    self.endpoint.name
+                )))
+            }
+            // a server that is still loading its model says so, and so does a gateway before it
+            StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::GATEWAY_TIMEOUT => Err(Refusal::NotYet(format!("`GET {url}`: {status}"))),
+            // the requests would be redirected too, and each would count as a failure
+            _ if status.is_redirection() => {
+                let to = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
+                Err(Refusal::Final(format!(
+                    "`GET {url}` answered {status}, to `{}`, and redirects are not followed\n  help: set \
+                     `endpoints.{}.url` to where the server is",
+                    to.unwrap_or_default(),
+                    self.endpoint.name
+                )))
             }
             _ if status.is_success() => {
-                let models =
+                let names =
                     response.json::<serde_json::Value>().await.ok().and_then(|body| model_names(&body));
-                Ok(Answer { version, models })
+                Ok(Answer {
+                    version,
+                    models: names.ok_or_else(|| format!("{status} without a list of models")),
+                })
             }
             // it speaks HTTP and has no list of models: good enough where the file names one
-            _ => Ok(Answer { version, models: None }),
+            _ => Ok(Answer { version, models: Err(status.to_string()) }),
         }
     }
 }

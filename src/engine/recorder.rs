@@ -11,7 +11,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// `full` is told when the queue of events overflows.
+    /// `full` is told when the queue of events overflows or nobody reads it any more.
     pub(super) fn new(events: mpsc::Sender<Event>, full: mpsc::Sender<()>) -> Self {
         Self { events, full }
     }
@@ -28,12 +28,37 @@ impl Recorder {
     /// the run is no measurement any more, but no record may be lost.
     async fn send(&self, event: Event) {
         match self.events.try_send(event) {
-            // without a receiver nobody is left to tell
-            Ok(()) | Err(TrySendError::Closed(_)) => {}
+            Ok(()) => {}
+            // whoever wrote them down is gone: a load that leaves no records must not go on
+            Err(TrySendError::Closed(_)) => {
+                let _ = self.full.try_send(());
+            }
             Err(TrySendError::Full(event)) => {
                 let _ = self.full.try_send(());
                 let _ = self.events.send(event).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_queue_and_a_lost_reader_stop_the_arrivals() {
+        let line = || Diary::RunEnded { at_ns: 0 };
+        let (events, mut out) = mpsc::channel(1);
+        let (full, mut told) = mpsc::channel(1);
+        let recorder = Recorder::new(events, full);
+        recorder.diary(line()).await;
+        assert!(told.try_recv().is_err(), "there was room");
+        // the second waits for room, and nothing is dropped
+        let ((), first) = tokio::join!(recorder.diary(line()), out.recv());
+        assert!(first.is_some() && out.recv().await.is_some());
+        assert!(told.try_recv().is_ok());
+        drop(out);
+        recorder.diary(line()).await;
+        assert!(told.try_recv().is_ok());
     }
 }

@@ -60,6 +60,11 @@ impl StepRun {
         self.issued.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < most).then_some(n + 1)).ok()
     }
 
+    /// Whether every request of the step's count has been taken.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.load.requests.is_some_and(|most| self.issued() >= most)
+    }
+
     /// Counts the next request of an open loop as issued.
     pub(super) fn count_issued(&self) {
         self.issued.fetch_add(1, Ordering::Relaxed);
@@ -85,14 +90,14 @@ impl StepRun {
         AtWork(Arc::clone(self))
     }
 
+    /// What [`Self::issued_line`] tells.
+    pub(super) fn counts(&self) -> (u64, u64, u32) {
+        (self.issued(), self.in_flight(), self.users.load(Ordering::Relaxed))
+    }
+
     pub(super) fn issued_line(&self) -> Diary {
-        Diary::Issued {
-            step: self.step_id,
-            at_ns: self.shared.clock.now_ns(),
-            issued: self.issued(),
-            in_flight: self.in_flight(),
-            users: self.users.load(Ordering::Relaxed),
-        }
+        let (issued, in_flight, users) = self.counts();
+        Diary::Issued { step: self.step_id, at_ns: self.shared.clock.now_ns(), issued, in_flight, users }
     }
 
     pub(super) fn arrivals(&self) -> Arrivals {

@@ -46,9 +46,9 @@ impl Bar {
     /// How often the caller is to [`Self::tick`].
     pub const INTERVAL: Duration = Duration::from_millis(200);
 
-    /// Prints a line above the bar, such as a warning.
-    pub fn print(&self, line: &str) {
-        self.bar.println(line);
+    /// The bar itself, for whoever writes to the same terminal beside it.
+    pub fn handle(&self) -> ProgressBar {
+        self.bar.clone()
     }
 
     /// Takes the bar off the screen.

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, BufRead as _, BufReader, Read},
+    os::unix::process::CommandExt as _,
     path::Path,
     process::{self, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{RecvTimeoutError, channel},
@@ -61,8 +62,13 @@ impl Child {
     }
 
     fn spawn(mut command: Command, patience: Duration) -> Result<Self, StartError> {
-        let mut process =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        // a group of its own: a Ctrl-C in the terminal is for the parent alone, also before the child can ignore it
+        let mut process = command
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
         let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
         // from here on a return of any kind ends the process
         let mut child = Self { process, stdin, base_url: String::new() };
@@ -184,6 +190,7 @@ mod tests {
         assert_eq!(child.base_url(), "http://127.0.0.1:4711/v1");
         let pid = nix::unistd::Pid::from_raw(child.process.id() as i32);
         assert_eq!(nix::sys::signal::kill(pid, None), Ok(()));
+        assert_eq!(nix::unistd::getpgid(Some(pid)), Ok(pid), "no signal of the terminal reaches it");
         drop(child);
         assert_eq!(nix::sys::signal::kill(pid, None), Err(nix::errno::Errno::ESRCH));
     }

@@ -29,8 +29,10 @@ pub struct Pool {
 /// Idle connections are not polled by anybody.
 #[derive(Default)]
 struct Idle {
-    /// The most recently used last: it is the likeliest to be still open.
-    ready: Vec<Stream>,
+    /// What is lent next stands last. First the most recently used, which is the likeliest to be still open; then
+    /// those that never served, the oldest first: a server with fewer threads than connections waits on the oldest
+    /// ones, and would come to the newest last.
+    ready: VecDeque<Stream>,
     /// Connections whose answer's last bytes were still to come, and since when; the oldest first.
     unfinished: VecDeque<(Box<Tail>, u64)>,
 }
@@ -87,7 +89,7 @@ impl Pool {
                 opening.spawn(async move { dialer.dial(&mut Timing::default()).await });
             }
             match opening.join_next().await {
-                Some(Ok(stream)) => self.lock().ready.push(stream?),
+                Some(Ok(stream)) => self.lock().ready.push_front(stream?),
                 Some(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
                 None => {}
             }
@@ -141,7 +143,7 @@ impl Pool {
     fn lend(&self) -> Option<Stream> {
         loop {
             // one lock at a time: the look at the socket is a system call
-            let candidate = self.lock().ready.pop();
+            let candidate = self.lock().ready.pop_back();
             let mut stream = match candidate {
                 Some(stream) => stream,
                 None => self.settle_oldest()?,
@@ -170,7 +172,7 @@ impl Pool {
     /// Takes the connection of a finished exchange.
     pub(super) fn give_back(&self, tail: Tail) {
         match tail.settle() {
-            Settled::Idle(stream) => self.lock().ready.push(stream),
+            Settled::Idle(stream) => self.lock().ready.push_back(stream),
             Settled::Unfinished(tail) => {
                 let now = self.dialer.clock.now_ns();
                 self.lock().unfinished.push_back((tail, now));
@@ -224,11 +226,11 @@ impl Dialer {
 #[cfg(test)]
 impl Pool {
     pub(super) fn take_idle(&self) -> Stream {
-        self.lock().ready.pop().expect("an idle connection")
+        self.lock().ready.pop_back().expect("an idle connection")
     }
 
     pub(super) fn put_idle(&self, stream: Stream) {
-        self.lock().ready.push(stream);
+        self.lock().ready.push_back(stream);
     }
 
     pub(super) fn lend_now(&self) -> Option<Stream> {

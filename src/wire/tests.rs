@@ -236,6 +236,20 @@ async fn trap_9_connections_are_opened_ahead() {
 }
 
 #[tokio::test]
+async fn of_connections_opened_ahead_the_oldest_serves_first() {
+    let script =
+        |body: &str| vec![Step::Request, send(sized(body)), Step::Request, send(sized(body)), Step::Hold];
+    let server = Server::start(vec![script("first"), script("second")]).await;
+    let pool = pool(&server);
+    pool.open_ahead(1).await.expect("a server");
+    pool.open_ahead(2).await.expect("a server");
+    // a server with one thread would be waiting for this one, and one that has served is as good as any
+    for _ in 0..2 {
+        assert_eq!(exchange(&pool).await.expect("an answer").body, "first");
+    }
+}
+
+#[tokio::test]
 async fn trap_7_a_server_that_closes_after_each_answer_loses_nothing() {
     // llama.cpp: announces keep-alive, and hangs up
     let stream = format!(

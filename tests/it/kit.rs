@@ -161,6 +161,13 @@ impl Run {
             .collect()
     }
 
+    /// The lines of the diary of one kind, such as `step_ended`.
+    pub fn diary(&self, event: &str) -> Vec<Value> {
+        let lines = self.text("events.jsonl");
+        let all = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        all.filter(|line| line["event"] == event).collect()
+    }
+
     pub fn path(&self) -> &Path {
         &self.folder
     }

@@ -10,9 +10,11 @@
 )]
 
 mod broken;
+mod engine;
 mod kit;
 mod load;
 mod nothing_lost;
+mod readiness;
 mod server;
 mod several;
 mod tidy;

@@ -254,4 +254,6 @@ fn a_full_disk_stops_the_run_and_keeps_what_fits() {
     assert!(stderr.contains("requests.jsonl"), "{stderr}");
     let run = bench.only_run();
     assert!(run.records().len() > 10, "what fits is there, in whole lines");
+    let stdout = String::from_utf8_lossy(&done.stdout);
+    assert!(stdout.contains("ABORTED"), "judged and shown, written or not: {stdout}");
 }

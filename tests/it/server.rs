@@ -87,19 +87,38 @@ pub struct Server {
     served: Arc<Mutex<Vec<Served>>>,
 }
 
+/// What answers a `POST`.
+type Script = dyn Fn(&Request, &mut Out<'_>) -> After + Send + Sync;
+
+/// What answers a `GET`, which is always readiness.
+type Models = dyn Fn(&mut Out<'_>) + Send + Sync;
+
 impl Server {
     pub fn start(script: impl Fn(&Request, &mut Out<'_>) -> After + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let models = |out: &mut Out<'_>| {
+            let list = r#"{"object":"list","data":[{"id":"scripted","object":"model"}]}"#;
+            out.answer("200 OK", "application/json", list);
+        };
+        Self::with_models("127.0.0.1:0", models, script)
+    }
+
+    pub fn with_models(
+        address: &str,
+        models: impl Fn(&mut Out<'_>) + Send + Sync + 'static,
+        script: impl Fn(&Request, &mut Out<'_>) -> After + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let served = Arc::new(Mutex::new(Vec::new()));
-        let script = Arc::new(script);
+        let (script, models) = (Arc::new(script), Arc::new(models));
         let numbers = Arc::new(AtomicU64::new(0));
         let log = Arc::clone(&served);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (script, numbers, log) = (Arc::clone(&script), Arc::clone(&numbers), Arc::clone(&log));
+                let (script, models) = (Arc::clone(&script), Arc::clone(&models));
+                let (numbers, log) = (Arc::clone(&numbers), Arc::clone(&log));
                 std::thread::spawn(move || {
-                    let _ = serve(&stream, &*script, &numbers, &log);
+                    let _ = serve(&stream, &*script, &*models, &numbers, &log);
                 });
             }
         });
@@ -117,7 +136,8 @@ impl Server {
 
 fn serve(
     stream: &TcpStream,
-    script: &(dyn Fn(&Request, &mut Out<'_>) -> After + Send + Sync),
+    script: &Script,
+    models: &Models,
     numbers: &AtomicU64,
     log: &Mutex<Vec<Served>>,
 ) -> io::Result<()> {
@@ -140,9 +160,7 @@ fn serve(
         let find =
             |name: &str| headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
         if method == "GET" {
-            let body = r#"{"object":"list","data":[{"id":"scripted","object":"model"}]}"#;
-            let mut out = Out { stream, writes: Vec::new() };
-            out.answer("200 OK", "application/json", body);
+            models(&mut Out { stream, writes: Vec::new() });
             continue;
         }
         let mut body = vec![0; find("content-length").parse().unwrap_or(0)];

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use crate::{
-    kit::Bench,
+    kit::{Bench, wait},
     server::{After, Server, stream_tokens},
 };
 
@@ -73,6 +75,48 @@ fn a_broken_file_stops_all_of_them_before_anything_is_sent() {
     assert!(server.served().is_empty() && bench.runs().is_empty());
     bench.run(&["check", "fine.toml", "broken.toml"]).expect_code(2);
     bench.run(&["check", "fine.toml"]).expect_code(0);
+}
+
+#[test]
+fn a_scenario_without_a_report_keeps_its_place_in_the_summaries() {
+    let server = quick_server();
+    let bench = Bench::new();
+    scenario(&bench, "dead", "http://127.0.0.1:9/v1", "10s");
+    scenario(&bench, "fine", &server.url(), "10s");
+    let done = bench
+        .run(&["run", "dead.toml", "fine.toml", "--json", "out.json", "--set", "run.ready_timeout=300ms"])
+        .expect_code(4);
+    assert!(done.stderr.contains("1 scenario without a report"), "{}", done.stderr);
+    let out: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(bench.path("out.json")).unwrap()).unwrap();
+    assert_eq!(out.as_array().map(Vec::len), Some(2), "{out}");
+    assert!(out[0].is_null());
+    assert_eq!(out[1]["verdict"], "PASS");
+}
+
+#[test]
+fn an_interrupt_ends_all_of_them() {
+    // takes requests and never answers: whether it would have is not known when the user has had enough
+    let silent = Server::start(|_, _| {
+        std::thread::sleep(Duration::from_secs(60));
+        After::Close
+    });
+    let quick = quick_server();
+    let bench = Bench::new();
+    scenario(&bench, "first", &silent.url(), "10s");
+    scenario(&bench, "second", &quick.url(), "10s");
+    let running = bench.start(&["run", "first.toml", "second.toml"]);
+    let diary = |word: &str| {
+        let text = std::fs::read_to_string(bench.runs().pop()?.path().join("events.jsonl")).ok()?;
+        text.contains(word).then_some(())
+    };
+    for word in ["issued", "stopping"] {
+        wait(Duration::from_secs(30), || diary(word)).unwrap_or_else(|| panic!("{word}"));
+        running.signal(Signal::SIGINT);
+    }
+    running.finish().expect_code(130);
+    assert_eq!(bench.runs().len(), 1);
+    assert!(quick.served().is_empty());
 }
 
 #[test]
