@@ -1,5 +1,6 @@
 //! What hardware and system this is: for presets, for `system-info.json` and for the line that every chart carries.
 
+use nvml_wrapper::error::NvmlError;
 use serde::{Deserialize, Serialize};
 
 use crate::units;
@@ -80,6 +81,7 @@ impl Machine {
         let (gpus, gpu_note) = match nvidia() {
             Ok(gpus) if gpus.is_empty() => (gpus, "the NVIDIA driver lists no GPU".to_owned()),
             Ok(gpus) => (gpus, String::new()),
+            Err(NvmlError::LibloadingError(_)) => (Vec::new(), "no NVIDIA driver on this machine".to_owned()),
             Err(error) => (Vec::new(), format!("no NVIDIA GPU readings: {error}")),
         };
         Self {
@@ -120,7 +122,7 @@ impl Machine {
     }
 }
 
-fn nvidia() -> Result<Vec<Gpu>, nvml_wrapper::error::NvmlError> {
+fn nvidia() -> Result<Vec<Gpu>, NvmlError> {
     let nvml = nvml_wrapper::Nvml::init()?;
     let driver = nvml.sys_driver_version()?;
     (0..nvml.device_count()?)

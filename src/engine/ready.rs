@@ -16,6 +16,9 @@ use crate::{
 /// Pause between two looks at a server that does not answer yet.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How the `server` header of a simulated server begins.
+const SIMULATED: &str = "scenario-sim/";
+
 /// Longest that one look may take.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -135,8 +138,9 @@ impl Look<'_> {
             endpoint: self.endpoint.name.clone(),
             url: self.url.to_owned(),
             model: model.clone(),
+            // a simulated server that somebody started by hand says what it is
+            simulated: self.endpoint.simulated() || answer.version.starts_with(SIMULATED),
             version: answer.version,
-            simulated: self.endpoint.simulated(),
         };
         let target = origin
             .target(protocol::path(self.endpoint.protocol))

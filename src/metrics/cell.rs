@@ -29,6 +29,17 @@ pub(super) struct Setting {
     pub(super) streams: bool,
     /// Whether the plan limits concurrency, so that there is a queue to wait in.
     pub(super) queues: bool,
+    /// When somebody stopped the run.
+    pub(super) stopped_ns: Option<u64>,
+}
+
+impl Setting {
+    /// Whether the tool itself cut the request off, which says nothing of the server. A drain that took too long
+    /// does.
+    fn cut_off(self, record: &Record) -> bool {
+        matches!(record.outcome, Outcome::Cancelled | Outcome::NotSent)
+            && self.stopped_ns.is_some_and(|stopped_ns| record.end_ns >= stopped_ns)
+    }
 }
 
 /// Counts, tokens and series; cells add up.
@@ -70,8 +81,8 @@ impl Gaps {
 }
 
 impl Cell {
-    /// Takes in one request.
-    pub(super) fn add(&mut self, record: &Record, chunks: &[u64], setting: Setting) {
+    /// Takes in one request. Returns whether it counts in shares and percentiles.
+    pub(super) fn add(&mut self, record: &Record, chunks: &[u64], setting: Setting) -> bool {
         self.counts.issued += 1;
         self.counts.replaced_connections += u64::from(record.attempts > 1);
         let window = setting.window;
@@ -85,37 +96,35 @@ impl Cell {
                 arrivals(record, chunks, |moments| window.count(moments) as f64 / moments.len() as f64);
             self.tokens_in_window += tokens as f64 * inside;
         }
+        if setting.cut_off(record) {
+            self.counts.cut_off += 1;
+            return false;
+        }
         if !window.contains(record.due_ns) {
-            return;
+            return false;
         }
         self.counts.due += 1;
         *self.counts.outcomes.entry(record.outcome).or_default() += 1;
         self.add_client_times(record, setting);
         if record.outcome.failed() {
-            self.add_failures(1, setting.streams);
+            self.add_failure(setting.streams);
         } else {
             self.add_success(record, chunks);
         }
+        true
     }
 
     /// Takes in requests that were in flight when the tool was killed and left no record.
-    pub(super) fn add_unknown(&mut self, requests: u64, streams: bool) {
-        if requests > 0 {
-            self.counts.issued += requests;
-            self.counts.due += requests;
-            *self.counts.outcomes.entry(Outcome::Unknown).or_default() += requests;
-            self.add_failures(requests, streams);
-        }
+    pub(super) fn add_unknown(&mut self, requests: u64) {
+        self.counts.issued += requests;
+        self.counts.cut_off += requests;
     }
 
-    fn add_failures(&mut self, requests: u64, streams: bool) {
-        for metric in [Metric::E2e, Metric::ServiceE2e] {
-            self.series.entry(metric).or_default().failed += requests;
-        }
-        if streams {
-            for metric in Metric::ALL.into_iter().filter(|metric| metric.needs_stream()) {
-                self.series.entry(metric).or_default().failed += requests;
-            }
+    fn add_failure(&mut self, streams: bool) {
+        let missed = Metric::ALL.into_iter().filter(|metric| metric.needs_stream());
+        let whole = [Metric::E2e, Metric::ServiceE2e];
+        for metric in whole.into_iter().chain(missed.filter(|_| streams)) {
+            self.series.entry(metric).or_default().failed += 1;
         }
     }
 
@@ -172,6 +181,7 @@ impl Cell {
     pub(super) fn merge(&mut self, other: &Self) {
         self.counts.issued += other.counts.issued;
         self.counts.due += other.counts.due;
+        self.counts.cut_off += other.counts.cut_off;
         self.counts.completed_in_window += other.counts.completed_in_window;
         self.counts.replaced_connections += other.counts.replaced_connections;
         for (outcome, count) in &other.counts.outcomes {

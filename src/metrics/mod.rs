@@ -122,8 +122,11 @@ pub struct Window {
 pub struct Counts {
     /// Requests issued in the scope, inside the window or not.
     pub issued: u64,
-    /// Requests due inside the window, and those in flight at a kill.
+    /// Requests due inside the window, without those that were cut off.
     pub due: u64,
+    /// Requests that the tool itself cut off: in flight when it was killed, or cancelled or never sent after somebody
+    /// stopped the run. How they would have ended is not known, so they are in no share and no percentile.
+    pub cut_off: u64,
     /// Those by outcome; every outcome that occurred.
     pub outcomes: BTreeMap<Outcome, u64>,
     /// Requests that ended well inside the window, whenever they were due.
@@ -228,6 +231,8 @@ pub struct Failure {
     pub outcome: Outcome,
     /// How often, among measured requests.
     pub count: u64,
+    /// How many of them count: due inside the window of their step, and not cut off by the tool itself.
+    pub counted: u64,
     /// The endpoint of the first.
     pub endpoint: String,
     /// The HTTP status of the first.

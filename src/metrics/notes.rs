@@ -53,9 +53,10 @@ pub(super) fn notes(plan: &Plan, accounts: &[Account], cells: &Cells, windows: V
     }
     let unknown: u64 = accounts.iter().map(|account| account.unknown).sum();
     if unknown > 0 {
+        let were = if unknown == 1 { "request was" } else { "requests were" };
         notes.push(format!(
-            "{} requests were in flight when the run was killed: they count as failed in their phase and step, and \
-             belong to no endpoint",
+            "{} {were} in flight when the run was killed: how it would have ended is not known, so no share and no \
+             percentile counts it",
             show_count(unknown),
         ));
     }

@@ -60,7 +60,7 @@ pub(super) fn assemble(plan: &Plan, survey: &Survey<'_>, cells: &Cells) -> Vec<S
             endpoint: endpoint.map(|index| plan.endpoints[index].name.clone()),
         };
         let scope = |step: Option<&StepSurvey<'_>>, of: &[&StepSurvey<'_>], endpoint: Option<usize>| {
-            gather(plan, key(step, endpoint), of, endpoint, cells)
+            gather(key(step, endpoint), of, endpoint, cells)
         };
         let ladder = if steps.len() > 1 { &steps[..] } else { &[] };
         scopes.push(scope(None, &steps, None));
@@ -83,13 +83,7 @@ fn parts(steps: &[&StepSurvey<'_>]) -> Vec<usize> {
     if endpoints.len() > 1 { endpoints } else { Vec::new() }
 }
 
-fn gather(
-    plan: &Plan,
-    key: ScopeKey,
-    steps: &[&StepSurvey<'_>],
-    endpoint: Option<usize>,
-    cells: &Cells,
-) -> Scope {
+fn gather(key: ScopeKey, steps: &[&StepSurvey<'_>], endpoint: Option<usize>, cells: &Cells) -> Scope {
     let mut sum = Cell::default();
     let mut spans = Vec::new();
     for step in steps {
@@ -102,8 +96,7 @@ fn gather(
         }
         // nobody knows any more which endpoint they went to
         if endpoint.is_none() {
-            let streams = step.load.traffic.iter().any(|traffic| plan.endpoints[traffic.endpoint].stream);
-            sum.add_unknown(step.account.unknown, streams);
+            sum.add_unknown(step.account.unknown);
         }
     }
     let window = hull(&spans);

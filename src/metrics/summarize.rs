@@ -43,13 +43,14 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         // the survey has refused records of unknown steps and endpoints
         let Some(step) = survey.steps.get(&record.step_id) else { return };
         let Some(endpoint) = by_name.get(record.endpoint.as_str()) else { return };
-        if step.load.measure {
-            points.add(step, record);
-            failures.add(record);
-        }
+        let mut counts = false;
         if let Some((Some(span), of_step)) = cells.get_mut(&record.step_id) {
             let cell: &mut Cell = of_step.entry(*endpoint).or_default();
-            cell.add(record, chunks, setting(plan, step, *endpoint, *span));
+            counts = cell.add(record, chunks, setting(plan, step, *endpoint, *span, survey.stopped_ns));
+        }
+        if step.load.measure {
+            points.add(step, record);
+            failures.add(record, counts);
         }
     })?;
 
@@ -82,11 +83,18 @@ fn too_short(scope: &Scope) -> Option<String> {
     })
 }
 
-fn setting(plan: &Plan, step: &StepSurvey<'_>, endpoint: usize, window: Span) -> Setting {
+fn setting(
+    plan: &Plan,
+    step: &StepSurvey<'_>,
+    endpoint: usize,
+    window: Span,
+    stopped_ns: Option<u64>,
+) -> Setting {
     Setting {
         window,
         streams: plan.endpoints[endpoint].stream,
         queues: matches!(step.load.pattern, Pattern::Open { concurrency_limit: Some(_), .. }),
+        stopped_ns,
     }
 }
 
@@ -142,18 +150,20 @@ struct Failures {
 }
 
 impl Failures {
-    fn add(&mut self, record: &Record) {
+    fn add(&mut self, record: &Record, counts: bool) {
         if !record.outcome.failed() {
             return;
         }
         let failure = self.by_outcome.entry(record.outcome).or_insert_with(|| Failure {
             outcome: record.outcome,
             count: 0,
+            counted: 0,
             endpoint: record.endpoint.clone(),
             status: record.status,
             first_error: record.error.clone().unwrap_or_default(),
         });
         failure.count += 1;
+        failure.counted += u64::from(counts);
     }
 
     fn add_unknown(&mut self, count: u64) {
@@ -163,6 +173,7 @@ impl Failures {
         let failure = self.by_outcome.entry(Outcome::Unknown).or_insert_with(|| Failure {
             outcome: Outcome::Unknown,
             count: 0,
+            counted: 0,
             endpoint: String::new(),
             status: None,
             first_error: "in flight when the run was killed".to_owned(),

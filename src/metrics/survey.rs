@@ -14,6 +14,8 @@ use crate::{
 /// What the first reading finds.
 pub(super) struct Survey<'a> {
     pub(super) ending: Ending,
+    /// When somebody first asked for the end.
+    pub(super) stopped_ns: Option<u64>,
     /// By index in the plan; load steps only.
     pub(super) steps: BTreeMap<usize, StepSurvey<'a>>,
     /// The end of the last request.
@@ -138,6 +140,7 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
             Work::Ready { .. } => None,
         })
         .collect();
+    let mut stopped_ns = None;
     for line in source.diary() {
         match *line {
             Diary::StepStarted { step, at_ns } => {
@@ -157,7 +160,10 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
                     step.account.scheduled = Some(due);
                 }
             }
-            Diary::RunStarted { .. } | Diary::Stopping { .. } | Diary::RunEnded { .. } => {}
+            Diary::Stopping { at_ns, .. } => {
+                stopped_ns.get_or_insert(at_ns);
+            }
+            Diary::RunStarted { .. } | Diary::RunEnded { .. } => {}
         }
     }
     let mut last_end_ns = 0;
@@ -183,5 +189,5 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
     for step in steps.values_mut() {
         step.close(ending);
     }
-    Ok(Survey { ending, steps, last_end_ns })
+    Ok(Survey { ending, stopped_ns, steps, last_end_ns })
 }

@@ -216,6 +216,7 @@ fn scope(key: ScopeKey, load: &Load, requests: &[&Request]) -> Scope {
         counts: Counts {
             issued: requests.len() as u64,
             due: requests.len() as u64,
+            cut_off: 0,
             outcomes,
             completed_in_window: ok.len() as u64,
             replaced_connections: 0,
@@ -520,6 +521,7 @@ fn summary() -> Summary {
             Failure {
                 outcome: Outcome::Overloaded,
                 count: count(Outcome::Overloaded),
+                counted: count(Outcome::Overloaded),
                 endpoint: "flash".to_owned(),
                 status: Some(503),
                 first_error: "server busy: 9 requests waiting".to_owned(),
@@ -527,6 +529,7 @@ fn summary() -> Summary {
             Failure {
                 outcome: Outcome::Timeout,
                 count: count(Outcome::Timeout),
+                counted: count(Outcome::Timeout),
                 endpoint: "flash".to_owned(),
                 status: None,
                 first_error: "no end within 120 s".to_owned(),
@@ -766,6 +769,7 @@ pub(crate) fn dead() -> Run {
     run.summary.failures = vec![Failure {
         outcome: Outcome::ConnectFailed,
         count: run.summary.points.len() as u64,
+        counted: run.summary.points.len() as u64,
         endpoint: "flash".to_owned(),
         status: None,
         first_error: "connection refused".to_owned(),

@@ -32,7 +32,7 @@ pub fn json(report: &Report) -> Value {
         "platform": plan.platform.name,
         "label": plan.label,
         "hardware": words::hardware(report),
-        "simulated": plan.endpoints.iter().any(crate::plan::PlannedEndpoint::simulated),
+        "simulated": !words::simulated(report).is_empty(),
         "simulated_servers": words::simulated(report),
         "started": report
             .started
@@ -130,6 +130,7 @@ fn counts(counts: &Counts) -> Value {
     json!({
         "issued": counts.issued,
         "due": counts.due,
+        "cut_off": counts.cut_off,
         "ok": counts.ok(),
         "failed": counts.failed(),
         "outcomes": outcomes,
@@ -222,10 +223,11 @@ fn check(check: &Check) -> Value {
 }
 
 fn failure(failure: &Failure) -> Value {
-    let Failure { outcome, count, endpoint, status, first_error } = failure;
+    let Failure { outcome, count, counted, endpoint, status, first_error } = failure;
     json!({
         "outcome": outcome.name(),
         "count": count,
+        "counted": counted,
         "first_endpoint": endpoint,
         "first_http_status": status,
         "first_error": first_error,

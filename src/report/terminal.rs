@@ -184,7 +184,7 @@ fn scopes(report: &Report, style: Style) -> Vec<String> {
     for (i, line) in grid.lines_with_header().enumerate() {
         lines.push(if i == 0 { style.paint(DIM, &format!("  {line}")) } else { format!("  {line}") });
     }
-    let mut notes = Vec::new();
+    let mut notes = Vec::from_iter(words::uncounted(report));
     if rows.iter().any(|(_, _, scope)| infinite(scope)) {
         notes.push("∞: percentiles count failed requests as infinite".to_owned());
     }
@@ -218,7 +218,13 @@ fn failures(report: &Report, style: Style) -> Vec<String> {
             failure.status.filter(|status| !failure.first_error.starts_with(&format!("status {status}")));
         let status = status.map(|status| format!("HTTP {status}: ")).unwrap_or_default();
         let head = format!("{:<widest$}", head(failure));
-        let first = format!("first on {}: {status}{}", failure.endpoint, one_line(&failure.first_error));
+        let mut first = format!("{status}{}", one_line(&failure.first_error));
+        if !failure.endpoint.is_empty() {
+            first = format!("first on {}: {first}", failure.endpoint);
+        }
+        if let Some(outside) = words::outside(failure) {
+            first = format!("({outside}) {first}");
+        }
         let room = style.width.saturating_sub(width(&head) + 4);
         lines.push(format!("  {}  {}", style.paint(BAD, &head), style.paint(DIM, &shorten(&first, room))));
     }

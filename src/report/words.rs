@@ -6,7 +6,8 @@ use super::Report;
 use crate::{
     catalog::{Metric, MetricName, Statistic},
     config::{Address, Bound, Severity},
-    metrics::Scope,
+    metrics::{Failure, Scope},
+    plan::PlannedEndpoint,
     units,
     verdict::{Conclusion, Grade, Judged, Level, Mark},
 };
@@ -19,10 +20,16 @@ pub(super) fn hardware(report: &Report) -> String {
     report.system.machine.line(&report.plan.label)
 }
 
+/// Whether the server behind an endpoint was a simulation: by the plan, or by what it said of itself.
+pub(super) fn is_simulated(report: &Report, endpoint: &PlannedEndpoint) -> bool {
+    let said = report.system.servers.iter().find(|server| server.endpoint == endpoint.name);
+    endpoint.simulated() || said.is_some_and(|server| server.simulated)
+}
+
 /// The addresses of simulated endpoints, such as `sim:rtx_4090`, each once, in the order of the plan.
 pub(super) fn simulated(report: &Report) -> Vec<String> {
     let mut names = Vec::new();
-    for endpoint in report.plan.endpoints.iter().filter(|endpoint| endpoint.simulated()) {
+    for endpoint in report.plan.endpoints.iter().filter(|endpoint| is_simulated(report, endpoint)) {
         let name = match &endpoint.address {
             Address::Sim(name) => format!("sim:{name}"),
             Address::Url(url) => url.clone(),
@@ -37,7 +44,7 @@ pub(super) fn simulated(report: &Report) -> Vec<String> {
 /// What every output of a run against simulated servers says; `None` where all servers were real.
 pub(super) fn simulated_notice(report: &Report) -> Option<String> {
     let names = simulated(report);
-    let all = report.plan.endpoints.iter().all(crate::plan::PlannedEndpoint::simulated);
+    let all = report.plan.endpoints.iter().all(|endpoint| is_simulated(report, endpoint));
     let list = names.join(", ");
     match (names.len(), all) {
         (0, _) => None,
@@ -273,6 +280,37 @@ pub(super) fn outline<'a>(report: &Report<'a>) -> Vec<(usize, &'a str, &'a Scope
             (Some(_), Some(endpoint)) => (2, endpoint.as_str(), scope),
         })
         .collect()
+}
+
+/// How many failures of a kind stand in no share: `2 of them outside the window`.
+pub(super) fn outside(failure: &Failure) -> Option<String> {
+    let outside = failure.count - failure.counted;
+    match (outside, failure.counted) {
+        (0, _) => None,
+        (_, 0) => Some("not counted".to_owned()),
+        _ => Some(format!("{} of them not counted", units::show_count(outside))),
+    }
+}
+
+/// How many of the requests of each phase count, where some do not.
+pub(super) fn uncounted(report: &Report) -> Option<String> {
+    let parts: Vec<_> = report
+        .summary
+        .scopes
+        .iter()
+        .filter(|scope| scope.measured && scope.key.step.is_none() && scope.key.endpoint.is_none())
+        .filter(|scope| scope.counts.issued > scope.counts.due)
+        .map(|scope| {
+            let counts = &scope.counts;
+            format!(
+                "{} of {} of `{}`",
+                units::show_count(counts.due),
+                units::show_count(counts.issued),
+                scope.key.phase
+            )
+        })
+        .collect();
+    (!parts.is_empty()).then(|| format!("counted are requests due inside the window: {}", parts.join(", ")))
 }
 
 #[cfg(test)]

@@ -174,7 +174,7 @@ fn a_schedule_without_arrivals_lasts_its_time_and_says_so() {
     let bench = Bench::new();
     let phase = "duration = \"300ms\"\nload.open = { arrivals = \"poisson\", rate = 0.001 }";
     let done = run(&bench, &server, "", phase).expect_code(3);
-    assert!(done.stdout.contains("nothing was sent"), "{}", done.stdout);
+    assert!(done.stdout.contains("the schedule has no arrivals"), "{}", done.stdout);
     let run = bench.only_run();
     let (started, ended) = (&run.diary("step_started")[0], &run.diary("step_ended")[0]);
     assert_eq!((ns(ended, "due"), ns(ended, "issued"), run.records().len()), (0, 0, 0));

@@ -293,7 +293,7 @@ fn server(report: &Report, endpoint: &PlannedEndpoint) -> Value {
         "model": found.map_or(asked, |server| server.model.clone()),
         "version": or_missing(found.map(|server| server.version.clone()).unwrap_or_default()),
         "workload": endpoint.workload_name,
-        "simulated": endpoint.simulated(),
+        "simulated": words::is_simulated(report, endpoint),
     })
 }
 
