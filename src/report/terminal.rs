@@ -117,14 +117,22 @@ fn validity(report: &Report, style: Style) -> Vec<String> {
     for check in failing {
         let (color, word) = if check.void { (BAD, "✗ void") } else { (OPEN, "! caution") };
         let seen = format!("{}: {}, limit {}", check.name, check.value, check.limit);
-        let line = format!("  {}  {seen}", style.paint(color, word));
-        if check.advice.is_empty() {
-            lines.push(line);
-        } else if 2 + width(word) + 2 + width(&seen) + 2 + width(&check.advice) <= style.width {
-            lines.push(format!("{line}  {}", style.paint(DIM, &check.advice)));
-        } else {
-            lines.push(line);
-            lines.extend(indented(&check.advice, 4, style).iter().map(|line| style.paint(DIM, line)));
+        // continued below the text of the first line, not below its sign
+        let mut shown = indented(&seen, 4 + width(word), style);
+        if let Some(first) = shown.first_mut() {
+            *first = format!("  {}  {}", style.paint(color, word), first.trim_start());
+        }
+        let one_line = 2 + width(word) + 2 + width(&seen) + 2 + width(&check.advice) <= style.width;
+        match shown.last_mut() {
+            Some(last) if one_line && !check.advice.is_empty() => {
+                last.push_str("  ");
+                last.push_str(&style.paint(DIM, &check.advice));
+                lines.extend(shown);
+            }
+            _ => {
+                lines.extend(shown);
+                lines.extend(indented(&check.advice, 4, style).iter().map(|line| style.paint(DIM, line)));
+            }
         }
     }
     lines
@@ -492,6 +500,15 @@ mod tests {
             .into();
         let text = terminal(&run.report(), PLAIN);
         assert!(text.contains("\nskipped\n  – ttft, speed: why\n  – other: because\n"), "{text}");
+    }
+
+    #[test]
+    fn a_long_check_is_wrapped() {
+        let mut run = fixture::mixed();
+        let check = run.verdict.validity.iter_mut().find(|check| !check.ok).expect("a caution");
+        check.value = "very ".repeat(40);
+        let text = terminal(&run.report(), Style { width: 100, ..PLAIN });
+        assert!(text.lines().all(|line| width(line) <= 100), "{text}");
     }
 
     #[test]

@@ -214,10 +214,8 @@ pub(super) fn remark(target: &Judged) -> String {
     if !target.note.is_empty() {
         parts.push(target.note.clone());
     }
-    match target.needs {
-        Some(needs) => parts.push(format!("{} would settle it", units::show_count_of(needs, "more request"))),
-        None => {}
-    }
+    let needs = target.needs.map(|needs| units::show_count_of(needs, "more request"));
+    parts.extend(needs.map(|needs| format!("{needs} would settle it")));
     parts.join("; ")
 }
 

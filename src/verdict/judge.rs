@@ -44,7 +44,7 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
 /// Why a target is judged nowhere.
 fn why_skipped(plan: &Plan, metric: MetricName) -> String {
     if explored_only(plan, metric.metric) {
-        "only levels of a ladder measure it, and they are judged where a target names their phase or step"
+        "measured only in levels of a ladder, which are judged where a target names their phase or step"
             .to_owned()
     } else {
         format!("the plan measures `{metric}` nowhere")
@@ -95,6 +95,9 @@ fn conclude(summary: &Summary, validity: &[Check], targets: &[Judged], tally: Ta
         return (Conclusion::Inconclusive, reason);
     }
     let reason = match total {
+        0 if !summary.accounts.iter().any(|account| account.measured) => {
+            "nothing was to be measured: no phase counts".to_owned()
+        }
         0 => "no target is judged, and the measurement is valid".to_owned(),
         1 => "the judged target passed".to_owned(),
         _ => format!("all {total} judged targets passed"),

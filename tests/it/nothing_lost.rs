@@ -32,7 +32,7 @@ fn long_run(bench: &Bench, url: &str) -> String {
             load.closed = {{ users = 4 }}
             [targets.errors]
             metric = "error_rate"
-            at_most = "5%"
+            at_most = "50%"
             "#
         ),
     )

@@ -78,7 +78,7 @@ fn a_target_that_only_a_ladder_could_carry_is_not_said_to_be_unmeasured() {
     nowhere.scopes.clear();
     insta::assert_snapshot!(
         judge_with(&mut run, vec![nowhere]).skipped[0].1,
-        @"only levels of a ladder measure it, and they are judged where a target names their phase or step"
+        @"measured only in levels of a ladder, which are judged where a target names their phase or step"
     );
 }
 
@@ -197,4 +197,16 @@ fn one_of_a_kind_is_not_many() {
     `load`: `ttft.p50` is 10.0 ms, under 200 ms: excellent
     ");
     insta::assert_snapshot!(check(&verdict, "4").value, @"1 request; as planned in 1 step with a planned count");
+}
+
+#[test]
+fn a_run_of_warm_up_alone_does_not_call_itself_a_measurement() {
+    let mut warm_up = closed("warmup", 1, 1);
+    load(&mut warm_up).measure = false;
+    let mut run = Run::new(plan(&["chat"], vec![warm_up]));
+    run.start(1, 0);
+    run.push_user(1, 0, answer(0, SEC, &[]));
+    let verdict = judge_with(&mut run.end(), vec![]);
+    assert_eq!(verdict.reason, "nothing was to be measured: no phase counts");
+    assert_eq!(verdict.grade, Grade::Ungraded);
 }
