@@ -174,7 +174,7 @@ impl Progress {
                 false if self.steps.iter().any(|step| step.load && step.started) => {
                     "between phases".to_owned()
                 }
-                false => "waiting for the endpoints".to_owned(),
+                false => "opening connections".to_owned(),
             };
         };
         let planned = &self.steps[running.step];

@@ -48,7 +48,7 @@ fn an_open_loop_shows_what_is_in_flight() {
     let plan = fixture::mixed().plan;
     let step = step_of(&plan, "mixed");
     let mut progress = Progress::new(&plan);
-    assert_eq!(progress.line(0), "[0s] waiting for the endpoints");
+    assert_eq!(progress.line(0), "[0s] opening connections");
     progress.observe(&started(step_of(&plan, "warmup"), 0));
     progress.observe(&ended(step_of(&plan, "warmup"), 10));
     assert_eq!(progress.line(11 * SECOND), "[11s] between phases");

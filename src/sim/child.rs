@@ -22,7 +22,7 @@ const MOST_COMPLAINT: u64 = 64 << 10;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The program cannot be run, or a thread to watch it.
-    #[error("the simulated server cannot be started: {0}")]
+    #[error("the simulated server cannot be started")]
     Spawn(#[from] io::Error),
     /// It ended before it could be reached.
     #[error("the simulated server ended at once ({status}): {stderr}")]

@@ -22,14 +22,14 @@ use crate::plan::Plan;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The system refused.
-    #[error("cannot {action} `{path}`: {source}", path = path.display())]
+    #[error("cannot {action} `{path}`: {reason}", path = path.display())]
     Io {
         /// What was attempted: `create`, `write`, `read`.
         action: &'static str,
         /// On which file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The content is not what this version writes.
     #[error("cannot use `{path}`: {reason}", path = path.display())]
@@ -43,7 +43,7 @@ pub enum StoreError {
 
 /// Makes a closure that says what was attempted on which file.
 fn failed<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> StoreError + 'a {
-    move |source| StoreError::Io { action, path: path.to_owned(), source }
+    move |reason| StoreError::Io { action, path: path.to_owned(), reason }
 }
 
 /// Writes a file of a run folder beside its old version and renames it, so that a reader never sees half of it.
@@ -57,9 +57,20 @@ pub fn replace(folder: &Path, name: &str, content: &[u8]) -> Result<PathBuf, Sto
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(failed("create", parent))?;
     }
-    fs::write(&beside, content).map_err(failed("write", &beside))?;
-    fs::rename(&beside, &path).map_err(failed("write", &path))?;
+    put_in_place(&beside, &path, fs::write(&beside, content))?;
     Ok(path)
+}
+
+/// Renames what was written whole, and leaves nothing behind of what was not.
+fn put_in_place(beside: &Path, path: &Path, written: io::Result<()>) -> Result<(), StoreError> {
+    let done = written
+        .map_err(failed("write", beside))
+        .and_then(|()| fs::rename(beside, path).map_err(failed("write", path)));
+    if done.is_err() {
+        // half a file would only take room on a disk that is full
+        let _ = fs::remove_file(beside);
+    }
+    done
 }
 
 /// Like [`replace`], for content that is made piece by piece and need not fit in memory.
@@ -72,8 +83,8 @@ pub fn replace_with(
     let beside = folder.join(format!(".{name}.part"));
     let file = fs::File::create(&beside).map_err(failed("create", &beside))?;
     let mut buffer = io::BufWriter::new(file);
-    write(&mut buffer).and_then(|()| buffer.flush()).map_err(failed("write", &beside))?;
-    fs::rename(&beside, &path).map_err(failed("write", &path))?;
+    let written = write(&mut buffer).and_then(|()| buffer.flush());
+    put_in_place(&beside, &path, written)?;
     Ok(path)
 }
 

@@ -256,4 +256,20 @@ fn a_full_disk_stops_the_run_and_keeps_what_fits() {
     assert!(run.records().len() > 10, "what fits is there, in whole lines");
     let stdout = String::from_utf8_lossy(&done.stdout);
     assert!(stdout.contains("ABORTED"), "judged and shown, written or not: {stdout}");
+    for entry in std::fs::read_dir(run.path()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(!name.contains(".part"), "half of a file is left: {name}");
+    }
+}
+
+#[test]
+fn results_that_cannot_be_written_are_told_once_and_nothing_is_sent() {
+    let server = slow_server();
+    let bench = Bench::new();
+    let file = long_run(&bench, &server.url());
+    bench.file("taken", "");
+    let done = bench.run(&["run", &file, "--results", "taken"]).expect_code(4);
+    assert!(done.stderr.contains("cannot create `taken/runs`"), "{}", done.stderr);
+    assert_eq!(done.stderr.matches("os error").count(), 1, "{}", done.stderr);
+    assert!(server.served().is_empty());
 }
