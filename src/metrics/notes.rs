@@ -53,11 +53,12 @@ pub(super) fn notes(plan: &Plan, accounts: &[Account], cells: &Cells, windows: V
     }
     let unknown: u64 = accounts.iter().map(|account| account.unknown).sum();
     if unknown > 0 {
-        let were = if unknown == 1 { "request was" } else { "requests were" };
+        let (were, they) = if unknown == 1 { ("request was", "it") } else { ("requests were", "they") };
         notes.push(format!(
-            "{} {were} in flight when the run was killed: how it would have ended is not known, so no share and no \
-             percentile counts it",
+            "{} {were} in flight when the run was killed: nobody knows how {they} would have ended, so no share and \
+             no percentile counts {}",
             show_count(unknown),
+            if unknown == 1 { "it" } else { "them" },
         ));
     }
     notes

@@ -27,8 +27,13 @@ pub(super) fn findings(plan: &Plan, summary: &Summary) -> Vec<Finding> {
     for scope in &summary.scopes {
         if scope.measured && scope.key.step.is_none() && scope.key.endpoint.is_none() {
             let phase = &scope.key.phase;
-            let lines =
-                [errors(scope), contention(scope), slow(scope), fast(scope), short(scope), spikes(scope)];
+            let levels: Vec<&Scope> = summary.scopes.iter().filter(|level| is_level(level, phase)).collect();
+            let lines = if levels.is_empty() {
+                [errors(scope), contention(scope), slow(scope), fast(scope), short(scope), spikes(scope)]
+            } else {
+                // latencies of different loads do not mix
+                [errors(scope), contention(scope), slow_from(&levels), fast_to(&levels), short(scope), None]
+            };
             findings.extend(
                 lines
                     .into_iter()
@@ -76,6 +81,32 @@ fn contention(scope: &Scope) -> Line {
     })
 }
 
+/// Whether a scope is one level of a phase of several.
+fn is_level(scope: &Scope, phase: &str) -> bool {
+    scope.key.phase == phase && scope.key.step.is_some() && scope.key.endpoint.is_none()
+}
+
+fn name(level: &Scope) -> &str {
+    level.key.step.as_deref().unwrap_or_default()
+}
+
+/// The first level that is slow.
+fn slow_from(levels: &[&Scope]) -> Line {
+    let first = levels.iter().find(|level| slow(level).is_some())?;
+    let limit = show_seconds(SLOW_E2E_P90_S);
+    Some((
+        Level::Warning,
+        format!("from `{}` on `e2e.p90` is over {limit}: user experience degraded", name(first)),
+    ))
+}
+
+/// The last level before the first that is not fast.
+fn fast_to(levels: &[&Scope]) -> Line {
+    let last = levels.iter().take_while(|level| fast(level).is_some()).last()?;
+    let limit = show_seconds(EXCELLENT_TTFT_P50_S);
+    Some((Level::Pass, format!("up to `{}` `ttft.p50` is under {limit}: excellent", name(last))))
+}
+
 fn slow(scope: &Scope) -> Line {
     let p90 = scope.value(Metric::E2e, Some(Statistic::P90)).filter(|p90| *p90 > SLOW_E2E_P90_S)?;
     let limit = show_seconds(SLOW_E2E_P90_S);
@@ -88,7 +119,11 @@ fn slow(scope: &Scope) -> Line {
 }
 
 fn fast(scope: &Scope) -> Line {
-    let p50 = scope.value(Metric::Ttft, Some(Statistic::P50)).filter(|p50| *p50 < EXCELLENT_TTFT_P50_S)?;
+    // a server that fails is not excellent, however fast
+    let healthy = scope.rates.get(&Metric::ErrorRate).is_none_or(|rate| *rate <= ERROR_RATE_LIMIT);
+    let p50 = scope
+        .value(Metric::Ttft, Some(Statistic::P50))
+        .filter(|p50| healthy && *p50 < EXCELLENT_TTFT_P50_S)?;
     let limit = show_seconds(EXCELLENT_TTFT_P50_S);
     Some((Level::Pass, format!("`ttft.p50` is {}, under {limit}: excellent", show_seconds(p50))))
 }
@@ -109,9 +144,11 @@ fn short(scope: &Scope) -> Line {
 fn spikes(scope: &Scope) -> Line {
     let sigma = *scope.rates.get(&Metric::SpikeRate)?;
     let mad = scope.rates.get(&Metric::SpikeRateMad);
-    let robust =
-        mad.map_or(String::new(), |mad| format!(", {} beyond median + 3 × 1.4826 × MAD", show_share(*mad)));
-    Some((Level::Info, format!("{} of the good answers spiked beyond mean + 3 σ{robust}", show_share(sigma))))
+    let robust = mad.map_or(String::new(), |mad| format!(" (`spike_rate.mad` {})", show_share(*mad)));
+    Some((
+        Level::Info,
+        format!("`spike_rate` is {}{robust}: answers far slower than the rest", show_share(sigma)),
+    ))
 }
 
 fn simulated(plan: &Plan) -> Option<String> {

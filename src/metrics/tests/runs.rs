@@ -96,14 +96,36 @@ fn requests_in_flight_at_a_kill_are_unknown() {
     let account = &summary.accounts[0];
     assert_eq!((account.issued, account.records, account.unknown, account.scheduled), (5, 2, 3, None));
     let scope = whole(&summary);
-    assert_eq!((scope.counts.issued, scope.counts.due, scope.counts.failed()), (5, 5, 3));
-    close(scope.value(Metric::ErrorRate, None), 0.6);
-    assert_eq!(scope.series[&Metric::Ttft].judged(Statistic::P90), Some(f64::INFINITY));
+    assert_eq!((scope.counts.issued, scope.counts.due, scope.counts.cut_off), (5, 2, 3));
+    // how they would have ended is not known, so they spoil nothing
+    close(scope.value(Metric::ErrorRate, None), 0.0);
+    assert_eq!(scope.series[&Metric::Ttft].failed, 0);
     // which endpoint they went to is not known
     let big = summary.scope(&key("load", None, Some("big"))).expect("one of two");
     assert_eq!((big.counts.due, big.counts.failed()), (1, 0));
-    assert_eq!((summary.failures[0].outcome, summary.failures[0].count), (Outcome::Unknown, 3));
-    insta::assert_snapshot!(summary.notes.join("\n"), @"3 requests were in flight when the run was killed: they count as failed in their phase and step, and belong to no endpoint");
+    let failure = &summary.failures[0];
+    assert_eq!((failure.outcome, failure.count, failure.counted), (Outcome::Unknown, 3, 0));
+    insta::assert_snapshot!(summary.notes.join("\n"), @"3 requests were in flight when the run was killed: nobody knows how they would have ended, so no share and no percentile counts them");
+}
+
+#[test]
+fn what_a_stop_cut_off_is_no_failure_and_what_a_drain_cut_off_is() {
+    let cut = |due_ns, end_ns| {
+        let (mut record, chunks) = answer(due_ns, SEC, &[]);
+        (record.outcome, record.end_ns) = (Outcome::Cancelled, end_ns);
+        (record, chunks)
+    };
+    let mut run = Run::new(plan(&["chat"], vec![open("load", 4.0, 10)]));
+    run.start(1, 0);
+    run.push_to(1, 0, None, answer(SEC, SEC, &[]));
+    run.push_to(1, 0, None, cut(2 * SEC, 4 * SEC));
+    run.push_to(1, 0, None, cut(2 * SEC, 6 * SEC));
+    run.diary.push(Diary::Stopping { at_ns: 5 * SEC, cause: StopCause::Interrupt });
+    run.diary.push(Diary::RunEnded { at_ns: 6 * SEC });
+    let summary = run.summary();
+    let counts = &whole(&summary).counts;
+    assert_eq!((counts.issued, counts.due, counts.failed(), counts.cut_off), (3, 2, 1, 1));
+    assert_eq!((summary.failures[0].count, summary.failures[0].counted), (2, 1));
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn the_analysis_is_in_plain_words() {
     insta::assert_snapshot!(analysis(&run_of(&good)), @r#"
 Pass `load`: none of 100 requests failed
 Pass `load`: `ttft.p50` is 149 ms, under 200 ms: excellent
-Info `load`: 0.0 % of the good answers spiked beyond mean + 3 σ, 0.0 % beyond median + 3 × 1.4826 × MAD
+Info `load`: `spike_rate` is 0.0 % (`spike_rate.mad` 0.0 %): answers far slower than the rest
 "#);
 
     let mut bad = run_of(&mix(&[(80, 2500), (8, 9000), (12, 0)]));
@@ -27,8 +27,29 @@ Fail `load`: 12.0 % of 100 requests failed, more than 5.0 %
 Warning `load`: 2 of 100 requests failed under contention: 1 `timeout`, 1 `overloaded`
 Warning `load`: more than a tenth of the requests never got a whole answer: user experience degraded
 Info `load`: answers brought 88 of 176 output tokens asked for, 50.0 %
-Info `load`: 9.1 % of the good answers spiked beyond mean + 3 σ
+Info `load`: `spike_rate` is 9.1 %: answers far slower than the rest
 "#);
+}
+
+#[test]
+fn levels_of_a_ladder_are_not_mixed() {
+    let steps = [("users=1", 1), ("users=2", 2), ("users=4", 4)];
+    let steps = steps.map(|(name, users)| level(closed("ladder", users, 10), name)).to_vec();
+    let mut run = Run::new(plan(&["chat"], steps));
+    for (step, ttft_ms) in [(1, 50), (2, 150), (3, 2500)] {
+        let start = step as u64 * 100 * SEC;
+        run.start(step, start);
+        for request in 0..10 {
+            let due_ns = start + request * 3 * SEC;
+            run.push_user(step, 0, answer(due_ns, ttft_ms * 1_000_000, &[1_000_000]));
+        }
+        run.finish(step, start + 50 * SEC);
+    }
+    insta::assert_snapshot!(analysis(&run.end()), @r"
+    Pass `ladder`: none of 30 requests failed
+    Warning `ladder`: from `users=4` on `e2e.p90` is over 2.00 s: user experience degraded
+    Pass `ladder`: up to `users=2` `ttft.p50` is under 200 ms: excellent
+    ");
 }
 
 #[test]
