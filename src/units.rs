@@ -105,10 +105,11 @@ pub fn parse_share(text: &str) -> Result<f64, UnitError> {
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(UnitError::Range(text.to_owned())) }
 }
 
-/// Reads a rate: a bare number is per second; `"8/s"`, `"90/min"`, `"1000/h"`.
+/// Reads a rate: a bare number is per second; `"8/s"`, `"90/min"`, `"1000/h"`, also with what is counted before the
+/// slash, as reports show it: `"30 tok/s"`, `"8 req/s"`.
 pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
     let (number, unit) = split(text)?;
-    let per = match unit {
+    let per = match unit.trim_start_matches("tok").trim_start_matches("req") {
         "" | "/s" => 1.0,
         "/m" | "/min" => 60.0,
         "/h" => 3600.0,
@@ -342,6 +343,7 @@ mod tests {
         assert_eq!(parse_share("0.3"), Ok(0.3));
         assert!(parse_share("120%").is_err());
         assert_eq!(parse_rate("90/min"), Ok(1.5));
+        assert_eq!(parse_rate("30 tok/s"), Ok(30.0));
         assert!(parse_rate("-1").is_err());
         assert_eq!(parse_bytes("2 GiB"), Ok(2 << 30));
         assert_eq!(parse_bytes("1_000"), Ok(1000));

@@ -58,6 +58,12 @@ fn expand(patterns: &[String]) -> Result<Vec<PathBuf>, String> {
     let mut files: Vec<PathBuf> = Vec::new();
     for pattern in patterns {
         let mut found = Vec::new();
+        if Path::new(pattern).is_dir() {
+            return Err(format!(
+                "`{pattern}` is a folder\n  help: name its files, such as '{}/*.toml'",
+                pattern.trim_end_matches('/')
+            ));
+        }
         if Path::new(pattern).exists() {
             found.push(PathBuf::from(pattern));
         } else {

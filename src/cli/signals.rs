@@ -1,13 +1,19 @@
 //! Ctrl-C and SIGTERM.
 
-use std::io;
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use crate::record::StopCause;
+
+/// Signals that follow one another faster than this were meant as one; nobody presses Ctrl-C twice so fast.
+const ECHO: Duration = Duration::from_millis(100);
 
 /// The signals that stop a run in stages. From its creation on they no longer end the process by themselves.
 #[derive(Debug)]
 pub(super) struct Signals {
-    caught: bool,
+    last: Option<Instant>,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -19,22 +25,28 @@ impl Signals {
     pub(super) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
-            caught: false,
+            last: None,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
     }
 
-    /// Waits for the next signal.
+    /// Waits for the next signal. Signals right behind one another count as one: a supervisor often tells the process
+    /// and its whole group.
     pub(super) async fn next(&mut self) -> StopCause {
-        let cause = self.receive().await;
-        self.caught = true;
-        cause
+        loop {
+            let cause = self.receive().await;
+            let again = self.last.is_some_and(|last| last.elapsed() < ECHO);
+            self.last = Some(Instant::now());
+            if !again {
+                return cause;
+            }
+        }
     }
 
     /// Whether there has been any.
     pub(super) fn caught(&self) -> bool {
-        self.caught
+        self.last.is_some()
     }
 
     #[cfg(unix)]
@@ -47,7 +59,7 @@ impl Signals {
 
     #[cfg(not(unix))]
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { caught: false })
+        Ok(Self { last: None })
     }
 
     #[cfg(not(unix))]

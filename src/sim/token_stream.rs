@@ -24,6 +24,8 @@ pub(super) struct TokenStream {
 enum Flow {
     /// There is more to come.
     Open,
+    /// The connection is to be cut.
+    Cutting,
     /// Nothing comes any more, and the client is not told.
     Stalled,
     /// Everything was sent.
@@ -42,17 +44,17 @@ impl TokenStream {
     }
 
     /// The frame for an event; `None` for events that a client does not see.
-    fn frame(&mut self, event: Option<Event>) -> Option<Result<Bytes, Cut>> {
+    fn frame(&mut self, event: Option<Event>) -> Option<Bytes> {
         match event {
             Some(Event::Queued | Event::Started) => None,
-            Some(Event::Token { last: false, .. }) => Some(Ok(self.answer.token())),
+            Some(Event::Token { last: false, .. }) => Some(self.answer.token()),
             Some(Event::Token { last: true, .. }) => {
                 self.flow = Flow::Ended;
-                Some(Ok(self.answer.last_token()))
+                Some(self.answer.last_token())
             }
             Some(Event::Failed(fault @ Fault::ErrorInStream)) => {
                 self.flow = Flow::Ended;
-                Some(Ok(format!("data: {}\n\n", Refusal::fault(fault).body()).into()))
+                Some(format!("data: {}\n\n", Refusal::fault(fault).body()).into())
             }
             Some(Event::Failed(Fault::Stalled)) => {
                 self.flow = Flow::Stalled;
@@ -60,8 +62,8 @@ impl TokenStream {
             }
             // the other faults come before a stream; a player that is gone cuts what it leaves behind
             Some(Event::Failed(Fault::Cut | Fault::Error | Fault::Overloaded)) | None => {
-                self.flow = Flow::Ended;
-                Some(Err(Cut))
+                self.flow = Flow::Cutting;
+                None
             }
         }
     }
@@ -83,8 +85,17 @@ impl Body for TokenStream {
                 Flow::Open => {
                     let event = ready!(self.ticket.poll_next(context));
                     if let Some(frame) = self.frame(event) {
-                        return Poll::Ready(Some(frame.map(Frame::data)));
+                        return Poll::Ready(Some(Ok(Frame::data(frame))));
                     }
+                    if self.flow == Flow::Cutting {
+                        // on an error hyper drops what it has not written yet; between two polls it writes
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
+                Flow::Cutting => {
+                    self.flow = Flow::Ended;
+                    return Poll::Ready(Some(Err(Cut)));
                 }
                 // not woken again: hyper drops the body when the client leaves
                 Flow::Stalled => return Poll::Pending,

@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::{Metric, Statistic},
-    metrics::{Scope, Summary},
+    metrics::{Failure, Scope, Summary},
     plan::Plan,
     record::Outcome,
     units::{show_count, show_count_of, show_seconds, show_share},
@@ -42,6 +42,7 @@ pub(super) fn findings(plan: &Plan, summary: &Summary) -> Vec<Finding> {
             );
         }
     }
+    findings.extend(wrong_path(summary).map(|text| Finding { level: Level::Warning, text }));
     findings.extend(simulated(plan).map(|text| Finding { level: Level::Info, text }));
     findings
 }
@@ -148,6 +149,15 @@ fn spikes(scope: &Scope) -> Line {
     Some((
         Level::Info,
         format!("`spike_rate` is {}{robust}: answers far slower than the rest", show_share(sigma)),
+    ))
+}
+
+/// A server that does not know the path is there, and the URL is not that of its API.
+fn wrong_path(summary: &Summary) -> Option<String> {
+    let unknown = |failure: &&Failure| failure.outcome == Outcome::HttpError && failure.status == Some(404);
+    let endpoint = &summary.failures.iter().find(unknown)?.endpoint;
+    Some(format!(
+        "`{endpoint}` answered 404: does `endpoints.{endpoint}.url` end where its API begins, such as in `/v1`?"
     ))
 }
 

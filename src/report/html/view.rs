@@ -49,6 +49,7 @@ pub(super) fn page(report: &Report) -> Value {
         "name": plan.name,
         "description": plan.description,
         "notice": words::simulated_notice(report),
+        "uncounted": words::uncounted(report),
         "hardware": words::hardware(report),
         "platform": plan.platform.name,
         "started": words::started(report),

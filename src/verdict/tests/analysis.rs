@@ -53,6 +53,21 @@ fn levels_of_a_ladder_are_not_mixed() {
 }
 
 #[test]
+fn a_path_that_the_server_does_not_know_gets_a_hint() {
+    let mut run = run_of(&mix(&[(3, 10), (1, 0)]));
+    let failed = run.records.iter_mut().find(|(record, _)| record.outcome.failed()).expect("one failed");
+    (failed.0.outcome, failed.0.status) = (Outcome::HttpError, Some(404));
+    assert!(
+        analysis(&run).contains("`chat` answered 404: does `endpoints.chat.url` end"),
+        "{}",
+        analysis(&run)
+    );
+    let failed = run.records.iter_mut().find(|(record, _)| record.outcome.failed()).expect("one failed");
+    failed.0.status = Some(500);
+    assert!(!analysis(&run).contains("404"));
+}
+
+#[test]
 fn the_analysis_says_nothing_without_data() {
     let mut run = Run::new(plan(&["chat"], vec![closed("load", 1, 5)]));
     run.start(1, 0);
