@@ -416,6 +416,9 @@ fn every_preset_and_ready_scenario_loads() {
     let mut ready = 0;
     for entry in std::fs::read_dir(folder).expect("the folder is part of the source") {
         let path = entry.expect("a readable entry").path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
         let text = std::fs::read_to_string(&path).expect("a readable scenario");
         let name = path.display().to_string();
         for platform in names.iter().map(String::as_str).map(Some).chain([None]) {
