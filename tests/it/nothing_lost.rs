@@ -130,6 +130,8 @@ fn a_second_interrupt_cuts_off_and_still_saves() {
         bench.only_run().text("events.jsonl").contains("stopping").then_some(())
     })
     .unwrap();
+    // signals right behind one another would count as one
+    std::thread::sleep(Duration::from_millis(200));
     running.signal(Signal::SIGINT);
     running.finish().expect_code(130);
     let records = bench.only_run().records();
