@@ -112,6 +112,8 @@ fn an_interrupt_ends_all_of_them() {
     };
     for word in ["issued", "stopping"] {
         wait(Duration::from_secs(30), || diary(word)).unwrap_or_else(|| panic!("{word}"));
+        // signals right behind one another would count as one
+        std::thread::sleep(Duration::from_millis(200));
         running.signal(Signal::SIGINT);
     }
     running.finish().expect_code(130);
