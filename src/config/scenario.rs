@@ -261,13 +261,19 @@ pub struct Open {
 }
 
 /// The arrival process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Arrivals {
     /// Evenly spaced.
     Constant,
     /// Exponential gaps.
     Poisson,
+    /// Gamma-distributed gaps: bursts and lulls where they vary more than those of a Poisson process, which is the case
+    /// of `cv` = 1.
+    Gamma {
+        /// Coefficient of variation of the gaps: their standard deviation over their mean.
+        cv: f64,
+    },
 }
 
 /// The rate of an open loop.

@@ -236,6 +236,33 @@ fn simulated_servers_stand_on_profiles() {
 }
 
 #[test]
+fn arrivals_are_a_word_or_a_table_and_the_last_one_wins() {
+    let arrivals = |written: &str, sets: &[&str]| {
+        let text = format!("[phases.main]\nload.open = {{ rate = 2{written} }}\n");
+        let scenario = compiled(None, &text, sets);
+        let Load::Open(open) = &scenario.phases["main"].load else { panic!("an open loop") };
+        open.arrivals
+    };
+    let gamma = ", arrivals = { gamma = { cv = 2 } }";
+    assert_eq!(arrivals("", &[]), Arrivals::Poisson);
+    assert_eq!(arrivals(", arrivals = \"constant\"", &[]), Arrivals::Constant);
+    assert_eq!(arrivals(gamma, &[]), Arrivals::Gamma { cv: 2.0 });
+    assert_eq!(
+        arrivals(gamma, &["phases.main.load.open.arrivals.gamma.cv=0.5"]),
+        Arrivals::Gamma { cv: 0.5 }
+    );
+    assert_eq!(arrivals(gamma, &["phases.main.load.open.arrivals=poisson"]), Arrivals::Poisson);
+    for (cv, fits) in [("0.01", true), ("10", true), ("0.009", false), ("10.1", false), ("-1", false)] {
+        let text = format!("[phases.main]\nload.open = {{ rate = 2, arrivals.gamma.cv = {cv} }}\n");
+        if fits {
+            compiled(None, &text, &[]);
+        } else {
+            assert!(rendered(&text, &[]).contains("must be 0.01 to 10"), "{cv}");
+        }
+    }
+}
+
+#[test]
 fn variables_go_through_the_parser_of_their_field() {
     let text = "[phases.main]\nduration = \"${NONE:-5}s\"\n\
                 load.open = { rate = \"${RATE}\", concurrency_limit = \"${USERS}\" }\n";

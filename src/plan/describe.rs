@@ -40,8 +40,9 @@ pub(super) fn load(load: &LoadStep) -> String {
         }
         Pattern::Open { arrivals, stages, concurrency_limit } => {
             let process = match arrivals {
-                Arrivals::Constant => "constant",
-                Arrivals::Poisson => "poisson",
+                Arrivals::Constant => "constant".to_owned(),
+                Arrivals::Poisson => "poisson".to_owned(),
+                Arrivals::Gamma { cv } => format!("gamma (cv {cv})"),
             };
             let rates = if is_constant(stages) {
                 format!("{}/s", stages[0].from)

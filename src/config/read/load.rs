@@ -1,13 +1,18 @@
 //! `[phases.NAME]` and its `load`.
 
 use super::{
-    super::{Arrivals, Closed, Load, Open, Phase, Shape, Stage, tree::Value},
+    super::{
+        Arrivals, Closed, Load, Open, Phase, Shape, Stage,
+        tree::{Node, Value},
+    },
     fields::Fields,
-    leaf::{self, wrong},
+    leaf::{self, Read, wrong},
 };
 
 const LOAD_HELP: &str = "add `load.closed = { users = 4 }` or `load.open = { rate = 2 }`";
 const RATE_HELP: &str = "add `rate = 2`, or `stages = [{ from = 1, to = 10, over = \"60s\" }]`";
+const GAMMA_HELP: &str = "write `arrivals = { gamma = { cv = 2.0 } }`";
+const ARRIVALS_HELP: &str = "write `\"poisson\"`, `\"constant\"` or `{ gamma = { cv = 2.0 } }`";
 const STAGE_HELP: &str = "write `{ from = 1, to = 10, over = \"60s\" }` or `{ hold = 10, over = \"60s\" }`";
 
 /// Plans and reports call the wait for the servers by this name.
@@ -72,8 +77,7 @@ fn closed(mut fields: Fields<'_>) -> Option<Closed> {
 }
 
 fn open(mut fields: Fields<'_>) -> Option<Open> {
-    let processes = [("poisson", Arrivals::Poisson), ("constant", Arrivals::Constant)];
-    let arrivals = fields.get("arrivals", leaf::word(&processes));
+    let arrivals = arrivals(&mut fields);
     let kind = fields.variant(&["rate", "stages"], RATE_HELP, "keep one: a rate, or its course over time");
     let shape = match kind {
         Some("rate") => {
@@ -89,6 +93,49 @@ fn open(mut fields: Fields<'_>) -> Option<Open> {
         return None;
     }
     Some(Open { arrivals: arrivals?, shape: shape?, concurrency_limit })
+}
+
+fn arrivals(fields: &mut Fields<'_>) -> Option<Arrivals> {
+    const WORDS: [(&str, Arrivals); 2] = [("poisson", Arrivals::Poisson), ("constant", Arrivals::Constant)];
+    if fields.node("arrivals").is_some_and(|node| node.as_table().is_none()) {
+        return fields.get("arrivals", |node| match &node.value {
+            Value::Text(text) | Value::Filled(text) if text == "gamma" => {
+                wrong(node, "cannot be `gamma` alone", "how much do its gaps vary?", GAMMA_HELP)
+            }
+            Value::Text(_) | Value::Filled(_) => leaf::word(&WORDS)(node),
+            _ => leaf::mismatch(node, "a process", ARRIVALS_HELP),
+        });
+    }
+    let mut table = fields.table_at("arrivals")?;
+    let gamma = table
+        .variant(&["gamma"], ARRIVALS_HELP, "")
+        .and_then(|_| table.table_or("gamma", GAMMA_HELP))
+        .and_then(|mut gamma| {
+            let cv = gamma.require("cv", "cv = 2.0", variation);
+            gamma.finish();
+            cv
+        });
+    table.finish();
+    gamma.map(|cv| Arrivals::Gamma { cv })
+}
+
+/// A coefficient of variation of gaps. Below the range they are as good as even; above it nearly all requests come in
+/// a few heaps, and no phase is long enough to see its mean rate.
+fn variation(node: &Node) -> Read<f64> {
+    const RANGE: std::ops::RangeInclusive<f64> = 0.01..=10.0;
+    let cv = leaf::number(node)?;
+    if RANGE.contains(&cv) {
+        return Ok(cv);
+    }
+    let (label, help) = if cv < *RANGE.start() {
+        ("gaps that hardly vary", "write `arrivals = \"constant\"` for even gaps")
+    } else {
+        (
+            "gaps that vary beyond measure",
+            "write 1 for the bursts of a Poisson process, 2 to 5 for heavier ones",
+        )
+    };
+    wrong(node, format!("must be {} to {}, found {cv}", RANGE.start(), RANGE.end()), label, help)
 }
 
 fn stages(fields: &mut Fields<'_>) -> Option<Vec<Stage>> {
