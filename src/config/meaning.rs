@@ -1,5 +1,7 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
+mod spikes;
+
 use super::{
     Endpoint, Load, Phase, Target,
     diagnostic::{Diagnostic, Sink},
@@ -16,8 +18,11 @@ pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
     check.something_to_do();
     check.workloads();
     check.weights();
-    for name in draft.phases.keys() {
+    for (name, phase) in &draft.phases {
         check.phase(name);
+        if let Some(phase) = phase {
+            check.spikes(name, phase);
+        }
     }
     for (name, target) in &draft.targets {
         if let Some(target) = target {

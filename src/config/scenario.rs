@@ -216,6 +216,16 @@ pub struct Phase {
     pub load: Load,
 }
 
+impl Phase {
+    /// How long each step goes on by the clock; `None` where only a count ends it. Stages end where they end, or with
+    /// the phase.
+    pub fn length(&self) -> Option<Duration> {
+        let Load::Open(Open { shape: Shape::Stages(stages), .. }) = &self.load else { return self.duration };
+        let whole = stages.iter().map(|stage| stage.over).sum();
+        Some(self.duration.map_or(whole, |duration| duration.min(whole)))
+    }
+}
+
 /// `load`: one of the kinds of arrival.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Load {
@@ -256,6 +266,8 @@ pub struct Open {
     pub arrivals: Arrivals,
     /// The rate over time.
     pub shape: Shape,
+    /// Spikes over that rate.
+    pub spikes: Option<Spikes>,
     /// At most so many in flight; more wait in a queue, and the wait counts.
     pub concurrency_limit: Option<u32>,
 }
@@ -283,6 +295,26 @@ pub enum Shape {
     Rates(Vec<f64>),
     /// `stages`: one after the other, within one step.
     Stages(Vec<Stage>),
+}
+
+/// `load.open.spikes`: from time to time, another rate in place of the usual one. One starts at every whole multiple of
+/// the period, and the last has one full period after it, so that each has the same time to recover in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spikes {
+    /// The period.
+    pub every: Duration,
+    /// The length of a spike.
+    pub lasting: Duration,
+    /// Requests per second during a spike, whatever the rate around it.
+    pub rate: f64,
+}
+
+impl Spikes {
+    /// How many there are in a load of some length.
+    pub fn count(&self, length: Duration) -> u32 {
+        let periods = length.as_nanos().checked_div(self.every.as_nanos()).unwrap_or(0);
+        u32::try_from(periods.saturating_sub(1)).unwrap_or(u32::MAX)
+    }
 }
 
 /// A stretch of time in which the rate goes linearly from one value to another.

@@ -81,6 +81,7 @@ pub(crate) fn open(phase: &str, rate: f64, seconds: u64) -> Step {
     let pattern = Pattern::Open {
         arrivals: Arrivals::Poisson,
         stages: vec![Stage { from: rate, to: rate, over }],
+        spikes: None,
         concurrency_limit: None,
     };
     step(phase, pattern, None, Some(over))

@@ -35,7 +35,7 @@ pub(super) fn closed(users: &[u32]) -> Load {
 }
 
 pub(super) fn open(shape: Shape) -> Load {
-    Load::Open(Open { arrivals: Arrivals::Poisson, shape, concurrency_limit: None })
+    Load::Open(Open { arrivals: Arrivals::Poisson, shape, spikes: None, concurrency_limit: None })
 }
 
 pub(super) fn phase(requests: Option<u64>, duration: Option<u64>, load: Load) -> Phase {

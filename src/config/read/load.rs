@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        Arrivals, Closed, Load, Open, Phase, Shape, Stage,
+        Arrivals, Closed, Load, Open, Phase, Shape, Spikes, Stage,
         tree::{Node, Value},
     },
     fields::Fields,
@@ -14,6 +14,7 @@ const RATE_HELP: &str = "add `rate = 2`, or `stages = [{ from = 1, to = 10, over
 const GAMMA_HELP: &str = "write `arrivals = { gamma = { cv = 2.0 } }`";
 const ARRIVALS_HELP: &str = "write `\"poisson\"`, `\"constant\"` or `{ gamma = { cv = 2.0 } }`";
 const STAGE_HELP: &str = "write `{ from = 1, to = 10, over = \"60s\" }` or `{ hold = 10, over = \"60s\" }`";
+const SPIKES_HELP: &str = "write `spikes = { every = \"60s\", lasting = \"5s\", rate = 40 }`";
 
 /// Plans and reports call the wait for the servers by this name.
 const RESERVED: &str = "phases.ready";
@@ -86,13 +87,24 @@ fn open(mut fields: Fields<'_>) -> Option<Open> {
         Some(_) => stages(&mut fields).map(Shape::Stages),
         None => None,
     };
+    let spiked = fields.node("spikes").is_some();
+    let spikes = spikes(&mut fields);
     let limited = fields.node("concurrency_limit").is_some();
     let concurrency_limit = fields.get("concurrency_limit", leaf::count(1));
     fields.finish();
-    if limited && concurrency_limit.is_none() {
+    if (limited && concurrency_limit.is_none()) || (spiked && spikes.is_none()) {
         return None;
     }
-    Some(Open { arrivals: arrivals?, shape: shape?, concurrency_limit })
+    Some(Open { arrivals: arrivals?, shape: shape?, spikes, concurrency_limit })
+}
+
+fn spikes(fields: &mut Fields<'_>) -> Option<Spikes> {
+    let mut table = fields.table_or("spikes", SPIKES_HELP)?;
+    let every = table.require("every", "every = \"60s\"", leaf::positive_duration);
+    let lasting = table.require("lasting", "lasting = \"5s\"", leaf::positive_duration);
+    let rate = table.require("rate", "rate = 40", leaf::positive_rate);
+    table.finish();
+    Some(Spikes { every: every?, lasting: lasting?, rate: rate? })
 }
 
 fn arrivals(fields: &mut Fields<'_>) -> Option<Arrivals> {

@@ -1,5 +1,5 @@
 use crate::{
-    config::{Address, Arrivals, Bound, Lengths, Load, Model, Open, Scenario, Secret, Workload},
+    config::{Address, Arrivals, Bound, Lengths, Load, Model, Open, Scenario, Secret, Spikes, Workload},
     plan::{compile, fixture},
 };
 
@@ -14,6 +14,10 @@ fn hash_after(change: impl FnOnce(&mut Scenario)) -> String {
 fn open<'a>(scenario: &'a mut Scenario, phase: &str) -> &'a mut Open {
     let Load::Open(open) = &mut scenario.phases[phase].load else { panic!("an open loop") };
     open
+}
+
+fn spikes(every: u64) -> Spikes {
+    Spikes { every: fixture::seconds(every), lasting: fixture::seconds(2), rate: 40.0 }
 }
 
 #[test]
@@ -55,7 +59,7 @@ fn what_does_not_change_the_requests_does_not_change_the_hash() {
 
 #[test]
 fn what_changes_the_requests_changes_the_hash() {
-    let other: [(&str, Change); 16] = [
+    let other: [(&str, Change); 18] = [
         ("seed", |s| s.seed = 43),
         ("output length", |s| {
             let Workload::Synthetic(synthetic) = &mut s.workloads["prose"];
@@ -82,6 +86,8 @@ fn what_changes_the_requests_changes_the_hash() {
             open(s, "mixed").arrivals = Arrivals::Constant;
         }),
         ("bursts", |s| open(s, "mixed").arrivals = Arrivals::Gamma { cv: 2.0 }),
+        ("spikes", |s| open(s, "mixed").spikes = Some(spikes(30))),
+        ("rarer spikes", |s| open(s, "mixed").spikes = Some(spikes(31))),
         ("heavier bursts", |s| open(s, "mixed").arrivals = Arrivals::Gamma { cv: 3.0 }),
     ];
     let mut hashes = vec![hash_after(|_| ())];

@@ -335,7 +335,12 @@ fn the_offered_load_is_the_area_under_the_rate() {
         explores: false,
         first_seq: 0,
         traffic: Vec::new(),
-        pattern: Pattern::Open { arrivals: Arrivals::Constant, stages, concurrency_limit: None },
+        pattern: Pattern::Open {
+            arrivals: Arrivals::Constant,
+            stages,
+            spikes: None,
+            concurrency_limit: None,
+        },
         requests: None,
         duration: None,
     };
