@@ -220,19 +220,26 @@ impl Phase {
     /// How long each step goes on by the clock; `None` where only a count ends it. Stages end where they end, or with
     /// the phase.
     pub fn length(&self) -> Option<Duration> {
-        let Load::Open(Open { shape: Shape::Stages(stages), .. }) = &self.load else { return self.duration };
-        let whole = stages.iter().map(|stage| stage.over).sum();
-        Some(self.duration.map_or(whole, |duration| duration.min(whole)))
+        match &self.load {
+            Load::Pause(length) => Some(*length),
+            Load::Open(Open { shape: Shape::Stages(stages), .. }) => {
+                let whole = stages.iter().map(|stage| stage.over).sum();
+                Some(self.duration.map_or(whole, |duration| duration.min(whole)))
+            }
+            Load::Open(_) | Load::Closed(_) => self.duration,
+        }
     }
 }
 
-/// `load`: one of the kinds of arrival.
+/// `load`: one of the kinds of arrival; or `pause` in its place.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Load {
     /// So many users, each with one request at a time.
     Closed(Closed),
     /// Requests arrive when they arrive, whatever the answers do.
     Open(Open),
+    /// Nothing is sent for so long. Such a phase has no endpoints and is not measured.
+    Pause(Duration),
 }
 
 impl Load {
@@ -244,6 +251,7 @@ impl Load {
                 Shape::Rates(rates) => rates.iter().map(|rate| format!("rate={rate}")).collect(),
                 Shape::Stages(_) => vec!["stages".to_owned()],
             },
+            Self::Pause(_) => vec!["pause".to_owned()],
         }
     }
 }

@@ -175,6 +175,7 @@ fn defaults_fill_only_what_nobody_said() {
         match &phase.load {
             Load::Closed(closed) => assert_eq!(closed.users, users),
             Load::Open(open) => assert_eq!(open.arrivals, Arrivals::Poisson),
+            Load::Pause(_) => panic!("a load"),
         }
     }
     let scenario = compiled(None, CLOSED, &[]);
@@ -233,6 +234,20 @@ fn simulated_servers_stand_on_profiles() {
     let message = rendered(circle, &[]);
     assert!(message.contains("`sims.a` extends itself"), "{message}");
     assert!(message.contains("`sims.c.extends` must be a string"), "{message}");
+}
+
+#[test]
+fn a_pause_takes_no_defaults_and_gives_way_to_a_load() {
+    let text = format!("{CLOSED}[phases.rest]\npause = \"10s\"\n");
+    let scenario = compiled(None, &text, &[]);
+    let rest = &scenario.phases["rest"];
+    assert_eq!(rest.load, Load::Pause(Duration::from_secs(10)));
+    assert_eq!((rest.measure, rest.requests, rest.duration, &rest.endpoints), (false, None, None, &None));
+    assert_eq!(origin(&scenario, "phases.rest.measure"), None);
+
+    let other = compiled(None, &text, &["phases.rest.load.closed.users=3", "phases.main.pause=5"]);
+    assert!(matches!(&other.phases["rest"].load, Load::Closed(closed) if closed.users == [3]));
+    assert_eq!(other.phases["main"].load, Load::Pause(Duration::from_secs(5)));
 }
 
 #[test]

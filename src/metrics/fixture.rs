@@ -106,7 +106,7 @@ pub(crate) fn level(mut step: Step, name: &str) -> Step {
 pub(crate) fn load(step: &mut Step) -> &mut LoadStep {
     match &mut step.work {
         Work::Load(load) => load,
-        Work::Ready { .. } => panic!("a load step"),
+        Work::Ready { .. } | Work::Pause { .. } => panic!("a load step"),
     }
 }
 

@@ -71,6 +71,10 @@ fn steps(scenario: &Scenario) -> Vec<Step> {
     let mut steps = vec![ready()];
     let mut used = BTreeSet::new();
     for (phase_name, phase) in &scenario.phases {
+        if let Load::Pause(duration) = phase.load {
+            steps.push(pause(steps.len(), phase_name, duration));
+            continue;
+        }
         let traffic = traffic::shares(scenario, phase);
         used.extend(traffic.iter().map(|traffic| traffic.endpoint));
         let levels = levels(phase);
@@ -110,6 +114,17 @@ fn ready() -> Step {
     }
 }
 
+fn pause(id: usize, phase: &str, duration: Duration) -> Step {
+    Step {
+        id,
+        name: phase.to_owned(),
+        phase: phase.to_owned(),
+        after: vec![id - 1],
+        work: Work::Pause { duration },
+        expected: Expected::default(),
+    }
+}
+
 /// The load of each level of a phase, and when it ends by time.
 fn levels(phase: &Phase) -> Vec<(Pattern, Option<Duration>)> {
     match &phase.load {
@@ -126,6 +141,7 @@ fn levels(phase: &Phase) -> Vec<(Pattern, Option<Duration>)> {
                 .collect(),
             Shape::Stages(list) => vec![(stages(open, list.clone(), phase), phase.length())],
         },
+        Load::Pause(_) => Vec::new(),
     }
 }
 

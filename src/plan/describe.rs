@@ -13,7 +13,7 @@ pub(super) fn step_name(step: &Step) -> String {
     if step.name == step.phase { step.phase.clone() } else { format!("{} · {}", step.phase, step.name) }
 }
 
-/// What a step does: its load, or the endpoints that it waits for.
+/// What a step does: its load, how long it pauses, or the endpoints that it waits for.
 pub(super) fn work(plan: &Plan, step: &Step) -> String {
     match &step.work {
         Work::Ready { endpoints } => {
@@ -22,6 +22,7 @@ pub(super) fn work(plan: &Plan, step: &Step) -> String {
             names.join(", ")
         }
         Work::Load(step) => load(step),
+        Work::Pause { duration } => format!("pause {}", write_duration(*duration)),
     }
 }
 

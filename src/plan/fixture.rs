@@ -42,6 +42,10 @@ pub(super) fn phase(requests: Option<u64>, duration: Option<u64>, load: Load) ->
     Phase { measure: true, requests, duration: duration.map(seconds), endpoints: None, load }
 }
 
+pub(super) fn pause(length: u64) -> Phase {
+    Phase { measure: false, ..phase(None, None, Load::Pause(seconds(length))) }
+}
+
 pub(super) fn target(metric: &str, bound: Bound) -> Target {
     Target {
         metric: metric.parse().expect("a metric's name"),

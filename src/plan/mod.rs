@@ -183,7 +183,7 @@ impl Step {
     pub fn load(&self) -> Option<&LoadStep> {
         match &self.work {
             Work::Load(load) => Some(load),
-            Work::Ready { .. } => None,
+            Work::Ready { .. } | Work::Pause { .. } => None,
         }
     }
 }
@@ -199,6 +199,12 @@ pub enum Work {
     },
     /// Send requests.
     Load(LoadStep),
+    /// Send nothing.
+    Pause {
+        /// For so long.
+        #[serde(rename = "duration_s", with = "crate::units::seconds")]
+        duration: Duration,
+    },
 }
 
 /// A step that sends requests.

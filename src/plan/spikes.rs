@@ -28,7 +28,8 @@ fn between(base: &[Stage], begin: Duration, end: Duration) -> impl Iterator<Item
     starts.filter_map(move |(start, stage)| {
         let from = begin.saturating_sub(start);
         let to = end.saturating_sub(start).min(stage.over);
-        (from < to).then(|| Stage { from: rate_at(stage, from), to: rate_at(stage, to), over: to - from })
+        let over = to.checked_sub(from).filter(|over| !over.is_zero())?;
+        Some(Stage { from: rate_at(stage, from), to: rate_at(stage, to), over })
     })
 }
 

@@ -6,7 +6,7 @@ use super::{
         tree::{Node, Value},
     },
     fields::Fields,
-    leaf::{self, Read, wrong},
+    leaf::{self, Read, Wrong, wrong},
 };
 
 const LOAD_HELP: &str = "add `load.closed = { users = 4 }` or `load.open = { rate = 2 }`";
@@ -24,6 +24,9 @@ pub(super) fn phase(fields: &mut Fields<'_>) -> Option<Phase> {
     let reserved = fields.path == RESERVED;
     if reserved {
         fields.refuse("is a reserved name", "the readiness check goes by it", "give the phase another name");
+    }
+    if fields.node("pause").is_some() {
+        return pause(fields).filter(|_| !reserved);
     }
     let measure = fields.get("measure", leaf::boolean);
     let bounded = (fields.node("requests").is_some(), fields.node("duration").is_some());
@@ -47,6 +50,33 @@ pub(super) fn phase(fields: &mut Fields<'_>) -> Option<Phase> {
         return None;
     }
     Some(Phase { measure: measure?, requests, duration, endpoints, load: load? })
+}
+
+/// Reads a phase that sends nothing.
+fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
+    let place = fields.node("pause").map(|node| node.key.clone());
+    let pause = fields.get("pause", leaf::positive_duration);
+    // looked at from outside, so that no misspelt key is told to be one of these
+    let table = fields.node;
+    if table.get("load").is_some() {
+        let both = "a pause sends nothing: remove one of the two, or make two phases";
+        fields.variant(&["load", "pause"], LOAD_HELP, both)?;
+    }
+    for key in ["measure", "requests", "duration", "endpoints"] {
+        if table.get(key).is_none() {
+            continue;
+        }
+        fields.get(key, |node| -> Read<()> {
+            Err(vec![Wrong {
+                place: node.key.clone(),
+                what: "is about requests, and a pause sends none".to_owned(),
+                label: "not in a phase with `pause`".to_owned(),
+                help: "remove it; `pause` says how long the phase takes".to_owned(),
+                other: place.clone().map(|place| (place, "a pause by this".to_owned())),
+            }])
+        });
+    }
+    Some(Phase { measure: false, requests: None, duration: None, endpoints: None, load: Load::Pause(pause?) })
 }
 
 /// Whether a phase has in it what belongs in its load.

@@ -20,6 +20,10 @@ fn spikes(every: u64) -> Spikes {
     Spikes { every: fixture::seconds(every), lasting: fixture::seconds(2), rate: 40.0 }
 }
 
+fn pause(scenario: &mut Scenario, at: usize, seconds: u64) {
+    scenario.phases.shift_insert(at, "rest".to_owned(), fixture::pause(seconds));
+}
+
 #[test]
 fn the_hash_is_the_same_for_ever() {
     // a new value here makes every saved baseline useless: raise the version in `experiment.rs` and say so
@@ -59,7 +63,7 @@ fn what_does_not_change_the_requests_does_not_change_the_hash() {
 
 #[test]
 fn what_changes_the_requests_changes_the_hash() {
-    let other: [(&str, Change); 18] = [
+    let other: [(&str, Change); 20] = [
         ("seed", |s| s.seed = 43),
         ("output length", |s| {
             let Workload::Synthetic(synthetic) = &mut s.workloads["prose"];
@@ -87,6 +91,8 @@ fn what_changes_the_requests_changes_the_hash() {
         }),
         ("bursts", |s| open(s, "mixed").arrivals = Arrivals::Gamma { cv: 2.0 }),
         ("spikes", |s| open(s, "mixed").spikes = Some(spikes(30))),
+        ("a pause", |s| pause(s, 1, 10)),
+        ("a longer pause elsewhere", |s| pause(s, 2, 20)),
         ("rarer spikes", |s| open(s, "mixed").spikes = Some(spikes(31))),
         ("heavier bursts", |s| open(s, "mixed").arrivals = Arrivals::Gamma { cv: 3.0 }),
     ];
