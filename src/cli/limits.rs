@@ -33,7 +33,7 @@ fn most_in_flight(plan: &Plan) -> u64 {
     plan.steps
         .iter()
         .filter_map(|step| match &step.work {
-            Work::Ready { .. } => None,
+            Work::Ready { .. } | Work::Pause { .. } => None,
             Work::Load(load) => Some(match &load.pattern {
                 Pattern::Closed { users, .. } => u64::from(*users),
                 Pattern::Open { concurrency_limit, .. } => {

@@ -61,6 +61,10 @@ fn lay_templates_under(root: &mut Node, builtin: &BuiltIn) {
         };
         let templates = entries.iter().map(|(name, node)| {
             let mut template = template.clone();
+            // what a template says of phases is about requests
+            if node.get("pause").is_some() {
+                template.value = Value::Table(Table::new());
+            }
             prune(&mut template, node);
             (name.clone(), template)
         });
@@ -123,7 +127,7 @@ fn fill_phases(root: &mut Node) {
         {
             insert_missing(closed, "users", concurrency.as_ref());
         }
-        if !staged && !phase.contains_key("duration") {
+        if !staged && !phase.contains_key("pause") && !phase.contains_key("duration") {
             insert_missing(phase, "requests", requests.as_ref());
         }
     }

@@ -1,5 +1,7 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
+mod spikes;
+
 use super::{
     Endpoint, Load, Phase, Target,
     diagnostic::{Diagnostic, Sink},
@@ -16,8 +18,11 @@ pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
     check.something_to_do();
     check.workloads();
     check.weights();
-    for name in draft.phases.keys() {
+    for (name, phase) in &draft.phases {
         check.phase(name);
+        if let Some(phase) = phase {
+            check.spikes(name, phase);
+        }
     }
     for (name, target) in &draft.targets {
         if let Some(target) = target {
@@ -61,6 +66,16 @@ impl<'a> Check<'a> {
         };
         lacks("endpoints", "add `[endpoints.main]` with `url = \"http://127.0.0.1:8080/v1\"`");
         lacks("phases", "add `[phases.main]` with `load.closed = { users = 4 }`");
+        let mut phases = self.root.names("phases").peekable();
+        let Some(&first) = phases.peek() else { return };
+        let has = |name: &str, key: &str| self.root.at(&["phases", name, key]).is_some();
+        if phases.all(|name| has(name, "pause") && !has(name, "load")) {
+            self.sink.push(
+                Diagnostic::missing("no phase sends anything, each is a pause")
+                    .label(self.key(&["phases", first, "pause"]), "nothing is sent")
+                    .help("add `[phases.main]` with `load.closed = { users = 4 }`"),
+            );
+        }
     }
 
     fn workloads(&self) {
@@ -101,8 +116,9 @@ impl<'a> Check<'a> {
             .iter()
             .filter_map(|(name, endpoint)| Some((name, endpoint.as_ref()?.weight?)))
             .collect();
-        let mixed =
-            self.root.names("phases").any(|name| self.root.at(&["phases", name, "endpoints"]).is_none());
+        let mixed = self.root.names("phases").any(|name| {
+            ["endpoints", "pause"].iter().all(|key| self.root.at(&["phases", name, key]).is_none())
+        });
         if let [(first, _), rest @ ..] = weighted.as_slice()
             && weighted.iter().all(|(_, weight)| *weight == 0.0)
             && mixed
@@ -238,9 +254,9 @@ impl<'a> Check<'a> {
         if measured.is_empty() {
             let problem = match (&target.phase, phases.first()) {
                 (Some(phase), _) => nothing("phase", format!("`{phase}` is not measured"))
-                    .label(self.place(&["phases", phase, "measure"]), "because of this"),
+                    .label(self.unmeasured(phase), "because of this"),
                 (None, Some((phase, _))) => nothing("", "no measured phase for it".to_owned())
-                    .label(self.place(&["phases", phase, "measure"]), "not measured"),
+                    .label(self.unmeasured(phase), "not measured"),
                 (None, None) => nothing("", "no phase for it".to_owned()),
             };
             return self.sink.push(problem.help(self.measured_phases()));
@@ -272,6 +288,12 @@ impl<'a> Check<'a> {
                     .help(format!("add `phase = \"{carrier}\"`, or the `step` that is meant")),
             );
         }
+    }
+
+    /// Why a phase is not measured: `measure = false`, or a pause.
+    fn unmeasured(&self, phase: &str) -> &'a Place {
+        let measure = self.root.at(&["phases", phase, "measure"]);
+        measure.map_or_else(|| self.key(&["phases", phase, "pause"]), |node| &node.place)
     }
 
     fn measured_phases(&self) -> String {

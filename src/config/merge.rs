@@ -10,6 +10,7 @@ const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["endpoints", "*", "api_key"], &["env", "file"]),
     (&["workloads", "*", "synthetic"], &["prompt_tokens", "prompt_words"]),
     (&["workloads", "*", "synthetic", "*"], DISTRIBUTIONS),
+    (&["phases", "*"], &["load", "pause"]),
     (&["phases", "*", "load"], &["closed", "open"]),
     (&["phases", "*", "load", "open"], &["rate", "stages"]),
     (&["targets", "*"], &["at_least", "at_most", "between"]),

@@ -216,13 +216,30 @@ pub struct Phase {
     pub load: Load,
 }
 
-/// `load`: one of the kinds of arrival.
+impl Phase {
+    /// How long each step goes on by the clock; `None` where only a count ends it. Stages end where they end, or with
+    /// the phase.
+    pub fn length(&self) -> Option<Duration> {
+        match &self.load {
+            Load::Pause(length) => Some(*length),
+            Load::Open(Open { shape: Shape::Stages(stages), .. }) => {
+                let whole = stages.iter().map(|stage| stage.over).sum();
+                Some(self.duration.map_or(whole, |duration| duration.min(whole)))
+            }
+            Load::Open(_) | Load::Closed(_) => self.duration,
+        }
+    }
+}
+
+/// `load`: one of the kinds of arrival; or `pause` in its place.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Load {
     /// So many users, each with one request at a time.
     Closed(Closed),
     /// Requests arrive when they arrive, whatever the answers do.
     Open(Open),
+    /// Nothing is sent for so long. Such a phase has no endpoints and is not measured.
+    Pause(Duration),
 }
 
 impl Load {
@@ -234,6 +251,7 @@ impl Load {
                 Shape::Rates(rates) => rates.iter().map(|rate| format!("rate={rate}")).collect(),
                 Shape::Stages(_) => vec!["stages".to_owned()],
             },
+            Self::Pause(_) => vec!["pause".to_owned()],
         }
     }
 }
@@ -256,18 +274,26 @@ pub struct Open {
     pub arrivals: Arrivals,
     /// The rate over time.
     pub shape: Shape,
+    /// Spikes over that rate.
+    pub spikes: Option<Spikes>,
     /// At most so many in flight; more wait in a queue, and the wait counts.
     pub concurrency_limit: Option<u32>,
 }
 
 /// The arrival process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Arrivals {
     /// Evenly spaced.
     Constant,
     /// Exponential gaps.
     Poisson,
+    /// Gamma-distributed gaps: bursts and lulls where they vary more than those of a Poisson process, which is the case
+    /// of `cv` = 1.
+    Gamma {
+        /// Coefficient of variation of the gaps: their standard deviation over their mean.
+        cv: f64,
+    },
 }
 
 /// The rate of an open loop.
@@ -277,6 +303,26 @@ pub enum Shape {
     Rates(Vec<f64>),
     /// `stages`: one after the other, within one step.
     Stages(Vec<Stage>),
+}
+
+/// `load.open.spikes`: from time to time, another rate in place of the usual one. One starts at every whole multiple of
+/// the period, and the last has one full period after it, so that each has the same time to recover in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spikes {
+    /// The period.
+    pub every: Duration,
+    /// The length of a spike.
+    pub lasting: Duration,
+    /// Requests per second during a spike, whatever the rate around it.
+    pub rate: f64,
+}
+
+impl Spikes {
+    /// How many there are in a load of some length.
+    pub fn count(&self, length: Duration) -> u32 {
+        let periods = length.as_nanos().checked_div(self.every.as_nanos()).unwrap_or(0);
+        u32::try_from(periods.saturating_sub(1)).unwrap_or(u32::MAX)
+    }
 }
 
 /// A stretch of time in which the rate goes linearly from one value to another.

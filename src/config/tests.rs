@@ -175,6 +175,7 @@ fn defaults_fill_only_what_nobody_said() {
         match &phase.load {
             Load::Closed(closed) => assert_eq!(closed.users, users),
             Load::Open(open) => assert_eq!(open.arrivals, Arrivals::Poisson),
+            Load::Pause(_) => panic!("a load"),
         }
     }
     let scenario = compiled(None, CLOSED, &[]);
@@ -233,6 +234,47 @@ fn simulated_servers_stand_on_profiles() {
     let message = rendered(circle, &[]);
     assert!(message.contains("`sims.a` extends itself"), "{message}");
     assert!(message.contains("`sims.c.extends` must be a string"), "{message}");
+}
+
+#[test]
+fn a_pause_takes_no_defaults_and_gives_way_to_a_load() {
+    let text = format!("{CLOSED}[phases.rest]\npause = \"10s\"\n");
+    let scenario = compiled(None, &text, &[]);
+    let rest = &scenario.phases["rest"];
+    assert_eq!(rest.load, Load::Pause(Duration::from_secs(10)));
+    assert_eq!((rest.measure, rest.requests, rest.duration, &rest.endpoints), (false, None, None, &None));
+    assert_eq!(origin(&scenario, "phases.rest.measure"), None);
+
+    let other = compiled(None, &text, &["phases.rest.load.closed.users=3", "phases.main.pause=5"]);
+    assert!(matches!(&other.phases["rest"].load, Load::Closed(closed) if closed.users == [3]));
+    assert_eq!(other.phases["main"].load, Load::Pause(Duration::from_secs(5)));
+}
+
+#[test]
+fn arrivals_are_a_word_or_a_table_and_the_last_one_wins() {
+    let arrivals = |written: &str, sets: &[&str]| {
+        let text = format!("[phases.main]\nload.open = {{ rate = 2{written} }}\n");
+        let scenario = compiled(None, &text, sets);
+        let Load::Open(open) = &scenario.phases["main"].load else { panic!("an open loop") };
+        open.arrivals
+    };
+    let gamma = ", arrivals = { gamma = { cv = 2 } }";
+    assert_eq!(arrivals("", &[]), Arrivals::Poisson);
+    assert_eq!(arrivals(", arrivals = \"constant\"", &[]), Arrivals::Constant);
+    assert_eq!(arrivals(gamma, &[]), Arrivals::Gamma { cv: 2.0 });
+    assert_eq!(
+        arrivals(gamma, &["phases.main.load.open.arrivals.gamma.cv=0.5"]),
+        Arrivals::Gamma { cv: 0.5 }
+    );
+    assert_eq!(arrivals(gamma, &["phases.main.load.open.arrivals=poisson"]), Arrivals::Poisson);
+    for (cv, fits) in [("0.01", true), ("10", true), ("0.009", false), ("10.1", false), ("-1", false)] {
+        let text = format!("[phases.main]\nload.open = {{ rate = 2, arrivals.gamma.cv = {cv} }}\n");
+        if fits {
+            compiled(None, &text, &[]);
+        } else {
+            assert!(rendered(&text, &[]).contains("must be 0.01 to 10"), "{cv}");
+        }
+    }
 }
 
 #[test]

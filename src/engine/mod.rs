@@ -1,6 +1,6 @@
 //! Plan + Bindings → Events: readiness, pacer, executors. Obeys commands, never judges.
 //!
-//! Load steps run in the order of the graph. Within a step an open loop is paced by a thread of its own that sleeps
+//! Steps run in the order of the graph. Within a step an open loop is paced by a thread of its own that sleeps
 //! until each due time (`open`), a closed loop is a task per user (`closed`); both hand prepared requests to
 //! `exchange`, which turns one request into one record. Everything that happens leaves through one channel.
 
@@ -97,9 +97,16 @@ pub async fn run(
     let recorder = &shared.recorder;
     recorder.diary(Diary::RunStarted { format: FORMAT, wall_ns: clock.wall_ns() as i64 }).await;
     for step in &shared.plan.steps {
-        let Work::Load(load) = &step.work else { continue };
-        let run = StepRun::new(Arc::clone(&shared), step.id, load.clone());
-        let stopped = supervise(&run, &mut commands, &mut recorder_full).await;
+        let stopped = match &step.work {
+            Work::Ready { .. } => continue,
+            Work::Load(load) => {
+                let run = StepRun::new(Arc::clone(&shared), step.id, load.clone());
+                supervise(&run, &mut commands, &mut recorder_full).await
+            }
+            Work::Pause { duration } => {
+                pause(&shared, step.id, *duration, &mut commands, &mut recorder_full).await
+            }
+        };
         if stopped {
             break;
         }
@@ -159,6 +166,28 @@ async fn supervise(
     let due = due.unwrap_or(issued);
     recorder.diary(Diary::StepEnded { step: run.step_id, at_ns: clock.now_ns(), issued, due }).await;
     stopped
+}
+
+/// Sends nothing for a while. Any command ends it, since there is nothing to drain. Returns whether the run is to stop.
+async fn pause(
+    shared: &Shared,
+    step: usize,
+    duration: Duration,
+    commands: &mut mpsc::Receiver<Command>,
+    recorder_full: &mut mpsc::Receiver<()>,
+) -> bool {
+    let Shared { recorder, clock, .. } = shared;
+    recorder.diary(Diary::StepStarted { step, at_ns: clock.now_ns() }).await;
+    let cause = tokio::select! {
+        () = tokio::time::sleep(duration) => None,
+        Some(Command::Drain(cause) | Command::Cancel(cause)) = commands.recv() => Some(cause),
+        Some(()) = recorder_full.recv() => Some(StopCause::Recorder),
+    };
+    if let Some(cause) = cause {
+        recorder.diary(Diary::Stopping { at_ns: clock.now_ns(), cause }).await;
+    }
+    recorder.diary(Diary::StepEnded { step, at_ns: clock.now_ns(), issued: 0, due: 0 }).await;
+    cause.is_some()
 }
 
 /// Waits for a moment, for ever where there is none.

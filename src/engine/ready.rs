@@ -65,7 +65,7 @@ pub async fn ready(
         .iter()
         .flat_map(|step| match &step.work {
             Work::Ready { endpoints } => endpoints.clone(),
-            Work::Load(_) => Vec::new(),
+            Work::Load(_) | Work::Pause { .. } => Vec::new(),
         })
         .collect();
     let mut bindings = Vec::new();

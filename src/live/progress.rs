@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Progress {
     steps: Vec<Planned>,
-    /// The load steps under way, in the order in which they started.
+    /// The steps under way that send or pause, in the order in which they started.
     running: Vec<Running>,
     window: Window,
     stopping: bool,
@@ -24,7 +24,7 @@ pub struct Progress {
 struct Planned {
     phase: String,
     name: String,
-    load: bool,
+    does: Does,
     users: Option<u32>,
     requests: Option<u64>,
     duration: Option<Duration>,
@@ -32,6 +32,15 @@ struct Planned {
     expected_s: Option<f64>,
     started: bool,
     ended: bool,
+}
+
+/// What a step does, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Does {
+    /// It waits for servers, for who knows how long, before the run's time begins.
+    Wait,
+    Send,
+    Pause,
 }
 
 /// A step under way.
@@ -53,14 +62,15 @@ impl Progress {
             .steps
             .iter()
             .map(|step| {
-                let (load, users, requests, duration) = match &step.work {
-                    Work::Ready { .. } => (false, None, None, None),
-                    Work::Load(load) => (true, users(load), load.requests, length(load)),
+                let (does, users, requests, duration) = match &step.work {
+                    Work::Ready { .. } => (Does::Wait, None, None, None),
+                    Work::Load(load) => (Does::Send, users(load), load.requests, length(load)),
+                    Work::Pause { duration } => (Does::Pause, None, None, Some(*duration)),
                 };
                 Planned {
                     phase: step.phase.clone(),
                     name: step.name.clone(),
-                    load,
+                    does,
                     users,
                     requests,
                     duration,
@@ -97,7 +107,7 @@ impl Progress {
     fn started(&mut self, step: usize, at_ns: u64) {
         let Some(planned) = self.steps.get_mut(step) else { return };
         planned.started = true;
-        if !planned.load {
+        if planned.does == Does::Wait {
             return;
         }
         // numbers of different loads must not mix; steps side by side are one load
@@ -171,14 +181,16 @@ impl Progress {
             return match self.steps.iter().all(|step| step.ended) {
                 _ if self.stopping => "stopping".to_owned(),
                 true => "done".to_owned(),
-                false if self.steps.iter().any(|step| step.load && step.started) => {
+                false if self.steps.iter().any(|step| step.does != Does::Wait && step.started) => {
                     "between phases".to_owned()
                 }
                 false => "opening connections".to_owned(),
             };
         };
         let planned = &self.steps[running.step];
-        if planned.name == planned.phase {
+        if planned.does == Does::Pause {
+            format!("phase {} · pause", planned.phase)
+        } else if planned.name == planned.phase {
             format!("phase {}", planned.phase)
         } else {
             format!("phase {} · {}", planned.phase, planned.name)
@@ -238,7 +250,7 @@ impl Progress {
     fn left_later(&self) -> Option<f64> {
         self.steps
             .iter()
-            .filter(|step| step.load && !step.started)
+            .filter(|step| step.does != Does::Wait && !step.started)
             .map(|step| step.duration.map(|duration| duration.as_secs_f64()).or(step.expected_s))
             .sum()
     }

@@ -85,6 +85,22 @@ fn a_level_of_a_ladder_shows_its_users_once_they_differ_from_its_name() {
 }
 
 #[test]
+fn a_pause_is_shown_with_the_time_that_is_left() {
+    let mut plan = fixture::mixed().plan;
+    let step = step_of(&plan, "warmup");
+    plan.steps[step].work = Work::Pause { duration: Duration::from_secs(10) };
+    plan.steps.truncate(step + 1);
+    let mut progress = Progress::new(&plan);
+    progress.observe(&started(step, 2));
+    assert_eq!(progress.line(5 * SECOND), "[5s] phase warmup · pause · 7 s left");
+    assert!(progress.done(5 * SECOND).is_some_and(|done| (0.41..0.42).contains(&done)));
+    progress.observe(&Event::Diary(Diary::Stopping { at_ns: 0, cause: StopCause::Interrupt }));
+    assert_eq!(progress.line(6 * SECOND), "[6s] phase warmup · pause · stopping");
+    progress.observe(&ended(step, 6));
+    assert_eq!(progress.line(6 * SECOND), "[6s] stopping");
+}
+
+#[test]
 fn a_step_that_ends_by_count_is_estimated_from_its_pace() {
     let mut plan = fixture::mixed().plan;
     let step = step_of(&plan, "warmup");

@@ -81,6 +81,7 @@ pub(crate) fn open(phase: &str, rate: f64, seconds: u64) -> Step {
     let pattern = Pattern::Open {
         arrivals: Arrivals::Poisson,
         stages: vec![Stage { from: rate, to: rate, over }],
+        spikes: None,
         concurrency_limit: None,
     };
     step(phase, pattern, None, Some(over))
@@ -105,7 +106,7 @@ pub(crate) fn level(mut step: Step, name: &str) -> Step {
 pub(crate) fn load(step: &mut Step) -> &mut LoadStep {
     match &mut step.work {
         Work::Load(load) => load,
-        Work::Ready { .. } => panic!("a load step"),
+        Work::Ready { .. } | Work::Pause { .. } => panic!("a load step"),
     }
 }
 

@@ -137,7 +137,7 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
         .iter()
         .filter_map(|step| match &step.work {
             Work::Load(load) => Some((step.id, StepSurvey::new(step, load))),
-            Work::Ready { .. } => None,
+            Work::Ready { .. } | Work::Pause { .. } => None,
         })
         .collect();
     let mut stopped_ns = None;

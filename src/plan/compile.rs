@@ -3,11 +3,11 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    Expected, FORMAT, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, Step, Work, expect, experiment,
-    graph, targets, traffic, warnings,
+    Expected, FORMAT, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, Step, Work, expect,
+    experiment, graph, spikes, targets, traffic, warnings,
 };
 use crate::{
-    config::{Address, Closed, Load, Open, Phase, Scenario, Shape, Stage},
+    config::{Address, Closed, Load, Open, Phase, Scenario, Shape, Spikes, Stage},
     units::seconds_to_duration,
 };
 
@@ -71,6 +71,10 @@ fn steps(scenario: &Scenario) -> Vec<Step> {
     let mut steps = vec![ready()];
     let mut used = BTreeSet::new();
     for (phase_name, phase) in &scenario.phases {
+        if let Load::Pause(duration) = phase.load {
+            steps.push(pause(steps.len(), phase_name, duration));
+            continue;
+        }
         let traffic = traffic::shares(scenario, phase);
         used.extend(traffic.iter().map(|traffic| traffic.endpoint));
         let levels = levels(phase);
@@ -110,6 +114,17 @@ fn ready() -> Step {
     }
 }
 
+fn pause(id: usize, phase: &str, duration: Duration) -> Step {
+    Step {
+        id,
+        name: phase.to_owned(),
+        phase: phase.to_owned(),
+        after: vec![id - 1],
+        work: Work::Pause { duration },
+        expected: Expected::default(),
+    }
+}
+
 /// The load of each level of a phase, and when it ends by time.
 fn levels(phase: &Phase) -> Vec<(Pattern, Option<Duration>)> {
     match &phase.load {
@@ -122,19 +137,23 @@ fn levels(phase: &Phase) -> Vec<(Pattern, Option<Duration>)> {
         Load::Open(open) => match &open.shape {
             Shape::Rates(rates) => rates
                 .iter()
-                .map(|&rate| (stages(open, vec![constant(rate, phase)]), phase.duration))
+                .map(|&rate| (stages(open, vec![constant(rate, phase)], phase), phase.length()))
                 .collect(),
-            Shape::Stages(list) => {
-                let whole = list.iter().map(|stage| stage.over).sum();
-                let duration = phase.duration.map_or(whole, |duration| duration.min(whole));
-                vec![(stages(open, list.clone()), Some(duration))]
-            }
+            Shape::Stages(list) => vec![(stages(open, list.clone(), phase), phase.length())],
         },
+        Load::Pause(_) => Vec::new(),
     }
 }
 
-fn stages(open: &Open, stages: Vec<Stage>) -> Pattern {
-    Pattern::Open { arrivals: open.arrivals, stages, concurrency_limit: open.concurrency_limit }
+fn stages(open: &Open, base: Vec<Stage>, phase: &Phase) -> Pattern {
+    let (arrivals, concurrency_limit) = (open.arrivals, open.concurrency_limit);
+    let Some((written, length)) = open.spikes.as_ref().zip(phase.length()) else {
+        return Pattern::Open { arrivals, stages: base, spikes: None, concurrency_limit };
+    };
+    let stages = spikes::lay_over(&base, written, length);
+    let Spikes { every, lasting, rate } = *written;
+    let spikes = Some(PlannedSpikes { every, lasting, rate, base });
+    Pattern::Open { arrivals, stages, spikes, concurrency_limit }
 }
 
 /// A constant rate as a stage: as long as the phase, or as its requests take on average.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{LoadStep, Pattern, Plan, PlannedTarget, Step, Work};
+use super::{LoadStep, Pattern, Plan, PlannedSpikes, PlannedTarget, Step, Work};
 use crate::{
     config::{Arrivals, Bound, Stage},
     units::{show_count, write_duration},
@@ -13,7 +13,7 @@ pub(super) fn step_name(step: &Step) -> String {
     if step.name == step.phase { step.phase.clone() } else { format!("{} · {}", step.phase, step.name) }
 }
 
-/// What a step does: its load, or the endpoints that it waits for.
+/// What a step does: its load, how long it pauses, or the endpoints that it waits for.
 pub(super) fn work(plan: &Plan, step: &Step) -> String {
     match &step.work {
         Work::Ready { endpoints } => {
@@ -22,6 +22,7 @@ pub(super) fn work(plan: &Plan, step: &Step) -> String {
             names.join(", ")
         }
         Work::Load(step) => load(step),
+        Work::Pause { duration } => format!("pause {}", write_duration(*duration)),
     }
 }
 
@@ -38,10 +39,12 @@ pub(super) fn load(load: &LoadStep) -> String {
                 parts.push(format!("think time {}", write_duration(*think_time)));
             }
         }
-        Pattern::Open { arrivals, stages, concurrency_limit } => {
+        Pattern::Open { arrivals, stages, spikes, concurrency_limit } => {
+            let stages = spikes.as_ref().map_or(stages, |spikes| &spikes.base);
             let process = match arrivals {
-                Arrivals::Constant => "constant",
-                Arrivals::Poisson => "poisson",
+                Arrivals::Constant => "constant".to_owned(),
+                Arrivals::Poisson => "poisson".to_owned(),
+                Arrivals::Gamma { cv } => format!("gamma (cv {cv})"),
             };
             let rates = if is_constant(stages) {
                 format!("{}/s", stages[0].from)
@@ -49,6 +52,7 @@ pub(super) fn load(load: &LoadStep) -> String {
                 stages.iter().map(stage).collect::<Vec<_>>().join(", ")
             };
             parts.push(format!("{process} {rates}"));
+            parts.extend(spikes.as_ref().map(self::spikes));
             parts.extend(concurrency_limit.map(|limit| format!("at most {limit} in flight")));
         }
     }
@@ -62,7 +66,8 @@ pub(super) fn load(load: &LoadStep) -> String {
 
 /// Whether the stages of a pattern say already how long it takes.
 fn in_stages(pattern: &Pattern, duration: Duration) -> bool {
-    let Pattern::Open { stages, .. } = pattern else { return false };
+    let Pattern::Open { stages, spikes, .. } = pattern else { return false };
+    let stages = spikes.as_ref().map_or(stages, |spikes| &spikes.base);
     !is_constant(stages) && stages.iter().map(|stage| stage.over).sum::<Duration>() == duration
 }
 
@@ -77,6 +82,11 @@ fn stage(stage: &Stage) -> String {
     } else {
         format!("{} to {}/s over {over}", stage.from, stage.to)
     }
+}
+
+fn spikes(spikes: &PlannedSpikes) -> String {
+    let [lasting, every] = [spikes.lasting, spikes.every].map(write_duration);
+    format!("spikes {}/s for {lasting} every {every}", spikes.rate)
 }
 
 /// A target's limit: `ttft.p95 ≤ 200 ms`.

@@ -1,6 +1,6 @@
 //! What a plan comes to before it runs: requests, tokens and time of every step, and their totals.
 
-use super::{Expected, LoadStep, Pattern, Plan, PlannedEndpoint, Step, schedule};
+use super::{Expected, LoadStep, Pattern, Plan, PlannedEndpoint, Step, Work, schedule};
 use crate::{
     config::Stage,
     workload::{MeanTokens, mean_tokens},
@@ -24,10 +24,11 @@ pub(super) fn fill(plan: &mut Plan) {
     }
 }
 
-/// All steps together. A figure is known when that of every step with load is.
+/// All steps together. A figure is known when that of every step but the readiness check is.
 pub fn totals(plan: &Plan) -> Expected {
     let sum = |figure: fn(&Expected) -> Option<f64>| {
-        plan.loads().map(|(step, _)| figure(&step.expected)).sum::<Option<f64>>()
+        let steps = plan.steps.iter().filter(|step| !matches!(step.work, Work::Ready { .. }));
+        steps.map(|step| figure(&step.expected)).sum::<Option<f64>>()
     };
     Expected {
         requests: sum(|expected| expected.requests),
@@ -47,13 +48,17 @@ struct Extent {
 
 fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], seed: u64) -> Expected {
     let Some(load) = step.load() else {
-        // how long a server takes to start is not for the plan to know
         let nothing = Some(0.0);
         return Expected {
             requests: nothing,
             input_tokens: nothing,
             output_tokens: nothing,
-            ..Expected::default()
+            duration_s: match &step.work {
+                Work::Pause { duration } => Some(duration.as_secs_f64()),
+                // how long a server takes to start is not for the plan to know
+                _ => None,
+            },
+            assumed: false,
         };
     };
     let extent = match &load.pattern {

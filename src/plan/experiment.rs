@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{LoadStep, Pattern, Plan};
+use super::{LoadStep, Pattern, Plan, Work};
 use crate::{
     catalog::Protocol,
     config::{Model, Workload},
@@ -27,7 +27,20 @@ struct Experiment<'a> {
     /// The endpoints that get traffic, by name: the order of tables in a file means nothing.
     endpoints: BTreeMap<&'a str, Endpoint<'a>>,
     /// In the order in which they run.
-    steps: Vec<Load<'a>>,
+    steps: Vec<Part<'a>>,
+}
+
+/// A step; the readiness check is none of the experiment's.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Part<'a> {
+    Load(Load<'a>),
+    /// A server is another after a rest.
+    Pause {
+        phase: &'a str,
+        #[serde(rename = "pause_s", with = "crate::units::seconds")]
+        pause: Duration,
+    },
 }
 
 #[derive(Serialize)]
@@ -76,14 +89,18 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
         };
         (endpoint.name.as_str(), part)
     });
-    let steps = plan.loads().map(|(step, load)| Load {
-        phase: &step.phase,
-        step: &step.name,
-        measure: load.measure,
-        pattern: &load.pattern,
-        requests: load.requests,
-        duration: load.duration,
-        traffic: traffic(plan, load),
+    let steps = plan.steps.iter().filter_map(|step| match &step.work {
+        Work::Ready { .. } => None,
+        Work::Pause { duration } => Some(Part::Pause { phase: &step.phase, pause: *duration }),
+        Work::Load(load) => Some(Part::Load(Load {
+            phase: &step.phase,
+            step: &step.name,
+            measure: load.measure,
+            pattern: &load.pattern,
+            requests: load.requests,
+            duration: load.duration,
+            traffic: traffic(plan, load),
+        })),
     });
     Experiment {
         format: FORMAT,

@@ -35,11 +35,15 @@ pub(super) fn closed(users: &[u32]) -> Load {
 }
 
 pub(super) fn open(shape: Shape) -> Load {
-    Load::Open(Open { arrivals: Arrivals::Poisson, shape, concurrency_limit: None })
+    Load::Open(Open { arrivals: Arrivals::Poisson, shape, spikes: None, concurrency_limit: None })
 }
 
 pub(super) fn phase(requests: Option<u64>, duration: Option<u64>, load: Load) -> Phase {
     Phase { measure: true, requests, duration: duration.map(seconds), endpoints: None, load }
+}
+
+pub(super) fn pause(length: u64) -> Phase {
+    Phase { measure: false, ..phase(None, None, Load::Pause(seconds(length))) }
 }
 
 pub(super) fn target(metric: &str, bound: Bound) -> Target {

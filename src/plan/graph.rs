@@ -56,6 +56,7 @@ pub fn check(plan: &Plan) -> Result<(), GraphError> {
                 !load.traffic.is_empty()
                     && load.traffic.iter().all(|traffic| traffic.endpoint < plan.endpoints.len())
             }
+            Work::Pause { .. } => true,
         };
         if !exist {
             return Err(GraphError::Endpoint(index));

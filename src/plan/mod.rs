@@ -12,6 +12,7 @@ pub mod graph;
 pub mod render;
 mod route;
 pub mod schedule;
+mod spikes;
 mod targets;
 mod traffic;
 mod warnings;
@@ -182,7 +183,7 @@ impl Step {
     pub fn load(&self) -> Option<&LoadStep> {
         match &self.work {
             Work::Load(load) => Some(load),
-            Work::Ready { .. } => None,
+            Work::Ready { .. } | Work::Pause { .. } => None,
         }
     }
 }
@@ -198,6 +199,12 @@ pub enum Work {
     },
     /// Send requests.
     Load(LoadStep),
+    /// Send nothing.
+    Pause {
+        /// For so long.
+        #[serde(rename = "duration_s", with = "crate::units::seconds")]
+        duration: Duration,
+    },
 }
 
 /// A step that sends requests.
@@ -249,11 +256,29 @@ pub enum Pattern {
         /// The process.
         arrivals: Arrivals,
         /// The rate over time; a constant rate is one stage, whose length is the step's duration, or as long as
-        /// it takes where the step ends by count.
+        /// it takes where the step ends by count. Spikes are stages like others.
         stages: Vec<Stage>,
+        /// What was said of spikes, where there are any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spikes: Option<PlannedSpikes>,
         /// At most so many in flight; more wait in a queue.
         concurrency_limit: Option<u32>,
     },
+}
+
+/// The spikes among the stages of an open loop, as they were written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedSpikes {
+    /// One starts at every whole multiple of it.
+    #[serde(rename = "every_s", with = "crate::units::seconds")]
+    pub every: Duration,
+    /// The length of each.
+    #[serde(rename = "lasting_s", with = "crate::units::seconds")]
+    pub lasting: Duration,
+    /// Requests per second in them.
+    pub rate: f64,
+    /// The stages without them.
+    pub base: Vec<Stage>,
 }
 
 /// What the planner expects of a step. `None` is "cannot be known before the run".

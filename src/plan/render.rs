@@ -3,7 +3,8 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{
-    Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, describe, explored_only, totals,
+    Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work, describe, explored_only,
+    totals,
 };
 use crate::{
     config::{Address, Model, Severity},
@@ -87,14 +88,19 @@ fn steps(plan: &Plan) -> String {
 const ESTIMATES: &str = "  ≈ by the settings of simulated servers, and 0.2 s to the first token and 30 tokens/s a user of real ones\n";
 
 fn step_row(plan: &Plan, step: &Step) -> [String; 7] {
-    let Some(load) = step.load() else {
-        let [name, endpoints] = [step.name.clone(), describe::work(plan, step)];
-        let blank = String::new;
-        return [name, blank(), blank(), blank(), blank(), blank(), endpoints];
+    let blank = String::new;
+    let (name, what) = (describe::step_name(step), describe::work(plan, step));
+    let load = match &step.work {
+        Work::Load(load) => load,
+        Work::Ready { .. } => return [name, blank(), blank(), blank(), blank(), blank(), what],
+        Work::Pause { duration } => {
+            let duration = show_seconds(duration.as_secs_f64());
+            return [name, what, blank(), blank(), blank(), duration, blank()];
+        }
     };
     let [requests, input, output, duration] =
         figures(&step.expected, requests_estimated(step, load), duration_estimated(step, load));
-    [describe::step_name(step), describe::load(load), requests, input, output, duration, shares(plan, load)]
+    [name, what, requests, input, output, duration, shares(plan, load)]
 }
 
 fn requests_estimated(step: &Step, load: &LoadStep) -> bool {

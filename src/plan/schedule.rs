@@ -1,14 +1,14 @@
 //! When the requests of an open loop are due: absolute offsets from the start of their step.
 //!
-//! A process of unit rate (a whole number per arrival, or the sum of exponential gaps) is mapped through the inverse
-//! of Λ(t), the integral of the rate: constant gaps and a Poisson process, homogeneous or not, come out of the same
-//! few lines. An arrival depends on the seed and the step's place in the plan, never on the answers.
+//! A process of unit rate (a whole number per arrival, or the sum of random gaps) is mapped through the inverse of
+//! Λ(t), the integral of the rate: constant gaps, a Poisson process and bursts, homogeneous or not, come out of the
+//! same few lines. An arrival depends on the seed and the step's place in the plan, never on the answers.
 
 use std::time::Duration;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::Exp1;
+use rand_distr::{Exp1, Gamma};
 
 use super::{LoadStep, Pattern, Step, Work};
 use crate::{
@@ -22,6 +22,8 @@ use crate::{
 ///   stages that begin with a rate of 0).
 /// - Poisson: the gaps of Λ are exponential with mean 1, so the count is a Poisson count, not one that was fixed and
 ///   spread out.
+/// - Gamma: the gaps of Λ have mean 1 and the deviation `cv`. Time 0 falls into a gap as it may, so that the mean count
+///   is Λ from the start on; a whole gap before the first arrival would be short of it or beyond it.
 ///
 /// Ends after `requests`, before `duration`, or with the stages, whichever comes first; without a duration the last
 /// stage goes on at its final rate until `requests` are through. `step_key` names the step: see [`step_key`].
@@ -33,12 +35,12 @@ pub fn arrivals(
     seed: u64,
     step_key: &str,
 ) -> Schedule {
+    let rng = || Box::new(rng(seed, &format!("arrivals of {step_key}"), 0));
     Schedule {
         process: match process {
             Arrivals::Constant => Process::Constant { next: 0 },
-            Arrivals::Poisson => {
-                Process::Poisson { sum: 0.0, rng: Box::new(rng(seed, &format!("arrivals of {step_key}"), 0)) }
-            }
+            Arrivals::Poisson => Process::Poisson { sum: 0.0, rng: rng() },
+            Arrivals::Gamma { cv } => Process::gamma(cv, rng()),
         },
         stages: stages.to_vec(),
         current: 0,
@@ -117,9 +119,22 @@ pub struct Schedule {
 enum Process {
     Constant { next: u64 },
     Poisson { sum: f64, rng: Box<ChaCha8Rng> },
+    Gamma { next: f64, gaps: Gamma<f64>, rng: Box<ChaCha8Rng> },
 }
 
 impl Process {
+    /// The stationary renewal process whose gaps have mean 1 and the deviation `cv`: a gamma distribution of shape
+    /// k = 1/cv² and scale 1/k. The gap that time 0 falls into is picked in proportion to its length, which is the gamma
+    /// distribution of shape k + 1, and time 0 lies anywhere in it (Cox, *Renewal Theory*, 1962, chapter 2).
+    fn gamma(cv: f64, mut rng: Box<ChaCha8Rng>) -> Self {
+        const RANGE: &str = "readers keep the variation within a range that gamma distributions have";
+        let (shape, scale) = (1.0 / (cv * cv), cv * cv);
+        let around_zero = Gamma::new(shape + 1.0, scale).expect(RANGE);
+        let rest = rng.random::<f64>() * rng.sample(around_zero);
+        let gaps = Gamma::new(shape, scale).expect(RANGE);
+        Self::Gamma { next: rest, gaps, rng }
+    }
+
     /// Λ at the next arrival.
     fn next_mass(&mut self) -> f64 {
         match self {
@@ -130,6 +145,11 @@ impl Process {
             Self::Poisson { sum, rng } => {
                 *sum += rng.sample::<f64, _>(Exp1);
                 *sum
+            }
+            Self::Gamma { next, gaps, rng } => {
+                let here = *next;
+                *next += rng.sample(*gaps);
+                here
             }
         }
     }

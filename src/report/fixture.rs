@@ -363,6 +363,7 @@ fn steps() -> Vec<Step> {
             None => Pattern::Open {
                 arrivals: Arrivals::Poisson,
                 stages: vec![Stage { from: 8.0, to: 8.0, over: length }],
+                spikes: None,
                 concurrency_limit: None,
             },
         };

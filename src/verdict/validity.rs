@@ -1,8 +1,9 @@
 //! Is it a measurement at all: checks that every run can be put to from its records and its plan.
 
 use crate::{
+    config::Arrivals,
     metrics::{Account, Ending, Summary},
-    plan::{LoadStep, Pattern, Plan, Work, schedule::expected_arrivals},
+    plan::{LoadStep, Pattern, Plan, Step, schedule::expected_arrivals},
     units::{show_count, show_count_of, show_number},
     verdict::Check,
 };
@@ -143,7 +144,7 @@ fn load_as_planned(plan: &Plan, summary: &Summary) -> Check {
     let mut planned_steps = 0;
     let mut faults = Vec::new();
     for account in &summary.accounts {
-        let Some((planned, tolerance)) = load_of(plan, account).and_then(|load| planned(load, account))
+        let Some((planned, tolerance)) = plan.steps.get(account.step).and_then(|step| planned(step, account))
         else {
             continue;
         };
@@ -168,12 +169,19 @@ fn load_as_planned(plan: &Plan, summary: &Summary) -> Check {
 
 /// The number of requests that the plan says, and how far the real one may be from it; `None` where it depends on
 /// the answers.
-fn planned(load: &LoadStep, account: &Account) -> Option<(f64, f64)> {
+fn planned(step: &Step, account: &Account) -> Option<(f64, f64)> {
+    let load = step.load()?;
     match (&load.pattern, load.requests) {
-        (Pattern::Open { .. }, _) => {
+        // bursts spread a count far and unevenly, so what the seed makes of it is held against it
+        (Pattern::Open { arrivals: Arrivals::Gamma { .. }, .. }, _) if !step.expected.assumed => {
+            step.expected.requests.map(|requests| (requests, 0.0))
+        }
+        (Pattern::Open { arrivals, .. }, _) => {
             let expected = expected_arrivals(load)?;
             let exact = load.duration.is_none() && load.requests.is_some();
-            Some((expected, if exact { 0.0 } else { COUNT_DEVIATIONS * expected.sqrt() }))
+            // in the long run the deviation of a renewal process is that of its gaps times that of a Poisson count
+            let spread = if let Arrivals::Gamma { cv } = arrivals { cv.max(1.0) } else { 1.0 };
+            Some((expected, if exact { 0.0 } else { COUNT_DEVIATIONS * spread * expected.sqrt() }))
         }
         (Pattern::Closed { .. }, Some(requests)) if load.duration.is_none() || account.issued >= requests => {
             Some((requests as f64, 0.0))
@@ -183,8 +191,5 @@ fn planned(load: &LoadStep, account: &Account) -> Option<(f64, f64)> {
 }
 
 fn load_of<'a>(plan: &'a Plan, account: &Account) -> Option<&'a LoadStep> {
-    match &plan.steps.get(account.step)?.work {
-        Work::Load(load) => Some(load),
-        Work::Ready { .. } => None,
-    }
+    plan.steps.get(account.step)?.load()
 }

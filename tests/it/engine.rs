@@ -273,3 +273,53 @@ fn an_interrupt_is_obeyed_while_connections_are_opened() {
     assert!(run.records().is_empty(), "nothing was sent after the interrupt");
     drop(held.join().unwrap());
 }
+
+/// A load, a rest and a load again.
+fn around_a_pause(url: &str, pause: &str) -> String {
+    let load = "requests = 20\nload.closed = { users = 1 }";
+    scenario(url, "", &format!("{load}\n[phases.rest]\npause = \"{pause}\"\n[phases.after]\n{load}"))
+}
+
+#[test]
+fn a_pause_sends_nothing_and_counts_for_nothing() {
+    let server = server(Duration::from_millis(1));
+    let bench = Bench::new();
+    let file = bench.file("pause.toml", &around_a_pause(&server.url(), "300ms"));
+    bench.run(&["run", &file]).expect_code(0);
+    let run = bench.only_run();
+    let of_step = |event: &str, step: u64| {
+        let lines = run.diary(event);
+        lines.into_iter().find(|line| line["step"] == step).expect("a line of the step")
+    };
+    let (started, ended) = (of_step("step_started", 2), of_step("step_ended", 2));
+    assert_eq!((&ended["issued"], &ended["due"]), (&0.into(), &0.into()));
+    let (begin, end) = (ns(&started, "at_ns"), ns(&ended, "at_ns"));
+    assert!(end - begin >= 300_000_000, "{begin} to {end}");
+    assert!(begin >= ns(&of_step("step_ended", 1), "at_ns"));
+    assert!(end <= ns(&of_step("step_started", 3), "at_ns"));
+    let records = run.records();
+    assert_eq!(records.len(), 40);
+    assert!(!records.iter().any(|record| (begin..end).contains(&ns(record, "sent_ns"))));
+    assert_eq!(bench.run(&["report", run.path().to_str().unwrap()]).code, 0);
+}
+
+#[test]
+fn an_interrupt_ends_a_pause_and_the_run() {
+    let server = server(Duration::from_millis(1));
+    let bench = Bench::new();
+    let file = bench.file("pause.toml", &around_a_pause(&server.url(), "5m"));
+    let running = bench.start(&["run", &file]);
+    wait(Duration::from_secs(30), || {
+        let text = std::fs::read_to_string(bench.runs().pop()?.path().join("events.jsonl")).ok()?;
+        (text.matches("step_started").count() == 2).then_some(())
+    })
+    .expect("the pause begins");
+    running.signal(Signal::SIGINT);
+    running.finish().expect_code(130);
+    let run = bench.only_run();
+    assert_eq!(run.diary("stopping").len(), 1);
+    assert_eq!(run.diary("step_ended").len(), 2);
+    assert_eq!(run.diary("step_started").len(), 2, "the phase after the pause never begins");
+    assert_eq!(run.diary("run_ended").len(), 1);
+    assert_eq!(run.records().len(), 20);
+}

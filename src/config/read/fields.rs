@@ -19,6 +19,7 @@ const BELONGS: &[(&str, &str)] = &[
     ("arrivals", "load.open"),
     ("rate", "load.open"),
     ("stages", "load.open"),
+    ("spikes", "load.open"),
     ("concurrency_limit", "load.open"),
     ("prompt_tokens", "synthetic"),
     ("prompt_words", "synthetic"),

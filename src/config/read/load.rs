@@ -1,14 +1,20 @@
 //! `[phases.NAME]` and its `load`.
 
 use super::{
-    super::{Arrivals, Closed, Load, Open, Phase, Shape, Stage, tree::Value},
+    super::{
+        Arrivals, Closed, Load, Open, Phase, Shape, Spikes, Stage,
+        tree::{Node, Value},
+    },
     fields::Fields,
-    leaf::{self, wrong},
+    leaf::{self, Read, Wrong, wrong},
 };
 
 const LOAD_HELP: &str = "add `load.closed = { users = 4 }` or `load.open = { rate = 2 }`";
 const RATE_HELP: &str = "add `rate = 2`, or `stages = [{ from = 1, to = 10, over = \"60s\" }]`";
+const GAMMA_HELP: &str = "write `arrivals = { gamma = { cv = 2.0 } }`";
+const ARRIVALS_HELP: &str = "write `\"poisson\"`, `\"constant\"` or `{ gamma = { cv = 2.0 } }`";
 const STAGE_HELP: &str = "write `{ from = 1, to = 10, over = \"60s\" }` or `{ hold = 10, over = \"60s\" }`";
+const SPIKES_HELP: &str = "write `spikes = { every = \"60s\", lasting = \"5s\", rate = 40 }`";
 
 /// Plans and reports call the wait for the servers by this name.
 const RESERVED: &str = "phases.ready";
@@ -18,6 +24,9 @@ pub(super) fn phase(fields: &mut Fields<'_>) -> Option<Phase> {
     let reserved = fields.path == RESERVED;
     if reserved {
         fields.refuse("is a reserved name", "the readiness check goes by it", "give the phase another name");
+    }
+    if fields.node("pause").is_some() {
+        return pause(fields).filter(|_| !reserved);
     }
     let measure = fields.get("measure", leaf::boolean);
     let bounded = (fields.node("requests").is_some(), fields.node("duration").is_some());
@@ -41,6 +50,33 @@ pub(super) fn phase(fields: &mut Fields<'_>) -> Option<Phase> {
         return None;
     }
     Some(Phase { measure: measure?, requests, duration, endpoints, load: load? })
+}
+
+/// Reads a phase that sends nothing.
+fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
+    let place = fields.node("pause").map(|node| node.key.clone());
+    let pause = fields.get("pause", leaf::positive_duration);
+    // looked at from outside, so that no misspelt key is told to be one of these
+    let table = fields.node;
+    if table.get("load").is_some() {
+        let both = "a pause sends nothing: remove one of the two, or make two phases";
+        fields.variant(&["load", "pause"], LOAD_HELP, both)?;
+    }
+    for key in ["measure", "requests", "duration", "endpoints"] {
+        if table.get(key).is_none() {
+            continue;
+        }
+        fields.get(key, |node| -> Read<()> {
+            Err(vec![Wrong {
+                place: node.key.clone(),
+                what: "is about requests, and a pause sends none".to_owned(),
+                label: "not in a phase with `pause`".to_owned(),
+                help: "remove it; `pause` says how long the phase takes".to_owned(),
+                other: place.clone().map(|place| (place, "a pause by this".to_owned())),
+            }])
+        });
+    }
+    Some(Phase { measure: false, requests: None, duration: None, endpoints: None, load: Load::Pause(pause?) })
 }
 
 /// Whether a phase has in it what belongs in its load.
@@ -72,8 +108,7 @@ fn closed(mut fields: Fields<'_>) -> Option<Closed> {
 }
 
 fn open(mut fields: Fields<'_>) -> Option<Open> {
-    let processes = [("poisson", Arrivals::Poisson), ("constant", Arrivals::Constant)];
-    let arrivals = fields.get("arrivals", leaf::word(&processes));
+    let arrivals = arrivals(&mut fields);
     let kind = fields.variant(&["rate", "stages"], RATE_HELP, "keep one: a rate, or its course over time");
     let shape = match kind {
         Some("rate") => {
@@ -82,13 +117,67 @@ fn open(mut fields: Fields<'_>) -> Option<Open> {
         Some(_) => stages(&mut fields).map(Shape::Stages),
         None => None,
     };
+    let spiked = fields.node("spikes").is_some();
+    let spikes = spikes(&mut fields);
     let limited = fields.node("concurrency_limit").is_some();
     let concurrency_limit = fields.get("concurrency_limit", leaf::count(1));
     fields.finish();
-    if limited && concurrency_limit.is_none() {
+    if (limited && concurrency_limit.is_none()) || (spiked && spikes.is_none()) {
         return None;
     }
-    Some(Open { arrivals: arrivals?, shape: shape?, concurrency_limit })
+    Some(Open { arrivals: arrivals?, shape: shape?, spikes, concurrency_limit })
+}
+
+fn spikes(fields: &mut Fields<'_>) -> Option<Spikes> {
+    let mut table = fields.table_or("spikes", SPIKES_HELP)?;
+    let every = table.require("every", "every = \"60s\"", leaf::positive_duration);
+    let lasting = table.require("lasting", "lasting = \"5s\"", leaf::positive_duration);
+    let rate = table.require("rate", "rate = 40", leaf::positive_rate);
+    table.finish();
+    Some(Spikes { every: every?, lasting: lasting?, rate: rate? })
+}
+
+fn arrivals(fields: &mut Fields<'_>) -> Option<Arrivals> {
+    const WORDS: [(&str, Arrivals); 2] = [("poisson", Arrivals::Poisson), ("constant", Arrivals::Constant)];
+    if fields.node("arrivals").is_some_and(|node| node.as_table().is_none()) {
+        return fields.get("arrivals", |node| match &node.value {
+            Value::Text(text) | Value::Filled(text) if text == "gamma" => {
+                wrong(node, "cannot be `gamma` alone", "how much do its gaps vary?", GAMMA_HELP)
+            }
+            Value::Text(_) | Value::Filled(_) => leaf::word(&WORDS)(node),
+            _ => leaf::mismatch(node, "a process", ARRIVALS_HELP),
+        });
+    }
+    let mut table = fields.table_at("arrivals")?;
+    let gamma = table
+        .variant(&["gamma"], ARRIVALS_HELP, "")
+        .and_then(|_| table.table_or("gamma", GAMMA_HELP))
+        .and_then(|mut gamma| {
+            let cv = gamma.require("cv", "cv = 2.0", variation);
+            gamma.finish();
+            cv
+        });
+    table.finish();
+    gamma.map(|cv| Arrivals::Gamma { cv })
+}
+
+/// A coefficient of variation of gaps. Below the range they are as good as even; above it nearly all requests come in
+/// a few heaps, and no phase is long enough to see its mean rate.
+fn variation(node: &Node) -> Read<f64> {
+    const RANGE: std::ops::RangeInclusive<f64> = 0.01..=10.0;
+    let cv = leaf::number(node)?;
+    if RANGE.contains(&cv) {
+        return Ok(cv);
+    }
+    let (label, help) = if cv < *RANGE.start() {
+        ("gaps that hardly vary", "write `arrivals = \"constant\"` for even gaps")
+    } else {
+        (
+            "gaps that vary beyond measure",
+            "write 1 for the bursts of a Poisson process, 2 to 5 for heavier ones",
+        )
+    };
+    wrong(node, format!("must be {} to {}, found {cv}", RANGE.start(), RANGE.end()), label, help)
 }
 
 fn stages(fields: &mut Fields<'_>) -> Option<Vec<Stage>> {

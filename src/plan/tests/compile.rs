@@ -115,6 +115,7 @@ fn an_open_loop_is_known_exactly() {
         Load::Open(Open {
             arrivals: Arrivals::Constant,
             shape: Shape::Rates(vec![8.0]),
+            spikes: None,
             concurrency_limit: None,
         }),
     );

@@ -1,5 +1,5 @@
 use crate::{
-    config::{Address, Arrivals, Bound, Lengths, Load, Model, Scenario, Secret, Shape, Workload},
+    config::{Address, Arrivals, Bound, Lengths, Load, Model, Open, Scenario, Secret, Spikes, Workload},
     plan::{compile, fixture},
 };
 
@@ -9,6 +9,19 @@ fn hash_after(change: impl FnOnce(&mut Scenario)) -> String {
     let mut scenario = fixture::mixed();
     change(&mut scenario);
     compile(&scenario).experiment
+}
+
+fn open<'a>(scenario: &'a mut Scenario, phase: &str) -> &'a mut Open {
+    let Load::Open(open) = &mut scenario.phases[phase].load else { panic!("an open loop") };
+    open
+}
+
+fn spikes(every: u64) -> Spikes {
+    Spikes { every: fixture::seconds(every), lasting: fixture::seconds(2), rate: 40.0 }
+}
+
+fn pause(scenario: &mut Scenario, at: usize, seconds: u64) {
+    scenario.phases.shift_insert(at, "rest".to_owned(), fixture::pause(seconds));
 }
 
 #[test]
@@ -50,7 +63,7 @@ fn what_does_not_change_the_requests_does_not_change_the_hash() {
 
 #[test]
 fn what_changes_the_requests_changes_the_hash() {
-    let other: [(&str, Change); 14] = [
+    let other: [(&str, Change); 20] = [
         ("seed", |s| s.seed = 43),
         ("output length", |s| {
             let Workload::Synthetic(synthetic) = &mut s.workloads["prose"];
@@ -74,10 +87,14 @@ fn what_changes_the_requests_changes_the_hash() {
         ("duration", |s| s.phases["mixed"].duration = Some(fixture::seconds(121))),
         ("measure", |s| s.phases["warmup"].measure = true),
         ("arrivals", |s| {
-            let Load::Open(open) = &mut s.phases["mixed"].load else { panic!("an open loop") };
-            open.arrivals = Arrivals::Constant;
-            open.shape = Shape::Rates(vec![8.0]);
+            open(s, "mixed").arrivals = Arrivals::Constant;
         }),
+        ("bursts", |s| open(s, "mixed").arrivals = Arrivals::Gamma { cv: 2.0 }),
+        ("spikes", |s| open(s, "mixed").spikes = Some(spikes(30))),
+        ("a pause", |s| pause(s, 1, 10)),
+        ("a longer pause elsewhere", |s| pause(s, 2, 20)),
+        ("rarer spikes", |s| open(s, "mixed").spikes = Some(spikes(31))),
+        ("heavier bursts", |s| open(s, "mixed").arrivals = Arrivals::Gamma { cv: 3.0 }),
     ];
     let mut hashes = vec![hash_after(|_| ())];
     for (what, change) in other {

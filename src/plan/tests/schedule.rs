@@ -49,9 +49,8 @@ fn distance_from_exponential(mut sample: Vec<f64>) -> f64 {
 }
 
 /// Gaps of the arrivals in units of Λ: exponential with mean 1 if the process is Poisson.
-fn rescaled_gaps(stages: &[Stage], seed: u64) -> Vec<f64> {
-    let masses: Vec<f64> =
-        during(Arrivals::Poisson, stages, seed).map(|at| integral(stages, seconds(at))).collect();
+fn rescaled_gaps(process: Arrivals, stages: &[Stage], seed: u64) -> Vec<f64> {
+    let masses: Vec<f64> = during(process, stages, seed).map(|at| integral(stages, seconds(at))).collect();
     std::iter::once(0.0).chain(masses.iter().copied()).zip(&masses).map(|(before, at)| at - before).collect()
 }
 
@@ -84,6 +83,7 @@ fn a_ramp_has_as_many_arrivals_as_the_integral_of_its_rate() {
         (vec![stage(0.0, 0.0, 10.0), stage(4.0, 4.0, 10.0)], 40),
         (vec![stage(4.0, 4.0, 10.0), stage(9.0, 9.0, 0.0), stage(0.0, 0.0, 10.0)], 40),
         (vec![stage(0.0, 0.0, 10.0)], 0),
+        (vec![stage(10.0, 0.0, 10.0), stage(0.0, 0.0, 5.0), stage(0.0, 10.0, 10.0)], 100),
         (Vec::new(), 0),
     ] {
         assert_eq!(during(Arrivals::Constant, &stages, 1).count(), count, "{stages:?}");
@@ -104,6 +104,23 @@ fn an_idle_stage_is_waited_out() {
     let stages = [stage(0.0, 0.0, 10.0), stage(2.0, 2.0, 10.0)];
     let first: Vec<u64> = during(Arrivals::Constant, &stages, 1).take(2).collect();
     assert_eq!(first, [10_000_000_000, 10_500_000_000]);
+}
+
+#[test]
+fn stages_go_down_to_nothing_and_up_again() {
+    let stages = [stage(10.0, 0.0, 10.0), stage(0.0, 0.0, 5.0), stage(0.0, 10.0, 10.0)];
+    for process in [Arrivals::Constant, Arrivals::Poisson, Arrivals::Gamma { cv: 2.0 }] {
+        let due: Vec<f64> = during(process, &stages, 42).map(seconds).collect();
+        assert!(!due.iter().any(|at| (10.0..15.0).contains(at)), "{process:?}");
+        // 50 on each slope, most of them where it is high
+        let between = |from: f64, to: f64| due.iter().filter(|at| (from..to).contains(*at)).count();
+        assert!(between(0.0, 5.0) > 2 * between(5.0, 10.0), "{process:?}: {due:?}");
+        assert!(between(20.0, 25.0) > 2 * between(15.0, 20.0), "{process:?}: {due:?}");
+    }
+    let due: Vec<u64> = during(Arrivals::Constant, &stages, 1).collect();
+    // Λ is 50 at the end of the slope down, and arrival 50 waits out the pause at the start of the slope up
+    assert_eq!(due[50], 15_000_000_000);
+    assert_eq!(due.len(), 100);
 }
 
 #[test]
@@ -155,11 +172,77 @@ fn poisson_gaps_are_exponential_after_rescaling_time() {
         vec![stage(50.0, 50.0, 200.0)],
         vec![stage(0.0, 100.0, 100.0), stage(100.0, 20.0, 60.0), stage(30.0, 30.0, 50.0)],
     ] {
-        let gaps = rescaled_gaps(&stages, 42);
+        let gaps = rescaled_gaps(Arrivals::Poisson, &stages, 42);
         let n = gaps.len() as f64;
         let distance = distance_from_exponential(gaps);
         // the 1 % point of the Kolmogorov distribution
         assert!(distance < 1.63 / n.sqrt(), "{distance} of {n}: {stages:?}");
+    }
+}
+
+#[test]
+fn gamma_gaps_have_their_mean_and_variation_after_rescaling_time() {
+    for stages in [
+        vec![stage(50.0, 50.0, 400.0)],
+        vec![stage(0.0, 100.0, 200.0), stage(100.0, 0.0, 100.0), stage(0.0, 100.0, 100.0)],
+    ] {
+        for cv in [0.25, 0.5, 1.0, 2.0, 4.0] {
+            let gaps = &rescaled_gaps(Arrivals::Gamma { cv }, &stages, 42)[1..];
+            let n = gaps.len() as f64;
+            let mean = gaps.iter().sum::<f64>() / n;
+            // 4 deviations of a mean
+            assert!((mean - 1.0).abs() < 4.0 * cv / n.sqrt(), "{mean} of {n} at {cv}");
+            let deviation = (gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+            // of a sample's variance s²: Var(s²) = (μ₄ − σ⁴)/n, where gamma has μ₄ = 3 cv⁴ + 6 cv⁶
+            let relative = ((2.0 + 6.0 * cv * cv) / n).sqrt() / 2.0;
+            assert!((deviation / mean / cv - 1.0).abs() < 5.0 * relative, "{deviation} of {n} at {cv}");
+        }
+    }
+}
+
+#[test]
+fn a_gamma_process_of_variation_one_is_poisson() {
+    let gaps = rescaled_gaps(Arrivals::Gamma { cv: 1.0 }, &[stage(50.0, 50.0, 200.0)], 42);
+    let n = gaps.len() as f64;
+    let distance = distance_from_exponential(gaps);
+    assert!(distance < 1.63 / n.sqrt(), "{distance} of {n}");
+    let bursts = rescaled_gaps(Arrivals::Gamma { cv: 1.5 }, &[stage(50.0, 50.0, 200.0)], 42);
+    assert!(distance_from_exponential(bursts) > 0.1);
+}
+
+#[test]
+fn a_gamma_process_has_its_mean_count_from_the_start() {
+    // a whole gap before the first arrival would make it (cv² − 1)/2 = 4 more in the long run
+    let stages = [stage(2.0, 2.0, 5.0)];
+    let runs = 20_000;
+    for (cv, later) in [(0.2, 0.0), (3.0, 0.0), (3.0, 4.0)] {
+        let begin = (later * 1e9) as u64;
+        let counts: Vec<f64> = (0..runs)
+            .map(|seed| {
+                during(Arrivals::Gamma { cv }, &stages, seed).filter(|at| *at >= begin).count() as f64
+            })
+            .collect();
+        let expected = 2.0 * (5.0 - later);
+        let n = runs as f64;
+        let mean = counts.iter().sum::<f64>() / n;
+        let variance = counts.iter().map(|count| (count - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        let error = (variance / n).sqrt();
+        assert!((mean - expected).abs() < 4.0 * error, "{mean} ± {error} at {cv}, not {expected}");
+    }
+}
+
+#[test]
+fn bursts_depend_on_the_seed_and_their_variation() {
+    let stages = [stage(10.0, 10.0, 10.0)];
+    let first = |seed, cv| -> Vec<u64> {
+        arrivals(Arrivals::Gamma { cv }, &stages, Some(5), None, seed, "a/a").collect()
+    };
+    assert_eq!(first(1, 2.0), first(1, 2.0));
+    assert_ne!(first(1, 2.0), first(2, 2.0));
+    assert_ne!(first(1, 2.0), first(1, 3.0));
+    // the ends of what a scenario may say
+    for cv in [0.01, 10.0] {
+        assert_eq!(first(1, cv).len(), 5, "{cv}");
     }
 }
 
@@ -207,12 +290,13 @@ proptest! {
         stages in prop::collection::vec(any_stage(), 1..5),
         seed: u64,
         cut in 0.1..1.2_f64,
+        cv in 0.01..10.0_f64,
     ) {
         let whole: Duration = stages.iter().map(|stage| stage.over).sum();
         let duration = whole.mul_f64(cut);
         let mean = mean_count(&stages, Some(duration));
         prop_assert!((mean - integral(&stages, duration.as_secs_f64())).abs() < 1e-6);
-        for process in [Arrivals::Constant, Arrivals::Poisson] {
+        for process in [Arrivals::Constant, Arrivals::Poisson, Arrivals::Gamma { cv }] {
             let due: Vec<u64> = arrivals(process, &stages, None, Some(duration), seed, "a/a").collect();
             prop_assert!(due.is_sorted());
             prop_assert!(due.iter().all(|at| u128::from(*at) < duration.as_nanos()));
@@ -223,6 +307,8 @@ proptest! {
                 Arrivals::Poisson => {
                     prop_assert!((count - mean).abs() <= 6.0 * mean.sqrt() + 6.0, "{count} {mean}");
                 }
+                // too skewed for a bound that a thousand cases keep; the tests below hold its mean
+                Arrivals::Gamma { .. } => {}
             }
         }
     }
@@ -249,7 +335,12 @@ fn the_offered_load_is_the_area_under_the_rate() {
         explores: false,
         first_seq: 0,
         traffic: Vec::new(),
-        pattern: Pattern::Open { arrivals: Arrivals::Constant, stages, concurrency_limit: None },
+        pattern: Pattern::Open {
+            arrivals: Arrivals::Constant,
+            stages,
+            spikes: None,
+            concurrency_limit: None,
+        },
         requests: None,
         duration: None,
     };

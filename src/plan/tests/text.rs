@@ -17,6 +17,22 @@ fn a_small_plan_as_text() {
 }
 
 #[test]
+fn a_plan_shows_its_pauses() {
+    let mut scenario = fixture::bare();
+    let open = || fixture::phase(None, Some(60), fixture::open(Shape::Rates(vec![5.0])));
+    scenario.phases = fixture::named([("before", open()), ("rest", fixture::pause(90)), ("after", open())]);
+    scenario.targets = fixture::named([("errors", fixture::target("error_rate", Bound::AtMost(0.05)))]);
+    let plan = compile(&scenario);
+    insta::assert_snapshot!(render::text(&plan));
+    insta::assert_snapshot!("a_pause_for_graphviz", graph::dot(&plan));
+    insta::assert_snapshot!("a_pause_for_mermaid", graph::mermaid(&plan));
+    assert_eq!(crate::plan::totals(&plan).duration_s, Some(210.0));
+    assert_eq!(plan.steps[2].load(), None);
+    assert_eq!(plan.warnings, [""; 0]);
+    assert_eq!(crate::plan::Plan::from_json(&plan.to_json()).expect("its own text"), plan);
+}
+
+#[test]
 fn a_plan_for_graphviz() {
     let mut scenario = fixture::mixed();
     scenario.name = "a \"quoted\" \\ name".to_owned();

@@ -1,7 +1,11 @@
 //! The checks: a fault that fires each, and a healthy neighbour.
 
 use super::*;
-use crate::metrics::fixture::limited;
+use crate::{
+    config::Arrivals,
+    metrics::fixture::limited,
+    plan::{Expected, Pattern},
+};
 
 #[test]
 fn check_1_wants_every_request_accounted_for() {
@@ -97,6 +101,19 @@ fn check_4_wants_the_planned_load() {
     for (requests, ok) in [(100, true), (99, false)] {
         assert_eq!(offered(counted(), requests, false).ok, ok, "open by count {requests}");
         assert_eq!(offered(closed("load", 1, 100), requests, true).ok, ok, "closed by count {requests}");
+    }
+    // bursts are held to what the seed makes of them, as long as that can be counted
+    let bursts = |expected: f64, assumed: bool| {
+        let mut step = open("load", 10.0, 10);
+        let Pattern::Open { arrivals, .. } = &mut load(&mut step).pattern else { panic!("an open loop") };
+        *arrivals = Arrivals::Gamma { cv: 2.0 };
+        step.expected = Expected { requests: Some(expected), assumed, ..Expected::default() };
+        step
+    };
+    for (requests, assumed, ok) in
+        [(30, false, true), (31, false, false), (20, true, true), (19, true, false), (180, true, true)]
+    {
+        assert_eq!(offered(bursts(30.0, assumed), requests, false).ok, ok, "bursts {requests}");
     }
     // by time a closed loop has no planned number, and with both the time may have come first
     assert!(offered(closed_for("load", 1, 10), 7, true).ok);
