@@ -10,6 +10,7 @@
 )]
 
 mod broken;
+mod check;
 mod engine;
 mod kit;
 mod load;
