@@ -3,7 +3,8 @@
 use super::{
     Overrides,
     exit::Exit,
-    load::{Loaded, load, plural},
+    load::{Examined, Loaded, examine, plural, say_problems},
+    problems,
     terminal::{self, Terminal},
 };
 use crate::machine::Machine;
@@ -14,34 +15,50 @@ pub(super) struct Arguments {
     /// Scenario files or patterns such as 'plans/*.toml'
     #[arg(required = true, value_name = "FILES")]
     files: Vec<String>,
+    /// How to print what is wrong
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
     #[command(flatten)]
     overrides: Overrides,
 }
 
-pub(super) fn check(arguments: &Arguments, terminal: Terminal) -> Exit {
-    let loaded = match load(&arguments.files, &arguments.overrides, &Machine::detect(), terminal) {
-        Ok(loaded) => loaded,
+/// How problems are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// With the lines of the file, for people.
+    Text,
+    /// One array of problems, for editors.
+    Json,
+}
+
+pub(super) fn check(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
+    let examined = match examine(&arguments.files, &arguments.overrides, &Machine::detect()) {
+        Ok(examined) => examined,
         Err(usage) => {
             terminal::say(&format!("error: {usage}"));
-            return Exit::Usage;
+            return Ok(Exit::Usage);
         }
     };
-    let mut broken = 0;
-    for Loaded { file, plan } in &loaded {
-        match plan {
-            Some(plan) => {
-                let name = file.display();
-                terminal::print(&format!("{name}: ok ({}, {})", plan.name, plural(plan.steps.len(), "step")));
-                for warning in &plan.warnings {
-                    terminal::print(&format!("{name}: warning: {warning}"));
-                }
-            }
-            None => broken += 1,
+    problems::annotate(&examined);
+    let broken = examined.iter().filter(|examined| examined.plan.is_err()).count();
+    match arguments.format {
+        Format::Text => say(examined, broken, terminal),
+        Format::Json => terminal::print(&serde_json::to_string_pretty(&problems::list(&examined))?),
+    }
+    Ok(if broken == 0 { Exit::Pass } else { Exit::Usage })
+}
+
+fn say(examined: Vec<Examined>, broken: usize, terminal: Terminal) {
+    let files = plural(examined.len(), "file");
+    for Loaded { file, plan } in say_problems(examined, terminal) {
+        let Some(plan) = plan else { continue };
+        let name = file.display();
+        terminal::print(&format!("{name}: ok ({}, {})", plan.name, plural(plan.steps.len(), "step")));
+        for warning in &plan.warnings {
+            terminal::print(&format!("{name}: warning: {warning}"));
         }
     }
-    if broken == 0 {
-        return Exit::Pass;
+    if broken > 0 {
+        terminal::say(&format!("{broken} of {files} cannot be run"));
     }
-    terminal::say(&format!("{} of {} cannot be run", broken, plural(loaded.len(), "file")));
-    Exit::Usage
 }

@@ -7,7 +7,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
-    config::{self, Input},
+    config::{self, Input, Problems},
     machine::Machine,
     plan::{self, Plan},
 };
@@ -17,6 +17,12 @@ pub(super) struct Loaded {
     pub(super) file: PathBuf,
     /// `None` after its problems were printed.
     pub(super) plan: Option<Plan>,
+}
+
+/// A file, and its plan or what is wrong with it.
+pub(super) struct Examined {
+    pub(super) file: PathBuf,
+    pub(super) plan: Result<Plan, Problems>,
 }
 
 /// Expands patterns, loads and compiles every file; prints all problems of all files.
@@ -29,7 +35,19 @@ pub(super) fn load(
     machine: &Machine,
     terminal: Terminal,
 ) -> Result<Vec<Loaded>, String> {
-    let mut loaded = Vec::new();
+    Ok(say_problems(examine(patterns, overrides, machine)?, terminal))
+}
+
+/// Expands patterns, loads and compiles every file, and prints nothing.
+///
+/// # Errors
+/// Those of [`load`].
+pub(super) fn examine(
+    patterns: &[String],
+    overrides: &Overrides,
+    machine: &Machine,
+) -> Result<Vec<Examined>, String> {
+    let mut examined = Vec::new();
     for file in expand(patterns)? {
         let text = std::fs::read_to_string(&file)
             .map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
@@ -40,16 +58,19 @@ pub(super) fn load(
             platform: overrides.platform.as_deref(),
             sets: &overrides.sets,
         };
-        let plan = match config::load(&input, machine, &|name| std::env::var(name).ok()) {
-            Ok(scenario) => Some(plan::compile(&scenario)),
-            Err(problems) => {
-                terminal::say(&problems.render(terminal.color_err()));
-                None
-            }
-        };
-        loaded.push(Loaded { file, plan });
+        let scenario = config::load(&input, machine, &|name| std::env::var(name).ok());
+        examined.push(Examined { file, plan: scenario.map(|scenario| plan::compile(&scenario)) });
     }
-    Ok(loaded)
+    Ok(examined)
+}
+
+/// Prints all problems of all files.
+pub(super) fn say_problems(examined: Vec<Examined>, terminal: Terminal) -> Vec<Loaded> {
+    let said = examined.into_iter().map(|Examined { file, plan }| {
+        let plan = plan.inspect_err(|problems| terminal::say(&problems.render(terminal.color_err())));
+        Loaded { file, plan: plan.ok() }
+    });
+    said.collect()
 }
 
 /// The files that the arguments name, each once, in their order; patterns are expanded here because not every shell

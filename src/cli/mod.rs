@@ -5,6 +5,7 @@ mod exit;
 mod limits;
 mod load;
 mod plan;
+mod problems;
 mod rebuild;
 mod recording;
 mod run;
@@ -94,7 +95,7 @@ pub fn main() -> ExitCode {
     let terminal = terminal::Terminal::new(arguments.color);
     let done = match arguments.command {
         Subcommands::Run(arguments) => run::run(&arguments, terminal),
-        Subcommands::Check(arguments) => Ok(check::check(&arguments, terminal)),
+        Subcommands::Check(arguments) => check::check(&arguments, terminal),
         Subcommands::Plan(arguments) => plan::plan(&arguments, terminal),
         Subcommands::Report(arguments) => rebuild::report(&arguments, terminal),
         Subcommands::Sim(arguments) => sim::serve(arguments, terminal),

@@ -1,4 +1,8 @@
-//! `scenario plan`: the execution graph, without running it.
+//! `scenario plan`: the execution graph, without running it; where its values came from; how it differs from another.
+
+use std::{fmt::Display, path::Path};
+
+use anyhow::Context as _;
 
 use super::{
     Overrides,
@@ -8,16 +12,22 @@ use super::{
 };
 use crate::{
     machine::Machine,
-    plan::{graph, render},
+    plan::{Plan, diff::diff, graph, origins, render},
 };
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Scenario file
+    /// Scenario file, or a run folder
     #[arg(value_name = "FILE")]
     file: String,
-    /// How to print it
+    /// Print every value with the layer, file and line that it came from
+    #[arg(long, conflicts_with = "diff")]
+    origins: bool,
+    /// Print how the plan of another scenario file or run folder differs; flags apply to both files
+    #[arg(long, value_name = "OTHER")]
+    diff: Option<String>,
+    /// How to print it; `dot` and `mermaid` are for the graph alone
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     #[command(flatten)]
@@ -38,22 +48,79 @@ enum Format {
 }
 
 pub(super) fn plan(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
-    let file = std::slice::from_ref(&arguments.file);
-    let loaded = match load(file, &arguments.overrides, &Machine::detect(), terminal) {
-        Ok(loaded) => loaded,
-        Err(usage) => {
-            terminal::say(&format!("error: {usage}"));
-            return Ok(Exit::Usage);
-        }
-    };
-    for loaded in &loaded {
-        let Some(plan) = &loaded.plan else { return Ok(Exit::Usage) };
-        terminal::print(&match arguments.format {
-            Format::Text => render::text(plan),
-            Format::Json => serde_json::to_string_pretty(plan)?,
-            Format::Dot => graph::dot(plan),
-            Format::Mermaid => graph::mermaid(plan),
-        });
+    let part = if arguments.origins { Some("--origins") } else { arguments.diff.as_ref().map(|_| "--diff") };
+    if let (Some(part), Format::Dot | Format::Mermaid) = (part, arguments.format) {
+        return Ok(usage(format!("`{part}` is no graph\n  help: print it as `text` or `json`")));
     }
+    let machine = Machine::detect();
+    let read = |path: &str| plans(path, &arguments.overrides, &machine, terminal);
+    let plans = match read(&arguments.file) {
+        Ok(plans) => plans,
+        Err(exit) => return Ok(exit),
+    };
+    let Some(other) = &arguments.diff else {
+        for plan in &plans {
+            terminal::print(&show(plan, arguments)?);
+        }
+        return Ok(Exit::Pass);
+    };
+    let others = match read(other) {
+        Ok(plans) => plans,
+        Err(exit) => return Ok(exit),
+    };
+    let ([before], [after]) = (plans.as_slice(), others.as_slice()) else {
+        return Ok(usage(
+            "`--diff` compares one plan with one other\n  help: name one file or run folder each",
+        ));
+    };
+    let difference = diff(before, after);
+    terminal::print(&match arguments.format {
+        Format::Json => serde_json::to_string_pretty(&difference)?,
+        _ => difference.text(&arguments.file, other),
+    });
     Ok(Exit::Pass)
+}
+
+fn show(plan: &Plan, arguments: &Arguments) -> anyhow::Result<String> {
+    Ok(match (arguments.format, arguments.origins) {
+        (Format::Json, true) => serde_json::to_string_pretty(&plan.origins)?,
+        (_, true) => origins::text(plan),
+        (Format::Text, false) => render::text(plan),
+        (Format::Json, false) => serde_json::to_string_pretty(plan)?,
+        (Format::Dot, false) => graph::dot(plan),
+        (Format::Mermaid, false) => graph::mermaid(plan),
+    })
+}
+
+/// The plan that a run folder holds, or those of the scenario files that a pattern names. What is wrong with them is
+/// said here; then there is only an exit code left.
+fn plans(
+    path: &str,
+    overrides: &Overrides,
+    machine: &Machine,
+    terminal: Terminal,
+) -> Result<Vec<Plan>, Exit> {
+    let folder = Path::new(path);
+    if folder.is_dir() {
+        if !folder.join("plan.json").is_file() {
+            return Err(usage(format!(
+                "`{path}` is a folder without a `plan.json`\n  help: name a scenario file or a run folder"
+            )));
+        }
+        return saved(folder).map(|plan| vec![plan]).map_err(|error| usage(format!("{error:#}")));
+    }
+    let file = [path.to_owned()];
+    let loaded = load(&file, overrides, machine, terminal).map_err(usage)?;
+    loaded.into_iter().map(|loaded| loaded.plan.ok_or(Exit::Usage)).collect()
+}
+
+fn saved(folder: &Path) -> anyhow::Result<Plan> {
+    let file = folder.join("plan.json");
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
+    Plan::from_json(&text).with_context(|| format!("`{}` cannot be used", file.display()))
+}
+
+fn usage(what: impl Display) -> Exit {
+    terminal::say(&format!("error: {what}"));
+    Exit::Usage
 }

@@ -14,7 +14,8 @@ use super::{
     Output, Overrides,
     exit::Exit,
     limits,
-    load::{Loaded, load, plural},
+    load::{Loaded, examine, plural, say_problems},
+    problems,
     rebuild::{Rebuilt, rebuild, write_json},
     recording::{self, Progress},
     signals::Signals,
@@ -53,13 +54,15 @@ struct Ran {
 
 pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
     let machine = Machine::detect();
-    let loaded = match load(&arguments.files, &arguments.overrides, &machine, terminal) {
-        Ok(loaded) => loaded,
+    let examined = match examine(&arguments.files, &arguments.overrides, &machine) {
+        Ok(examined) => examined,
         Err(usage) => {
             terminal::say(&format!("error: {usage}"));
             return Ok(Exit::Usage);
         }
     };
+    problems::annotate(&examined);
+    let loaded = say_problems(examined, terminal);
     let broken = loaded.iter().filter(|loaded| loaded.plan.is_none()).count();
     if broken > 0 {
         let files = plural(loaded.len(), "file");

@@ -121,6 +121,16 @@ impl Label {
         self.place.column()
     }
 
+    /// The line on which it ends, from 1.
+    pub fn end_line(&self) -> u32 {
+        self.place.end().line()
+    }
+
+    /// The column right behind it, in characters, from 1.
+    pub fn end_column(&self) -> u32 {
+        self.place.end().column()
+    }
+
     /// What is to be seen there.
     pub fn text(&self) -> &str {
         &self.text

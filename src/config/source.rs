@@ -69,6 +69,11 @@ impl Place {
         (first, first + inside.split(|byte| *byte == b'\n').count() as u32 - 1)
     }
 
+    /// The empty place right behind it.
+    pub(super) fn end(&self) -> Self {
+        Self::new(&self.source, self.span.end..self.span.end)
+    }
+
     /// Whether another place lies in the same text, under whatever layer.
     pub(super) fn shares_text(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.source.text, &other.source.text)
@@ -156,6 +161,7 @@ mod tests {
         let source = Source::new("x.toml", Layer::Scenario, "é = 1\nbc = 2\n");
         let place = Place::new(&source, 12..13);
         assert_eq!((place.line(), place.column(), place.text()), (2, 6, "2"));
+        assert_eq!((place.end().line(), place.end().column(), place.end().text()), (2, 7, ""));
         let beyond = Place::new(&source, 90..99);
         assert_eq!((beyond.line(), beyond.text()), (3, ""));
     }

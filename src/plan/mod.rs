@@ -6,9 +6,11 @@
 
 mod compile;
 mod describe;
+pub mod diff;
 mod expect;
 mod experiment;
 pub mod graph;
+pub mod origins;
 pub mod render;
 mod route;
 pub mod schedule;

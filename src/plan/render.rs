@@ -75,10 +75,7 @@ fn steps(plan: &Plan) -> String {
         table.add_row(step_row(plan, step));
     }
     let whole = totals(plan);
-    let any =
-        |estimated: fn(&Step, &LoadStep) -> bool| plan.loads().any(|(step, load)| estimated(step, load));
-    let [requests, input, output, duration] =
-        figures(&whole, any(requests_estimated), any(duration_estimated));
+    let [requests, input, output, duration] = totals_shown(plan);
     table.add_row(["total".to_owned(), String::new(), requests, input, output, duration, String::new()]);
     let note = if whole.assumed { ESTIMATES } else { "" };
     format!("{}{note}", lines(&table))
@@ -98,9 +95,20 @@ fn step_row(plan: &Plan, step: &Step) -> [String; 7] {
             return [name, what, blank(), blank(), blank(), duration, blank()];
         }
     };
-    let [requests, input, output, duration] =
-        figures(&step.expected, requests_estimated(step, load), duration_estimated(step, load));
+    let [requests, input, output, duration] = step_shown(step, load);
     [name, what, requests, input, output, duration, shares(plan, load)]
+}
+
+/// What is expected of a step: requests, tokens in and out, duration.
+pub(super) fn step_shown(step: &Step, load: &LoadStep) -> [String; 4] {
+    figures(&step.expected, requests_estimated(step, load), duration_estimated(step, load))
+}
+
+/// What is expected of all steps together.
+pub(super) fn totals_shown(plan: &Plan) -> [String; 4] {
+    let any =
+        |estimated: fn(&Step, &LoadStep) -> bool| plan.loads().any(|(step, load)| estimated(step, load));
+    figures(&totals(plan), any(requests_estimated), any(duration_estimated))
 }
 
 fn requests_estimated(step: &Step, load: &LoadStep) -> bool {
@@ -141,7 +149,7 @@ fn figure(shown: Option<String>, estimated: bool) -> String {
     }
 }
 
-fn shares(plan: &Plan, load: &LoadStep) -> String {
+pub(super) fn shares(plan: &Plan, load: &LoadStep) -> String {
     let name = |endpoint: usize| plan.endpoints[endpoint].name.as_str();
     if let [only] = load.traffic.as_slice() {
         return name(only.endpoint).to_owned();
@@ -203,7 +211,7 @@ fn warnings(plan: &Plan) -> String {
     text
 }
 
-fn table() -> Table {
+pub(super) fn table() -> Table {
     let mut table = Table::new();
     // without a terminal's width: the text is the same wherever it is made
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -211,6 +219,6 @@ fn table() -> Table {
 }
 
 /// A table's lines without the white space behind them.
-fn lines(table: &Table) -> String {
+pub(super) fn lines(table: &Table) -> String {
     table.lines().fold(String::new(), |text, line| text + " " + line.trim_end() + "\n")
 }

@@ -10,10 +10,12 @@
 )]
 
 mod broken;
+mod check;
 mod engine;
 mod kit;
 mod load;
 mod nothing_lost;
+mod plan;
 mod readiness;
 mod server;
 mod several;

@@ -1,6 +1,8 @@
 mod compile;
+mod diff;
 mod experiment;
 mod graph;
+mod origins;
 mod schedule;
 mod spikes;
 mod text;

@@ -1,0 +1,171 @@
+//! What is wrong with scenario files, for programs: JSON for editors, annotations for GitHub.
+
+use serde::Serialize;
+
+use super::{load::Examined, terminal};
+use crate::config::{Diagnostic, Label};
+
+/// A problem of a file, as `check --format json` prints it. Lines and columns count from 1, columns in characters; an
+/// end is the place right behind.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Problem {
+    /// The scenario file.
+    file: String,
+    /// Where in the file; null where the problem has no place in it, as in a flag or a preset.
+    line: Option<u32>,
+    column: Option<u32>,
+    end_line: Option<u32>,
+    end_column: Option<u32>,
+    severity: Severity,
+    message: String,
+    help: Option<String>,
+    labels: Vec<Mark>,
+}
+
+/// What a problem means for the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Severity {
+    /// There can be none.
+    Error,
+    /// There can be one.
+    Warning,
+}
+
+/// A labelled place of a problem, the problem's own first.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Mark {
+    /// The file, flag or preset that the place is in.
+    file: String,
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
+    text: String,
+}
+
+impl From<&Label> for Mark {
+    fn from(label: &Label) -> Self {
+        Self {
+            file: label.source().to_owned(),
+            line: label.line(),
+            column: label.column(),
+            end_line: label.end_line(),
+            end_column: label.end_column(),
+            text: label.text().to_owned(),
+        }
+    }
+}
+
+/// Every problem of every file, and the planner's warnings, in order.
+pub(super) fn list(examined: &[Examined]) -> Vec<Problem> {
+    let mut list = Vec::new();
+    for Examined { file, plan } in examined {
+        let file = file.display().to_string();
+        match plan {
+            Ok(plan) => list.extend(plan.warnings.iter().map(|warning| Problem::warning(&file, warning))),
+            Err(problems) => list.extend(problems.iter().map(|problem| Problem::error(&file, problem))),
+        }
+    }
+    list
+}
+
+/// Says every problem to GitHub, where this runs as a step of a workflow there.
+pub(super) fn annotate(examined: &[Examined]) {
+    if std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true") {
+        for problem in list(examined) {
+            terminal::say(&problem.annotation());
+        }
+    }
+}
+
+impl Problem {
+    fn error(file: &str, problem: &Diagnostic) -> Self {
+        let here = problem.labels().first().filter(|label| label.source() == file);
+        Self {
+            file: file.to_owned(),
+            line: here.map(Label::line),
+            column: here.map(Label::column),
+            end_line: here.map(Label::end_line),
+            end_column: here.map(Label::end_column),
+            severity: Severity::Error,
+            message: problem.message().to_owned(),
+            help: problem.advice().map(str::to_owned),
+            labels: problem.labels().iter().map(Mark::from).collect(),
+        }
+    }
+
+    /// A warning of the planner, which is about the plan as a whole and has its help behind the message.
+    fn warning(file: &str, warning: &str) -> Self {
+        let (message, help) = match warning.split_once("\nhelp: ") {
+            Some((message, help)) => (message, Some(help.to_owned())),
+            None => (warning, None),
+        };
+        Self {
+            file: file.to_owned(),
+            line: None,
+            column: None,
+            end_line: None,
+            end_column: None,
+            severity: Severity::Warning,
+            message: message.to_owned(),
+            help,
+            labels: Vec::new(),
+        }
+    }
+
+    /// A workflow command of GitHub, in one line: `::error file=…,line=…,col=…::message`.
+    fn annotation(&self) -> String {
+        let mut line = match self.severity {
+            Severity::Error => "::error file=",
+            Severity::Warning => "::warning file=",
+        }
+        .to_owned();
+        line += &escape_property(&self.file);
+        for (name, number) in [("line", self.line), ("col", self.column)] {
+            if let Some(number) = number {
+                line += &format!(",{name}={number}");
+            }
+        }
+        let place = self.labels.first().filter(|_| self.line.is_none());
+        let place = place.map(|label| format!(" (in {})", label.file)).unwrap_or_default();
+        let help = self.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+        line + "::" + &escape_data(&format!("{}{place}{help}", self.message))
+    }
+}
+
+/// The text behind the second `::`: all of it is one line.
+fn escape_data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// The value of a property, which ends at a `,` or `:`.
+fn escape_property(text: &str) -> String {
+    escape_data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn annotations_are_escaped() {
+        let mut problem = Problem::warning("a,b:c%.toml", "5% is: a, b\r\nmore\nhelp: write `x`");
+        assert_eq!(
+            problem.annotation(),
+            "::warning file=a%2Cb%3Ac%25.toml::5%25 is: a, b%0D%0Amore%0Ahelp: write `x`"
+        );
+        problem.severity = Severity::Error;
+        (problem.file, problem.message, problem.help) = ("x.toml".to_owned(), "wrong".to_owned(), None);
+        (problem.line, problem.column) = (Some(3), Some(7));
+        assert_eq!(problem.annotation(), "::error file=x.toml,line=3,col=7::wrong");
+    }
+
+    #[test]
+    fn what_lies_in_a_flag_says_so() {
+        let mut problem = Problem::warning("x.toml", "wrong\nhelp: another");
+        let (file, text) = ("--set".to_owned(), "here".to_owned());
+        problem.labels.push(Mark { file, line: 1, column: 5, end_line: 1, end_column: 6, text });
+        assert_eq!(problem.annotation(), "::warning file=x.toml::wrong (in --set)%0Ahelp: another");
+    }
+}

@@ -1,0 +1,54 @@
+//! Where every value of a plan came from, as text for people.
+
+use super::{Plan, render};
+use crate::config::{Layer, Origin};
+
+/// Characters of a value that the table shows; JSON has it whole.
+const SHOWN: usize = 60;
+
+/// One line per value, sorted by address: the value, the layer that set it, and the file and line where it stands.
+pub fn text(plan: &Plan) -> String {
+    let mut origins: Vec<&Origin> = plan.origins.iter().collect();
+    origins.sort_by(|one, two| one.path.cmp(&two.path));
+    let mut table = render::table();
+    table.set_header(["address", "value", "layer", "from"]);
+    for origin in origins {
+        table.add_row([
+            origin.path.clone(),
+            shorten(&in_one_line(&origin.value)),
+            layer(origin.layer).to_owned(),
+            place(origin),
+        ]);
+    }
+    render::lines(&table)
+}
+
+/// A value on one line: TOML writes long texts on several.
+pub(super) fn in_one_line(value: &str) -> String {
+    value.replace('\n', "\\n")
+}
+
+fn shorten(value: &str) -> String {
+    if value.chars().count() <= SHOWN {
+        return value.to_owned();
+    }
+    value.chars().take(SHOWN - 1).chain(['…']).collect()
+}
+
+fn layer(layer: Layer) -> &'static str {
+    match layer {
+        Layer::BuiltIn => "built-in",
+        Layer::Preset => "preset",
+        Layer::Scenario => "scenario",
+        Layer::Platform => "platform",
+        Layer::Set => "flag",
+    }
+}
+
+/// The source with its line; a flag has none.
+pub(super) fn place(origin: &Origin) -> String {
+    match origin.line {
+        0 => origin.source.clone(),
+        line => format!("{}:{line}", origin.source),
+    }
+}
