@@ -5,6 +5,7 @@ mod exit;
 mod limits;
 mod load;
 mod plan;
+mod probe;
 mod rebuild;
 mod recording;
 mod run;
@@ -51,6 +52,9 @@ enum Subcommands {
     Plan(plan::Arguments),
     /// Grade and draw a finished or killed run again from its records
     Report(rebuild::Arguments),
+    /// Send one request and show everything that comes back, with its times
+    #[command(after_help = probe::HELP)]
+    Probe(probe::Arguments),
     /// Serve a simulated language model on loopback
     Sim(sim::Arguments),
 }
@@ -97,6 +101,7 @@ pub fn main() -> ExitCode {
         Subcommands::Check(arguments) => Ok(check::check(&arguments, terminal)),
         Subcommands::Plan(arguments) => plan::plan(&arguments, terminal),
         Subcommands::Report(arguments) => rebuild::report(&arguments, terminal),
+        Subcommands::Probe(arguments) => probe::probe(&arguments, terminal),
         Subcommands::Sim(arguments) => sim::serve(arguments, terminal),
     };
     done.unwrap_or_else(|error| {
