@@ -2,6 +2,7 @@
 
 mod check;
 mod exit;
+mod init;
 mod limits;
 mod load;
 mod plan;
@@ -55,6 +56,9 @@ enum Subcommands {
     /// Send one request and show everything that comes back, with its times
     #[command(after_help = probe::HELP)]
     Probe(probe::Arguments),
+    /// Look at a server and write a starter scenario for it
+    #[command(after_help = init::HELP)]
+    Init(init::Arguments),
     /// Serve a simulated language model on loopback
     Sim(sim::Arguments),
 }
@@ -102,6 +106,7 @@ pub fn main() -> ExitCode {
         Subcommands::Plan(arguments) => plan::plan(&arguments, terminal),
         Subcommands::Report(arguments) => rebuild::report(&arguments, terminal),
         Subcommands::Probe(arguments) => probe::probe(&arguments, terminal),
+        Subcommands::Init(arguments) => init::init(&arguments, terminal),
         Subcommands::Sim(arguments) => sim::serve(arguments, terminal),
     };
     done.unwrap_or_else(|error| {

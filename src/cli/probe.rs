@@ -175,12 +175,18 @@ fn targets(arguments: &Arguments, terminal: Terminal) -> Option<Vec<Target>> {
 
 /// A problem of an endpoint that stands in no file, so that its help cannot be about one.
 fn without_file(problem: &anyhow::Error) -> anyhow::Error {
-    let text = problem.to_string();
-    let problem = text.split("\n  help: ").next().unwrap_or_default();
     anyhow::anyhow!(
-        "{problem}\n  help: start the server or correct the url; `--model NAME` where it lists no models; a key \
-         is given by `api_key` in a scenario file"
+        "{}\n  help: start the server or correct the url; `--model NAME` where it lists no models; a key \
+         is given by `api_key` in a scenario file",
+        problem_of(problem)
     )
+}
+
+/// What kept an endpoint from being ready, without its name and the help.
+pub(super) fn problem_of(problem: &anyhow::Error) -> String {
+    let text = problem.to_string();
+    let text = text.split("\n  help: ").next().unwrap_or_default();
+    text.strip_prefix("endpoint `main`: ").unwrap_or(text).to_owned()
 }
 
 fn is_url(text: &str) -> bool {

@@ -50,7 +50,7 @@ pub struct Probed {
 }
 
 /// How long a server gets to close a connection that it does not mean to keep.
-const SECOND_THOUGHTS: Duration = Duration::from_millis(100);
+const SECOND_THOUGHTS: Duration = Duration::from_millis(250);
 
 /// Sends one request to an endpoint and reads its answer to the end or the endpoint's time-out.
 ///

@@ -11,6 +11,7 @@
 
 mod broken;
 mod engine;
+mod init;
 mod kit;
 mod load;
 mod nothing_lost;

@@ -284,3 +284,28 @@ fn wrong_usage() {
         assert!(!done.stderr.is_empty() && done.stdout.is_empty(), "{arguments:?}");
     }
 }
+
+#[test]
+fn what_came_before_a_time_out_is_shown() {
+    let told = probe(
+        1,
+        |out| {
+            out.stream_head();
+            out.event(&chat_text("a"));
+            // far beyond the time-out; the thread ends with the process
+            std::thread::sleep(std::time::Duration::from_secs(600));
+            After::Close
+        },
+        &["--set", "endpoints.main.timeout=2s"],
+    );
+    assert_eq!(told["outcome"], "timeout");
+    assert!(timeline(&told).contains(&"output_text".to_owned()), "{told:#}");
+    assert_eq!(told["connection_still_open"], Value::Null);
+}
+
+#[test]
+fn a_server_that_hangs_up_has_not_answered() {
+    let told = probe(4, |_| After::Close, &[]);
+    assert_eq!(told["outcome"], "connect_failed");
+    assert_eq!(timeline(&told), ["connect", "sent", "end"]);
+}
