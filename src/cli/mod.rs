@@ -2,9 +2,11 @@
 
 mod check;
 mod exit;
+mod init;
 mod limits;
 mod load;
 mod plan;
+mod probe;
 mod problems;
 mod rebuild;
 mod recording;
@@ -52,6 +54,12 @@ enum Subcommands {
     Plan(plan::Arguments),
     /// Grade and draw a finished or killed run again from its records
     Report(rebuild::Arguments),
+    /// Send one request and show everything that comes back, with its times
+    #[command(after_help = probe::HELP)]
+    Probe(probe::Arguments),
+    /// Look at a server and write a starter scenario for it
+    #[command(after_help = init::HELP)]
+    Init(init::Arguments),
     /// Serve a simulated language model on loopback
     Sim(sim::Arguments),
 }
@@ -98,6 +106,8 @@ pub fn main() -> ExitCode {
         Subcommands::Check(arguments) => check::check(&arguments, terminal),
         Subcommands::Plan(arguments) => plan::plan(&arguments, terminal),
         Subcommands::Report(arguments) => rebuild::report(&arguments, terminal),
+        Subcommands::Probe(arguments) => probe::probe(&arguments, terminal),
+        Subcommands::Init(arguments) => init::init(&arguments, terminal),
         Subcommands::Sim(arguments) => sim::serve(arguments, terminal),
     };
     done.unwrap_or_else(|error| {

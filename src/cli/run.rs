@@ -241,15 +241,15 @@ async fn measure(
 }
 
 /// The simulated servers of a run, one child process each.
-struct Simulated {
+pub(super) struct Simulated {
     /// By the name behind `sim:`.
     _servers: BTreeMap<String, Child>,
     /// The base URL for each endpoint of the plan that has one.
-    urls: Vec<Option<String>>,
+    pub(super) urls: Vec<Option<String>>,
 }
 
 impl Simulated {
-    fn start(plan: &Plan) -> anyhow::Result<Self> {
+    pub(super) fn start(plan: &Plan) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find the path of this program")?;
         let mut servers = BTreeMap::new();
         let mut urls = Vec::new();
@@ -270,7 +270,7 @@ impl Simulated {
 }
 
 /// Reads the value of a secret; the reason of a failure never contains it.
-fn read_secret(secret: &Secret) -> Result<String, String> {
+pub(super) fn read_secret(secret: &Secret) -> Result<String, String> {
     let value = match secret {
         Secret::Env(name) => {
             std::env::var(name).map_err(|_| format!("the environment variable `{name}` is not set"))?

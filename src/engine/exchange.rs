@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, header};
 
-use super::step::{Arrivals, StepRun};
+use super::{
+    Binding,
+    step::{Arrivals, StepRun},
+};
 use crate::{
-    plan::endpoint_of,
-    protocol::{self, Answer, Answered, Ending, Flow},
+    catalog::Protocol,
+    plan::{PlannedEndpoint, endpoint_of},
+    protocol::{self, Answer, Answered, Ending, Flow, Seen},
     record::{Outcome, Record, TokenSource},
-    wire::{Limits, Request, Timing, WireError},
+    wire::{Limits, Pool, Request, Timing, WireError},
     workload,
 };
 
@@ -33,35 +37,8 @@ impl Prepared {
         let binding = &shared.endpoints[endpoint].binding;
         let prompt = workload::prompt(&planned.workload, &planned.workload_name, seed, seq);
         let request_id = format!("{}-{seq}", shared.run_id);
-        let mut headers = HeaderMap::with_capacity(4);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let accept = if planned.stream { "text/event-stream" } else { "application/json" };
-        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
-            headers.insert("x-request-id", id);
-        }
-        if let Some(authorization) = &binding.authorization {
-            headers.insert(header::AUTHORIZATION, authorization.clone());
-        }
-        let body = protocol::body(
-            planned.protocol,
-            &binding.model,
-            planned.stream,
-            &prompt.text,
-            prompt.output_tokens,
-        );
-        Self {
-            seq,
-            request_id,
-            endpoint,
-            requested_output_tokens: prompt.output_tokens,
-            request: Request {
-                method: Method::POST,
-                target: binding.target.clone(),
-                headers,
-                body: body.into(),
-            },
-        }
+        let request = request(planned, binding, &request_id, &prompt.text, prompt.output_tokens);
+        Self { seq, request_id, endpoint, requested_output_tokens: prompt.output_tokens, request }
     }
 
     /// A record of this request in which nothing has happened yet.
@@ -76,35 +53,75 @@ impl Prepared {
             endpoint: run.shared.plan.endpoints[self.endpoint].name.clone(),
             measured: run.load.measure,
             user,
-            due_ns,
             queue_wait_ns,
-            sent_ns: None,
-            connect_ns: None,
-            tls_ns: None,
-            connection_reused: false,
-            attempts: 0,
-            http_version: None,
-            first_byte_ns: None,
-            first_token_ns: None,
-            first_content_ns: None,
-            last_token_ns: None,
             end_ns: due_ns + queue_wait_ns,
-            chunks: 0,
-            reads: 0,
-            stamps_exact: 0,
-            clock: Timing::default().clock,
-            input_tokens: None,
-            output_tokens: None,
-            reasoning_tokens: None,
-            cached_tokens: None,
             requested_output_tokens: self.requested_output_tokens,
-            token_source: TokenSource::None,
-            finish_reason: None,
-            status: None,
-            outcome: Outcome::NotSent,
-            error: None,
-            server_timings: None,
+            ..untouched(due_ns)
         }
+    }
+}
+
+/// What is sent to an endpoint to ask something of it.
+pub(super) fn request(
+    planned: &PlannedEndpoint,
+    binding: &Binding,
+    request_id: &str,
+    prompt: &str,
+    max_tokens: u32,
+) -> Request {
+    let mut headers = HeaderMap::with_capacity(4);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let accept = if planned.stream { "text/event-stream" } else { "application/json" };
+    headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert("x-request-id", id);
+    }
+    if let Some(authorization) = &binding.authorization {
+        headers.insert(header::AUTHORIZATION, authorization.clone());
+    }
+    let body = protocol::body(planned.protocol, &binding.model, planned.stream, prompt, max_tokens);
+    Request { method: Method::POST, target: binding.target.clone(), headers, body: body.into() }
+}
+
+/// The record of nobody's request, in which nothing has happened yet.
+pub(super) fn untouched(due_ns: u64) -> Record {
+    Record {
+        seq: 0,
+        request_id: String::new(),
+        phase: String::new(),
+        step: String::new(),
+        step_id: 0,
+        endpoint: String::new(),
+        measured: false,
+        user: None,
+        due_ns,
+        queue_wait_ns: 0,
+        sent_ns: None,
+        connect_ns: None,
+        tls_ns: None,
+        connection_reused: false,
+        attempts: 0,
+        http_version: None,
+        first_byte_ns: None,
+        first_token_ns: None,
+        first_content_ns: None,
+        last_token_ns: None,
+        end_ns: due_ns,
+        chunks: 0,
+        reads: 0,
+        stamps_exact: 0,
+        clock: Timing::default().clock,
+        input_tokens: None,
+        output_tokens: None,
+        reasoning_tokens: None,
+        cached_tokens: None,
+        requested_output_tokens: 0,
+        token_source: TokenSource::None,
+        finish_reason: None,
+        status: None,
+        outcome: Outcome::NotSent,
+        error: None,
+        server_timings: None,
     }
 }
 
@@ -124,16 +141,63 @@ pub(super) async fn not_sent(
 /// What has come of an exchange so far. It lives outside the future that fills it, so that a time-out or an
 /// interruption leaves what had arrived by then.
 #[derive(Default)]
-struct Progress {
+pub(super) struct Progress {
     timing: Timing,
     status: Option<u16>,
     http_version: Option<&'static str>,
     reads: u32,
     answer: Option<Answer>,
+    /// What a close look keeps besides; `None` in a run.
+    pub(super) sight: Option<Sight>,
+}
+
+/// The wire of one exchange, seen closely.
+#[derive(Debug, Default)]
+pub(super) struct Sight {
+    /// The head of the answer.
+    pub(super) head: Option<HeaderMap>,
+    /// Bytes of the body with the arrival of the read that brought them.
+    pub(super) pieces: Vec<(u64, usize)>,
+    /// What every event was.
+    pub(super) seen: Vec<Seen>,
+}
+
+impl Progress {
+    /// The progress of an exchange that is looked at closely.
+    pub(super) fn watched() -> Self {
+        Self { sight: Some(Sight::default()), ..Self::default() }
+    }
+
+    /// Puts what has come of an exchange into its record; gives the arrivals of its output events back.
+    pub(super) fn record(&mut self, stop: Stop, now_ns: u64, record: &mut Record) -> Vec<u64> {
+        let timing = self.timing;
+        record.sent_ns = timing.sent_ns;
+        record.connect_ns = timing.connect_ns;
+        record.tls_ns = timing.tls_ns;
+        record.connection_reused = timing.reused;
+        record.attempts = timing.attempts;
+        record.http_version = self.http_version.map(str::to_owned);
+        record.first_byte_ns = timing.first_byte_ns;
+        record.end_ns = now_ns;
+        record.reads = self.reads;
+        record.clock = timing.clock;
+        record.status = self.status;
+        if let Some(answer) = self.answer.take() {
+            let mut answered = answer.end(now_ns, stop.ending());
+            if let Some(sight) = &mut self.sight {
+                sight.seen = std::mem::take(&mut answered.seen);
+            }
+            take(record, answered)
+        } else {
+            let (outcome, error) = stop.without_answer();
+            (record.outcome, record.error) = (outcome, Some(error));
+            Vec::new()
+        }
+    }
 }
 
 /// Why an exchange is over.
-enum Stop {
+pub(super) enum Stop {
     /// The answer has been read as far as it is needed.
     Ended,
     /// The wire failed.
@@ -174,37 +238,17 @@ pub(super) async fn exchange(
     due_ns: u64,
     queue_wait_ns: u64,
 ) -> Outcome {
-    let timeout = run.shared.plan.endpoints[prepared.endpoint].timeout;
+    let planned = &run.shared.plan.endpoints[prepared.endpoint];
+    let pool = &run.shared.endpoints[prepared.endpoint].pool;
     let mut progress = Progress::default();
     let stop = tokio::select! {
         biased;
-        stop = send_and_read(run, &prepared, &mut progress) => stop,
-        () = tokio::time::sleep(timeout) => Stop::Timeout,
+        stop = send_and_read(pool, planned.protocol, &prepared.request, &mut progress) => stop,
+        () = tokio::time::sleep(planned.timeout) => Stop::Timeout,
         () = run.reached(Arrivals::Cancelled) => Stop::Cancelled,
     };
-    let now_ns = run.shared.clock.now_ns();
-    let Progress { timing, status, http_version, reads, answer } = progress;
-    let mut record = Record {
-        sent_ns: timing.sent_ns,
-        connect_ns: timing.connect_ns,
-        tls_ns: timing.tls_ns,
-        connection_reused: timing.reused,
-        attempts: timing.attempts,
-        http_version: http_version.map(str::to_owned),
-        first_byte_ns: timing.first_byte_ns,
-        end_ns: now_ns,
-        reads,
-        clock: timing.clock,
-        status,
-        ..prepared.record(run, user, due_ns, queue_wait_ns)
-    };
-    let chunks = if let Some(answer) = answer {
-        take(&mut record, answer.end(now_ns, stop.ending()))
-    } else {
-        let (outcome, error) = stop.without_answer();
-        (record.outcome, record.error) = (outcome, Some(error));
-        Vec::new()
-    };
+    let mut record = prepared.record(run, user, due_ns, queue_wait_ns);
+    let chunks = progress.record(stop, run.shared.clock.now_ns(), &mut record);
     let outcome = record.outcome;
     run.shared.recorder.finished(record, chunks).await;
     outcome
@@ -231,23 +275,33 @@ fn take(record: &mut Record, answered: Answered) -> Vec<u64> {
 }
 
 /// Sends a request and reads its answer as far as it is needed.
-async fn send_and_read(run: &StepRun, prepared: &Prepared, progress: &mut Progress) -> Stop {
-    let endpoint = &run.shared.endpoints[prepared.endpoint];
-    let sent = endpoint.pool.send(&prepared.request, Limits::default(), &mut progress.timing).await;
+pub(super) async fn send_and_read(
+    pool: &Pool,
+    protocol: Protocol,
+    request: &Request,
+    progress: &mut Progress,
+) -> Stop {
+    let sent = pool.send(request, Limits::default(), &mut progress.timing).await;
     let mut response = match sent {
         Ok(response) => response,
         Err(error) => return Stop::Failed(error),
     };
     progress.status = Some(response.status.as_u16());
     progress.http_version = Some(response.http_version());
-    let protocol = run.shared.plan.endpoints[prepared.endpoint].protocol;
-    let answer =
-        progress.answer.insert(Answer::new(protocol, response.status.as_u16(), response.content_type()));
+    let mut answer = Answer::new(protocol, response.status.as_u16(), response.content_type());
+    if let Some(sight) = &mut progress.sight {
+        sight.head = Some(response.headers.clone());
+        answer = answer.watched();
+    }
+    let answer = progress.answer.insert(answer);
     loop {
         let read = response.next().await;
         progress.reads = response.reads();
         match read {
             Ok(Some((bytes, arrival_ns))) => {
+                if let Some(sight) = &mut progress.sight {
+                    sight.pieces.push((arrival_ns, bytes.len()));
+                }
                 if answer.read(&bytes, arrival_ns) == Flow::Done {
                     break;
                 }

@@ -7,6 +7,7 @@
 mod closed;
 mod exchange;
 mod open;
+mod probe;
 mod ready;
 mod recorder;
 mod step;
@@ -15,7 +16,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
-pub use self::ready::{Binding, NotReady, ready};
+pub use self::{
+    probe::{Ask, Probed, Read, probe},
+    ready::{Binding, NotReady, ready},
+};
 use self::{
     recorder::Recorder,
     step::{Arrivals, StepRun},
@@ -56,6 +60,14 @@ struct Endpoint {
     pool: Pool,
 }
 
+impl Endpoint {
+    fn new(binding: Binding, clock: Clock) -> Result<Self, EngineError> {
+        let tls = if binding.origin.tls { Some(tls::config()?) } else { None };
+        let pool = Pool::new(binding.origin.clone(), clock, tls)?;
+        Ok(Self { binding, pool })
+    }
+}
+
 /// What every step of a run shares.
 struct Shared {
     plan: Plan,
@@ -83,9 +95,7 @@ pub async fn run(
     let (full, mut recorder_full) = mpsc::channel(1);
     let mut endpoints = Vec::with_capacity(bindings.len());
     for binding in bindings {
-        let tls = if binding.origin.tls { Some(tls::config()?) } else { None };
-        let pool = Pool::new(binding.origin.clone(), clock, tls)?;
-        endpoints.push(Endpoint { binding, pool });
+        endpoints.push(Endpoint::new(binding, clock)?);
     }
     let shared = Arc::new(Shared {
         plan,

@@ -35,6 +35,8 @@ pub struct Binding {
     pub authorization: Option<HeaderValue>,
     /// What it turned out to be, for `system-info.json`.
     pub server: Server,
+    /// The models that it lists, or what came instead of a list: `404 Not Found`.
+    pub models: Result<Vec<String>, String>,
 }
 
 /// Endpoints that did not become ready: one entry each, with everything that was tried.
@@ -145,7 +147,7 @@ impl Look<'_> {
         let target = origin
             .target(protocol::path(self.endpoint.protocol))
             .map_err(|error| format!("`{}` cannot be requested: {error}", self.url))?;
-        Ok(Binding { origin, model, target, authorization, server })
+        Ok(Binding { origin, model, target, authorization, server, models: answer.models })
     }
 
     /// Asks until the server answers or the time is over.

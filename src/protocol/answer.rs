@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{envelope::error_message, tally::Tally};
+use super::{envelope::error_message, seen::Seen, tally::Tally};
 use crate::{
     catalog::Protocol,
     record::{Outcome, TokenSource},
@@ -86,6 +86,8 @@ pub struct Answered {
     pub finish_reason: Option<String>,
     /// llama.cpp's `timings`, as it sent them.
     pub server_timings: Option<serde_json::Value>,
+    /// What every event was, in order; empty unless the answer was [watched](Answer::watched).
+    pub seen: Vec<Seen>,
 }
 
 /// How the body is read.
@@ -121,6 +123,13 @@ impl Answer {
         Self { status, intake, tally: Tally::new(protocol) }
     }
 
+    /// The same answer, which keeps what every event is. Comments stand after the events of the read that brought
+    /// them.
+    pub fn watched(mut self) -> Self {
+        self.tally.watch();
+        self
+    }
+
     /// Takes bytes of the body. Bytes of one read have one arrival, and those of two reads have two.
     pub fn read(&mut self, bytes: &[u8], arrival_ns: u64) -> Flow {
         if self.tally.is_over() {
@@ -134,6 +143,7 @@ impl Answer {
                     tally.fail(Outcome::Malformed, error.to_string(), arrival_ns);
                 }
                 tally.end_read(framer.at_boundary());
+                tally.comments(framer.comments(), arrival_ns);
             }
             Intake::Whole(framer) => {
                 if let Err(error) = framer.push(bytes, &mut |_| ControlFlow::Continue(())) {

@@ -9,12 +9,12 @@ use serde::{
 };
 use serde_json::Value;
 
+use super::seen::Contents;
+
 /// One choice of an answer, whole or a delta of it.
 pub(super) trait Choice: DeserializeOwned {
-    /// Whether it carries reasoning.
-    fn reasoning(&self) -> bool;
-    /// Whether it carries other output: text, a refusal or a tool-call fragment.
-    fn content(&self) -> bool;
+    /// What it carries.
+    fn contents(&self) -> Contents;
     /// Why the model stopped, on the choice's last chunk.
     fn finish_reason(self) -> Option<String>;
 }
@@ -41,7 +41,7 @@ pub(super) struct Document<C> {
 impl<C> Document<C> {
     /// Whether it is an error: `{"error": …}`, or `{"object": "error", …}` as older servers have it.
     pub(super) fn is_error(&self) -> bool {
-        self.error.0 || self.object.0
+        self.error.any() || self.object.0
     }
 }
 
@@ -61,10 +61,8 @@ pub(super) fn parse<C: Choice>(data: &[u8]) -> Result<Document<C>, serde_json::E
 /// The choices of a document, folded into what they mean together.
 #[derive(Debug)]
 pub(super) struct Choices<C> {
-    /// Whether any carries reasoning.
-    pub(super) reasoning: bool,
-    /// Whether any carries other output.
-    pub(super) content: bool,
+    /// What any of them carries.
+    pub(super) contents: Contents,
     /// The last finish reason among them.
     pub(super) finish_reason: Option<String>,
     of: PhantomData<C>,
@@ -72,7 +70,7 @@ pub(super) struct Choices<C> {
 
 impl<C> Default for Choices<C> {
     fn default() -> Self {
-        Self { reasoning: false, content: false, finish_reason: None, of: PhantomData }
+        Self { contents: Contents::default(), finish_reason: None, of: PhantomData }
     }
 }
 
@@ -94,8 +92,7 @@ impl<'de, C: Choice> Deserialize<'de> for Choices<C> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
                 let mut choices = Choices::default();
                 while let Some(choice) = list.next_element::<C>()? {
-                    choices.reasoning |= choice.reasoning();
-                    choices.content |= choice.content();
+                    choices.contents |= choice.contents();
                     // an empty reason is how some servers write "not yet"
                     if let Some(reason) = choice.finish_reason().filter(|reason| !reason.is_empty()) {
                         choices.finish_reason = Some(reason);
@@ -110,8 +107,29 @@ impl<'de, C: Choice> Deserialize<'de> for Choices<C> {
 }
 
 /// Whether a value holds anything: `null`, `""`, `[]`, `{}` and `false` do not.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Carries(pub(super) bool);
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Carries {
+    /// Absent, or empty.
+    #[default]
+    Nothing,
+    /// `null`.
+    Null,
+    /// Anything else.
+    Something,
+}
+
+impl Carries {
+    /// Whether it holds anything.
+    pub(super) fn any(self) -> bool {
+        self == Self::Something
+    }
+}
+
+impl From<bool> for Carries {
+    fn from(any: bool) -> Self {
+        if any { Self::Something } else { Self::Nothing }
+    }
+}
 
 impl<'de> Deserialize<'de> for Carries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -125,27 +143,27 @@ impl<'de> Deserialize<'de> for Carries {
             }
 
             fn visit_unit<E: Error>(self) -> Result<Carries, E> {
-                Ok(Carries(false))
+                Ok(Carries::Null)
             }
 
             fn visit_bool<E: Error>(self, value: bool) -> Result<Carries, E> {
-                Ok(Carries(value))
+                Ok(value.into())
             }
 
             fn visit_u64<E: Error>(self, _: u64) -> Result<Carries, E> {
-                Ok(Carries(true))
+                Ok(Carries::Something)
             }
 
             fn visit_i64<E: Error>(self, _: i64) -> Result<Carries, E> {
-                Ok(Carries(true))
+                Ok(Carries::Something)
             }
 
             fn visit_f64<E: Error>(self, _: f64) -> Result<Carries, E> {
-                Ok(Carries(true))
+                Ok(Carries::Something)
             }
 
             fn visit_str<E: Error>(self, value: &str) -> Result<Carries, E> {
-                Ok(Carries(!value.is_empty()))
+                Ok((!value.is_empty()).into())
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Carries, A::Error> {
@@ -153,7 +171,7 @@ impl<'de> Deserialize<'de> for Carries {
                 while list.next_element::<IgnoredAny>()?.is_some() {
                     any = true;
                 }
-                Ok(Carries(any))
+                Ok(any.into())
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Carries, A::Error> {
@@ -161,7 +179,7 @@ impl<'de> Deserialize<'de> for Carries {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
                     any = true;
                 }
-                Ok(Carries(any))
+                Ok(any.into())
             }
         }
 

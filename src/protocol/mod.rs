@@ -4,9 +4,11 @@ mod answer;
 mod envelope;
 mod openai_chat;
 mod openai_completions;
+mod seen;
 mod tally;
 
 pub use answer::{Answer, Answered, Ending, Flow};
+pub use seen::{Carried, Contents, Meaning, Seen};
 
 use crate::catalog::Protocol;
 

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::envelope::{Carries, Choice};
+use super::{
+    envelope::{Carries, Choice},
+    seen::Contents,
+};
 
 pub(super) const PATH: &str = "/chat/completions";
 
@@ -58,6 +61,7 @@ pub(super) struct ChatChoice {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Message {
+    role: Carries,
     content: Carries,
     reasoning_content: Carries,
     reasoning: Carries,
@@ -67,15 +71,19 @@ struct Message {
 }
 
 impl Choice for ChatChoice {
-    fn reasoning(&self) -> bool {
-        [&self.delta, &self.message].into_iter().flatten().any(|m| m.reasoning_content.0 || m.reasoning.0)
-    }
-
-    fn content(&self) -> bool {
-        [&self.delta, &self.message]
-            .into_iter()
-            .flatten()
-            .any(|m| m.content.0 || m.refusal.0 || m.tool_calls.0 || m.function_call.0)
+    fn contents(&self) -> Contents {
+        let mut contents = Contents::default();
+        for message in [&self.delta, &self.message].into_iter().flatten() {
+            contents |= Contents {
+                role: message.role.any(),
+                null_content: message.content == Carries::Null,
+                text: message.content.any(),
+                reasoning: message.reasoning_content.any() || message.reasoning.any(),
+                tool_call: message.tool_calls.any() || message.function_call.any(),
+                refusal: message.refusal.any(),
+            };
+        }
+        contents
     }
 
     fn finish_reason(self) -> Option<String> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     envelope::{Carries, Choice},
     openai_chat::StreamOptions,
+    seen::Contents,
 };
 
 pub(super) const PATH: &str = "/completions";
@@ -35,12 +36,13 @@ pub(super) struct TextChoice {
 }
 
 impl Choice for TextChoice {
-    fn reasoning(&self) -> bool {
-        self.reasoning_content.0 || self.reasoning.0
-    }
-
-    fn content(&self) -> bool {
-        self.text.0
+    fn contents(&self) -> Contents {
+        Contents {
+            null_content: self.text == Carries::Null,
+            text: self.text.any(),
+            reasoning: self.reasoning_content.any() || self.reasoning.any(),
+            ..Contents::default()
+        }
     }
 
     fn finish_reason(self) -> Option<String> {

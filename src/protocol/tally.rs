@@ -7,6 +7,7 @@ use super::{
     envelope::{Choice, Document, Usage, error_message, parse},
     openai_chat::ChatChoice,
     openai_completions::TextChoice,
+    seen::{Carried, Meaning, Seen},
 };
 use crate::{
     catalog::Protocol,
@@ -19,6 +20,9 @@ use crate::{
 pub(super) struct Tally {
     protocol: Protocol,
     events: u64,
+    comments: u64,
+    /// What every event was, where somebody watches.
+    seen: Option<Vec<Seen>>,
     /// Arrival of every event with output.
     pub(super) chunks: Vec<u64>,
     first_content_ns: Option<u64>,
@@ -42,6 +46,8 @@ impl Tally {
         Self {
             protocol,
             events: 0,
+            comments: 0,
+            seen: None,
             chunks: Vec::new(),
             first_content_ns: None,
             stamps_exact: 0,
@@ -80,40 +86,57 @@ impl Tally {
     /// Takes an event of a stream.
     pub(super) fn event(&mut self, frame: Frame<'_>, arrival_ns: u64) -> ControlFlow<()> {
         self.events += 1;
-        let data = frame.data.trim_ascii();
-        let output = if data == b"[DONE]" {
-            self.stopped_ns = Some(arrival_ns);
-            false
-        } else if frame.event == b"error" {
-            self.fail(Outcome::ErrorInStream, error_message(data), arrival_ns);
-            false
-        } else if data.is_empty() {
-            // a keep-alive
-            false
-        } else {
-            match self.document(data) {
-                Ok(Some(output)) => {
-                    if output.any() {
-                        self.chunks.push(arrival_ns);
-                    }
-                    if output.content && self.first_content_ns.is_none() {
-                        self.first_content_ns = Some(arrival_ns);
-                    }
-                    output.any()
+        let meaning = self.meaning(frame);
+        let output = match &meaning {
+            Meaning::Document(carried) => {
+                let contents = carried.contents;
+                if contents.output() {
+                    self.chunks.push(arrival_ns);
                 }
-                Ok(None) => {
-                    self.fail(Outcome::ErrorInStream, error_message(data), arrival_ns);
-                    false
+                if contents.content() && self.first_content_ns.is_none() {
+                    self.first_content_ns = Some(arrival_ns);
                 }
-                Err(error) => {
-                    let error = format!("event {} is not as the protocol says: {error}", self.events);
-                    self.fail(Outcome::Malformed, error, arrival_ns);
-                    false
-                }
+                contents.output()
+            }
+            Meaning::Done => {
+                self.stopped_ns = Some(arrival_ns);
+                false
+            }
+            Meaning::KeepAlive | Meaning::Comment => false,
+            Meaning::Error(message) => {
+                self.fail(Outcome::ErrorInStream, message.clone(), arrival_ns);
+                false
+            }
+            Meaning::Malformed(error) => {
+                let error = format!("event {} is not as the protocol says: {error}", self.events);
+                self.fail(Outcome::Malformed, error, arrival_ns);
+                false
             }
         };
         self.last_read = Some((arrival_ns, output));
+        self.note(frame.data.len(), meaning, arrival_ns);
         if self.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Keeps what every event is from now on.
+    pub(super) fn watch(&mut self) {
+        self.seen = Some(Vec::new());
+    }
+
+    /// Notes comments, of which there have been so many in all by the end of a read.
+    pub(super) fn comments(&mut self, in_all: u64, arrival_ns: u64) {
+        if self.seen.is_some() {
+            for _ in self.comments..in_all {
+                self.note(0, Meaning::Comment, arrival_ns);
+            }
+            self.comments = in_all;
+        }
+    }
+
+    fn note(&mut self, bytes: usize, meaning: Meaning, arrival_ns: u64) {
+        if let Some(seen) = &mut self.seen {
+            seen.push(Seen { arrival_ns, bytes, meaning });
+        }
     }
 
     /// Takes a last line that has no line end: an event if it is a whole document, else it was cut short.
@@ -130,17 +153,21 @@ impl Tally {
     /// Takes a whole answer, at the end of its body.
     pub(super) fn whole(&mut self, data: &[u8], at_ns: u64) {
         let arrival_ns = self.last_read.map_or(at_ns, |(arrival_ns, _)| arrival_ns);
-        match self.document(data) {
-            Ok(Some(output)) => {
-                self.whole_output = output.any();
-                self.stopped_ns = Some(arrival_ns);
-            }
-            Ok(None) => self.fail(Outcome::ErrorInStream, error_message(data), arrival_ns),
-            Err(error) => {
+        let meaning = self.document(data);
+        match &meaning {
+            Meaning::Error(message) => self.fail(Outcome::ErrorInStream, message.clone(), arrival_ns),
+            Meaning::Malformed(error) => {
                 let error = format!("the answer is not as the protocol says: {error}");
                 self.fail(Outcome::Malformed, error, arrival_ns);
             }
+            Meaning::Document(carried) => {
+                self.whole_output = carried.contents.output();
+                self.stopped_ns = Some(arrival_ns);
+            }
+            // a document is none of these
+            Meaning::Done | Meaning::KeepAlive | Meaning::Comment => {}
         }
+        self.note(data.len(), meaning, arrival_ns);
     }
 
     /// The first failure counts.
@@ -151,29 +178,55 @@ impl Tally {
         }
     }
 
-    /// Keeps what a document says besides its output; `None` when it is an error.
-    fn document(&mut self, data: &[u8]) -> Result<Option<Output>, serde_json::Error> {
-        match self.protocol {
-            Protocol::OpenaiChat => self.keep::<ChatChoice>(data),
-            Protocol::OpenaiCompletions => self.keep::<TextChoice>(data),
+    /// What an event of a stream is; what it says besides its output is kept.
+    fn meaning(&mut self, frame: Frame<'_>) -> Meaning {
+        let data = frame.data.trim_ascii();
+        if data == b"[DONE]" {
+            Meaning::Done
+        } else if frame.event == b"error" {
+            Meaning::Error(error_message(data))
+        } else if data.is_empty() {
+            Meaning::KeepAlive
+        } else {
+            self.document(data)
         }
     }
 
-    fn keep<C: Choice>(&mut self, data: &[u8]) -> Result<Option<Output>, serde_json::Error> {
+    /// What a document is; what it says besides its output is kept.
+    fn document(&mut self, data: &[u8]) -> Meaning {
+        let carried = match self.protocol {
+            Protocol::OpenaiChat => self.keep::<ChatChoice>(data),
+            Protocol::OpenaiCompletions => self.keep::<TextChoice>(data),
+        };
+        match carried {
+            Ok(Some(carried)) => Meaning::Document(carried),
+            Ok(None) => Meaning::Error(error_message(data)),
+            Err(error) => Meaning::Malformed(error.to_string()),
+        }
+    }
+
+    /// `None` when the document is an error.
+    fn keep<C: Choice>(&mut self, data: &[u8]) -> Result<Option<Carried>, serde_json::Error> {
         let document: Document<C> = parse(data)?;
         if document.is_error() {
             return Ok(None);
         }
+        let Document { choices, usage, timings, .. } = document;
+        let carried = Carried {
+            contents: choices.contents,
+            usage: usage.is_some(),
+            timings: timings.is_some(),
+            finish_reason: choices.finish_reason,
+        };
         // cumulative where it comes more than once, so the last one counts
-        self.usage = document.usage.or(self.usage);
-        if document.timings.is_some() {
-            self.server_timings = document.timings;
+        self.usage = usage.or(self.usage);
+        if timings.is_some() {
+            self.server_timings = timings;
         }
-        let choices = document.choices;
-        if choices.finish_reason.is_some() {
-            self.finish_reason = choices.finish_reason;
+        if carried.finish_reason.is_some() {
+            self.finish_reason.clone_from(&carried.finish_reason);
         }
-        Ok(Some(Output { reasoning: choices.reasoning, content: choices.content }))
+        Ok(Some(carried))
     }
 
     /// The account of the answer.
@@ -201,19 +254,7 @@ impl Tally {
             token_source,
             finish_reason: self.finish_reason,
             server_timings: self.server_timings,
+            seen: self.seen.unwrap_or_default(),
         }
-    }
-}
-
-/// What a document carries.
-#[derive(Debug, Clone, Copy)]
-struct Output {
-    reasoning: bool,
-    content: bool,
-}
-
-impl Output {
-    fn any(self) -> bool {
-        self.reasoning || self.content
     }
 }

@@ -128,6 +128,14 @@ impl Framer {
         }
     }
 
+    /// Comment lines of server-sent events so far, which are no events.
+    pub fn comments(&self) -> u64 {
+        match &self.0 {
+            State::Sse(sse) => sse.comments(),
+            State::Ndjson(_) | State::Whole(_) => 0,
+        }
+    }
+
     /// Whether the bytes pushed so far end with an event, and not within another one.
     pub fn at_boundary(&self) -> bool {
         match &self.0 {

@@ -74,6 +74,14 @@ impl Pool {
         self.lock().ready.len()
     }
 
+    /// Whether a connection is idle that its server has not closed by now.
+    pub fn has_open(&self) -> bool {
+        let stream = self.lend();
+        let open = stream.is_some();
+        self.lock().ready.extend(stream);
+        open
+    }
+
     /// Opens connections until `n` are idle, so that none has to be opened in the measured window.
     ///
     /// # Errors

@@ -12,10 +12,12 @@
 mod broken;
 mod check;
 mod engine;
+mod init;
 mod kit;
 mod load;
 mod nothing_lost;
 mod plan;
+mod probe;
 mod readiness;
 mod server;
 mod several;

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::protocol::{Carried, Contents, Meaning};
 
 /// An answer read from pieces that arrive at 10, 20, 30, …; it ends at 1000.
 fn answer(
@@ -534,4 +535,85 @@ proptest! {
         let got = answer(Protocol::OpenaiChat, 200, content_type, &[&bytes], Ending::EndOfStream);
         prop_assert!(got.outcome.failed());
     }
+}
+
+/// What a watched stream shows of its events, as `arrival meaning`.
+fn seen(protocol: Protocol, content_type: Option<&str>, pieces: &[&str]) -> Vec<(u64, Meaning)> {
+    let mut answer = Answer::new(protocol, 200, content_type).watched();
+    for (piece, arrival_ns) in pieces.iter().zip((1..).map(|n| n * 10)) {
+        if answer.read(piece.as_bytes(), arrival_ns) == Flow::Done {
+            break;
+        }
+    }
+    let seen = answer.end(1000, Ending::EndOfStream).seen;
+    seen.into_iter().map(|seen| (seen.arrival_ns, seen.meaning)).collect()
+}
+
+fn document(contents: Contents) -> Meaning {
+    Meaning::Document(Carried { contents, ..Carried::default() })
+}
+
+#[test]
+fn events_are_shown_as_they_were_counted() {
+    let none = Contents::default();
+    for (written, contents) in [
+        (r#"{"role":"assistant"}"#, Contents { role: true, ..none }),
+        (r#"{"role":"assistant","content":""}"#, Contents { role: true, ..none }),
+        (r#"{"role":"assistant","content":null}"#, Contents { role: true, null_content: true, ..none }),
+        ("{}", none),
+        ("null", none),
+        (r#"{"content":"a"}"#, Contents { text: true, ..none }),
+        (
+            r#"{"reasoning_content":"a","content":null}"#,
+            Contents { reasoning: true, null_content: true, ..none },
+        ),
+        (r#"{"reasoning":"a"}"#, Contents { reasoning: true, ..none }),
+        (r#"{"tool_calls":[{"index":0}]}"#, Contents { tool_call: true, ..none }),
+        (r#"{"function_call":{"name":"f"}}"#, Contents { tool_call: true, ..none }),
+        (r#"{"tool_calls":[],"refusal":""}"#, none),
+        (r#"{"refusal":"no"}"#, Contents { refusal: true, ..none }),
+    ] {
+        let event = format!("data: {}\n\n", delta(written));
+        let got = seen(Protocol::OpenaiChat, SSE, &[&event, "data: [DONE]\n\n"]);
+        assert_eq!(got, [(10, document(contents)), (20, Meaning::Done)], "{written}");
+    }
+}
+
+#[test]
+fn events_that_are_no_output_are_shown_too() {
+    let pieces = [": ping\n\n", "data:\n\ndata: ", USAGE, "\n\n", "data: ", STOP, "\n\n", "data: {\n\n"];
+    let got = seen(Protocol::OpenaiChat, SSE, &pieces);
+    let usage = Carried { usage: true, ..Carried::default() };
+    let stop = Carried { finish_reason: Some("stop".to_owned()), ..Carried::default() };
+    assert_eq!(
+        got[..4],
+        [
+            (10, Meaning::Comment),
+            (20, Meaning::KeepAlive),
+            (40, Meaning::Document(usage)),
+            (70, Meaning::Document(stop))
+        ]
+    );
+    assert!(matches!(got[4..], [(80, Meaning::Malformed(_))]), "{got:?}");
+    for error in [r#"{"error":{"message":"broken"}}"#, r#"{"object":"error","message":"broken"}"#] {
+        let event = format!("data: {error}\n\n");
+        let got = seen(Protocol::OpenaiChat, SSE, &[&event]);
+        assert_eq!(got, [(10, Meaning::Error("broken".to_owned()))], "{error}");
+    }
+}
+
+#[test]
+fn whole_answers_and_texts_are_shown_too() {
+    let text = Contents { text: true, ..Contents::default() };
+    let whole = r#"{"choices":[{"text":"a","finish_reason":null}]}"#;
+    let got = seen(Protocol::OpenaiCompletions, JSON, &[&whole[..9], &whole[9..]]);
+    assert_eq!(got, [(20, document(text))]);
+    let got = seen(Protocol::OpenaiCompletions, SSE, &[r#"data: {"choices":[{"text":null}]}"#, "\n\n"]);
+    assert_eq!(got, [(20, document(Contents { null_content: true, ..Contents::default() }))]);
+}
+
+#[test]
+fn nothing_is_kept_of_an_answer_that_nobody_watches() {
+    let got = chat(&[&delta(r#"{"content":"a"}"#), STOP, DONE]);
+    assert_eq!((got.outcome, got.seen), (Outcome::Ok, vec![]));
 }

@@ -18,6 +18,7 @@ pub(super) struct Sse {
     /// Its `data:` lines, joined by LF, but for one that may still be borrowed.
     data: Vec<u8>,
     has_data: bool,
+    comments: u64,
 }
 
 /// A line, by what it means here. `id` and `retry` steer reconnecting, which an instrument never does.
@@ -88,6 +89,10 @@ impl Sse {
         Ok(ControlFlow::Continue(()))
     }
 
+    pub(super) fn comments(&self) -> u64 {
+        self.comments
+    }
+
     pub(super) fn at_boundary(&self) -> bool {
         self.line.is_empty() && !self.has_data && self.event.is_empty()
     }
@@ -108,6 +113,10 @@ impl Sse {
         match field {
             b"data" => Line::Data(value),
             b"event" => Line::Event(value),
+            b"" => {
+                self.comments += 1;
+                Line::Other
+            }
             _ => Line::Other,
         }
     }

@@ -1,0 +1,259 @@
+//! `scenario init`: a starter scenario for a server, after a look at it.
+
+use std::{fs::OpenOptions, io::Write as _};
+
+use anyhow::Context as _;
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use super::{
+    Overrides,
+    exit::Exit,
+    probe::{Target, at_url, problem_of},
+    terminal::{self, Terminal},
+};
+use crate::{
+    catalog::Protocol,
+    config::{self, Address},
+    engine::Ask,
+    record::Outcome,
+};
+
+/// What `--help` says about exit codes.
+pub(super) const HELP: &str = "\
+Exit codes:
+  0  the file was written
+  2  wrong usage, or the file exists; nothing was sent
+  4  the server did not answer, or the file cannot be written";
+
+/// The starter scenario, with `@NAME@` where the server's particulars go.
+const STARTER: &str = include_str!("init/starter.toml");
+
+/// The model that is asked for where the server lists none; servers with a single one rarely look at the name.
+const UNNAMED: &str = "default";
+
+/// Arguments of `init`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Base URL of a server, such as `http://127.0.0.1:8080/v1`; `/v1` may be left out
+    #[arg(value_name = "URL")]
+    url: String,
+    /// The file to write, which must not exist; `-` for the standard output
+    #[arg(long, value_name = "FILE", default_value = "scenario.toml")]
+    out: String,
+    /// Write the file without looking at the server
+    #[arg(long)]
+    offline: bool,
+}
+
+/// What is known of a server.
+#[derive(Debug)]
+struct Found {
+    url: String,
+    protocol: Protocol,
+    /// As listed; the first is taken.
+    models: Result<Vec<String>, String>,
+    looked: bool,
+}
+
+pub(super) fn init(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
+    let Arguments { url, out, offline } = arguments;
+    if out != "-" && std::fs::exists(out).with_context(|| format!("cannot look at `{out}`"))? {
+        terminal::say(&format!("error: `{out}` exists\n  help: `--out FILE` writes another one"));
+        return Ok(Exit::Usage);
+    }
+    let url = match address(url) {
+        Ok(Some(url)) => url,
+        Ok(None) => {
+            terminal::say(
+                "error: a simulated server is not looked at\n  help: give a url such as `http://127.0.0.1:8080/v1`",
+            );
+            return Ok(Exit::Usage);
+        }
+        Err(problems) => {
+            terminal::say(&problems.render(terminal.color_err()));
+            return Ok(Exit::Usage);
+        }
+    };
+    let found = if *offline {
+        Found { url, protocol: Protocol::OpenaiChat, models: Err("not asked".to_owned()), looked: false }
+    } else {
+        let runtime = Runtime::new().context("cannot start the runtime")?;
+        match runtime.block_on(look(&url))? {
+            Ok(found) => found,
+            Err(tried) => {
+                terminal::say(&format!(
+                    "error: no model answered at {url}; tried\n    {}\n  help: start the server or correct the url; \
+                     `scenario init {url} --offline` writes a starter file without looking",
+                    tried.join("\n    ")
+                ));
+                return Ok(Exit::Environment);
+            }
+        }
+    };
+    let text = found.starter(if out == "-" { "scenario.toml" } else { out });
+    if out == "-" {
+        terminal::print(&text);
+        return Ok(Exit::Pass);
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(out)
+        .with_context(|| format!("cannot create `{out}`"))?;
+    file.write_all(text.as_bytes()).with_context(|| format!("cannot write `{out}`"))?;
+    terminal::print(&format!(
+        "{}\nwrote {out}; next\n  scenario check {out}\n  scenario run {out}",
+        found.sentence()
+    ));
+    Ok(Exit::Pass)
+}
+
+/// The base URL as a scenario takes it; `None` for a simulated server.
+fn address(url: &str) -> Result<Option<String>, config::Problems> {
+    let overrides = Overrides { platform: None, sets: Vec::new() };
+    Ok(match &at_url(url, &overrides)?.endpoints[0].address {
+        Address::Url(url) => Some(url.clone()),
+        Address::Sim(_) => None,
+    })
+}
+
+/// Looks under the URL and under its `/v1` for something that answers a request of one token, chat first. The inner
+/// error is everything that was tried.
+async fn look(url: &str) -> anyhow::Result<Result<Found, Vec<String>>> {
+    let mut bases = vec![url.to_owned()];
+    if !url.ends_with("/v1") {
+        bases.push(format!("{url}/v1"));
+    }
+    let ask = Ask { prompt: Some("Say one word.".to_owned()), max_tokens: Some(1) };
+    let overrides = Overrides { platform: None, sets: Vec::new() };
+    let mut tried = Vec::new();
+    for base in bases {
+        let plan = at_url(&base, &overrides).map_err(|problems| anyhow::anyhow!(problems.render(false)))?;
+        let mut target = Target::new(&plan, 0);
+        // any name will do until the server has been asked for its own
+        target.change(None, Some(UNNAMED));
+        let models = match target.bind(&[None]).await {
+            Ok(binding) => binding.models,
+            Err(problem) => {
+                tried.push(problem_of(&problem));
+                continue;
+            }
+        };
+        if let Err(instead) = &models {
+            tried.push(format!("`GET {base}/models`: {instead}"));
+        }
+        target.change(None, models.as_ref().ok().and_then(|models| Some(models.first()?.as_str())));
+        for protocol in Protocol::ALL {
+            target.change(Some(protocol), None);
+            let binding = target.bind(&[None]).await?;
+            let record = target.ask(&binding, &ask).await?.record;
+            // the one token may be one without text
+            if matches!(record.outcome, Outcome::Ok | Outcome::Empty) {
+                return Ok(Ok(Found { url: base, protocol, models, looked: true }));
+            }
+            let error = record.error.unwrap_or_else(|| record.outcome.name().to_owned());
+            tried.push(format!("`POST {base}{}`: {error}", crate::protocol::path(protocol)));
+        }
+    }
+    Ok(Err(tried))
+}
+
+impl Found {
+    /// What was found, for people.
+    fn sentence(&self) -> String {
+        let Self { url, protocol, .. } = self;
+        if !self.looked {
+            return format!("did not look at {url}");
+        }
+        let models = match self.models.as_deref() {
+            Ok([only]) => format!("model `{only}`"),
+            Ok([first, rest @ ..]) => format!("model `{first}` and {} more", rest.len()),
+            Ok([]) | Err(_) => "no list of models".to_owned(),
+        };
+        format!("found {} at {url}, {models}", protocol.name())
+    }
+
+    /// The starter scenario.
+    fn starter(&self, file: &str) -> String {
+        let (model, note) = match self.models.as_deref() {
+            Ok([first, rest @ ..]) => (
+                first.as_str(),
+                match rest {
+                    [] => "the only one that the server lists".to_owned(),
+                    rest => {
+                        let names: Vec<_> = rest.iter().map(|name| quoted(name)).collect();
+                        format!("the first that the server lists; others: {}", names.join(", "))
+                    }
+                },
+            ),
+            Ok([]) | Err(_) if self.looked => (UNNAMED, "the server lists none: name yours".to_owned()),
+            Ok([]) | Err(_) => ("auto", "the first that the server lists".to_owned()),
+        };
+        let about =
+            if self.looked { format!("{}.", self.url) } else { format!("{}, not looked at yet.", self.url) };
+        // what comes from the server goes in last, so that nothing in it is taken for a place
+        STARTER
+            .replace("@FILE@", file)
+            .replace("@PROTOCOL@", self.protocol.name())
+            .replace("@ABOUT@", &about)
+            .replace("@URL@", &quoted(&self.url))
+            .replace("@MODEL@", &quoted(model))
+            .replace("@MODEL_NOTE@", &note)
+    }
+}
+
+/// A text of TOML in a scenario, where `$` begins a variable.
+fn quoted(text: &str) -> String {
+    // a basic string of TOML escapes like one of JSON
+    Value::from(text.replace('$', "$$")).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{Input, Model, load},
+        machine::Machine,
+        plan,
+    };
+
+    /// The plan that the starter file of a server has.
+    fn compiled(models: Result<&[&str], &str>, looked: bool) -> plan::Plan {
+        let models = models
+            .map(|models| models.iter().map(|name| (*name).to_owned()).collect())
+            .map_err(str::to_owned);
+        let url = "http://127.0.0.1:8080/v1".to_owned();
+        let found = Found { url, protocol: Protocol::OpenaiCompletions, models, looked };
+        let text = found.starter("my.toml");
+        assert!(!text.contains('@'), "{text}");
+        let input = Input { name: "my.toml", text: &text, platform: None, sets: &[] };
+        plan::compile(&load(&input, &Machine::default(), &|_| None).expect(&text))
+    }
+
+    #[test]
+    fn the_starter_is_a_scenario_whatever_the_server_is() {
+        let odd = "a \"model\" of ${HOME} \\ and\nlines";
+        for (models, looked, model) in [
+            (Ok(&["one"][..]), true, "one"),
+            (Ok(&["one", odd]), true, "one"),
+            (Ok(&[odd]), true, odd),
+            (Ok(&[]), true, UNNAMED),
+            (Err("404 Not Found"), true, UNNAMED),
+        ] {
+            let plan = compiled(models, looked);
+            assert_eq!(plan.endpoints[0].model, Model::Named(model.to_owned()), "{models:?}");
+            assert_eq!(plan.endpoints[0].protocol, Protocol::OpenaiCompletions);
+            assert_eq!(plan.warnings, [""; 0], "{models:?}");
+        }
+        assert_eq!(compiled(Err("not asked"), false).endpoints[0].model, Model::Auto);
+    }
+
+    #[test]
+    fn the_starter_takes_a_few_minutes_at_most() {
+        let plan = compiled(Ok(&["one"]), true);
+        let longest: f64 =
+            plan.loads().map(|(_, load)| load.duration.expect("every phase has an end").as_secs_f64()).sum();
+        assert!(longest <= 240.0, "{longest} s");
+    }
+}

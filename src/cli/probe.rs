@@ -1,0 +1,246 @@
+//! `scenario probe`: one request per endpoint, and everything that came back.
+
+mod advice;
+mod show;
+
+use anyhow::Context as _;
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use self::show::Shown;
+use super::{
+    Overrides,
+    exit::Exit,
+    load::load,
+    run::{Simulated, read_secret},
+    terminal::{self, Terminal},
+};
+use crate::{
+    catalog::Protocol,
+    config::{self, Input, Model},
+    engine::{self, Ask, Binding},
+    machine::Machine,
+    plan::{self, Plan, PlannedEndpoint, Work},
+    record::Outcome,
+};
+
+/// What `--help` says about exit codes.
+pub(super) const HELP: &str = "\
+Exit codes:
+  0    every probed endpoint gave a whole answer with output
+  1    one did not
+  2    wrong usage or an invalid scenario; nothing was sent
+  4    one gave no answer at all
+With several endpoints the worst counts: 4, 1, 0.";
+
+/// The version of `--format json`.
+const FORMAT: u32 = 1;
+
+/// How long a server at a URL may take to answer at all; a file says it itself.
+const READY_TIMEOUT: &str = "3s";
+
+/// Arguments of `probe`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Base URL such as `http://127.0.0.1:8080/v1`, `sim:NAME`, or a scenario file
+    #[arg(value_name = "URL|FILE")]
+    what: String,
+    /// Only this endpoint of the file
+    #[arg(long, value_name = "NAME")]
+    endpoint: Option<String>,
+    /// What the server speaks
+    #[arg(long, value_name = "PROTOCOL", value_parser = protocol)]
+    protocol: Option<Protocol>,
+    /// The model to ask for
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// The prompt, instead of the one that a run would send first
+    #[arg(long, value_name = "TEXT")]
+    prompt: Option<String>,
+    /// Tokens of output to ask for
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_tokens: Option<u32>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    #[command(flatten)]
+    overrides: Overrides,
+}
+
+/// How a probe is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// An endpoint on its own: the plan that has no other.
+pub(super) struct Target {
+    plan: Plan,
+}
+
+/// The protocol of that name.
+pub(super) fn protocol(name: &str) -> Result<Protocol, String> {
+    Protocol::ALL.into_iter().find(|protocol| protocol.name() == name).ok_or_else(|| {
+        let known = Protocol::ALL.map(|protocol| format!("`{}`", protocol.name())).join(", ");
+        format!("known: {known}")
+    })
+}
+
+pub(super) fn probe(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
+    let Some(targets) = targets(arguments, terminal) else { return Ok(Exit::Usage) };
+    let ask = Ask { prompt: arguments.prompt.clone(), max_tokens: arguments.max_tokens };
+    let runtime = Runtime::new().context("cannot start the runtime")?;
+    let mut worst = Exit::Pass;
+    let mut all = Vec::new();
+    for (number, target) in targets.iter().enumerate() {
+        // lives until the request is over: dropping it stops the server
+        let simulated = Simulated::start(&target.plan)?;
+        let bound = runtime.block_on(target.bind(&simulated.urls));
+        let binding = match bound {
+            Ok(binding) => binding,
+            Err(problem) => {
+                let problem = if is_url(&arguments.what) { without_file(&problem) } else { problem };
+                terminal::error(&problem);
+                all.push(json!({ "endpoint": target.endpoint().name, "error": problem.to_string() }));
+                worst = worst.max(Exit::Environment);
+                continue;
+            }
+        };
+        let probed = runtime.block_on(target.ask(&binding, &ask))?;
+        worst = worst.max(match probed.record.outcome {
+            Outcome::Ok => Exit::Pass,
+            _ if probed.record.first_byte_ns.is_none() => Exit::Environment,
+            _ => Exit::Fail,
+        });
+        let shown = Shown { endpoint: target.endpoint(), binding: &binding, probed: &probed };
+        match arguments.format {
+            Format::Text if number > 0 => terminal::print(&format!("\n{}", shown.text())),
+            Format::Text => terminal::print(&shown.text()),
+            Format::Json => all.push(shown.json()),
+        }
+    }
+    if arguments.format == Format::Json {
+        let document = json!({ "format": FORMAT, "tool_version": env!("CARGO_PKG_VERSION"), "probes": all });
+        terminal::print(&serde_json::to_string_pretty(&document)?);
+    }
+    Ok(worst)
+}
+
+/// What is to be probed; `None` after it was said what is wrong with the arguments.
+fn targets(arguments: &Arguments, terminal: Terminal) -> Option<Vec<Target>> {
+    let plan = if is_url(&arguments.what) {
+        if arguments.endpoint.is_some() {
+            terminal::say("error: `--endpoint` chooses from a file, and this is a url");
+            return None;
+        }
+        match at_url(&arguments.what, &arguments.overrides) {
+            Ok(plan) => plan,
+            Err(problems) => {
+                terminal::say(&problems.render(terminal.color_err()));
+                return None;
+            }
+        }
+    } else {
+        let file = std::slice::from_ref(&arguments.what);
+        match load(file, &arguments.overrides, &Machine::detect(), terminal) {
+            Ok(mut loaded) if loaded.len() == 1 => loaded.pop()?.plan?,
+            Ok(_) => {
+                terminal::say(&format!("error: `{}` matches several files", arguments.what));
+                return None;
+            }
+            Err(usage) => {
+                terminal::say(&format!("error: {usage}\n  help: a url begins with `http://` or `https://`"));
+                return None;
+            }
+        }
+    };
+    let mut targets: Vec<Target> = (0..plan.endpoints.len())
+        .filter(|index| arguments.endpoint.as_ref().is_none_or(|name| plan.endpoints[*index].name == *name))
+        .map(|index| Target::new(&plan, index))
+        .collect();
+    if targets.is_empty() {
+        let known: Vec<_> = plan.endpoints.iter().map(|endpoint| format!("`{}`", endpoint.name)).collect();
+        let name = arguments.endpoint.as_deref().unwrap_or_default();
+        terminal::say(&format!("error: no endpoint `{name}`; known: {}", known.join(", ")));
+        return None;
+    }
+    for target in &mut targets {
+        target.change(arguments.protocol, arguments.model.as_deref());
+    }
+    Some(targets)
+}
+
+/// A problem of an endpoint that stands in no file, so that its help cannot be about one.
+fn without_file(problem: &anyhow::Error) -> anyhow::Error {
+    anyhow::anyhow!(
+        "{}\n  help: start the server or correct the url; `--model NAME` where it lists no models; a key \
+         is given by `api_key` in a scenario file",
+        problem_of(problem)
+    )
+}
+
+/// What kept an endpoint from being ready, without its name and the help.
+pub(super) fn problem_of(problem: &anyhow::Error) -> String {
+    let text = problem.to_string();
+    let text = text.split("\n  help: ").next().unwrap_or_default();
+    text.strip_prefix("endpoint `main`: ").unwrap_or(text).to_owned()
+}
+
+fn is_url(text: &str) -> bool {
+    text.contains("://") || text.starts_with("sim:")
+}
+
+/// The plan of a scenario that has nothing but this URL.
+pub(super) fn at_url(url: &str, overrides: &Overrides) -> Result<Plan, config::Problems> {
+    // a basic string of TOML escapes like one of JSON
+    let url = serde_json::Value::from(url);
+    let text = format!(
+        "version = 1\nname = \"probe\"\nrun.ready_timeout = \"{READY_TIMEOUT}\"\nendpoints.main.url = {url}\n\
+         phases.load = {{ requests = 1, load.closed.users = 1 }}\n"
+    );
+    let platform = overrides.platform.as_deref();
+    let input = Input { name: "URL", text: &text, platform, sets: &overrides.sets };
+    let scenario = config::load(&input, &Machine::default(), &|name| std::env::var(name).ok())?;
+    Ok(plan::compile(&scenario))
+}
+
+impl Target {
+    /// Endpoint `index` of a plan.
+    pub(super) fn new(plan: &Plan, index: usize) -> Self {
+        let mut plan = plan.clone();
+        plan.endpoints = vec![plan.endpoints[index].clone()];
+        plan.steps.retain(|step| matches!(step.work, Work::Ready { .. }));
+        plan.steps.truncate(1);
+        for step in &mut plan.steps {
+            step.work = Work::Ready { endpoints: vec![0] };
+        }
+        Self { plan }
+    }
+
+    /// Asks for something else than the file says.
+    pub(super) fn change(&mut self, protocol: Option<Protocol>, model: Option<&str>) {
+        let endpoint = &mut self.plan.endpoints[0];
+        endpoint.protocol = protocol.unwrap_or(endpoint.protocol);
+        if let Some(model) = model {
+            endpoint.model = Model::Named(model.to_owned());
+        }
+    }
+
+    fn endpoint(&self) -> &PlannedEndpoint {
+        &self.plan.endpoints[0]
+    }
+
+    /// Waits until it answers.
+    pub(super) async fn bind(&self, simulated: &[Option<String>]) -> anyhow::Result<Binding> {
+        let mut bindings = engine::ready(&self.plan, simulated, &read_secret).await?;
+        bindings.pop().context("no endpoint to probe")
+    }
+
+    /// Sends the request.
+    pub(super) async fn ask(&self, binding: &Binding, ask: &Ask) -> anyhow::Result<engine::Probed> {
+        Ok(engine::probe(self.endpoint(), self.plan.seed, binding.clone(), ask).await?)
+    }
+}
