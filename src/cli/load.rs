@@ -1,6 +1,9 @@
 //! Files from the command line → plans. All of them, before anything is sent.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Overrides,
@@ -40,7 +43,7 @@ pub(super) fn load(
             platform: overrides.platform.as_deref(),
             sets: &overrides.sets,
         };
-        let plan = match config::load(&input, machine, &|name| std::env::var(name).ok()) {
+        let plan = match config::load(&input, machine, &|name| std::env::var(name).ok(), &read) {
             Ok(scenario) => Some(plan::compile(&scenario)),
             Err(problems) => {
                 terminal::say(&problems.render(terminal.color_err()));
@@ -50,6 +53,11 @@ pub(super) fn load(
         loaded.push(Loaded { file, plan });
     }
     Ok(loaded)
+}
+
+/// Reads what a scenario refers to.
+pub(super) fn read(path: &Path) -> io::Result<String> {
+    std::fs::read_to_string(path)
 }
 
 /// The files that the arguments name, each once, in their order; patterns are expanded here because not every shell

@@ -5,6 +5,7 @@ mod exit;
 mod limits;
 mod load;
 mod plan;
+mod presets;
 mod rebuild;
 mod recording;
 mod run;
@@ -51,6 +52,8 @@ enum Subcommands {
     Plan(plan::Arguments),
     /// Grade and draw a finished or killed run again from its records
     Report(rebuild::Arguments),
+    /// List the platform presets, or print one
+    Presets(presets::Arguments),
     /// Serve a simulated language model on loopback
     Sim(sim::Arguments),
 }
@@ -58,8 +61,9 @@ enum Subcommands {
 /// What is laid over the files of a command.
 #[derive(Debug, clap::Args)]
 struct Overrides {
-    /// Platform preset that chooses load and targets, instead of the file's `run.platform`
-    #[arg(long, value_name = "NAME")]
+    /// Platform preset that chooses load and targets, instead of the file's `run.platform`: a name that `scenario
+    /// presets` lists, or the path of a TOML file
+    #[arg(long, value_name = "NAME|PATH")]
     platform: Option<String>,
     /// Set one value by its address, such as `endpoints.main.url=http://127.0.0.1:8080/v1`; may be repeated
     #[arg(long = "set", value_name = "PATH=VALUE")]
@@ -97,6 +101,7 @@ pub fn main() -> ExitCode {
         Subcommands::Check(arguments) => Ok(check::check(&arguments, terminal)),
         Subcommands::Plan(arguments) => plan::plan(&arguments, terminal),
         Subcommands::Report(arguments) => rebuild::report(&arguments, terminal),
+        Subcommands::Presets(arguments) => Ok(presets::presets(&arguments)),
         Subcommands::Sim(arguments) => sim::serve(arguments, terminal),
     };
     done.unwrap_or_else(|error| {

@@ -14,6 +14,7 @@ mod engine;
 mod kit;
 mod load;
 mod nothing_lost;
+mod presets;
 mod readiness;
 mod server;
 mod several;
