@@ -9,25 +9,17 @@ use super::{
 };
 use crate::machine::Machine;
 
-/// What a machine must have.
+/// What a machine must have: the operating system or a GPU.
 #[derive(Debug, Default)]
 pub(super) struct Detect {
-    /// This operating system.
+    /// `linux`, `macos`, …
     os: Option<String>,
-    /// Such a GPU.
-    gpu: GpuRule,
-}
-
-/// Which GPUs will do.
-#[derive(Debug, Default)]
-enum GpuRule {
-    /// None: GPUs are not looked at.
-    #[default]
-    Ignored,
-    /// Every one.
-    Any,
-    /// One whose name has all words of one of `parts`, in a row, and those of none of `except`.
-    Named { parts: Vec<String>, except: Vec<String> },
+    /// Whether every GPU will do.
+    any_gpu: bool,
+    /// Names of GPUs: all words of one of these, in a row, must be in the GPU's name.
+    gpus: Vec<String>,
+    /// Names of GPUs that will not do after all.
+    except: Vec<String>,
 }
 
 const KEYS: &[&str] = &["os", "gpu", "except"];
@@ -65,38 +57,30 @@ impl Detect {
         });
         let names = |key: &str| table.get(key).map(|node| names(key, node, sink)).unwrap_or_default();
         let except = names("except");
-        let gpu = match table.get("gpu").map(|gpu| &gpu.value) {
-            None | Some(Value::Bool(false)) => GpuRule::Ignored,
-            Some(Value::Bool(true)) => GpuRule::Any,
-            Some(_) => GpuRule::Named { parts: names("gpu"), except },
-        };
-        Self { os, gpu }
+        match table.get("gpu").map(|gpu| &gpu.value) {
+            Some(Value::Bool(any_gpu)) => Self { os, any_gpu: *any_gpu, gpus: Vec::new(), except },
+            _ => Self { os, any_gpu: false, gpus: names("gpu"), except },
+        }
     }
 
     /// The GPU of a machine that fits: its index and name.
     pub(super) fn gpu<'a>(&self, machine: &'a Machine) -> Option<(usize, &'a str)> {
         let names = machine.gpus.iter().map(|gpu| gpu.name.as_str());
-        names.enumerate().find(|(_, name)| self.gpu.fits(name))
+        names.enumerate().find(|(_, name)| self.fits(name))
     }
 
     /// Whether the operating system fits.
     pub(super) fn os(&self, machine: &Machine) -> bool {
         self.os.as_deref() == Some(machine.os.as_str())
     }
-}
 
-impl GpuRule {
-    fn fits(&self, name: &str) -> bool {
-        let name = words(name);
-        let has = |part: &String| {
-            let part = words(part);
-            !part.is_empty() && name.windows(part.len()).any(|row| row == part)
+    fn fits(&self, gpu: &str) -> bool {
+        let gpu = words(gpu);
+        let has = |name: &String| {
+            let name = words(name);
+            !name.is_empty() && gpu.windows(name.len()).any(|row| row == name)
         };
-        match self {
-            Self::Ignored => false,
-            Self::Any => true,
-            Self::Named { parts, except } => parts.iter().any(has) && !except.iter().any(has),
-        }
+        (self.any_gpu || self.gpus.iter().any(has)) && !self.except.iter().any(has)
     }
 }
 
@@ -130,13 +114,56 @@ fn names(key: &str, node: &Node, sink: &Sink) -> Vec<String> {
 impl fmt::Display for Detect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |names: &[String]| quoted(&names.iter().map(String::as_str).collect::<Vec<_>>());
-        let gpu = match &self.gpu {
-            GpuRule::Ignored => None,
-            GpuRule::Any => Some("any NVIDIA GPU".to_owned()),
-            GpuRule::Named { parts, except } if except.is_empty() => Some(format!("GPU {}", list(parts))),
-            GpuRule::Named { parts, except } => Some(format!("GPU {} but not {}", list(parts), list(except))),
+        let except =
+            if self.except.is_empty() { String::new() } else { format!(" but not {}", list(&self.except)) };
+        let gpu = match (self.any_gpu, self.gpus.as_slice()) {
+            (true, _) => Some(format!("any NVIDIA GPU{except}")),
+            (false, []) => None,
+            (false, names) => Some(format!("GPU {}{except}", list(names))),
         };
         let os = self.os.as_ref().map(|os| format!("system `{os}`"));
         f.write_str(&gpu.into_iter().chain(os).collect::<Vec<_>>().join(" or "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Layer, syntax},
+        *,
+    };
+    use crate::machine::Gpu;
+
+    #[test]
+    fn a_rule_is_read_matched_and_shown() {
+        for (text, fits, misses, shown) in [
+            (
+                "gpu = \"RTX 4090\"",
+                &["NVIDIA GeForce rtx 4090"][..],
+                &["RTX 40900", "4090 RTX"][..],
+                "GPU `RTX 4090`",
+            ),
+            ("gpu = [\"L4\", \"T4\"]", &["NVIDIA L4", "Tesla T4"], &["NVIDIA L40S"], "GPU `L4`, `T4`"),
+            (
+                "gpu = \"L40\"\nexcept = [\"MIG\"]\nos = \"plan9\"",
+                &["NVIDIA L40"],
+                &["NVIDIA L40 MIG"],
+                "GPU `L40` but not `MIG` or system `plan9`",
+            ),
+            ("gpu = true\nexcept = \"T4\"", &["x"], &["Tesla T4"], "any NVIDIA GPU but not `T4`"),
+            ("gpu = false", &[], &["x"], ""),
+            ("gpu = \"\"", &[], &["x", ""], "GPU ``"),
+            ("", &[], &["x"], ""),
+        ] {
+            let sink = Sink::default();
+            let detect = Detect::read(syntax::parse("test", Layer::Preset, text, &sink), &sink);
+            assert!(sink.is_empty(), "{text}");
+            let on = |name: &&str| {
+                let gpus = vec![Gpu { name: (*name).to_owned(), ..Gpu::default() }];
+                detect.gpu(&Machine { gpus, ..Machine::default() }).is_some()
+            };
+            assert!(fits.iter().all(on) && !misses.iter().any(on), "{text}");
+            assert_eq!(detect.to_string(), shown);
+        }
     }
 }
