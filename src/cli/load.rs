@@ -1,6 +1,9 @@
 //! Files from the command line → plans. All of them, before anything is sent.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Overrides,
@@ -58,7 +61,7 @@ pub(super) fn examine(
             platform: overrides.platform.as_deref(),
             sets: &overrides.sets,
         };
-        let scenario = config::load(&input, machine, &|name| std::env::var(name).ok());
+        let scenario = config::load(&input, machine, &|name| std::env::var(name).ok(), &read);
         examined.push(Examined { file, plan: scenario.map(|scenario| plan::compile(&scenario)) });
     }
     Ok(examined)
@@ -71,6 +74,11 @@ pub(super) fn say_problems(examined: Vec<Examined>, terminal: Terminal) -> Vec<L
         Loaded { file, plan: plan.ok() }
     });
     said.collect()
+}
+
+/// Reads what a scenario refers to.
+pub(super) fn read(path: &Path) -> io::Result<String> {
+    std::fs::read_to_string(path)
 }
 
 /// The files that the arguments name, each once, in their order; patterns are expanded here because not every shell

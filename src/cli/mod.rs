@@ -6,6 +6,7 @@ mod init;
 mod limits;
 mod load;
 mod plan;
+mod presets;
 mod probe;
 mod problems;
 mod rebuild;
@@ -60,6 +61,8 @@ enum Subcommands {
     /// Look at a server and write a starter scenario for it
     #[command(after_help = init::HELP)]
     Init(init::Arguments),
+    /// List the platform presets, or print one
+    Presets(presets::Arguments),
     /// Serve a simulated language model on loopback
     Sim(sim::Arguments),
 }
@@ -67,8 +70,9 @@ enum Subcommands {
 /// What is laid over the files of a command.
 #[derive(Debug, clap::Args)]
 struct Overrides {
-    /// Platform preset that chooses load and targets, instead of the file's `run.platform`
-    #[arg(long, value_name = "NAME")]
+    /// Platform preset that chooses load and targets, instead of the file's `run.platform`: a name that `scenario
+    /// presets` lists, or the path of a TOML file
+    #[arg(long, value_name = "NAME|PATH")]
     platform: Option<String>,
     /// Set one value by its address, such as `endpoints.main.url=http://127.0.0.1:8080/v1`; may be repeated
     #[arg(long = "set", value_name = "PATH=VALUE")]
@@ -108,6 +112,7 @@ pub fn main() -> ExitCode {
         Subcommands::Report(arguments) => rebuild::report(&arguments, terminal),
         Subcommands::Probe(arguments) => probe::probe(&arguments, terminal),
         Subcommands::Init(arguments) => init::init(&arguments, terminal),
+        Subcommands::Presets(arguments) => Ok(presets::presets(&arguments)),
         Subcommands::Sim(arguments) => sim::serve(arguments, terminal),
     };
     done.unwrap_or_else(|error| {

@@ -203,7 +203,8 @@ pub(super) fn at_url(url: &str, overrides: &Overrides) -> Result<Plan, config::P
     );
     let platform = overrides.platform.as_deref();
     let input = Input { name: "URL", text: &text, platform, sets: &overrides.sets };
-    let scenario = config::load(&input, &Machine::default(), &|name| std::env::var(name).ok())?;
+    let scenario =
+        config::load(&input, &Machine::default(), &|name| std::env::var(name).ok(), &super::load::read)?;
     Ok(plan::compile(&scenario))
 }
 

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 
 use super::{
     exit::Exit,
+    load::read,
     terminal::{self, Terminal},
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 /// Arguments of `sim`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Profile, such as `rtx_4090`, `cpu_only` or `mac`
+    /// Profile: the name of a preset, such as `rtx_4090`, `h100` or `cpu_only`
     #[arg(default_value = "cpu_only", value_name = "PROFILE")]
     profile: String,
     /// Name of the model that it lists; the profile's by default
@@ -73,6 +74,6 @@ fn profile(arguments: &Arguments) -> Result<Sim, config::Problems> {
     );
     let sets: Vec<_> = arguments.sets.iter().map(|set| format!("sims.{name}.{set}")).collect();
     let input = Input { name: "scenario sim", text: &text, platform: None, sets: &sets };
-    let scenario = config::load(&input, &Machine::default(), &|_| None)?;
+    let scenario = config::load(&input, &Machine::default(), &|_| None, &read)?;
     Ok(scenario.sims[name].clone())
 }

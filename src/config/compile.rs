@@ -1,5 +1,10 @@
 //! The passes, in order: texts to trees, the choice of the platform, layers, and what is made of them.
 
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
 use indexmap::IndexMap;
 
 use super::{
@@ -19,19 +24,26 @@ use super::{
 };
 use crate::machine::Machine;
 
-/// Compiles a scenario with the given presets, by name and text.
+/// Compiles a scenario with the given presets, by name and text, and with the one that it names by its path.
 pub(super) fn compile(
     input: &Input<'_>,
     machine: &Machine,
     env: Env<'_>,
+    read: &dyn Fn(&Path) -> io::Result<String>,
     presets: &[(&str, &str)],
 ) -> Result<Scenario, Problems> {
     let sink = Sink::default();
-    let layers = Layers::read(input, presets, &sink);
-    let (asked, addresses) = layers.say(input, env);
-    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
-    let platform = platform::choose(asked.as_ref(), &addresses, machine, &layers.library, &sink);
-    let chain = layers.library.chain(&platform.name, &sink);
+    let mut layers = Layers::read(input, presets, &sink);
+    let said = layers.say(env);
+    let file = asked_by_file(&said, input);
+    let asked = asked_by_flag(input).or_else(|| file.clone());
+    if let Some(asked) = &asked
+        && let Some(path) = asked.path()
+    {
+        layers.library.open(&path, &asked.place, read, &sink);
+    }
+    let (platform, chain) = platform::choose(asked.as_ref(), Some(&said), machine, &layers.library, &sink);
+    layers.check_names(&chain, file.as_ref(), &sink);
 
     let mut root = layers.fold(&chain, &sink);
     if let (Some(flag), Some(run)) = (asked.filter(|asked| asked.by == FLAG), root_table(&mut root, "run")) {
@@ -70,7 +82,7 @@ impl Layers {
         let builtin = BuiltIn::read(sink);
         let library = Library::read(presets, sink);
         let mut scenario = syntax::parse(input.name, Layer::Scenario, input.text, sink);
-        let platforms = take_platforms(&mut scenario, &library, sink);
+        let platforms = take_platforms(&mut scenario, sink);
         let mut sets: Vec<Node> = input.sets.iter().map(|set| syntax::parse_set(set, sink)).collect();
         for set in &mut sets {
             if let Some(platforms) = set.as_table_mut().and_then(|table| table.shift_remove("platforms")) {
@@ -84,35 +96,31 @@ impl Layers {
         Self { builtin, library, scenario, platforms, sets }
     }
 
-    /// What flag and file say of the platform, and the addresses of all endpoints: what can be known before there
-    /// is a platform.
-    fn say(&self, input: &Input<'_>, env: Env<'_>) -> (Option<Asked>, Vec<String>) {
+    /// What can be known of the scenario before there is a platform: the file with its flags.
+    fn say(&self, env: Env<'_>) -> Node {
         let mut said = self.scenario.clone();
         for set in &self.sets {
             overlay(&mut said, set.clone());
         }
         substitute(&mut said, env, None);
-        let flag = input.platform.map(|name| Asked {
-            name: name.to_owned(),
-            place: Place::new(&Source::new("--platform", Layer::Set, name), 0..name.len()),
-            by: FLAG.to_owned(),
-        });
-        let file = said.at(&["run", "platform"]).and_then(|node| {
-            Some(Asked {
-                name: node.as_text()?.to_owned(),
-                place: node.place.clone(),
-                by: match node.place.source.layer {
-                    Layer::Set => "`--set run.platform`".to_owned(),
-                    _ => format!("`run.platform` in {}", node.place.source.name),
-                },
-            })
-        });
-        let addresses = said
-            .names("endpoints")
-            .filter_map(|name| said.at(&["endpoints", name, "url"])?.as_text())
-            .map(str::to_owned)
-            .collect();
-        (flag.or(file), addresses)
+        said
+    }
+
+    /// Every `[platforms.NAME]` needs a preset of its name: an embedded one, the one in use, or the file that the
+    /// scenario names when a flag chose another.
+    fn check_names(&self, active: &[&Preset], file: Option<&Asked>, sink: &Sink) {
+        let path = file.and_then(Asked::path);
+        let stem = path.as_deref().and_then(Path::file_stem).and_then(std::ffi::OsStr::to_str);
+        for (name, node) in &self.platforms {
+            let in_use = active.iter().any(|preset| preset.name == *name);
+            if !in_use && self.library.get(name).is_none() && stem != Some(name.as_str()) {
+                sink.push(
+                    Diagnostic::new(format!("unknown platform `{name}`"))
+                        .label(&node.key, "no preset of this name")
+                        .help(suggest(name, "presets", self.library.names())),
+                );
+            }
+        }
     }
 
     /// Lays all layers over each other, for a platform and those that it extends, nearest first.
@@ -172,11 +180,12 @@ impl Layers {
     /// Compiles for every platform of the scenario that is not in use, and reports what is wrong only there.
     fn check_inactive(&self, active: &[&Preset], env: Env<'_>, sink: &Sink) {
         for name in self.platforms.keys() {
-            if active.iter().any(|preset| preset.name == *name) || self.library.get(name).is_none() {
+            if active.iter().any(|preset| preset.name == *name) {
                 continue;
             }
+            let Some(preset) = self.library.get(name) else { continue };
             let there = Sink::default();
-            let chain = self.library.chain(name, &there);
+            let chain = self.library.chain(preset, &there);
             let mut root = self.fold(&chain, &there);
             // variables of a platform that is not in use need not be set
             substitute(&mut root, env, None);
@@ -194,8 +203,34 @@ impl Layers {
     }
 }
 
+/// What `--platform` says.
+fn asked_by_flag(input: &Input<'_>) -> Option<Asked> {
+    let name = input.platform?;
+    Some(Asked {
+        name: name.to_owned(),
+        place: Place::new(&Source::new("--platform", Layer::Set, name), 0..name.len()),
+        by: FLAG.to_owned(),
+        folder: PathBuf::new(),
+    })
+}
+
+/// What `run.platform` says, in the file or by `--set`.
+fn asked_by_file(said: &Node, input: &Input<'_>) -> Option<Asked> {
+    let node = said.at(&["run", "platform"])?;
+    let name = node.as_text()?.to_owned();
+    let place = node.place.clone();
+    let (by, folder) = match place.source.layer {
+        Layer::Set => ("`--set run.platform`".to_owned(), PathBuf::new()),
+        _ => (
+            format!("`run.platform` in {}", place.source.name),
+            Path::new(input.name).parent().map(Path::to_owned).unwrap_or_default(),
+        ),
+    };
+    Some(Asked { name, place, by, folder })
+}
+
 /// Takes the `[platforms.NAME]` out of a scenario, as a layer of their own.
-fn take_platforms(scenario: &mut Node, library: &Library, sink: &Sink) -> IndexMap<String, Node> {
+fn take_platforms(scenario: &mut Node, sink: &Sink) -> IndexMap<String, Node> {
     let Some(mut platforms) = scenario.as_table_mut().and_then(|table| table.shift_remove("platforms"))
     else {
         return IndexMap::new();
@@ -212,13 +247,6 @@ fn take_platforms(scenario: &mut Node, library: &Library, sink: &Sink) -> IndexM
     };
     let mut layers = IndexMap::new();
     for (name, mut node) in table {
-        if library.get(&name).is_none() {
-            sink.push(
-                Diagnostic::new(format!("unknown platform `{name}`"))
-                    .label(&node.key, "no preset of this name")
-                    .help(suggest(&name, "presets", library.names())),
-            );
-        }
         let Some(changes) = node.as_table_mut() else {
             sink.push(
                 Diagnostic::new(format!("`platforms.{name}` must be a table, found {}", node.value.kind()))

@@ -9,6 +9,7 @@
 //! ```
 
 mod compile;
+mod detect;
 mod diagnostic;
 mod fill;
 mod meaning;
@@ -30,23 +31,25 @@ pub use diagnostic::{Diagnostic, Label, Problems};
 pub use presets::PresetInfo;
 pub use scenario::*;
 
+use std::{io, path::Path};
+
 use crate::machine::Machine;
 
 /// What a scenario is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// The path of the file, as messages show it.
+    /// The path of the file, as messages show it; paths in the scenario start at its folder.
     pub name: &'a str,
     /// Its content.
     pub text: &'a str,
-    /// `--platform`.
+    /// `--platform`: a preset's name, its path from the current folder, or `auto`.
     pub platform: Option<&'a str>,
     /// Every `--set path=value`, in order.
     pub sets: &'a [String],
 }
 
-/// Reads a scenario with everything that bears on it: the layers of its platform on this machine, and environment
-/// variables through `env`.
+/// Reads a scenario with everything that bears on it: the layers of its platform on this machine, environment
+/// variables through `env`, and a preset that is named by its path through `read`.
 ///
 /// # Errors
 ///
@@ -55,13 +58,38 @@ pub fn load(
     input: &Input<'_>,
     machine: &Machine,
     env: &dyn Fn(&str) -> Option<String>,
+    read: &dyn Fn(&Path) -> io::Result<String>,
 ) -> Result<Scenario, Problems> {
-    compile::compile(input, machine, env, presets::EMBEDDED)
+    compile::compile(input, machine, env, read, presets::EMBEDDED)
 }
 
-/// The platform presets, in the order in which they are tried.
+/// The presets that are part of the program, in the order in which they are tried.
 pub fn presets() -> Vec<PresetInfo> {
-    // the embedded presets are held to be right by a test
+    let (library, sink) = embedded();
+    library.infos(presets::EMBEDDED, &sink)
+}
+
+/// The preset of a name.
+///
+/// # Errors
+///
+/// That there is none, with a line of help.
+pub fn preset(name: &str) -> Result<PresetInfo, String> {
+    let presets = presets();
+    presets.iter().find(|preset| preset.name == name).cloned().ok_or_else(|| {
+        let known = presets.iter().map(|preset| preset.name.as_str());
+        format!("unknown preset `{name}`\n  help: {}", nearest::suggest(name, "presets", known))
+    })
+}
+
+/// The platform that is chosen on a machine where nobody names one.
+pub fn detect(machine: &Machine) -> Platform {
+    let (library, sink) = embedded();
+    platform::choose(None, None, machine, &library, &sink).0
+}
+
+/// The embedded presets, which a test holds to be without problems.
+fn embedded() -> (presets::Library, diagnostic::Sink) {
     let sink = diagnostic::Sink::default();
-    presets::Library::read(presets::EMBEDDED, &sink).iter().map(presets::Preset::info).collect()
+    (presets::Library::read(presets::EMBEDDED, &sink), sink)
 }

@@ -39,7 +39,7 @@ pub struct Scenario {
 /// The platform under test, as far as presets are concerned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
-    /// The preset's name, such as `rtx_4090`.
+    /// The preset's name, such as `rtx_4090`; of one from a file the file's name without `.toml`.
     pub name: String,
     /// The presets that it extends, nearest first.
     pub extends: Vec<String>,

@@ -1,10 +1,12 @@
 //! Layers and precedence, origins, the choice of the platform, and that everything embedded or ready loads.
 
-use std::time::Duration;
+mod platforms;
+
+use std::{io, path::Path, time::Duration};
 
 use super::{
     Arrivals, Bound, Input, Layer, Lengths, Load, Problems, PromptLength, Scenario, Secret, Severity, Shape,
-    Workload, compile, diagnostic::Sink, load, presets,
+    Workload, compile, load,
 };
 use crate::machine::{Gpu, Machine};
 
@@ -27,6 +29,11 @@ const PRESETS: &[(&str, &str)] = &[
     ("cpu_only", ""),
 ];
 
+/// A disk without files.
+fn nothing(_: &Path) -> io::Result<String> {
+    Err(io::ErrorKind::NotFound.into())
+}
+
 struct Case<'a> {
     platform: Option<&'a str>,
     text: &'a str,
@@ -43,7 +50,7 @@ fn compile_case(case: &Case<'_>) -> Result<Scenario, Problems> {
         "PLATFORM" => Some("inner".to_owned()),
         _ => None,
     };
-    compile::compile(&input, &Machine::default(), &env, PRESETS)
+    compile::compile(&input, &Machine::default(), &env, &nothing, PRESETS)
 }
 
 fn compiled(platform: Option<&str>, text: &str, sets: &[&str]) -> Scenario {
@@ -323,11 +330,26 @@ fn the_platform_is_named_or_found_and_says_why() {
                [endpoints.b]\nurl = \"sim:outer\"\n";
     let mixed = "[phases.main]\nload.closed = { users = 4 }\n[endpoints.main]\nurl = \"sim:outer\"\n\
                  [endpoints.b]\nurl = \"http://h\"\n";
+    let copies = "[phases.main]\nload.closed = { users = 4 }\n[endpoints.main]\nurl = \"sim:a\"\n\
+                  [endpoints.b]\nurl = \"sim:b\"\n[sims.a]\nextends = \"b\"\n[sims.b]\nextends = \"outer\"\n";
+    let one_copy = sim.replace("sim:outer", "sim:a") + "[sims.a]\nextends = \"outer\"\n";
+    let copy_and_itself = copies.replace("sim:b", "sim:outer");
+    let tuned = format!("{sim}[sims.outer]\nextends = \"outer\"\njitter = 0\n");
+    let unlike = copies.replace("sim:b", "sim:inner") + "[sims.inner]\njitter = 0\n";
+    let without_preset = copies.replace("\"outer\"", "\"c\"") + "[sims.c]\njitter = 0\n";
     let file = "[phases.main]\nload.closed = { users = 4 }\n[run]\nplatform = \"inner\"\n";
     let variable = "[phases.main]\nload.closed = { users = 4 }\n[run]\nplatform = \"${PLATFORM}\"\n";
     for (flag, text, sets, machine, name, named, reason) in [
         (None, http, &[][..], gpu("BIG GPU 9"), "outer", false, "GPU 0 is BIG GPU 9"),
-        (None, http, &[], gpu("Small GPU"), "cpu_only", false, "no preset knows Small GPU"),
+        (
+            None,
+            http,
+            &[],
+            gpu("Small GPU"),
+            "cpu_only",
+            false,
+            "no GPU or operating system that a preset knows",
+        ),
         (None, http, &[], plan9.clone(), "inner", false, "the operating system is plan9"),
         (
             None,
@@ -340,6 +362,20 @@ fn the_platform_is_named_or_found_and_says_why() {
         ),
         (None, sim, &[], plan9.clone(), "outer", false, "the only endpoint is `sim:outer`"),
         (None, two, &[], plan9.clone(), "outer", false, "every endpoint is `sim:outer`"),
+        (None, copies, &[], plan9.clone(), "outer", false, "every endpoint is simulated after `outer`"),
+        (
+            None,
+            &copy_and_itself,
+            &[],
+            plan9.clone(),
+            "outer",
+            false,
+            "every endpoint is simulated after `outer`",
+        ),
+        (None, &one_copy, &[], plan9.clone(), "outer", false, "the only endpoint is simulated after `outer`"),
+        (None, &tuned, &[], plan9.clone(), "outer", false, "the only endpoint is `sim:outer`"),
+        (None, &unlike, &[], plan9.clone(), "inner", false, "the operating system is plan9"),
+        (None, &without_preset, &[], plan9.clone(), "inner", false, "the operating system is plan9"),
         (None, mixed, &[], plan9.clone(), "inner", false, "the operating system is plan9"),
         (
             None,
@@ -385,7 +421,7 @@ fn the_platform_is_named_or_found_and_says_why() {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
         let input = Input { name: "test.toml", text: &text, platform: flag, sets: &sets };
         let env = |name: &str| (name == "PLATFORM").then(|| "inner".to_owned());
-        let scenario = compile::compile(&input, &machine, &env, PRESETS)
+        let scenario = compile::compile(&input, &machine, &env, &nothing, PRESETS)
             .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
         let platform = &scenario.platform;
         assert_eq!((platform.name.as_str(), platform.named), (name, named), "{text}");
@@ -434,8 +470,8 @@ fn a_problem_in_a_preset_points_into_the_preset() {
     let presets = [("cpu_only", "extends = \"nothing\"\n[defaults]\ntimeout = \"soon\"\n")];
     let text = format!("{HEAD}{CLOSED}");
     let input = Input { name: "test.toml", text: &text, platform: None, sets: &[] };
-    let problems =
-        compile::compile(&input, &Machine::default(), &|_| None, &presets).expect_err("a bad preset");
+    let problems = compile::compile(&input, &Machine::default(), &|_| None, &nothing, &presets)
+        .expect_err("a bad preset");
     insta::assert_snapshot!(problems.render(false));
 }
 
@@ -443,60 +479,6 @@ fn a_problem_in_a_preset_points_into_the_preset() {
 fn two_values_of_an_override_that_exclude_each_other_show_both_sources() {
     let text = format!("{CLOSED}[workloads.w.synthetic]\nprompt_tokens.uniform = {{ min = 10, max = 20 }}\n");
     insta::assert_snapshot!(rendered(&text, &["workloads.w.synthetic.prompt_tokens.uniform.min=30"]));
-}
-
-#[test]
-fn every_preset_and_ready_scenario_loads() {
-    let sink = Sink::default();
-    presets::Library::read(presets::EMBEDDED, &sink);
-    assert!(sink.is_empty(), "{}", sink.into_problems());
-    let names: Vec<String> = presets().into_iter().map(|preset| preset.name).collect();
-    assert_eq!(names, ["rtx_4090", "mac", "cpu_only"]);
-    assert!(presets().iter().all(|preset| !preset.note.is_empty()));
-
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let mut ready = 0;
-    for entry in std::fs::read_dir(folder).expect("the folder is part of the source") {
-        let path = entry.expect("a readable entry").path();
-        if path.extension().is_none_or(|extension| extension != "toml") {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).expect("a readable scenario");
-        let name = path.display().to_string();
-        for platform in names.iter().map(String::as_str).map(Some).chain([None]) {
-            let input = Input { name: &name, text: &text, platform, sets: &[] };
-            let scenario = load(&input, &Machine::default(), &|_| None);
-            assert!(
-                scenario.is_ok(),
-                "{name} on {platform:?}: {}",
-                scenario.expect_err("not ok").render(false)
-            );
-        }
-        ready += 1;
-    }
-    assert!(ready >= 4);
-}
-
-#[test]
-fn presets_keep_the_numbers_that_were_asked_for() {
-    for (name, concurrency, requests, timeout, speed, ttft) in [
-        ("mac", &[1, 2, 4][..], 100, 30, None, None),
-        ("cpu_only", &[1, 2], 50, 60, Some(10.0), Some(0.015)),
-        ("rtx_4090", &[1, 2, 4, 8, 16, 32], 1000, 120, Some(30.0), Some(0.005)),
-    ] {
-        let text = format!("{HEAD}{CLOSED}");
-        let input = Input { name: "test.toml", text: &text, platform: Some(name), sets: &[] };
-        let scenario = load(&input, &Machine::default(), &|_| None)
-            .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
-        let defaults = &scenario.defaults;
-        assert_eq!((defaults.concurrency.as_slice(), defaults.requests), (concurrency, requests), "{name}");
-        assert_eq!(defaults.timeout, Duration::from_secs(timeout), "{name}");
-        let bound = |target: &str| scenario.targets.get(target).map(|target| target.bound);
-        assert_eq!(bound("output_tokens_per_second"), speed.map(Bound::AtLeast), "{name}");
-        assert_eq!(bound("ttft"), ttft.map(Bound::AtMost), "{name}");
-        let spikes = &scenario.targets["spike_rate"];
-        assert_eq!((spikes.bound, spikes.severity), (Bound::Between(0.05, 0.15), Severity::Warn), "{name}");
-    }
 }
 
 proptest::proptest! {
@@ -512,7 +494,7 @@ proptest::proptest! {
         let (start, end) = (boundary(from), boundary(from + length));
         let damaged = format!("{}{junk}{}", &text[..start], &text[end..]);
         let input = Input { name: "damaged.toml", text: &damaged, platform: None, sets: &[] };
-        if let Err(problems) = load(&input, &Machine::default(), &|_| None) {
+        if let Err(problems) = load(&input, &Machine::default(), &|_| None, &nothing) {
             proptest::prop_assert!(!problems.is_empty());
             for problem in &problems {
                 proptest::prop_assert!(!problem.labels().is_empty() && problem.advice().is_some(), "{problem}");

@@ -1,11 +1,16 @@
 //! Every broken scenario in `tests/broken` is refused, with exactly the message beside it.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use scenario::{
     config::{Input, load},
     machine::Machine,
 };
+
+/// Reads a file beside the broken scenarios, whose paths are given without their folder.
+fn read(path: &Path) -> io::Result<String> {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken").join(path))
+}
 
 #[test]
 fn every_broken_scenario_has_its_message() {
@@ -22,7 +27,7 @@ fn every_broken_scenario_has_its_message() {
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name in UTF-8");
         let text = fs::read_to_string(&path).expect("a readable scenario");
         let input = Input { name, text: &text, platform: None, sets: &[] };
-        let problems = load(&input, &Machine::default(), &|_| None).expect_err(name);
+        let problems = load(&input, &Machine::default(), &|_| None, &read).expect_err(name);
         assert!(!problems.is_empty(), "{name}");
         for problem in &problems {
             assert!(!problem.labels().is_empty() && problem.advice().is_some(), "{problem}");
@@ -44,7 +49,8 @@ fn no_message_shows_a_secret() {
     let text = fs::read_to_string(folder.join("literal_secret.toml")).expect("a readable scenario");
     for text in [text.clone(), text.replace("\"sk-do-not-print-this\"", "sk-do-not-print-this")] {
         let input = Input { name: "literal_secret.toml", text: &text, platform: None, sets: &[] };
-        let problems = load(&input, &Machine::default(), &|_| None).expect_err("literal secrets are refused");
+        let problems =
+            load(&input, &Machine::default(), &|_| None, &read).expect_err("literal secrets are refused");
         assert!(!problems.render(true).contains("print-this"));
         assert!(!format!("{problems} {problems:?}").contains("print-this"));
     }

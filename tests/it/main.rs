@@ -18,6 +18,7 @@ mod load;
 mod nothing_lost;
 mod plan;
 mod probe;
+mod presets;
 mod readiness;
 mod server;
 mod several;
