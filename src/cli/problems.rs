@@ -116,21 +116,20 @@ impl Problem {
 
     /// A workflow command of GitHub, in one line: `::error file=…,line=…,col=…::message`.
     fn annotation(&self) -> String {
-        let mut line = match self.severity {
-            Severity::Error => "::error file=",
-            Severity::Warning => "::warning file=",
-        }
-        .to_owned();
-        line += &escape_property(&self.file);
-        for (name, number) in [("line", self.line), ("col", self.column)] {
-            if let Some(number) = number {
-                line += &format!(",{name}={number}");
-            }
-        }
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let file = escape_property(&self.file);
+        let number = |name: &str, number: Option<u32>| {
+            number.map(|number| format!(",{name}={number}")).unwrap_or_default()
+        };
+        let at = number("line", self.line) + &number("col", self.column);
         let place = self.labels.first().filter(|_| self.line.is_none());
         let place = place.map(|label| format!(" (in {})", label.file)).unwrap_or_default();
         let help = self.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
-        line + "::" + &escape_data(&format!("{}{place}{help}", self.message))
+        let text = escape_data(&format!("{}{place}{help}", self.message));
+        format!("::{severity} file={file}{at}::{text}")
     }
 }
 

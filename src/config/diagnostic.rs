@@ -9,6 +9,9 @@ use super::{Layer, source::Place};
 /// Columns that rendered problems may take.
 const WIDTH: usize = 100;
 
+/// Syntax problems that are shown one by one.
+const MOST_SYNTAX: usize = 8;
+
 /// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -208,8 +211,30 @@ impl Sink {
             }
         });
         list.sort_by_key(Diagnostic::order);
+        shorten(&mut list);
         Problems { list }
     }
+}
+
+/// Keeps the first syntax problems, and says of the others how many there are: a text that is no TOML at all has one
+/// on every line.
+fn shorten(list: &mut Vec<Diagnostic>) {
+    let syntax = |problem: &&mut Diagnostic| problem.kind == Kind::Syntax;
+    let more = list.iter_mut().filter(syntax).count().saturating_sub(MOST_SYNTAX);
+    let Some(next) = list.iter_mut().filter(syntax).nth(MOST_SYNTAX) else { return };
+    let places = if more == 1 { "place is" } else { "places are" };
+    let mut rest = Diagnostic::syntax(format!("{more} more {places} not valid TOML"));
+    if let Some(place) = next.place() {
+        rest = rest.label(place, "the next one");
+    }
+    *next = rest.help(
+        "is this a scenario? one begins with `version = 1`, and a line is `key = value` or a `[table]`",
+    );
+    let mut seen = 0;
+    list.retain(|problem| {
+        seen += usize::from(problem.kind == Kind::Syntax);
+        problem.kind != Kind::Syntax || seen <= MOST_SYNTAX + 1
+    });
 }
 
 /// Everything that is wrong with a scenario, in the order of its text.

@@ -3,6 +3,7 @@
 mod fields;
 mod leaf;
 mod load;
+mod metric;
 mod servers;
 mod targets;
 mod workloads;

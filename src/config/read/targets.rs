@@ -1,13 +1,10 @@
 //! `[targets.NAME]`.
 
 use super::{
-    super::{
-        Bound, Layer, Severity, Target,
-        nearest::{nearest, quoted, suggest},
-        tree::Node,
-    },
+    super::{Bound, Layer, Severity, Target, tree::Node},
     fields::Fields,
-    leaf::{self, Read, Wrong, wrong},
+    leaf::{self, Wrong, wrong},
+    metric::metric,
 };
 use crate::catalog::{MetricName, Unit};
 
@@ -43,23 +40,6 @@ fn from_preset(node: &Node) -> bool {
     let mut below = true;
     node.leaves("", &mut |_, leaf| below &= leaf.place.source.layer <= Layer::Preset);
     below
-}
-
-fn metric(node: &Node) -> Read<MetricName> {
-    let text = leaf::text(node)?;
-    text.parse().or_else(|error: crate::catalog::UnknownMetric| {
-        let known: Vec<&str> = error.known.iter().map(String::as_str).collect();
-        // a statistic behind a misspelt metric is not part of the mistake
-        let meant = text.rsplit_once('.').and_then(|(base, statistic)| {
-            let name = format!("{}.{statistic}", nearest(base, known.iter().copied())?);
-            name.parse::<MetricName>().is_ok().then_some(name)
-        });
-        let help = match meant {
-            Some(name) => format!("did you mean `{name}`? known: {}", quoted(&known)),
-            None => suggest(&text, "known", known),
-        };
-        wrong(node, format!("names no metric: {error}"), "not a known metric", help)
-    })
 }
 
 fn bound(fields: &mut Fields<'_>, metric: Option<MetricName>) -> Option<Bound> {
