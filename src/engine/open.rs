@@ -160,6 +160,8 @@ async fn send(
                 place = places.acquire_owned() => place.ok(),
             };
             queue_wait_ns = run.shared.clock.now_ns().saturating_sub(due_ns);
+            // waiters are woken one after another: a place can come free before the news of the stop is here
+            place = place.filter(|_| run.arrivals() < Arrivals::Stopped);
         }
         if place.is_none() {
             let reason = "still waiting for a place under `concurrency_limit` at the end";

@@ -103,7 +103,11 @@ fn what_was_tried_is_told() {
     bench.run(&["init", "http://127.0.0.1:9/v1", "--offline"]).expect_code(0);
     let text = std::fs::read_to_string(bench.path("scenario.toml")).unwrap();
     let input = scenario::config::Input { name: "scenario.toml", text: &text, platform: None, sets: &[] };
-    let scenario = scenario::config::load(&input, &scenario::machine::Machine::default(), &|_| None).unwrap();
+    let scenario =
+        scenario::config::load(&input, &scenario::machine::Machine::default(), &|_| None, &|path| {
+            std::fs::read_to_string(path)
+        })
+        .unwrap();
     assert_eq!(scenario.endpoints["main"].model, Model::Auto);
 }
 
