@@ -7,12 +7,21 @@ use crate::plan::{Pattern, Plan, Work};
 /// Descriptors that the program needs besides sockets under load: files of the run, the runtime, children.
 const OWN_DESCRIPTORS: u64 = 64;
 
-/// Raises the soft limit on open files to what the plan may need.
+/// Where Linux says which ports connections may start from.
+const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+
+/// Looks whether there are local ports for the connections that the plan may hold, and raises the soft limit on open
+/// files to what it may need.
 ///
 /// # Errors
-/// Where the hard limit is lower than that, with the numbers and the command that mends it.
+/// Where there are too few of either, with the numbers and the command that mends it.
 pub(super) fn check(plan: &Plan) -> anyhow::Result<()> {
-    let needed = most_in_flight(plan) + OWN_DESCRIPTORS;
+    let connections = most_in_flight(plan);
+    // other systems do not say, and then the connections themselves will
+    if let Some(ports) = std::fs::read_to_string(PORT_RANGE).ok().as_deref().and_then(ports_in) {
+        check_ports(connections, ports)?;
+    }
+    let needed = connections + OWN_DESCRIPTORS;
     let Some((soft, hard)) = descriptors() else { return Ok(()) };
     if soft >= needed {
         return Ok(());
@@ -25,6 +34,25 @@ pub(super) fn check(plan: &Plan) -> anyhow::Result<()> {
         );
     }
     raise(needed.max(soft), hard)
+}
+
+/// How many ports a range such as `32768 60999` has.
+fn ports_in(range: &str) -> Option<u64> {
+    let mut bounds = range.split_whitespace().map(str::parse::<u64>);
+    let (first, last) = (bounds.next()?.ok()?, bounds.next()?.ok()?);
+    (last >= first).then(|| last - first + 1)
+}
+
+/// All connections may lead to one server, and then each needs a port of its own.
+fn check_ports(connections: u64, ports: u64) -> anyhow::Result<()> {
+    if connections > ports {
+        bail!(
+            "the plan may hold {connections} connections, but this system starts them from {ports} ports\n  help: \
+             `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` as root before the run, or lower the users, \
+             `concurrency_limit` or `run.max_in_flight`"
+        );
+    }
+    Ok(())
 }
 
 /// The most requests that any step of the plan can have in flight.
@@ -68,4 +96,21 @@ fn descriptors() -> Option<(u64, u64)> {
 #[cfg(not(unix))]
 fn raise(_soft: u64, _hard: u64) -> anyhow::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_needs_a_port_for_every_connection() {
+        for (range, ports) in [("32768\t60999\n", Some(28_232)), ("9 1", None), ("", None), ("a b", None)] {
+            assert_eq!(ports_in(range), ports, "{range}");
+        }
+        assert!(check_ports(28_232, 28_232).is_ok());
+        let error = check_ports(28_233, 28_232).expect_err("one too few").to_string();
+        for part in ["28233", "28232", "ip_local_port_range", "run.max_in_flight"] {
+            assert!(error.contains(part), "`{part}` in {error}");
+        }
+    }
 }

@@ -201,8 +201,7 @@ impl Scene {
         color: Color,
         anchor: Anchor,
     ) {
-        let words = text.into();
-        self.shapes.push(Shape::Text(Text { at, words, size, color, bold: false, anchor, upwards: false }));
+        self.words(at, text.into(), size, color, anchor, false);
     }
 
     /// Bold text.
@@ -214,8 +213,11 @@ impl Scene {
         color: Color,
         anchor: Anchor,
     ) {
-        let words = text.into();
-        self.shapes.push(Shape::Text(Text { at, words, size, color, bold: true, anchor, upwards: false }));
+        self.words(at, text.into(), size, color, anchor, true);
+    }
+
+    fn words(&mut self, at: (f64, f64), words: String, size: f64, color: Color, anchor: Anchor, bold: bool) {
+        self.shapes.push(Shape::Text(Text { at, words, size, color, bold, anchor, upwards: false }));
     }
 
     /// Text that runs upwards, centred.
