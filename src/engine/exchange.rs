@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::{
-    Binding,
+    Binding, Endpoint,
     step::{Arrivals, StepRun},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     plan::{PlannedEndpoint, endpoint_of},
     protocol::{self, Answer, Answered, Ending, Flow, Seen},
     record::{Outcome, Record, TokenSource},
-    wire::{Limits, Pool, Request, Timing, WireError},
+    wire::{Limits, Message, Piece, Pool, Request, Timing, WireError},
     workload,
 };
 
@@ -23,7 +23,7 @@ pub(super) struct Prepared {
     request_id: String,
     endpoint: usize,
     requested_output_tokens: u32,
-    request: Request,
+    message: Message,
 }
 
 impl Prepared {
@@ -34,11 +34,12 @@ impl Prepared {
         let seq = run.load.first_seq + index;
         let endpoint = endpoint_of(&run.load, seed, seq);
         let planned = &shared.plan.endpoints[endpoint];
-        let binding = &shared.endpoints[endpoint].binding;
+        let Endpoint { binding, pool } = &shared.endpoints[endpoint];
         let prompt = workload::prompt(&planned.workload, &planned.workload_name, seed, seq);
         let request_id = format!("{}-{seq}", shared.run_id);
         let request = request(planned, binding, &request_id, &prompt.text, prompt.output_tokens);
-        Self { seq, request_id, endpoint, requested_output_tokens: prompt.output_tokens, request }
+        let message = pool.message(&request);
+        Self { seq, request_id, endpoint, requested_output_tokens: prompt.output_tokens, message }
     }
 
     /// A record of this request in which nothing has happened yet.
@@ -145,7 +146,6 @@ pub(super) struct Progress {
     timing: Timing,
     status: Option<u16>,
     http_version: Option<&'static str>,
-    reads: u32,
     answer: Option<Answer>,
     /// What a close look keeps besides; `None` in a run.
     pub(super) sight: Option<Sight>,
@@ -179,7 +179,7 @@ impl Progress {
         record.http_version = self.http_version.map(str::to_owned);
         record.first_byte_ns = timing.first_byte_ns;
         record.end_ns = now_ns;
-        record.reads = self.reads;
+        record.reads = timing.reads;
         record.clock = timing.clock;
         record.status = self.status;
         if let Some(answer) = self.answer.take() {
@@ -243,7 +243,7 @@ pub(super) async fn exchange(
     let mut progress = Progress::default();
     let stop = tokio::select! {
         biased;
-        stop = send_and_read(pool, planned.protocol, &prepared.request, &mut progress) => stop,
+        stop = send_and_read(pool, planned.protocol, &prepared.message, &mut progress) => stop,
         () = tokio::time::sleep(planned.timeout) => Stop::Timeout,
         () = run.reached(Arrivals::Cancelled) => Stop::Cancelled,
     };
@@ -278,10 +278,10 @@ fn take(record: &mut Record, answered: Answered) -> Vec<u64> {
 pub(super) async fn send_and_read(
     pool: &Pool,
     protocol: Protocol,
-    request: &Request,
+    message: &Message,
     progress: &mut Progress,
 ) -> Stop {
-    let sent = pool.send(request, Limits::default(), &mut progress.timing).await;
+    let sent = pool.send(message, None, Limits::default(), &mut progress.timing).await;
     let mut response = match sent {
         Ok(response) => response,
         Err(error) => return Stop::Failed(error),
@@ -295,14 +295,12 @@ pub(super) async fn send_and_read(
     }
     let answer = progress.answer.insert(answer);
     loop {
-        let read = response.next().await;
-        progress.reads = response.reads();
-        match read {
-            Ok(Some((bytes, arrival_ns))) => {
+        match response.next().await {
+            Ok(Some(Piece { bytes, arrival, .. })) => {
                 if let Some(sight) = &mut progress.sight {
-                    sight.pieces.push((arrival_ns, bytes.len()));
+                    sight.pieces.push((arrival.at_ns, bytes.len()));
                 }
-                if answer.read(&bytes, arrival_ns) == Flow::Done {
+                if answer.read(bytes, arrival.at_ns) == Flow::Done {
                     break;
                 }
             }

@@ -70,11 +70,13 @@ pub async fn probe(
     let request_id = format!("{:x}-probe", clock.wall_ns() / 1_000_000);
     let request = request(planned, &binding, &request_id, prompt, max_tokens);
 
+    let message = pool.message(&request);
+
     let mut progress = Progress::watched();
     let due_ns = clock.now_ns();
     let stop = tokio::select! {
         biased;
-        stop = send_and_read(&pool, planned.protocol, &request, &mut progress) => stop,
+        stop = send_and_read(&pool, planned.protocol, &message, &mut progress) => stop,
         () = tokio::time::sleep(planned.timeout) => Stop::Timeout,
     };
     let now_ns = clock.now_ns();

@@ -1,6 +1,6 @@
 //! What can go wrong on the wire, and which outcome of a request that is.
 
-use std::{error::Error as _, io, net::SocketAddr};
+use std::{io, net::SocketAddr};
 
 use crate::{record::Outcome, units};
 
@@ -57,31 +57,29 @@ impl WireError {
         })
     }
 
-    /// What hyper says of an exchange, told apart by what had arrived. `connection` is what the connection itself
-    /// ended with, which is nearer to the cause than what the body was told.
-    pub(super) fn exchange(
-        error: Option<&hyper::Error>,
-        connection: Option<&hyper::Error>,
-        answered: bool,
-    ) -> Self {
-        let io = error.and_then(io_cause).or_else(|| connection.and_then(io_cause));
-        let reason = match (io, error.or(connection)) {
-            // hyper's own decoders report bad framing as `InvalidInput` or `InvalidData`, rustls bad records too
-            (Some(io), _)
-                if matches!(io.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) =>
-            {
-                return Self::Malformed(in_words(io));
-            }
-            (Some(io), _) if io.kind() != io::ErrorKind::UnexpectedEof => in_words(io),
-            (None, Some(error)) if error.is_parse() => return Self::Malformed(error.to_string()),
-            _ => "connection closed by the server".to_owned(),
-        };
-        if answered { Self::BrokenOff(reason) } else { Self::NoAnswer(reason) }
+    /// A connection that ended before the first byte of an answer: by an error, or in good order.
+    pub(super) fn no_answer(error: Option<&io::Error>) -> Self {
+        match error {
+            Some(error) if error.kind() == io::ErrorKind::InvalidData => Self::Malformed(in_words(error)),
+            _ => Self::NoAnswer(how(error)),
+        }
+    }
+
+    /// One that ended within an answer.
+    pub(super) fn broken_off(error: Option<&io::Error>) -> Self {
+        match error {
+            // rustls calls bad records so
+            Some(error) if error.kind() == io::ErrorKind::InvalidData => Self::Malformed(in_words(error)),
+            _ => Self::BrokenOff(how(error)),
+        }
     }
 }
 
-fn io_cause(error: &hyper::Error) -> Option<&io::Error> {
-    std::iter::successors(error.source(), |&error| error.source()).find_map(|error| error.downcast_ref())
+fn how(error: Option<&io::Error>) -> String {
+    match error {
+        Some(error) if error.kind() != io::ErrorKind::UnexpectedEof => in_words(error),
+        _ => "connection closed by the server".to_owned(),
+    }
 }
 
 /// An error of the system as part of a sentence: `connection reset by peer`.

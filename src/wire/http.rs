@@ -1,44 +1,22 @@
-//! One HTTP/1.1 exchange: a request out, a response whose body frames carry their arrival.
+//! One HTTP/1.1 exchange: a request out, an answer whose body comes in pieces with their arrival.
 
-use std::{
-    future::poll_fn,
-    pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+use std::future::poll_fn;
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri, Version, header};
-use http_body_util::Full;
-use hyper::{
-    body::{Body as _, Frame, Incoming},
-    client::conn::http1::{self, Connection, SendRequest},
-};
-use hyper_util::rt::TokioIo;
+use http::{HeaderMap, StatusCode, Version, header};
 
 use super::{
-    Pool, WireError,
-    stream::{CLOCK_SOURCE, Marks, Stream},
+    Arrival, Pool, WireError,
+    body::{Body, Part},
+    head::{Head, Message},
+    socket::Fill,
+    stream::Stream,
 };
 use crate::record::ClockSource;
-
-/// What is sent. The pool adds `host` and `accept-encoding`, hyper adds `content-length`.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// The method.
-    pub method: Method,
-    /// Path and query, from [`Origin::target`](super::Origin::target).
-    pub target: Uri,
-    /// Headers.
-    pub headers: HeaderMap,
-    /// The body; may be empty.
-    pub body: Bytes,
-}
 
 /// How much of an answer is taken. What is over is [`WireError::Malformed`] or [`WireError::TooLarge`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Status line and headers in bytes, at least 8 KiB. A head has at most 100 headers whatever their size.
+    /// Status line and headers in bytes. A head has at most 100 headers whatever their size.
     pub head_bytes: usize,
     /// The body in bytes.
     pub body_bytes: u64,
@@ -68,7 +46,9 @@ pub struct Timing {
     pub attempts: u32,
     /// Arrival of the first byte of the response.
     pub first_byte_ns: Option<u64>,
-    /// Where arrival times come from.
+    /// Reads that brought response bytes.
+    pub reads: u32,
+    /// Where arrival times come from: the kernel only where it told those of all reads.
     pub clock: ClockSource,
 }
 
@@ -81,24 +61,48 @@ impl Default for Timing {
             reused: false,
             attempts: 0,
             first_byte_ns: None,
-            clock: CLOCK_SOURCE,
+            reads: 0,
+            clock: ClockSource::Kernel,
+        }
+    }
+}
+
+impl Timing {
+    fn read(&mut self, arrival: Arrival) {
+        self.reads += 1;
+        self.first_byte_ns.get_or_insert(arrival.at_ns);
+        if !arrival.is_exact() {
+            self.clock = ClockSource::User;
         }
     }
 }
 
 /// The head of an answer, and its body as it arrives. Dropping it before the body's end closes the connection.
-pub struct Response<'pool> {
+pub struct Response<'a> {
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
     /// The version that the server speaks.
     pub version: Version,
-    pool: &'pool Pool,
+    pool: &'a Pool,
+    timing: &'a mut Timing,
     tail: Tail,
+    arrival: Arrival,
     left: u64,
     limit: u64,
     compressed: bool,
+}
+
+/// Bytes of a body, which arrived with one read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// When they arrived.
+    pub arrival: Arrival,
+    /// Whether they are the last of their read: nothing of the answer arrived with them and behind them.
+    pub ends_read: bool,
 }
 
 impl Response<'_> {
@@ -112,35 +116,45 @@ impl Response<'_> {
         if self.version == Version::HTTP_10 { "1.0" } else { "1.1" }
     }
 
-    /// Reads that have brought response bytes so far.
-    pub fn reads(&self) -> u32 {
-        self.tail.exchange.marks.reads()
+    /// What is known of the times so far.
+    pub fn timing(&self) -> &Timing {
+        self.timing
     }
 
-    /// The next bytes of the body and the arrival of the read that brought them, in nanoseconds since the start of
-    /// the run; `None` at its end. May be dropped and called again.
+    /// The next bytes of the body, which all came with one read; `None` at its end. May be dropped and called again.
     ///
     /// # Errors
     ///
     /// When the connection breaks, the body's framing is bad, or the body is compressed or over the limit.
-    pub async fn next(&mut self) -> Result<Option<(Bytes, u64)>, WireError> {
+    pub async fn next(&mut self) -> Result<Option<Piece<'_>>, WireError> {
         if self.compressed {
             return Err(WireError::Malformed("the answer is compressed, unasked".to_owned()));
         }
-        loop {
-            let Some(frame) = poll_fn(|cx| self.tail.poll_frame(cx)).await? else {
+        let bytes = loop {
+            if let Some(data) = self.tail.next_data()? {
+                break data;
+            }
+            if self.tail.body.is_over() {
                 return Ok(None);
-            };
-            // trailers carry nothing of ours
-            let Ok(data) = frame.into_data() else { continue };
-            let Some(left) = self.left.checked_sub(data.len() as u64) else {
-                self.tail.exchange.connection = None;
-                return Err(WireError::TooLarge { limit: self.limit });
-            };
-            self.left = left;
-            let arrival = self.tail.exchange.marks.arrival_ns().unwrap_or_default();
-            return Ok(Some((data, arrival)));
-        }
+            }
+            match poll_fn(|cx| self.tail.stream.poll_fill(cx)).await {
+                Ok(Fill::Bytes(arrival)) => {
+                    self.arrival = arrival;
+                    self.timing.read(arrival);
+                }
+                Ok(Fill::End) if self.tail.body.may_end() => return Ok(None),
+                Ok(Fill::End) => return Err(WireError::broken_off(None)),
+                Err(error) => return Err(WireError::broken_off(Some(&error))),
+            }
+        };
+        let Some(left) = self.left.checked_sub(bytes as u64) else {
+            self.tail.keeps_alive = false;
+            return Err(WireError::TooLarge { limit: self.limit });
+        };
+        self.left = left;
+        let arrival = self.arrival;
+        let ends_read = self.tail.ends_read(bytes);
+        Ok(Some(Piece { bytes: self.tail.stream.take(bytes), arrival, ends_read }))
     }
 
     /// Ends the exchange. The connection goes back to the pool; where the end of the body has not arrived yet, the
@@ -152,8 +166,9 @@ impl Response<'_> {
 
 /// The rest of an exchange: its connection and what is left of the body.
 pub(super) struct Tail {
-    exchange: Exchange,
-    body: Incoming,
+    stream: Stream,
+    body: Body,
+    keeps_alive: bool,
 }
 
 /// How far a [`Tail`] has come without waiting.
@@ -167,134 +182,147 @@ pub(super) enum Settled {
 }
 
 impl Tail {
-    /// Frames that a body may still have after the caller lost interest.
-    const FRAMES: u32 = 16;
+    /// Reads that a body may still take after the caller lost interest.
+    const READS: u32 = 16;
 
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, WireError>> {
-        self.exchange.poll_frame(&mut self.body, cx)
+    /// How many bytes at the front of what is held are body, once the coding's own are dropped. `None` where more
+    /// has to arrive, or nothing more will.
+    fn next_data(&mut self) -> Result<Option<usize>, WireError> {
+        let Part { skip, data } = self.body.next(self.stream.held())?;
+        self.stream.take(skip);
+        Ok((data > 0).then_some(data))
+    }
+
+    /// Whether what is held behind so many bytes is no body any more: the coding's line ends and its last chunk
+    /// carry no event.
+    fn ends_read(&self, bytes: usize) -> bool {
+        let mut ahead = self.body.clone();
+        ahead.next(&self.stream.held()[bytes..]).is_ok_and(|part| part.data == 0)
     }
 
     /// Takes what has arrived of the body and drops it. Never waits.
     pub(super) fn settle(mut self) -> Settled {
-        let quiet = &mut Context::from_waker(Waker::noop());
-        for _ in 0..Self::FRAMES {
-            match self.poll_frame(quiet) {
-                Poll::Pending => return Settled::Unfinished(Box::new(self)),
-                Poll::Ready(Ok(Some(_))) => {}
-                Poll::Ready(Ok(None)) => {
-                    return self.exchange.into_stream().map_or(Settled::Over, Settled::Idle);
+        if !self.keeps_alive {
+            return Settled::Over;
+        }
+        for _ in 0..Self::READS {
+            loop {
+                match self.next_data() {
+                    Ok(Some(data)) => drop(self.stream.take(data)),
+                    Ok(None) => break,
+                    Err(_) => return Settled::Over,
                 }
-                Poll::Ready(Err(_)) => return Settled::Over,
+            }
+            if self.body.is_over() {
+                // what comes behind the end was not asked for
+                return if self.stream.held().is_empty() {
+                    Settled::Idle(self.stream.served())
+                } else {
+                    Settled::Over
+                };
+            }
+            match self.stream.fill_now() {
+                Ok(Some(Fill::Bytes(_))) => {}
+                Ok(None) => return Settled::Unfinished(Box::new(self)),
+                Ok(Some(Fill::End)) | Err(_) => return Settled::Over,
             }
         }
         Settled::Over
     }
 }
 
-/// hyper's side of one exchange, polled by the task of the request itself.
-struct Exchange {
-    sender: SendRequest<Full<Bytes>>,
-    /// `None` once it has ended.
-    connection: Option<Connection<TokioIo<Stream>, Full<Bytes>>>,
-    marks: Arc<Marks>,
-    failure: Option<hyper::Error>,
+/// A request of which something may have been written.
+pub(super) struct Begun {
+    pub(super) stream: Stream,
+    /// Bytes of the message that the connection has taken.
+    pub(super) written: usize,
 }
 
-impl Exchange {
-    fn drive(&mut self, cx: &mut Context<'_>) {
-        if let Some(connection) = &mut self.connection
-            && let Poll::Ready(end) = Pin::new(connection).poll(cx)
-        {
-            self.failure = end.err();
-            self.connection = None;
-        }
+/// The head of an answer with the connection that it came on.
+pub(super) struct Answered {
+    head: Head,
+    arrival: Arrival,
+    stream: Stream,
+    /// Whether the whole request went out: half of one leaves nothing that could be used again.
+    whole: bool,
+}
+
+impl Begun {
+    /// Stamps the moment and leaves the writing to [`Self::head`].
+    pub(super) fn new(stream: Stream, timing: &mut Timing) -> Self {
+        timing.sent_ns = Some(stream.clock().now_ns());
+        Self { stream, written: 0 }
     }
 
-    fn fault(&self, error: Option<&hyper::Error>) -> WireError {
-        WireError::exchange(error, self.failure.as_ref(), self.marks.first_byte_ns().is_some())
-    }
-
-    /// Polls for the next frame.
-    ///
-    /// hyper's body is a channel with one place between its connection and its reader. Here both are polled by one
-    /// task, which would wake itself up through that channel for every frame. So the reader polls without a waker
-    /// (the socket's is the one that counts), and when a frame is in the channel the connection's own waker there is
-    /// replaced by none before the frame is taken.
-    fn poll_frame(
-        &mut self,
-        body: &mut Incoming,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Frame<Bytes>>, WireError>> {
-        let quiet = &mut Context::from_waker(Waker::noop());
-        self.drive(cx);
-        let waiting = self.marks.waiting();
-        if !waiting {
-            self.drive(quiet);
-        }
-        match Pin::new(body).poll_frame(quiet) {
-            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Ok(Some(frame))),
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(self.fault(Some(&error)))),
-            Poll::Ready(None) => Poll::Ready(Ok(None)),
-            Poll::Pending if self.connection.is_none() => Poll::Ready(Err(self.fault(None))),
-            Poll::Pending => {
-                // no frame after all: whatever the quiet poll registered for has to be registered again
-                if !waiting {
-                    cx.waker().wake_by_ref();
-                }
-                Poll::Pending
+    /// Writes the rest of a request and waits for the head of the answer.
+    pub(super) async fn head(
+        self,
+        message: &Message,
+        limits: Limits,
+        timing: &mut Timing,
+    ) -> Result<Answered, WireError> {
+        let Self { mut stream, written } = self;
+        // a server may answer before it has read everything, and hang up: what it said counts
+        let sent = stream.write(&message.bytes()[written..]).await;
+        match read_head(&mut stream, limits, timing).await {
+            Ok((head, arrival)) => Ok(Answered { head, arrival, stream, whole: matches!(sent, Ok(true)) }),
+            Err(WireError::NoAnswer(reason)) => {
+                Err(sent
+                    .map_or_else(|error| WireError::no_answer(Some(&error)), |_| WireError::NoAnswer(reason)))
             }
+            Err(error) => Err(error),
         }
-    }
-
-    /// The stream, where the exchange is over and left nothing behind.
-    fn into_stream(mut self) -> Option<Stream> {
-        self.drive(&mut Context::from_waker(Waker::noop()));
-        // ready means that hyper saw the whole request go out, the whole answer come in, and no wish to close
-        if !self.sender.is_ready() {
-            return None;
-        }
-        let parts = self.connection?.into_parts();
-        parts.read_buf.is_empty().then(|| parts.io.into_inner().served())
     }
 }
 
-/// Sends a request on a connection and waits for the head of the answer.
-pub(super) async fn exchange<'pool>(
-    pool: &'pool Pool,
-    mut stream: Stream,
-    request: http::Request<Full<Bytes>>,
+impl Answered {
+    pub(super) fn response<'a>(self, pool: &'a Pool, limits: Limits, timing: &'a mut Timing) -> Response<'a> {
+        let Self { head, arrival, stream, whole } = self;
+        Response {
+            status: head.status,
+            compressed: head.is_compressed(),
+            headers: head.headers,
+            version: head.version,
+            pool,
+            timing,
+            tail: Tail { stream, body: head.body, keeps_alive: head.keeps_alive && whole },
+            arrival,
+            left: limits.body_bytes,
+            limit: limits.body_bytes,
+        }
+    }
+}
+
+async fn read_head(
+    stream: &mut Stream,
     limits: Limits,
     timing: &mut Timing,
-) -> Result<Response<'pool>, WireError> {
-    let marks = stream.begin();
-    let (sender, connection) = http1::Builder::new()
-        .max_buf_size(limits.head_bytes.max(8 << 10))
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| WireError::exchange(Some(&error), None, false))?;
-    let mut exchange = Exchange { sender, connection: Some(connection), marks, failure: None };
-    let mut head = pin!(exchange.sender.send_request(request));
-    let answer = poll_fn(|cx| {
-        exchange.drive(cx);
-        timing.sent_ns = exchange.marks.sent_ns();
-        timing.first_byte_ns = exchange.marks.first_byte_ns();
-        head.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-    })
-    .await
-    .map_err(|error| exchange.fault(Some(&error)))?;
-    let (head, body) = answer.into_parts();
-    let compressed = head
-        .headers
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
-    Ok(Response {
-        status: head.status,
-        headers: head.headers,
-        version: head.version,
-        pool,
-        tail: Tail { exchange, body },
-        left: limits.body_bytes,
-        limit: limits.body_bytes,
-        compressed,
-    })
+) -> Result<(Head, Arrival), WireError> {
+    loop {
+        let filled = poll_fn(|cx| stream.poll_fill(cx)).await;
+        let answered = timing.first_byte_ns.is_some();
+        let arrival = match filled {
+            Ok(Fill::Bytes(arrival)) => arrival,
+            Ok(Fill::End) if answered => return Err(WireError::broken_off(None)),
+            Err(error) if answered => return Err(WireError::broken_off(Some(&error))),
+            Ok(Fill::End) => return Err(WireError::no_answer(None)),
+            Err(error) => return Err(WireError::no_answer(Some(&error))),
+        };
+        timing.read(arrival);
+        while let Some((head, length)) = Head::parse(stream.held())? {
+            if length > limits.head_bytes {
+                break;
+            }
+            stream.take(length);
+            if head.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Err(WireError::Malformed("the server wants another protocol".to_owned()));
+            }
+            if !head.status.is_informational() {
+                return Ok((head, arrival));
+            }
+        }
+        if stream.held().len() >= limits.head_bytes {
+            return Err(WireError::Malformed("the head is too large".to_owned()));
+        }
+    }
 }

@@ -1,28 +1,38 @@
 //! Measured sockets: connect, TLS, pool, arrival times, HTTP, framing. The only code that touches them.
 //!
-//! A [`Pool`] per endpoint sends [`Request`]s and hands out [`Response`]s whose body frames carry the arrival time of
-//! the read that brought them. The whole exchange runs inside the caller's task: hyper's connection is polled there
-//! and nowhere else, so no hop between tasks lies between a read, its stamp and the caller, and dropping the future
-//! (a time-out) drops the connection with it.
+//! A [`Pool`] per endpoint sends [`Message`]s and hands out [`Response`]s whose body comes in [`Piece`]s, each with the
+//! [`Arrival`] of the read that brought it: the kernel's own receive time where the system tells. The whole exchange
+//! runs inside the caller's task, and dropping its future (a time-out) drops the connection with it.
+//!
+//! ```text
+//! kernel ─socket→ stamped bytes ─stream→ plain text ─head, body→ pieces ─framing→ events
+//! ```
 //!
 //! There are no retries but the one that [`Pool::send`] states, no redirects, no proxies and no limit on the number
 //! of connections.
 
+mod arrival;
+mod body;
 mod clock;
 mod error;
 mod framing;
+mod head;
 mod http;
+mod kernel;
 mod origin;
 mod pool;
+mod socket;
 mod stream;
 pub mod tls;
 
+pub use arrival::Arrival;
 pub use clock::Clock;
 pub use error::WireError;
 pub use framing::{Frame, Framer, Framing, FramingError, MAX_EVENT, MAX_WHOLE};
-pub use http::{Limits, Request, Response, Timing};
+pub use head::{Message, Request};
+pub use http::{Limits, Piece, Response, Timing};
 pub use origin::{Origin, OriginError};
-pub use pool::Pool;
+pub use pool::{Pool, Reserved};
 
 #[cfg(test)]
 mod tests;

@@ -5,18 +5,16 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use bytes::Bytes;
-use http::{HeaderValue, Version, header};
-use http_body_util::Full;
+use http::HeaderValue;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsConnector;
 
 use super::{
-    Clock, Limits, Origin, Request, Response, Timing, WireError,
+    Clock, Limits, Message, Origin, Request, Response, Timing, WireError,
     error::in_words,
-    http::{Settled, Tail, exchange},
-    stream::{Socket, Stream},
+    http::{Begun, Settled, Tail},
+    socket::Socket,
+    stream::Stream,
 };
 
 /// Connections to one origin, opened when there is none to lend and kept for as long as the server keeps them.
@@ -55,7 +53,7 @@ impl Pool {
             let config = tls.ok_or_else(|| refused("no tls configuration was given"))?;
             let name = ServerName::try_from(origin.host.clone())
                 .map_err(|_| refused("the host is no valid server name"))?;
-            Some((TlsConnector::from(config), name))
+            Some((config, name))
         } else {
             None
         };
@@ -105,7 +103,17 @@ impl Pool {
         Ok(())
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// A request as it goes out to this origin; made ahead of need, since it takes time.
+    pub fn message(&self, request: &Request) -> Message {
+        Message::new(request, &self.host)
+    }
+
+    /// Takes an open connection for a request that is due soon. `None` where none is idle.
+    pub fn reserve(&self) -> Option<Reserved> {
+        self.lend().map(|stream| Reserved { stream, begun: None })
+    }
+
+    /// Sends a request and waits for the head of its answer, on the connection that was reserved for it or any other.
     ///
     /// A pooled connection that dies before the first byte of the answer is replaced once by a new one
     /// (`timing.attempts` = 2): servers close idle connections whenever they like. A new connection that dies is a
@@ -114,37 +122,35 @@ impl Pool {
     /// # Errors
     ///
     /// When there is no connection, no answer, or no HTTP within the limits; see [`WireError::outcome`].
-    pub async fn send(
-        &self,
-        request: &Request,
+    pub async fn send<'a>(
+        &'a self,
+        message: &Message,
+        reserved: Option<Reserved>,
         limits: Limits,
-        timing: &mut Timing,
-    ) -> Result<Response<'_>, WireError> {
+        timing: &'a mut Timing,
+    ) -> Result<Response<'a>, WireError> {
         *timing = Timing::default();
-        if let Some(stream) = self.lend() {
+        if let Some(Reserved { stream, begun }) = reserved.or_else(|| self.reserve()) {
             timing.attempts = 1;
             timing.reused = stream.has_served();
-            match exchange(self, stream, self.message(request), limits, timing).await {
+            let begun = match begun {
+                Some((sent_ns, written)) => {
+                    timing.sent_ns = Some(sent_ns);
+                    Begun { stream, written }
+                }
+                None => Begun::new(stream, timing),
+            };
+            match begun.head(message, limits, timing).await {
                 Err(WireError::NoAnswer(_)) => {}
-                answer => return answer,
+                answered => return answered.map(|answered| answered.response(self, limits, timing)),
             }
         }
         timing.attempts += 1;
         timing.reused = false;
         timing.sent_ns = None;
         let stream = self.dialer.dial(timing).await?;
-        exchange(self, stream, self.message(request), limits, timing).await
-    }
-
-    fn message(&self, request: &Request) -> http::Request<Full<Bytes>> {
-        let mut message = http::Request::new(Full::new(request.body.clone()));
-        *message.method_mut() = request.method.clone();
-        *message.uri_mut() = request.target.clone();
-        *message.version_mut() = Version::HTTP_11;
-        *message.headers_mut() = request.headers.clone();
-        message.headers_mut().insert(header::HOST, self.host.clone());
-        message.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        message
+        let answered = Begun::new(stream, timing).head(message, limits, timing).await?;
+        Ok(answered.response(self, limits, timing))
     }
 
     /// An open connection, if there is one.
@@ -198,7 +204,24 @@ impl Pool {
 struct Dialer {
     origin: Origin,
     clock: Clock,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+}
+
+/// A connection that was taken for one request.
+pub struct Reserved {
+    stream: Stream,
+    /// When the request began to go out, and how much of it did.
+    begun: Option<(u64, usize)>,
+}
+
+impl Reserved {
+    /// Stamps the moment and writes what the connection takes at once; from any thread. What is left, and what went
+    /// wrong, is for [`Pool::send`].
+    pub fn begin(&mut self, message: &Message) {
+        let sent_ns = self.stream.clock().now_ns();
+        let written = self.stream.write_now(message.bytes()).unwrap_or(0);
+        self.begun = Some((sent_ns, written));
+    }
 }
 
 impl Dialer {
@@ -208,10 +231,10 @@ impl Dialer {
         let socket = self.connect().await?;
         let connected = self.clock.now_ns();
         timing.connect_ns = Some(connected - started);
-        let Some((connector, name)) = &self.tls else {
+        let Some((config, name)) = &self.tls else {
             return Ok(Stream::plain(socket));
         };
-        let stream = Stream::tls(socket, connector, name.clone())
+        let stream = Stream::tls(socket, Arc::clone(config), name.clone())
             .await
             .map_err(|error| WireError::Tls { host: self.origin.host.clone(), reason: in_words(&error) })?;
         timing.tls_ns = Some(self.clock.now_ns() - connected);

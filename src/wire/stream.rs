@@ -1,157 +1,145 @@
-//! The seam between the socket and everything above it: every read that brought bytes is stamped here.
-//!
-//! [`Socket`] stamps below TLS, where the kernel's receive times will be had one day; [`Stream`] is what hyper reads
-//! from, and tells what it handed up through [`Marks`].
+//! A connection, plain or TLS: the plain text that arrives, with the arrival of the read that brought it.
 
 use std::{
-    io::{self, IoSlice, Read as _},
-    mem::MaybeUninit,
-    net::SocketAddr,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
-    },
-    task::{Context, Poll},
+    future::poll_fn,
+    io::{self, Read as _, Write as _},
+    task::{Context, Poll, ready},
 };
 
-use rustls::pki_types::ServerName;
-use socket2::SockRef;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+use rustls::{ClientConnection, pki_types::ServerName};
+
+use super::{
+    Clock,
+    socket::{Fill, Socket},
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::Clock;
-use crate::record::ClockSource;
-
-/// Where the stamps of this build come from.
-pub(super) const CLOCK_SOURCE: ClockSource = ClockSource::User;
-
-/// A TCP connection that remembers when its last read brought bytes.
-pub(super) struct Socket {
-    tcp: TcpStream,
-    clock: Clock,
-    received_ns: u64,
-}
-
-/// A connection, plain or TLS, as hyper sees it.
+/// A connection that requests go out on and answers come in on.
 pub(super) struct Stream {
-    io: Io,
-    marks: Arc<Marks>,
+    socket: Socket,
+    tls: Option<Box<Session>>,
     served: bool,
 }
 
-enum Io {
-    Plain(Socket),
-    Tls(Box<TlsStream<Socket>>),
-}
-
-/// What the stream tells of the request that it serves.
-///
-/// hyper owns the stream while a request runs, so this is shared. Both sides run in one task: the atomics order
-/// nothing, they only make the sharing legal.
-pub(super) struct Marks {
-    sent_ns: AtomicU64,
-    first_byte_ns: AtomicU64,
-    arrival_ns: AtomicU64,
-    reads: AtomicU32,
-    waiting: AtomicBool,
-}
-
-/// A stamp that has not happened: 584 years into the run.
-const NEVER: u64 = u64::MAX;
-
-impl Marks {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            sent_ns: AtomicU64::new(NEVER),
-            first_byte_ns: AtomicU64::new(NEVER),
-            arrival_ns: AtomicU64::new(NEVER),
-            reads: AtomicU32::new(0),
-            waiting: AtomicBool::new(false),
-        })
-    }
-
-    /// Just before the first byte of the request was written.
-    pub(super) fn sent_ns(&self) -> Option<u64> {
-        happened(self.sent_ns.load(Relaxed))
-    }
-
-    /// Arrival of the first byte of the response.
-    pub(super) fn first_byte_ns(&self) -> Option<u64> {
-        happened(self.first_byte_ns.load(Relaxed))
-    }
-
-    /// Arrival of the last read that brought response bytes; hyper reads only when it has nothing left to hand out,
-    /// so the body frame that comes out next is of this read.
-    pub(super) fn arrival_ns(&self) -> Option<u64> {
-        happened(self.arrival_ns.load(Relaxed))
-    }
-
-    /// Reads that brought response bytes.
-    pub(super) fn reads(&self) -> u32 {
-        self.reads.load(Relaxed)
-    }
-
-    /// Whether the last read found nothing, so that the task will be woken by the socket.
-    pub(super) fn waiting(&self) -> bool {
-        self.waiting.load(Relaxed)
-    }
-
-    fn writing(&self, clock: Clock) {
-        if self.sent_ns.load(Relaxed) == NEVER {
-            self.sent_ns.store(clock.now_ns(), Relaxed);
-        }
-    }
-
-    fn received(&self, at_ns: u64) {
-        if self.first_byte_ns.load(Relaxed) == NEVER {
-            self.first_byte_ns.store(at_ns, Relaxed);
-        }
-        // TLS may hand up in pieces what one read brought
-        if self.arrival_ns.swap(at_ns, Relaxed) != at_ns {
-            self.reads.fetch_add(1, Relaxed);
-        }
-    }
-}
-
-fn happened(at_ns: u64) -> Option<u64> {
-    (at_ns != NEVER).then_some(at_ns)
-}
-
-impl Socket {
-    pub(super) async fn connect(address: SocketAddr, clock: Clock) -> io::Result<Self> {
-        let tcp = TcpStream::connect(address).await?;
-        tcp.set_nodelay(true)?;
-        Ok(Self { tcp, clock, received_ns: NEVER })
-    }
+/// TLS over a socket. Stamps are taken below it: what is plain text has the arrival of the read that brought the last
+/// byte of its record.
+struct Session {
+    tls: ClientConnection,
+    /// Plain text, of which the part behind `start` is still to be taken.
+    plain: Vec<u8>,
+    start: usize,
+    /// What is encrypted and still to be written.
+    unsent: Vec<u8>,
 }
 
 impl Stream {
     pub(super) fn plain(socket: Socket) -> Self {
-        Self { io: Io::Plain(socket), marks: Marks::new(), served: false }
+        Self { socket, tls: None, served: false }
     }
 
+    /// Shakes hands.
     pub(super) async fn tls(
         socket: Socket,
-        connector: &TlsConnector,
+        config: std::sync::Arc<rustls::ClientConfig>,
         name: ServerName<'static>,
     ) -> io::Result<Self> {
-        let stream = connector.connect(name, socket).await?;
-        Ok(Self { io: Io::Tls(Box::new(stream)), marks: Marks::new(), served: false })
+        let mut tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        // what the socket does not take waits in `unsent`
+        tls.set_buffer_limit(None);
+        let session = Session { tls, plain: Vec::new(), start: 0, unsent: Vec::new() };
+        let mut stream = Self { socket, tls: Some(Box::new(session)), served: false };
+        loop {
+            let shaken = stream.tls.as_mut().map_or(Ok(true), |session| session.shake(&mut stream.socket));
+            stream.flush().await?;
+            if shaken? {
+                return Ok(stream);
+            }
+            if poll_fn(|cx| stream.socket.poll_fill(cx)).await? == Fill::End {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
     }
 
-    /// Starts the account of a new request.
-    pub(super) fn begin(&mut self) -> Arc<Marks> {
-        self.marks = Marks::new();
-        Arc::clone(&self.marks)
+    /// Plain text that has arrived and not been taken.
+    pub(super) fn held(&self) -> &[u8] {
+        match &self.tls {
+            None => self.socket.held(),
+            Some(session) => &session.plain[session.start..],
+        }
+    }
+
+    /// Takes bytes off the front of what is held.
+    pub(super) fn take(&mut self, bytes: usize) -> &[u8] {
+        match &mut self.tls {
+            None => self.socket.take(bytes),
+            Some(session) => {
+                let from = session.start;
+                session.start += bytes;
+                &session.plain[from..session.start]
+            }
+        }
+    }
+
+    /// Reads more, behind what is held; waits for it.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Fill>> {
+        loop {
+            let fill = ready!(self.socket.poll_fill(cx))?;
+            if let Some(fill) = self.decrypted(fill)? {
+                return Poll::Ready(Ok(fill));
+            }
+        }
+    }
+
+    /// Reads what is there, also where the runtime has not heard of it yet; never waits. `None` where nothing is.
+    pub(super) fn fill_now(&mut self) -> io::Result<Option<Fill>> {
+        loop {
+            let Some(fill) = self.socket.fill_now()? else { return Ok(None) };
+            if let Some(fill) = self.decrypted(fill)? {
+                return Ok(Some(fill));
+            }
+        }
+    }
+
+    /// What a read of the socket means above TLS; `None` where it brought no plain text.
+    fn decrypted(&mut self, fill: Fill) -> io::Result<Option<Fill>> {
+        let Some(session) = &mut self.tls else { return Ok(Some(fill)) };
+        if fill == Fill::End {
+            return Ok(Some(fill));
+        }
+        let before = session.plain.len() - session.start;
+        let open = session.decrypt(&mut self.socket)?;
+        Ok(match (session.plain.len() - session.start > before, open) {
+            (true, _) => Some(fill),
+            (false, true) => None,
+            (false, false) => Some(Fill::End),
+        })
+    }
+
+    /// Writes what the socket takes at once. Returns how much of it the socket, or TLS in its place, has taken.
+    pub(super) fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(session) = &mut self.tls else { return self.socket.write_now(bytes) };
+        session.encrypt(bytes)?;
+        let written = self.socket.write_now(&session.unsent)?;
+        session.unsent.drain(..written);
+        Ok(bytes.len())
+    }
+
+    /// Writes the rest. `false` where the other side began to talk before it had read everything.
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<bool> {
+        let Some(session) = &mut self.tls else { return self.socket.write(bytes).await };
+        session.encrypt(bytes)?;
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> io::Result<bool> {
+        let Some(session) = &mut self.tls else { return Ok(true) };
+        let unsent = std::mem::take(&mut session.unsent);
+        self.socket.write(&unsent).await
     }
 
     /// Notes that it has carried a whole exchange.
     pub(super) fn served(mut self) -> Self {
         self.served = true;
+        self.socket.shrink();
         self
     }
 
@@ -160,142 +148,66 @@ impl Stream {
         self.served
     }
 
-    /// Whether the idle connection is open and silent, asked of the system itself: tokio may not have heard yet that
-    /// the server hung up.
+    /// Whether the idle connection is open and silent, asked of the system itself: the runtime may not have heard yet
+    /// that the server hung up.
     pub(super) fn is_quiet(&mut self) -> bool {
-        match &mut self.io {
-            Io::Plain(socket) => {
-                nothing_to_read(&SockRef::from(&socket.tcp).peek(&mut [MaybeUninit::uninit()]))
+        if self.tls.is_none() {
+            return self.socket.is_quiet();
+        }
+        // session tickets are no reason to drop a connection; what they are can only be told by reading them
+        matches!(self.fill_now(), Ok(None))
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.socket.clock()
+    }
+}
+
+impl Session {
+    /// Takes the handshake further with what has arrived. `true` when it is over.
+    fn shake(&mut self, socket: &mut Socket) -> io::Result<bool> {
+        let taken = self.decrypt(socket);
+        // also where it failed: the other side is told why
+        while self.tls.wants_write() {
+            self.tls.write_tls(&mut self.unsent)?;
+        }
+        taken?;
+        Ok(!self.tls.is_handshaking())
+    }
+
+    /// Decrypts what the socket holds. `false` where the other side has said that nothing more will come.
+    fn decrypt(&mut self, socket: &mut Socket) -> io::Result<bool> {
+        self.plain.drain(..self.start);
+        self.start = 0;
+        while !socket.held().is_empty() {
+            let mut held = socket.held();
+            let before = held.len();
+            self.tls.read_tls(&mut held)?;
+            let taken = before - held.len();
+            if taken == 0 {
+                return Err(io::ErrorKind::InvalidData.into());
             }
-            // session tickets are no reason to drop a connection; what they are can only be told by reading them
-            Io::Tls(stream) => {
-                let (socket, session) = stream.get_mut();
-                let socket = SockRef::from(&socket.tcp);
-                loop {
-                    match session.process_new_packets() {
-                        Ok(state) if state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed() => {}
-                        _ => return false,
-                    }
-                    let read = session.read_tls(&mut (&*socket).by_ref());
-                    if !matches!(read, Ok(1..)) {
-                        return nothing_to_read(&read);
-                    }
-                }
+            socket.take(taken);
+            let state = self
+                .tls
+                .process_new_packets()
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            let waiting = state.plaintext_bytes_to_read();
+            let from = self.plain.len();
+            self.plain.resize(from + waiting, 0);
+            self.tls.reader().read_exact(&mut self.plain[from..])?;
+            if state.peer_has_closed() {
+                return Ok(false);
             }
         }
+        Ok(true)
     }
 
-    fn socket(&self) -> &Socket {
-        match &self.io {
-            Io::Plain(socket) => socket,
-            Io::Tls(stream) => stream.get_ref().0,
+    fn encrypt(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.tls.writer().write_all(bytes)?;
+        while self.tls.wants_write() {
+            self.tls.write_tls(&mut self.unsent)?;
         }
-    }
-}
-
-fn nothing_to_read(read: &io::Result<usize>) -> bool {
-    matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.tcp).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.received_ns = self.clock.now_ns();
-        }
-        polled
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = match &mut self.io {
-            Io::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
-            Io::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        };
-        self.marks.waiting.store(polled.is_pending(), Relaxed);
-        if buf.filled().len() > before {
-            self.marks.received(self.socket().received_ns);
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.marks.writing(self.socket().clock);
-        match &mut self.io {
-            Io::Plain(socket) => Pin::new(socket).poll_write(cx, buf),
-            Io::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.marks.writing(self.socket().clock);
-        match &mut self.io {
-            Io::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
-            Io::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.io {
-            Io::Plain(socket) => socket.is_write_vectored(),
-            Io::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.io {
-            Io::Plain(socket) => Pin::new(socket).poll_flush(cx),
-            Io::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.io {
-            Io::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
-            Io::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+        Ok(())
     }
 }

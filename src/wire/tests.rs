@@ -60,7 +60,6 @@ struct Whole {
     body: String,
     frames: Vec<(String, u64)>,
     timing: Timing,
-    reads: u32,
 }
 
 async fn exchange(pool: &Pool) -> Result<Whole, WireError> {
@@ -69,15 +68,15 @@ async fn exchange(pool: &Pool) -> Result<Whole, WireError> {
 
 async fn exchange_within(pool: &Pool, limits: Limits) -> Result<Whole, WireError> {
     let mut timing = Timing::default();
-    let mut response = pool.send(&request(), limits, &mut timing).await?;
+    let message = pool.message(&request());
+    let mut response = pool.send(&message, None, limits, &mut timing).await?;
     let mut frames = Vec::new();
-    while let Some((data, arrival_ns)) = response.next().await? {
-        frames.push((String::from_utf8_lossy(&data).into_owned(), arrival_ns));
+    while let Some(piece) = response.next().await? {
+        frames.push((String::from_utf8_lossy(piece.bytes).into_owned(), piece.arrival.at_ns));
     }
-    let reads = response.reads();
     response.finish();
     let body = frames.iter().map(|(data, _)| data.as_str()).collect();
-    Ok(Whole { body, frames, timing, reads })
+    Ok(Whole { body, frames, timing })
 }
 
 #[tokio::test]
@@ -88,7 +87,7 @@ async fn a_request_goes_out_as_it_should() {
     assert_eq!(
         server.request().await,
         format!(
-            "POST /v1/chat/completions HTTP/1.1\r\ncontent-type: application/json\r\nhost: 127.0.0.1:{}\r\n\
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{}\r\ncontent-type: application/json\r\n\
              accept-encoding: identity\r\ncontent-length: 15\r\n\r\n{{\"stream\":true}}",
             server.address.port()
         )
@@ -103,17 +102,20 @@ async fn stamps_are_in_order_and_setup_is_kept_apart() {
     let pool = pool(&server);
     let mut timing = Timing::default();
     let before = pool.origin().clone();
-    let mut response = pool.send(&request(), Limits::default(), &mut timing).await.expect("a head");
+    let mut response =
+        pool.send(&pool.message(&request()), None, Limits::default(), &mut timing).await.expect("a head");
     server.go();
-    let (data, arrival_ns) = response.next().await.expect("a frame").expect("not the end");
-    assert_eq!(data, "a");
+    let piece = response.next().await.expect("a frame").expect("not the end");
+    assert_eq!(piece.bytes, b"a");
+    let arrival_ns = piece.arrival.at_ns;
     server.go();
     assert_eq!(response.next().await, Ok(None));
+    let timing = *response.timing();
     let (sent, first_byte) = (timing.sent_ns.expect("sent"), timing.first_byte_ns.expect("answered"));
     assert!(timing.connect_ns.expect("a new connection") <= sent);
     assert!(sent < first_byte && first_byte < arrival_ns, "{timing:?} {arrival_ns}");
     assert_eq!((timing.tls_ns, timing.reused, timing.attempts), (None, false, 1));
-    assert_eq!((response.reads(), response.http_version(), response.status.as_u16()), (3, "1.1", 200));
+    assert_eq!((response.timing().reads, response.http_version(), response.status.as_u16()), (3, "1.1", 200));
     assert_eq!(response.content_type(), Some("text/event-stream"));
     assert_eq!(*pool.origin(), before);
 }
@@ -135,11 +137,12 @@ async fn a_frame_has_the_stamp_of_its_read() {
     let server = Server::start(vec![script]).await;
     let pool = pool(&server);
     let mut timing = Timing::default();
-    let mut response = pool.send(&request(), Limits::default(), &mut timing).await.expect("a head");
+    let mut response =
+        pool.send(&pool.message(&request()), None, Limits::default(), &mut timing).await.expect("a head");
     let mut frames = Vec::new();
     let mut next = async || {
-        let (data, arrival_ns) = response.next().await.expect("a frame").expect("not the end");
-        frames.push((String::from_utf8_lossy(&data).into_owned(), arrival_ns));
+        let piece = response.next().await.expect("a frame").expect("not the end");
+        frames.push((String::from_utf8_lossy(piece.bytes).into_owned(), piece.arrival.at_ns));
     };
     next().await;
     next().await;
@@ -151,11 +154,11 @@ async fn a_frame_has_the_stamp_of_its_read() {
     let texts: Vec<&str> = frames.iter().map(|(data, _)| data.as_str()).collect();
     assert_eq!(texts, ["a", "b", "c", "d", "e"]);
     let stamps: Vec<u64> = frames.iter().map(|(_, arrival_ns)| *arrival_ns).collect();
-    assert_eq!(Some(stamps[0]), timing.first_byte_ns);
+    assert_eq!(Some(stamps[0]), response.timing().first_byte_ns);
     assert!(
         stamps[0] == stamps[1] && stamps[1] < stamps[2] && stamps[2] < stamps[3] && stamps[3] == stamps[4]
     );
-    assert_eq!(response.reads(), 3);
+    assert_eq!(response.timing().reads, 3);
 }
 
 #[tokio::test]
@@ -171,7 +174,8 @@ async fn an_event_costs_one_poll_of_the_task() {
     let (seen, mut events) = tokio::sync::mpsc::unbounded_channel();
     let reader = tokio::spawn(async move {
         let mut timing = Timing::default();
-        let mut response = pool.send(&request(), Limits::default(), &mut timing).await.expect("a head");
+        let mut response =
+            pool.send(&pool.message(&request()), None, Limits::default(), &mut timing).await.expect("a head");
         let mut polls = 0;
         let mut reading = std::pin::pin!(async {
             for _ in 0..EVENTS {
@@ -218,7 +222,7 @@ async fn a_connection_serves_again() {
         let whole = exchange(&pool).await.expect("an answer");
         assert_eq!((whole.body.as_str(), whole.timing.reused, whole.timing.attempts), (body, reused, 1));
         assert_eq!(whole.timing.connect_ns.is_none(), reused);
-        assert_eq!((whole.reads, pool.idle()), (1, 1));
+        assert_eq!((whole.timing.reads, pool.idle()), (1, 1));
     }
 }
 
@@ -331,7 +335,7 @@ async fn trap_7_the_replacement_is_not_replaced() {
     let pool = pool(&server);
     exchange(&pool).await.expect("an answer");
     let mut timing = Timing::default();
-    let error = pool.send(&request(), Limits::default(), &mut timing).await.err();
+    let error = pool.send(&pool.message(&request()), None, Limits::default(), &mut timing).await.err();
     assert_eq!(error, Some(WireError::NoAnswer("connection closed by the server".to_owned())));
     assert_eq!((timing.attempts, timing.first_byte_ns), (2, None));
 }
@@ -358,7 +362,7 @@ async fn trap_7_an_answer_that_has_begun_is_never_asked_for_again() {
     let pool = pool(&server);
     exchange(&pool).await.expect("an answer");
     let mut timing = Timing::default();
-    let error = pool.send(&request(), Limits::default(), &mut timing).await.err();
+    let error = pool.send(&pool.message(&request()), None, Limits::default(), &mut timing).await.err();
     assert_eq!(error, Some(WireError::BrokenOff("connection closed by the server".to_owned())));
     assert!(timing.attempts == 1 && timing.first_byte_ns.is_some());
 }
@@ -385,7 +389,8 @@ async fn a_redirect_is_an_answer() {
     .await;
     let pool = pool(&server);
     let mut timing = Timing::default();
-    let response = pool.send(&request(), Limits::default(), &mut timing).await.expect("a head");
+    let response =
+        pool.send(&pool.message(&request()), None, Limits::default(), &mut timing).await.expect("a head");
     assert_eq!(response.status.as_u16(), 302);
 }
 
@@ -401,8 +406,9 @@ async fn trap_4_an_answer_that_breaks_off() {
         let server = Server::start(vec![[vec![Step::Request, send(head)], death].concat()]).await;
         let pool = pool(&server);
         let mut timing = Timing::default();
-        let mut response = pool.send(&request(), Limits::default(), &mut timing).await.expect("a head");
-        assert_eq!(response.next().await.expect("a frame").expect("not the end").0, "hello");
+        let mut response =
+            pool.send(&pool.message(&request()), None, Limits::default(), &mut timing).await.expect("a head");
+        assert_eq!(response.next().await.expect("a frame").expect("not the end").bytes, b"hello");
         server.go();
         let failure = response.next().await.expect_err("it broke off");
         assert_eq!(failure, WireError::BrokenOff(error.to_owned()));
@@ -470,8 +476,9 @@ async fn trap_4_a_connection_that_stays_open_after_the_answer_is_not_waited_for(
     let pool = pool(&server);
     let finish_early = async || {
         let mut timing = Timing::default();
-        let mut response = pool.send(&request(), Limits::default(), &mut timing).await.expect("a head");
-        assert_eq!(response.next().await.expect("a frame").expect("not the end").0, event);
+        let mut response =
+            pool.send(&pool.message(&request()), None, Limits::default(), &mut timing).await.expect("a head");
+        assert_eq!(response.next().await.expect("a frame").expect("not the end").bytes, event.as_bytes());
         response.finish();
     };
     finish_early().await;
@@ -500,7 +507,7 @@ async fn trap_8_heads_have_a_limit() {
     for head in [endless, format!("{start}{many}\r\n")] {
         let server = Server::start(vec![vec![Step::Request, send(head), Step::Hold]]).await;
         let error = exchange(&pool(&server)).await.expect_err("too large");
-        assert_eq!(error, WireError::Malformed("message head is too large".to_owned()));
+        assert_eq!(error, WireError::Malformed("the head is too large".to_owned()));
         assert_eq!(error.outcome(), Outcome::Malformed);
     }
     // one that is large, and allowed
@@ -538,10 +545,10 @@ async fn trap_8_a_compressed_answer_is_refused() {
 #[tokio::test]
 async fn trap_8_what_is_no_http_is_malformed() {
     for (answer, error) in [
-        ("SSH-2.0-OpenSSH_9.2\r\n".to_owned(), "bad http: invalid HTTP version parsed"),
-        ("HTTP/1.1 200 OK\r\nno colon\r\n\r\n".to_owned(), "bad http: invalid HTTP header parsed"),
-        (format!("{CHUNKED}zz\r\nhello"), "bad http: invalid chunk size line: missing size digit"),
-        (format!("{CHUNKED}fffffffffffffffffff\r\n"), "bad http: invalid chunk size: overflow"),
+        ("SSH-2.0-OpenSSH_9.2\r\n".to_owned(), "bad http: the answer does not begin with a version of http"),
+        ("HTTP/1.1 200 OK\r\nno colon\r\n\r\n".to_owned(), "bad http: a header is none"),
+        (format!("{CHUNKED}zz\r\nhello"), "bad http: a chunk size is no hexadecimal number"),
+        (format!("{CHUNKED}fffffffffffffffffff\r\n"), "bad http: a chunk size is too large"),
     ] {
         let server = Server::start(vec![vec![Step::Request, send(answer), Step::Hold]]).await;
         let failure = exchange(&pool(&server)).await.expect_err("no http");
@@ -555,9 +562,9 @@ async fn trap_8_a_slow_head_is_the_callers_time_out() {
     let mut server = Server::start(vec![script]).await;
     let pool = pool(&server);
     let mut timing = Timing::default();
-    let request = request();
+    let message = pool.message(&request());
     {
-        let mut sending = std::pin::pin!(pool.send(&request, Limits::default(), &mut timing));
+        let mut sending = std::pin::pin!(pool.send(&message, None, Limits::default(), &mut timing));
         tokio::select! {
             biased;
             _ = &mut sending => panic!("there is no whole head"),
@@ -576,14 +583,15 @@ async fn next_may_be_dropped_and_called_again() {
     let server = Server::start(vec![script]).await;
     let pool = pool(&server);
     let mut timing = Timing::default();
-    let mut response = pool.send(&request(), Limits::default(), &mut timing).await.expect("a head");
+    let mut response =
+        pool.send(&pool.message(&request()), None, Limits::default(), &mut timing).await.expect("a head");
     for _ in 0..3 {
         let mut next = std::pin::pin!(response.next());
         let polled = std::future::poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
         assert!(polled.is_pending());
     }
     server.go();
-    assert_eq!(response.next().await.expect("a frame").expect("not the end").0, "late");
+    assert_eq!(response.next().await.expect("a frame").expect("not the end").bytes, b"late");
     assert_eq!(response.next().await, Ok(None));
     response.finish();
     assert_eq!(pool.idle(), 1);

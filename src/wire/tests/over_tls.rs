@@ -68,7 +68,7 @@ async fn a_trusted_server_is_measured_like_any_other() {
     let (sent, first_byte) = (whole.timing.sent_ns, whole.timing.first_byte_ns);
     assert!(sent.is_some() && sent < first_byte);
     let whole = exchange(&pool).await.expect("an answer");
-    assert_eq!((whole.body.as_str(), whole.timing.reused, whole.reads), ("again", true, 1));
+    assert_eq!((whole.body.as_str(), whole.timing.reused, whole.timing.reads), ("again", true, 1));
 }
 
 #[tokio::test]

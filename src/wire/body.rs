@@ -1,0 +1,241 @@
+//! Where the body of an answer ends, and what of the bytes is body: RFC 9112, section 6. Pure.
+
+use super::WireError;
+
+/// Bytes of one line of the chunked coding: a size with its extensions, or a trailer.
+const MAX_LINE: usize = 16 << 10;
+
+/// Bytes of all trailers.
+const MAX_TRAILERS: usize = 64 << 10;
+
+/// The body of an answer, as far as it has been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Body {
+    /// So many bytes are still to come.
+    Sized(u64),
+    /// Chunks, each with its size.
+    Chunked(Chunked),
+    /// Until the connection ends.
+    UntilClose,
+}
+
+/// Where in the chunked coding the reading stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Chunked {
+    /// In a size line: the size so far, whether it has a digit, whether an extension or white space has begun, and
+    /// the bytes of the line.
+    Size { size: u64, digits: bool, extension: bool, line: usize },
+    /// In a chunk, of which so many bytes are still to come.
+    Data(u64),
+    /// Behind a chunk: its line end is still to come, of which the first byte was seen, or not.
+    DataEnd { cr: bool },
+    /// In the trailers: the bytes of this line and of all.
+    Trailers { line: usize, all: usize },
+    /// Behind the last chunk and the trailers.
+    Over,
+}
+
+/// What the front of the bytes is. With no data, more bytes are needed or the body is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    /// Bytes of the coding's own.
+    pub(super) skip: usize,
+    /// Bytes of the body behind them.
+    pub(super) data: usize,
+}
+
+impl Body {
+    /// A chunked body from its beginning.
+    pub(super) fn chunked() -> Self {
+        Self::Chunked(Chunked::line())
+    }
+
+    /// Whether all of it has been read. One that ends with its connection never says so.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self, Self::Sized(0) | Self::Chunked(Chunked::Over))
+    }
+
+    /// Whether an end of the connection here is the end of the body rather than a break.
+    pub(super) fn may_end(&self) -> bool {
+        self.is_over() || *self == Self::UntilClose
+    }
+
+    /// Looks at the bytes that have arrived and goes on behind what it says of them.
+    ///
+    /// # Errors
+    ///
+    /// When they are no chunks.
+    pub(super) fn next(&mut self, bytes: &[u8]) -> Result<Part, WireError> {
+        match self {
+            Self::UntilClose => Ok(Part { skip: 0, data: bytes.len() }),
+            Self::Sized(left) => {
+                let data = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= data as u64;
+                Ok(Part { skip: 0, data })
+            }
+            Self::Chunked(chunked) => chunked.next(bytes),
+        }
+    }
+}
+
+impl Chunked {
+    fn line() -> Self {
+        Self::Size { size: 0, digits: false, extension: false, line: 0 }
+    }
+
+    fn next(&mut self, bytes: &[u8]) -> Result<Part, WireError> {
+        let mut at = 0;
+        while at < bytes.len() {
+            let byte = bytes[at];
+            match self {
+                Self::Data(left) => {
+                    let data = (bytes.len() - at).min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    *left -= data as u64;
+                    if *left == 0 {
+                        *self = Self::DataEnd { cr: false };
+                    }
+                    return Ok(Part { skip: at, data });
+                }
+                Self::Size { size, digits, extension, line } => {
+                    *line += 1;
+                    if *line > MAX_LINE {
+                        return Err(bad("a chunk size line is too long"));
+                    }
+                    match (byte, char::from(byte).to_digit(16)) {
+                        (b'\n', _) if *digits => {
+                            *self = if *size == 0 {
+                                Self::Trailers { line: 0, all: 0 }
+                            } else {
+                                Self::Data(*size)
+                            };
+                        }
+                        (b'\n', _) => return Err(bad("a chunk size is missing")),
+                        (_, Some(digit)) if !*extension => {
+                            *digits = true;
+                            *size = size
+                                .checked_mul(16)
+                                .and_then(|size| size.checked_add(u64::from(digit)))
+                                .ok_or_else(|| bad("a chunk size is too large"))?;
+                        }
+                        (b'\r' | b';' | b' ' | b'\t', _) if *digits => *extension = true,
+                        _ if *extension => {}
+                        _ => return Err(bad("a chunk size is no hexadecimal number")),
+                    }
+                }
+                Self::DataEnd { cr } => match byte {
+                    b'\r' if !*cr => *cr = true,
+                    b'\n' => *self = Self::line(),
+                    _ => return Err(bad("a chunk is longer than its size")),
+                },
+                Self::Trailers { line, all } => {
+                    *all += 1;
+                    match byte {
+                        b'\n' if *line == 0 => *self = Self::Over,
+                        b'\n' => *line = 0,
+                        b'\r' if *line == 0 => {}
+                        _ => *line += 1,
+                    }
+                    if let Self::Trailers { all, .. } = self
+                        && *all > MAX_TRAILERS
+                    {
+                        return Err(bad("the trailers are too long"));
+                    }
+                }
+                Self::Over => break,
+            }
+            at += 1;
+        }
+        Ok(Part { skip: at, data: 0 })
+    }
+}
+
+fn bad(what: &str) -> WireError {
+    WireError::Malformed(what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The body that bytes carry when they come in these pieces, whether it is over, and what is left.
+    fn read(mut body: Body, pieces: &[&[u8]]) -> Result<(Vec<u8>, bool, usize), WireError> {
+        let mut whole = Vec::new();
+        let mut left = 0;
+        for piece in pieces {
+            let mut rest = *piece;
+            while !rest.is_empty() && !body.is_over() {
+                let Part { skip, data } = body.next(rest)?;
+                whole.extend_from_slice(&rest[skip..skip + data]);
+                rest = &rest[skip + data..];
+            }
+            left += rest.len();
+        }
+        Ok((whole, body.is_over(), left))
+    }
+
+    #[test]
+    fn chunks_of_every_kind() {
+        for (bytes, expected) in [
+            ("5\r\nhello\r\n0\r\n\r\n", Ok(("hello", true))),
+            ("5\nhello\n0\n\n", Ok(("hello", true))),
+            ("3\r\nhel\r\n2;name=\"v\"\r\nlo\r\n0\r\nx: y\r\nz: w\r\n\r\n", Ok(("hello", true))),
+            ("005 \r\nhello\r\n000\r\n\r\n", Ok(("hello", true))),
+            ("A\r\n0123456789\r\na\r\n0123456789\r\n", Ok(("01234567890123456789", false))),
+            ("5\r\nhel", Ok(("hel", false))),
+            ("", Ok(("", false))),
+            ("zz\r\n", Err("a chunk size is no hexadecimal number")),
+            ("-1\r\n", Err("a chunk size is no hexadecimal number")),
+            (" 5\r\nhello", Err("a chunk size is no hexadecimal number")),
+            ("\r\n", Err("a chunk size is no hexadecimal number")),
+            ("\n", Err("a chunk size is missing")),
+            ("10000000000000000\r\n", Err("a chunk size is too large")),
+            ("5\r\nhelloo\r\n", Err("a chunk is longer than its size")),
+        ] {
+            let expected = expected
+                .map(|(body, over)| (body.as_bytes().to_vec(), over, 0))
+                .map_err(|error| WireError::Malformed(error.to_owned()));
+            assert_eq!(read(Body::chunked(), &[bytes.as_bytes()]), expected, "{bytes:?}");
+        }
+        let long = format!("5;{}", "x".repeat(MAX_LINE));
+        assert!(read(Body::chunked(), &[long.as_bytes()]).is_err());
+        let trailers = format!("0\r\n{}", "x: y\r\n".repeat(MAX_TRAILERS / 6 + 1));
+        assert!(read(Body::chunked(), &[trailers.as_bytes()]).is_err());
+    }
+
+    #[test]
+    fn what_comes_behind_the_end_is_left() {
+        assert_eq!(read(Body::Sized(2), &[b"hi!"]), Ok((b"hi".to_vec(), true, 1)));
+        assert_eq!(read(Body::chunked(), &[b"0\r\n\r\n!!"]), Ok((Vec::new(), true, 2)));
+        assert_eq!(read(Body::UntilClose, &[b"hi", b"!"]), Ok((b"hi!".to_vec(), false, 0)));
+        assert!(Body::UntilClose.may_end() && Body::Sized(0).may_end());
+        assert!(!Body::Sized(1).may_end() && !Body::chunked().may_end());
+    }
+
+    proptest! {
+        #[test]
+        fn any_splitting_gives_the_same_body(
+            chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 0..8),
+            cuts in proptest::collection::vec(0usize..400, 0..12),
+        ) {
+            let mut bytes = Vec::new();
+            for chunk in &chunks {
+                bytes.extend(format!("{:X}\r\n", chunk.len()).bytes());
+                bytes.extend(chunk);
+                bytes.extend(b"\r\n");
+            }
+            bytes.extend(b"0\r\n\r\n");
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let pieces: Vec<&[u8]> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
+            prop_assert_eq!(read(Body::chunked(), &pieces), Ok((chunks.concat(), true, 0)));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(Body::chunked(), &[&bytes]);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! A TCP connection with a buffer, each of whose reads is stamped.
+
+use std::{
+    io::{self, Write as _},
+    mem::MaybeUninit,
+    net::SocketAddr,
+    task::{Context, Poll, ready},
+};
+
+use socket2::SockRef;
+use tokio::{io::Interest, net::TcpStream};
+
+use super::{Arrival, Clock, kernel};
+use crate::record::ClockSource;
+
+/// Bytes that a connection can hold unread to begin with: enough for the head of an answer and any usual event, and
+/// small, since there may be ten thousand of them.
+const SMALL: usize = 4 << 10;
+
+/// Bytes of one read at most: fast servers fill it.
+const LARGE: usize = 64 << 10;
+
+/// What a read found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fill {
+    /// Bytes, which stand in the buffer.
+    Bytes(Arrival),
+    /// The other side has closed.
+    End,
+}
+
+/// A connection of bytes.
+pub(super) struct Socket {
+    tcp: TcpStream,
+    clock: Clock,
+    buffer: Vec<u8>,
+    /// What of the buffer is still to be taken.
+    start: usize,
+    end: usize,
+    /// When the last read began, or the connection was made: what the next one brings arrived later.
+    read_ns: u64,
+}
+
+impl Socket {
+    pub(super) async fn connect(address: SocketAddr, clock: Clock) -> io::Result<Self> {
+        let tcp = TcpStream::connect(address).await?;
+        tcp.set_nodelay(true)?;
+        kernel::ask_for_stamps(&tcp);
+        Ok(Self { tcp, clock, buffer: vec![0; SMALL], start: 0, end: 0, read_ns: clock.now_ns() })
+    }
+
+    /// What has been read and not been taken.
+    pub(super) fn held(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Takes bytes off the front.
+    pub(super) fn take(&mut self, bytes: usize) -> &[u8] {
+        let from = self.start;
+        self.start += bytes;
+        &self.buffer[from..self.start]
+    }
+
+    /// Reads what is there behind what is held, and waits for it where nothing is.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Fill>> {
+        self.make_room();
+        loop {
+            ready!(self.tcp.poll_read_ready(cx))?;
+            let began_ns = self.clock.now_ns();
+            let room = &mut self.buffer[self.end..];
+            let mut received = None;
+            let tried = self.tcp.try_io(Interest::READABLE, || {
+                let read = kernel::receive(&self.tcp, room)?;
+                received = Some(read);
+                // a read that found less than there was room for has emptied the socket: the next one would only be
+                // told so. The end of the stream stays.
+                if read.bytes > 0 && read.bytes < room.len() {
+                    Err(io::ErrorKind::WouldBlock.into())
+                } else {
+                    Ok(())
+                }
+            });
+            match (received, tried) {
+                (Some(received), _) => return Poll::Ready(Ok(self.received(received, began_ns))),
+                (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                (None, Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                (None, Err(error)) => return Poll::Ready(Err(error)),
+                (None, Ok(())) => {}
+            }
+        }
+    }
+
+    /// Reads what is there, also where the runtime has not heard of it yet; never waits. `None` where nothing is.
+    pub(super) fn fill_now(&mut self) -> io::Result<Option<Fill>> {
+        self.make_room();
+        let began_ns = self.clock.now_ns();
+        match kernel::receive(&self.tcp, &mut self.buffer[self.end..]) {
+            Ok(received) => Ok(Some(self.received(received, began_ns))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn received(&mut self, received: kernel::Received, began_ns: u64) -> Fill {
+        if received.bytes == 0 {
+            return Fill::End;
+        }
+        self.end += received.bytes;
+        let after_ns = std::mem::replace(&mut self.read_ns, began_ns);
+        let now_ns = self.clock.now_ns();
+        // a stamp outside of what is possible is that of a wall clock that jumped
+        let told = received.wall_ns.map(|wall_ns| self.clock.of_wall(wall_ns, now_ns));
+        let possible =
+            told.and_then(|at_ns| u64::try_from(at_ns).ok()).filter(|at_ns| *at_ns <= now_ns + LATE_NS);
+        Fill::Bytes(match possible {
+            Some(at_ns) if at_ns + LATE_NS >= after_ns => Arrival {
+                at_ns: at_ns.min(now_ns),
+                after_ns: after_ns.min(at_ns),
+                source: ClockSource::Kernel,
+            },
+            _ => Arrival { at_ns: now_ns, after_ns, source: ClockSource::User },
+        })
+    }
+
+    /// Room behind what is held. A read that filled all of it lets the next one be larger.
+    fn make_room(&mut self) {
+        let full = self.end == self.buffer.len();
+        self.buffer.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        if full && self.buffer.len() < LARGE {
+            self.buffer.resize(self.buffer.len() * 4, 0);
+        } else if self.end == self.buffer.len() {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+    }
+
+    /// Gives back what a large answer needed. Called between answers, when nothing is held.
+    pub(super) fn shrink(&mut self) {
+        if self.buffer.len() > SMALL {
+            self.buffer = vec![0; SMALL];
+            (self.start, self.end) = (0, 0);
+        }
+    }
+
+    /// Writes what fits, and never waits; asks the system itself, from any thread.
+    pub(super) fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match (&*SockRef::from(&self.tcp)).write(bytes) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                Ok(0)
+            }
+            written => written,
+        }
+    }
+
+    /// Writes all of it. `false` where the other side began to talk before it had read everything.
+    pub(super) async fn write(&mut self, mut bytes: &[u8]) -> io::Result<bool> {
+        while !bytes.is_empty() {
+            match self.tcp.try_write(bytes) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let ready = self.tcp.ready(Interest::READABLE | Interest::WRITABLE).await?;
+                    if ready.is_readable() && !ready.is_writable() {
+                        if !self.is_quiet() {
+                            return Ok(false);
+                        }
+                        // an old readiness: forget it, or the wait would end at once for ever
+                        let _: io::Result<()> =
+                            self.tcp.try_io(Interest::READABLE, || Err(io::ErrorKind::WouldBlock.into()));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the idle connection is open and silent, asked of the system itself: the runtime may not have heard yet
+    /// that the server hung up.
+    pub(super) fn is_quiet(&self) -> bool {
+        let looked = SockRef::from(&self.tcp).peek(&mut [MaybeUninit::uninit()]);
+        matches!(looked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
+    }
+}
+
+/// How far a stamp of the kernel may lie outside of what is possible before it is not believed: the offset of the
+/// wall clock is known to about a microsecond, and is slewed meanwhile.
+const LATE_NS: u64 = 200_000;
