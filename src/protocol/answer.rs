@@ -130,6 +130,11 @@ impl Answer {
         self
     }
 
+    /// Events with output so far.
+    pub fn chunks(&self) -> usize {
+        self.tally.chunks.len()
+    }
+
     /// Takes bytes of the body. Bytes of one read have one arrival, and those of two reads have two.
     pub fn read(&mut self, bytes: &[u8], arrival_ns: u64) -> Flow {
         if self.tally.is_over() {

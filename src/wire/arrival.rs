@@ -13,6 +13,8 @@ pub struct Arrival {
     pub at_ns: u64,
     /// Later than this.
     pub after_ns: u64,
+    /// When the read that brought them returned: what a client without the kernel's stamps would take for the arrival.
+    pub read_ns: u64,
     /// Who says so.
     pub source: ClockSource,
 }

@@ -116,9 +116,10 @@ impl Socket {
             Some(at_ns) if at_ns + LATE_NS >= after_ns => Arrival {
                 at_ns: at_ns.min(now_ns),
                 after_ns: after_ns.min(at_ns),
+                read_ns: now_ns,
                 source: ClockSource::Kernel,
             },
-            _ => Arrival { at_ns: now_ns, after_ns, source: ClockSource::User },
+            _ => Arrival { at_ns: now_ns, after_ns, read_ns: now_ns, source: ClockSource::User },
         })
     }
 
