@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use crate::plan::{Pattern, Plan, Work};
+use crate::plan::{Pattern, Plan, Work, graph::most_at_once};
 
 /// Descriptors that the program needs besides sockets under load: files of the run, the runtime, children.
 const OWN_DESCRIPTORS: u64 = 64;
@@ -55,25 +55,22 @@ fn check_ports(connections: u64, ports: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The most requests that any step of the plan can have in flight.
+/// The most requests that steps of the plan which can run at once can have in flight.
 fn most_in_flight(plan: &Plan) -> u64 {
     let cap = u64::from(plan.limits.max_in_flight);
-    plan.steps
-        .iter()
-        .filter_map(|step| match &step.work {
-            Work::Ready { .. } | Work::Pause { .. } => None,
-            Work::Load(load) => Some(match &load.pattern {
-                Pattern::Closed { users, .. } => u64::from(*users),
-                Pattern::Open { concurrency_limit, .. } => {
-                    // without a limit of the plan, a slow server decides: the safety cap or all its requests, which
-                    // are known from the schedule
-                    let all = step.expected.requests.map_or(u64::MAX, |requests| requests.ceil() as u64);
-                    concurrency_limit.map_or(cap, u64::from).min(cap).min(all)
-                }
-            }),
-        })
-        .max()
-        .unwrap_or(0)
+    most_at_once(plan, |step| match &step.work {
+        Work::Ready { .. } | Work::Pause { .. } => 0,
+        Work::Load(load) => match &load.pattern {
+            Pattern::Closed { users, .. } => u64::from(*users),
+            Pattern::Open { concurrency_limit, .. } => {
+                // without a limit of the plan, a slow server decides: the safety cap or all its requests, which
+                // are known from the schedule unless another step ends it
+                let all = step.expected.requests.filter(|_| load.until.is_none());
+                let all = all.map_or(u64::MAX, |requests| requests.ceil() as u64);
+                concurrency_limit.map_or(cap, u64::from).min(cap).min(all)
+            }
+        },
+    })
 }
 
 #[cfg(unix)]

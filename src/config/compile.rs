@@ -51,7 +51,7 @@ pub(super) fn compile(
         run.insert("platform".to_owned(), Node { key: flag.place.clone(), place: flag.place, value });
     }
     substitute(&mut root, env, Some(&sink));
-    let draft = layers.finish(&mut root, &sink);
+    let draft = layers.finish(&mut root, platform.named, &sink);
     layers.check_inactive(&chain, env, &sink);
 
     if !sink.is_empty() {
@@ -169,11 +169,11 @@ impl Layers {
         }
     }
 
-    /// What follows once the layers are one: defaults, types, meaning.
-    fn finish(&self, root: &mut Node, sink: &Sink) -> Option<Draft> {
+    /// What follows once the layers are one: defaults, types, meaning. `named` is whether somebody chose the platform.
+    fn finish(&self, root: &mut Node, named: bool, sink: &Sink) -> Option<Draft> {
         fill::fill(root, &self.builtin, &self.library, sink);
         let draft = read::draft(root, sink)?;
-        meaning::check(root, &draft, sink);
+        meaning::check(root, &draft, named, sink);
         Some(draft)
     }
 
@@ -189,7 +189,8 @@ impl Layers {
             let mut root = self.fold(&chain, &there);
             // variables of a platform that is not in use need not be set
             substitute(&mut root, env, None);
-            self.finish(&mut root, &there);
+            // what its preset says binds only those who choose it
+            self.finish(&mut root, false, &there);
             for problem in there.into_vec() {
                 if !sink.contains(&problem) {
                     sink.push(if problem.is_in(Layer::Platform) {

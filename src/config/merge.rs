@@ -11,7 +11,8 @@ const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["workloads", "*", "synthetic"], &["prompt_tokens", "prompt_words"]),
     (&["workloads", "*", "synthetic", "*"], DISTRIBUTIONS),
     (&["phases", "*"], &["load", "pause"]),
-    (&["phases", "*", "load"], &["closed", "open"]),
+    (&["phases", "*"], &["after", "during"]),
+    (&["phases", "*", "load"], &["closed", "open", "same_as"]),
     (&["phases", "*", "load", "open"], &["rate", "stages"]),
     (&["targets", "*"], &["at_least", "at_most", "between"]),
 ];

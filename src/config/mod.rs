@@ -9,12 +9,14 @@
 //! ```
 
 mod compile;
+mod crowd;
 mod detect;
 mod diagnostic;
 mod fill;
 mod meaning;
 mod merge;
 mod nearest;
+mod order;
 mod platform;
 mod presets;
 mod read;
@@ -22,12 +24,15 @@ pub mod scenario;
 mod source;
 mod substitute;
 mod syntax;
+pub mod traffic;
 mod tree;
 
 #[cfg(test)]
 mod tests;
 
+pub use crowd::{Crowd, crowd};
 pub use diagnostic::{Diagnostic, Label, Problems};
+pub use order::predecessors;
 pub use presets::PresetInfo;
 pub use scenario::*;
 

@@ -35,7 +35,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     catalog::{MetricName, Protocol},
-    config::{Address, Arrivals, Bound, Model, Origin, Platform, Secret, Severity, Sim, Stage, Workload},
+    config::{
+        Address, Arrivals, Bound, Model, Origin, Platform, SameAs, Secret, Severity, Sim, Stage, Workload,
+    },
 };
 
 /// The version of `plan.json`.
@@ -222,6 +224,12 @@ pub struct LoadStep {
     pub traffic: Vec<Traffic>,
     /// How they arrive.
     pub pattern: Pattern,
+    /// The phase whose load this is a part of, where it was said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<SameAs>,
+    /// The step beside which it runs: the end of its arrivals ends the arrivals of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<usize>,
     /// Ends the step after so many requests.
     pub requests: Option<u64>,
     /// Ends the arrivals of the step after so long.

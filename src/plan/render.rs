@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{
     Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work, describe, explored_only,
-    totals,
+    graph::runs_side_by_side, totals,
 };
 use crate::{
     config::{Address, Model, Severity},
@@ -65,20 +65,36 @@ fn address(endpoint: &PlannedEndpoint) -> String {
 
 fn steps(plan: &Plan) -> String {
     let mut table = table();
-    table.set_header(["step", "load", "requests", "tokens in", "tokens out", "duration", "endpoints"]);
+    let mut header = vec!["step", "load", "requests", "tokens in", "tokens out", "duration", "endpoints"];
+    // a plan that is a chain says its order by the order of the rows
+    let graph = runs_side_by_side(plan);
+    if graph {
+        header.push("after");
+    }
+    table.set_header(header);
     for column in 2..6 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
     for step in &plan.steps {
-        table.add_row(step_row(plan, step));
+        let mut row = step_row(plan, step).to_vec();
+        if graph {
+            row.push(after(plan, step));
+        }
+        table.add_row(row);
     }
     let whole = totals(plan);
     let [requests, input, output, duration] = totals_shown(plan);
     table.add_row(["total".to_owned(), String::new(), requests, input, output, duration, String::new()]);
     let note = if whole.assumed { ESTIMATES } else { "" };
     format!("{}{note}", lines(&table))
+}
+
+/// What a step waits for, in words: other phases; nothing for a level behind another of the same phase.
+fn after(plan: &Plan, step: &Step) -> String {
+    let others = step.after.iter().map(|before| plan.steps[*before].phase.as_str());
+    others.filter(|phase| *phase != step.phase).collect::<Vec<_>>().join(", ")
 }
 
 /// What `≈` rests on.

@@ -378,6 +378,8 @@ fn steps() -> Vec<Step> {
                 first_seq,
                 traffic: traffic.clone(),
                 pattern,
+                same_as: None,
+                until: None,
                 requests: (load.phase == "warmup").then_some(20),
                 duration: (load.phase != "warmup").then_some(length),
             }),
