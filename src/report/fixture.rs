@@ -276,7 +276,7 @@ fn timeline(requests: &[Request]) -> Timeline {
     let mut slices = vec![Slice::default(); 184];
     for load in loads() {
         for slice in &mut slices[load.from as usize..(load.from + load.length) as usize] {
-            load.phase.clone_into(&mut slice.phase);
+            slice.phases = vec![load.phase.to_owned()];
         }
     }
     for slice in &mut slices {

@@ -21,9 +21,9 @@ const MANY: usize = 400;
 /// The line of all endpoints together.
 const TOTAL: Color = Color(120, 130, 142);
 
-/// A stretch of the run in one phase.
+/// A stretch of the run in one phase, or in the same ones side by side.
 struct Band {
-    phase: String,
+    phases: Vec<String>,
     from: f64,
     to: f64,
 }
@@ -110,7 +110,7 @@ fn measured(plan: &Plan, phase: &str) -> bool {
         .any(|step| step.phase == phase && matches!(&step.work, Work::Load(load) if load.measure))
 }
 
-/// Shades every other phase, hatches what is not measured, and names each above the curves.
+/// Shades every other band, hatches what is not measured, and names each above the curves.
 fn bands(scene: &mut Scene, panel: &Panel, report: &Report) {
     let top = panel.top - 110.0;
     for (i, band) in phases(report).iter().enumerate() {
@@ -118,15 +118,15 @@ fn bands(scene: &mut Scene, panel: &Panel, report: &Report) {
         if i % 2 == 0 {
             scene.rect((from, top), (to, panel.bottom), BAND, 1.0);
         }
-        let counts = measured(report.plan, &band.phase);
+        let phases = band.phases.join(" + ");
+        let counts = band.phases.iter().any(|phase| measured(report.plan, phase));
         if !counts {
             hatch(scene, (from, top), (to, panel.bottom));
         }
         scene.path(vec![(from, top), (from, panel.bottom)], GRID, 3.0, Dash::Solid);
         let room = to - from - 24.0;
-        let long = format!("{} (not measured)", band.phase);
-        let name =
-            if !counts && text_width(&long, SMALL, true) <= room { long.clone() } else { band.phase.clone() };
+        let long = format!("{phases} (not measured)");
+        let name = if !counts && text_width(&long, SMALL, true) <= room { long.clone() } else { phases };
         if text_width(&name, SMALL, true) <= room {
             scene.bold((from + 14.0, top + 42.0), name, SMALL, MUTED, Anchor::Start);
         } else if to - from > SMALL * 1.5 {
@@ -170,13 +170,13 @@ fn steps(scene: &mut Scene, panel: &Panel, report: &Report) {
 fn phases(report: &Report) -> Vec<Band> {
     let timeline = &report.summary.timeline;
     let mut bands: Vec<Band> = Vec::new();
-    for (i, slice) in timeline.slices.iter().enumerate().filter(|(_, slice)| !slice.phase.is_empty()) {
+    for (i, slice) in timeline.slices.iter().enumerate().filter(|(_, slice)| !slice.phases.is_empty()) {
         let (from, to) = (timeline.slice_s * i as f64, timeline.slice_s * (i + 1) as f64);
         match bands.last_mut() {
-            Some(band) if band.phase == slice.phase && from - band.to < timeline.slice_s / 2.0 => {
+            Some(band) if band.phases == slice.phases && from - band.to < timeline.slice_s / 2.0 => {
                 band.to = to;
             }
-            _ => bands.push(Band { phase: slice.phase.clone(), from, to }),
+            _ => bands.push(Band { phases: slice.phases.clone(), from, to }),
         }
     }
     bands
