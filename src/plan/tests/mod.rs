@@ -4,6 +4,7 @@ mod experiment;
 mod graph;
 mod origins;
 mod schedule;
+mod side_by_side;
 mod spikes;
 mod text;
 mod traffic;
