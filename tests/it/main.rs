@@ -22,6 +22,7 @@ mod presets;
 mod readiness;
 mod server;
 mod several;
+mod side_by_side;
 mod tidy;
 mod timing;
 mod traps;
