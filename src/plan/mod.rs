@@ -195,6 +195,7 @@ impl Step {
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "a plan has few steps, and nearly all of them are loads")]
 pub enum Work {
     /// Wait until these endpoints answer.
     Ready {

@@ -14,8 +14,9 @@ pub(super) fn shares(scenario: &Scenario, phase: &Phase) -> Vec<Traffic> {
         None => own,
         Some(same) => {
             let loaded = own.iter().map(|(endpoint, _)| *endpoint);
-            let (part, sum) = traffic::part(&of(&scenario.phases[&same.phase]), loaded)
+            let part = traffic::part(&of(&scenario.phases[&same.phase]), loaded)
                 .expect("a checked scenario: the other phase loads them");
+            let sum: f64 = part.iter().map(|(_, share)| share).sum();
             part.into_iter().map(|(endpoint, share)| (endpoint, share / sum)).collect()
         }
     };

@@ -126,7 +126,10 @@ impl Asked<'_> {
             .collect::<Option<_>>()?;
         let loaded = traffic::shares(&weights, self.endpoints).into_iter().map(|(endpoint, _)| endpoint);
         match traffic::part(&traffic::shares(&weights, whole.endpoints.as_deref()), loaded) {
-            Ok((_, share)) => (share > 0.0).then_some(Ok(share)),
+            Ok(part) => {
+                let share = part.iter().map(|(_, share)| share).sum();
+                (share > 0.0).then_some(Ok(share))
+            }
             Err(lacking) => Some(Err(lacking.into_iter().map(|index| weights[index].0).collect())),
         }
     }

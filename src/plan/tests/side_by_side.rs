@@ -395,9 +395,8 @@ fn any_phases() -> impl Strategy<Value = IndexMap<String, Phase>> {
             };
             before.sort();
             before.dedup();
-            let host =
-                all.iter().filter(|(_, phase)| matches!(phase.order, Order::After(_))).map(|(name, _)| name);
-            let host = host.last().cloned();
+            let mut hosts = all.iter().filter(|(_, phase)| matches!(phase.order, Order::After(_)));
+            let host = hosts.next_back().map(|(name, _)| name.clone());
             let phase = match (kind % 4, host) {
                 (0, Some(host)) => beside(&host),
                 (1, _) => Phase {

@@ -210,8 +210,10 @@ mod tests {
             ..run.summary.timeline.slices[0].clone()
         };
         run.summary.timeline.slices = names.into_iter().map(slice).collect();
-        let bands: Vec<(String, f64, f64)> =
-            phases(&run.report()).into_iter().map(|band| (band.phases.concat(), band.from, band.to)).collect();
+        let bands: Vec<(String, f64, f64)> = phases(&run.report())
+            .into_iter()
+            .map(|band| (band.phases.concat(), band.from, band.to))
+            .collect();
         let expected = [("w", 0.0, 1.0), ("ab", 2.0, 7.0), ("c", 7.0, 9.0), ("cd", 9.0, 12.0)];
         assert_eq!(bands, expected.map(|(name, from, to)| (name.to_owned(), from, to)));
     }
