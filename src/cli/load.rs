@@ -62,7 +62,11 @@ pub(super) fn examine(
             sets: &overrides.sets,
         };
         let scenario = config::load(&input, machine, &|name| std::env::var(name).ok(), &read);
-        examined.push(Examined { file, plan: scenario.map(|scenario| plan::compile(&scenario)) });
+        let plan = scenario.and_then(|scenario| {
+            let plan = plan::compile(&scenario);
+            plan::check(&plan, &scenario).map(|()| plan)
+        });
+        examined.push(Examined { file, plan });
     }
     Ok(examined)
 }

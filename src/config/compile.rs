@@ -8,7 +8,7 @@ use std::{
 use indexmap::IndexMap;
 
 use super::{
-    Input, Layer, Origin, Problems, Scenario,
+    Input, Layer, Origin, Places, Problems, Scenario,
     diagnostic::{Diagnostic, Sink},
     fill::{self, BuiltIn},
     meaning,
@@ -58,7 +58,9 @@ pub(super) fn compile(
         return Err(sink.into_problems());
     }
     let origins = origins(&root);
-    draft.and_then(|draft| draft.finish(platform, origins)).ok_or_else(|| sink.into_problems())
+    draft
+        .and_then(|draft| draft.finish(platform, origins, Places::of(&root)))
+        .ok_or_else(|| sink.into_problems())
 }
 
 /// How the flag is called in messages.

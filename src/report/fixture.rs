@@ -11,8 +11,8 @@ use super::Report;
 use crate::{
     catalog::{Metric, MetricName, Protocol},
     config::{
-        Address, Arrivals, Bound, Faults, Layer, Lengths, Model, Origin, Platform, PromptLength, Severity,
-        Sim, Stage, Synthetic, Workload,
+        Address, Arrivals, Bound, Faults, Layer, Lengths, Model, OnInconclusive, Origin, Platform,
+        PromptLength, Severity, Sim, Stage, Synthetic, Workload,
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
@@ -220,6 +220,7 @@ fn scope(key: ScopeKey, load: &Load, requests: &[&Request]) -> Scope {
             outcomes,
             completed_in_window: ok.len() as u64,
             replaced_connections: 0,
+            met: None,
         },
         tokens: Tokens {
             input: ok.len() as u64 * 400,
@@ -402,6 +403,7 @@ fn plan() -> Plan {
         metric: metric(metric_name),
         bound,
         severity,
+        abort: None,
         from_preset: false,
         scopes: vec![scope],
     };
@@ -442,6 +444,9 @@ fn plan() -> Plan {
                 at("mixed", None, Some("flash")),
             ),
         ],
+        objectives: Vec::new(),
+        price: None,
+        on_inconclusive: OnInconclusive::Fail,
         warnings: vec!["target `tail` needs 299 requests and gets about 144".to_owned()],
         origins: vec![
             Origin {
@@ -538,6 +543,7 @@ fn summary() -> Summary {
         ],
         notes: vec!["`flash`: 3 of 331 answers had fewer tokens than were asked for".to_owned()],
         ending: Ending::Completed,
+        abort: None,
         accounts: Vec::new(),
     }
 }

@@ -4,6 +4,8 @@ mod fields;
 mod leaf;
 mod load;
 mod metric;
+mod objectives;
+mod price;
 mod servers;
 mod targets;
 mod workloads;
@@ -12,8 +14,8 @@ use fields::{Fields, entries};
 use indexmap::IndexMap;
 
 use super::{
-    Defaults, Endpoint, Origin, Phase, Platform, Run, Scenario, Sim, Target, Workload, diagnostic::Sink,
-    tree::Node,
+    Defaults, Endpoint, Objective, OnInconclusive, Origin, Phase, Places, Platform, Price, Run, Scenario,
+    Sim, Target, Workload, diagnostic::Sink, tree::Node,
 };
 
 /// The longest prompt or answer, in tokens or words: beyond any model's context, and small enough to sum over.
@@ -35,14 +37,18 @@ pub(super) struct Draft {
     pub workloads: IndexMap<String, Option<Workload>>,
     /// Likewise.
     pub phases: IndexMap<String, Option<Phase>>,
-    /// Likewise.
+    /// Those that could be read.
+    pub objectives: Vec<Objective>,
+    /// What could be read of it.
+    pub price: Option<Price>,
+    /// By name; every name of the file is there.
     pub targets: IndexMap<String, Option<Target>>,
     sims: IndexMap<String, Option<Sim>>,
 }
 
 impl Draft {
     /// The scenario; `None` if anything could not be read.
-    pub(super) fn finish(self, platform: Platform, origins: Vec<Origin>) -> Option<Scenario> {
+    pub(super) fn finish(self, platform: Platform, origins: Vec<Origin>, places: Places) -> Option<Scenario> {
         Some(Scenario {
             name: self.name?,
             description: self.description?,
@@ -53,9 +59,12 @@ impl Draft {
             endpoints: all(self.endpoints)?,
             workloads: all(self.workloads)?,
             phases: all(self.phases)?,
+            objectives: self.objectives,
+            price: self.price,
             targets: all(self.targets)?,
             sims: all(self.sims)?,
             origins,
+            places,
         })
     }
 }
@@ -92,9 +101,24 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     let workloads = named(&mut fields, "workloads", sink, workloads::workload);
     let sims = named(&mut fields, "sims", sink, servers::sim);
     let phases = named(&mut fields, "phases", sink, load::phase);
+    let objectives = fields.table_at("objectives").map(objectives::objectives).unwrap_or_default();
+    let price = fields.table_at("price").and_then(price::price);
     let targets = named(&mut fields, "targets", sink, targets::target);
     fields.finish();
-    Some(Draft { name, description, seed, run, defaults, endpoints, workloads, phases, targets, sims })
+    Some(Draft {
+        name,
+        description,
+        seed,
+        run,
+        defaults,
+        endpoints,
+        workloads,
+        phases,
+        objectives,
+        price,
+        targets,
+        sims,
+    })
 }
 
 /// Reads every entry of a table of named things.
@@ -139,8 +163,16 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
     let max_in_flight = fields.get("max_in_flight", leaf::count(1));
     let drain = fields.get("drain", leaf::duration);
     let ready_timeout = fields.get("ready_timeout", leaf::positive_duration);
+    let outcomes = [("fail", OnInconclusive::Fail), ("warn", OnInconclusive::Warn)];
+    let on_inconclusive = fields.get("on_inconclusive", leaf::word(&outcomes));
     fields.finish();
-    Some(Run { label: label?, max_in_flight: max_in_flight?, drain: drain?, ready_timeout: ready_timeout? })
+    Some(Run {
+        label: label?,
+        max_in_flight: max_in_flight?,
+        drain: drain?,
+        ready_timeout: ready_timeout?,
+        on_inconclusive: on_inconclusive?,
+    })
 }
 
 fn defaults(mut fields: Fields<'_>) -> Option<Defaults> {
