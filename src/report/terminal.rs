@@ -493,6 +493,17 @@ mod tests {
     }
 
     #[test]
+    fn objectives_and_prices_have_their_columns() {
+        let run = fixture::with_objectives();
+        let text = terminal(&run.report(), Style { width: 140, ..PLAIN });
+        let (_, table) = text.split_once("every judged target passed\n\n").expect("the table");
+        let (table, _) = table.split_once("\n\n").expect("its end");
+        insta::assert_snapshot!(table);
+        // what the plan lacks takes no room
+        assert!(!terminal(&fixture::quiet().report(), PLAIN).contains("goodput"));
+    }
+
+    #[test]
     fn a_target_for_information_is_not_what_a_run_is_known_by() {
         let mut run = fixture::mixed();
         run.verdict.targets.retain(|target| target.severity != Severity::Fail);

@@ -136,11 +136,14 @@ fn cut_short(ending: Ending) -> Option<&'static str> {
 /// That a target ended the run, and what it saw.
 fn ended_by(abort: &Abort, targets: &[Judged]) -> String {
     let row = targets.iter().find(|row| row.name == abort.target && row.scope == abort.scope);
+    let seconds = |ns: u64| show_seconds(ns as f64 / 1e9);
     format!(
-        "{}; having failed for {} it ended the run after {}",
+        "{}; with {} of {} beyond that it ended the run after {}, having failed for {}",
         row.map(describe).unwrap_or_default(),
-        show_seconds(abort.at_ns.saturating_sub(abort.since_ns) as f64 / 1e9),
-        show_seconds(abort.at_ns as f64 / 1e9),
+        show_count(abort.beyond),
+        show_count_of(abort.requests, "request"),
+        seconds(abort.at_ns),
+        seconds(abort.at_ns.saturating_sub(abort.since_ns)),
     )
 }
 
