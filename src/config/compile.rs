@@ -11,7 +11,7 @@ use super::{
     Input, Layer, Origin, Problems, Scenario,
     diagnostic::{Diagnostic, Sink},
     fill::{self, BuiltIn},
-    meaning,
+    include, meaning,
     merge::overlay,
     nearest::suggest,
     platform::{self, Asked},
@@ -33,9 +33,9 @@ pub(super) fn compile(
     presets: &[(&str, &str)],
 ) -> Result<Scenario, Problems> {
     let sink = Sink::default();
-    let mut layers = Layers::read(input, presets, &sink);
+    let mut layers = Layers::read(input, env, read, presets, &sink);
     let said = layers.say(env);
-    let file = asked_by_file(&said, input);
+    let file = asked_by_file(&said);
     let asked = asked_by_flag(input).or_else(|| file.clone());
     if let Some(asked) = &asked
         && let Some(path) = asked.path()
@@ -55,10 +55,10 @@ pub(super) fn compile(
     layers.check_inactive(&chain, env, &sink);
 
     if !sink.is_empty() {
-        return Err(sink.into_problems());
+        return Err(sink.into_problems(input.name));
     }
     let origins = origins(&root);
-    draft.and_then(|draft| draft.finish(platform, origins)).ok_or_else(|| sink.into_problems())
+    draft.and_then(|draft| draft.finish(platform, origins)).ok_or_else(|| sink.into_problems(input.name))
 }
 
 /// How the flag is called in messages.
@@ -71,6 +71,8 @@ const NAMED: &[&str] = &["endpoints", "workloads", "phases", "targets", "sims"];
 struct Layers {
     builtin: BuiltIn,
     library: Library,
+    /// The files that it includes, without their `[platforms.*]`.
+    included: Node,
     /// The scenario without its `[platforms.*]`.
     scenario: Node,
     platforms: IndexMap<String, Node>,
@@ -78,13 +80,36 @@ struct Layers {
 }
 
 impl Layers {
-    fn read(input: &Input<'_>, presets: &[(&str, &str)], sink: &Sink) -> Self {
+    fn read(
+        input: &Input<'_>,
+        env: Env<'_>,
+        read: &dyn Fn(&Path) -> io::Result<String>,
+        presets: &[(&str, &str)],
+        sink: &Sink,
+    ) -> Self {
         let builtin = BuiltIn::read(sink);
         let library = Library::read(presets, sink);
         let mut scenario = syntax::parse(input.name, Layer::Scenario, input.text, sink);
-        let platforms = take_platforms(&mut scenario, sink);
+        scenario.settle_layers();
+        let mut included = include::included(&mut scenario, input.name, env, read, sink);
+        let mut platforms = take_platforms(&mut included, sink);
+        for (name, changes) in take_platforms(&mut scenario, sink) {
+            match platforms.get_mut(&name) {
+                Some(below) => overlay(below, changes),
+                None => {
+                    platforms.insert(name, changes);
+                }
+            }
+        }
         let mut sets: Vec<Node> = input.sets.iter().map(|set| syntax::parse_set(set, sink)).collect();
         for set in &mut sets {
+            if let Some(include) = set.as_table_mut().and_then(|table| table.shift_remove("include")) {
+                sink.push(
+                    Diagnostic::new("`--set` cannot include files")
+                        .label(&include.key, "not by a flag")
+                        .help("write `include` in the scenario, or set the values themselves"),
+                );
+            }
             if let Some(platforms) = set.as_table_mut().and_then(|table| table.shift_remove("platforms")) {
                 sink.push(
                     Diagnostic::new("`--set` cannot change what other platforms override")
@@ -93,12 +118,13 @@ impl Layers {
                 );
             }
         }
-        Self { builtin, library, scenario, platforms, sets }
+        Self { builtin, library, included, scenario, platforms, sets }
     }
 
-    /// What can be known of the scenario before there is a platform: the file with its flags.
+    /// What can be known of the scenario before there is a platform: the files with their flags.
     fn say(&self, env: Env<'_>) -> Node {
-        let mut said = self.scenario.clone();
+        let mut said = self.included.clone();
+        overlay(&mut said, self.scenario.clone());
         for set in &self.sets {
             overlay(&mut said, set.clone());
         }
@@ -129,6 +155,7 @@ impl Layers {
         for preset in chain.iter().rev() {
             overlay(&mut root, preset.layer.clone());
         }
+        overlay(&mut root, self.included.clone());
         overlay(&mut root, self.scenario.clone());
         (root.key, root.place) = (self.scenario.key.clone(), self.scenario.place.clone());
         for preset in chain.iter().rev() {
@@ -215,28 +242,23 @@ fn asked_by_flag(input: &Input<'_>) -> Option<Asked> {
 }
 
 /// What `run.platform` says, in the file or by `--set`.
-fn asked_by_file(said: &Node, input: &Input<'_>) -> Option<Asked> {
+fn asked_by_file(said: &Node) -> Option<Asked> {
     let node = said.at(&["run", "platform"])?;
     let name = node.as_text()?.to_owned();
     let place = node.place.clone();
-    let (by, folder) = match place.source.layer {
-        Layer::Set => ("`--set run.platform`".to_owned(), PathBuf::new()),
-        _ => (
-            format!("`run.platform` in {}", place.source.name),
-            Path::new(input.name).parent().map(Path::to_owned).unwrap_or_default(),
-        ),
+    let by = match place.source.layer {
+        Layer::Set => "`--set run.platform`".to_owned(),
+        _ => format!("`run.platform` in {}", place.source.name),
     };
+    let folder = place.folder();
     Some(Asked { name, place, by, folder })
 }
 
 /// Takes the `[platforms.NAME]` out of a scenario, as a layer of their own.
 fn take_platforms(scenario: &mut Node, sink: &Sink) -> IndexMap<String, Node> {
-    let Some(mut platforms) = scenario.as_table_mut().and_then(|table| table.shift_remove("platforms"))
-    else {
+    let Some(platforms) = scenario.as_table_mut().and_then(|table| table.shift_remove("platforms")) else {
         return IndexMap::new();
     };
-    let source = platforms.place.source.for_layer(Layer::Platform);
-    platforms.rehome(&source);
     let Value::Table(table) = platforms.value else {
         sink.push(
             Diagnostic::new(format!("`platforms` must be a table, found {}", platforms.value.kind()))
@@ -255,7 +277,7 @@ fn take_platforms(scenario: &mut Node, sink: &Sink) -> IndexMap<String, Node> {
             );
             continue;
         };
-        for key in ["version", "name", "platforms"] {
+        for key in ["version", "name", "platforms", "include"] {
             if let Some(fixed) = changes.shift_remove(key) {
                 sink.push(
                     Diagnostic::new(format!("a platform cannot change `{key}`"))

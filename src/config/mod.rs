@@ -1,7 +1,7 @@
 //! TOML → [`Scenario`]: the only code that knows TOML.
 //!
-//! Layers (built-in defaults, platform preset, scenario, its `[platforms.NAME]`, `--set`) are folded into one value
-//! whose leaves remember where they came from; then the value is read into the types of `scenario.rs` and its
+//! Layers (built-in defaults, platform preset, included files, scenario, its `[platforms.NAME]`, `--set`) are folded into
+//! one value whose leaves remember where they came from; then the value is read into the types of `scenario.rs` and its
 //! meaning is checked. All problems are collected as [`Diagnostic`]s and reported at once.
 //!
 //! ```text
@@ -12,6 +12,7 @@ mod compile;
 mod detect;
 mod diagnostic;
 mod fill;
+mod include;
 mod meaning;
 mod merge;
 mod nearest;

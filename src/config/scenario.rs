@@ -439,10 +439,14 @@ pub enum Layer {
     BuiltIn,
     /// A platform preset.
     Preset,
+    /// The files that a scenario includes.
+    Include,
     /// The scenario file.
     Scenario,
     /// Its own `[platforms.NAME]`.
     Platform,
+    /// The case of its `[matrix]`.
+    Matrix,
     /// `--set`.
     Set,
 }

@@ -1,6 +1,11 @@
 //! Texts that values come from, and places in them.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{
+    fmt,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::Layer;
 
@@ -77,6 +82,14 @@ impl Place {
     /// Whether another place lies in the same text, under whatever layer.
     pub(super) fn shares_text(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.source.text, &other.source.text)
+    }
+
+    /// The folder that a path written there starts at: that of the file; the current one in a flag.
+    pub(super) fn folder(&self) -> PathBuf {
+        match self.source.layer {
+            Layer::BuiltIn | Layer::Set => PathBuf::new(),
+            _ => Path::new(&self.source.name).parent().map(Path::to_owned).unwrap_or_default(),
+        }
     }
 
     /// The text of it.

@@ -307,8 +307,10 @@ fn origins(report: &Report) -> Value {
             let layer = match origin.layer {
                 Layer::BuiltIn => "built-in",
                 Layer::Preset => "preset",
+                Layer::Include => "include",
                 Layer::Scenario => "scenario",
                 Layer::Platform => "platform",
+                Layer::Matrix => "matrix",
                 Layer::Set => "set",
             };
             let place = match origin.line {
