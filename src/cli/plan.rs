@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     machine::Machine,
-    plan::{Plan, diff::diff, graph, origins, render},
+    plan::{Plan, cases, diff::diff, graph, origins, render},
 };
 
 /// Arguments of `plan`.
@@ -59,8 +59,18 @@ pub(super) fn plan(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
         Err(exit) => return Ok(exit),
     };
     let Some(other) = &arguments.diff else {
-        for plan in &plans {
-            terminal::print(&show(plan, arguments)?);
+        for cases in &plans {
+            if let (Format::Text, false, [_, _, ..]) = (arguments.format, arguments.origins, cases.as_slice())
+            {
+                terminal::print(&cases::text(cases));
+            } else {
+                for plan in cases {
+                    if arguments.origins && arguments.format == Format::Text && cases.len() > 1 {
+                        terminal::print(&format!("{}\n", plan.title()));
+                    }
+                    terminal::print(&show(plan, arguments)?);
+                }
+            }
         }
         return Ok(Exit::Pass);
     };
@@ -68,9 +78,11 @@ pub(super) fn plan(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
         Ok(plans) => plans,
         Err(exit) => return Ok(exit),
     };
+    let (plans, others) = (plans.concat(), others.concat());
     let ([before], [after]) = (plans.as_slice(), others.as_slice()) else {
         return Ok(usage(
-            "`--diff` compares one plan with one other\n  help: name one file or run folder each",
+            "`--diff` compares one plan with one other\n  help: name one file or run folder each, and pin the axes of a \
+             matrix by `--set`",
         ));
     };
     let difference = diff(before, after);
@@ -92,14 +104,14 @@ fn show(plan: &Plan, arguments: &Arguments) -> anyhow::Result<String> {
     })
 }
 
-/// The plan that a run folder holds, or those of the scenario files that a pattern names. What is wrong with them is
+/// The plan that a run folder holds, or those of the scenario files that a pattern names, file by file. What is wrong with them is
 /// said here; then there is only an exit code left.
 fn plans(
     path: &str,
     overrides: &Overrides,
     machine: &Machine,
     terminal: Terminal,
-) -> Result<Vec<Plan>, Exit> {
+) -> Result<Vec<Vec<Plan>>, Exit> {
     let folder = Path::new(path);
     if folder.is_dir() {
         if !folder.join("plan.json").is_file() {
@@ -107,11 +119,11 @@ fn plans(
                 "`{path}` is a folder without a `plan.json`\n  help: name a scenario file or a run folder"
             )));
         }
-        return saved(folder).map(|plan| vec![plan]).map_err(|error| usage(format!("{error:#}")));
+        return saved(folder).map(|plan| vec![vec![plan]]).map_err(|error| usage(format!("{error:#}")));
     }
     let file = [path.to_owned()];
     let loaded = load(&file, overrides, machine, terminal).map_err(usage)?;
-    loaded.into_iter().map(|loaded| loaded.plan.ok_or(Exit::Usage)).collect()
+    loaded.into_iter().map(|loaded| loaded.plans.ok_or(Exit::Usage)).collect()
 }
 
 fn saved(folder: &Path) -> anyhow::Result<Plan> {

@@ -77,6 +77,15 @@ impl Diagnostic {
         Self { message: format!("{} on platform `{name}`", self.message), ..self }
     }
 
+    /// Says in how many of all cases it is one, and names the first.
+    pub(super) fn in_cases(self, first: &str, count: usize, all: usize) -> Self {
+        let cases = match count {
+            1 => format!("case `{first}`"),
+            _ => format!("{count} of {all} cases, such as `{first}`"),
+        };
+        Self { message: format!("{} in {cases}", self.message), ..self }
+    }
+
     /// What is wrong, in one line.
     pub fn message(&self) -> &str {
         &self.message

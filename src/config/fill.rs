@@ -3,7 +3,7 @@
 use super::{
     Layer,
     diagnostic::{Diagnostic, Sink},
-    merge::overlay,
+    merge::{over, overlay},
     nearest::suggest,
     presets::Library,
     syntax,
@@ -244,10 +244,4 @@ impl Profiles<'_> {
         };
         self.sink.push(problem);
     }
-}
-
-/// A table of settings over another; neither has keys that exclude each other.
-fn over(mut base: Node, node: Node) -> Node {
-    overlay(&mut base, node);
-    base
 }

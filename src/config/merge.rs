@@ -23,6 +23,12 @@ pub(super) fn overlay(below: &mut Node, above: Node) {
     merge(below, above, &mut path);
 }
 
+/// A layer over another.
+pub(super) fn over(mut below: Node, above: Node) -> Node {
+    overlay(&mut below, above);
+    below
+}
+
 fn merge(below: &mut Node, above: Node, path: &mut Vec<String>) {
     match (&mut below.value, above.value) {
         (Value::Table(lower), Value::Table(upper)) => {

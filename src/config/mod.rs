@@ -13,6 +13,7 @@ mod detect;
 mod diagnostic;
 mod fill;
 mod include;
+mod matrix;
 mod meaning;
 mod merge;
 mod nearest;
@@ -50,7 +51,8 @@ pub struct Input<'a> {
 }
 
 /// Reads a scenario with everything that bears on it: the layers of its platform on this machine, environment
-/// variables through `env`, and a preset that is named by its path through `read`.
+/// variables through `env`, and files that it includes or names as its preset through `read`. A scenario with a
+/// `[matrix]` is several, one for each case, in order; any other is one.
 ///
 /// # Errors
 ///
@@ -60,7 +62,7 @@ pub fn load(
     machine: &Machine,
     env: &dyn Fn(&str) -> Option<String>,
     read: &dyn Fn(&Path) -> io::Result<String>,
-) -> Result<Scenario, Problems> {
+) -> Result<Vec<Scenario>, Problems> {
     compile::compile(input, machine, env, read, presets::EMBEDDED)
 }
 

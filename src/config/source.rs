@@ -92,6 +92,15 @@ impl Place {
         }
     }
 
+    /// Whether it is another place or a part of it.
+    pub(super) fn lies_in(&self, other: &Self) -> bool {
+        let (inner, outer) = (&self.span, &other.span);
+        self.source.layer == other.source.layer
+            && self.shares_text(other)
+            && outer.start <= inner.start
+            && inner.end <= outer.end
+    }
+
     /// The text of it.
     pub(super) fn text(&self) -> &str {
         self.source.text.get(self.span.clone()).unwrap_or_default()

@@ -12,8 +12,8 @@ use fields::{Fields, entries};
 use indexmap::IndexMap;
 
 use super::{
-    Defaults, Endpoint, Origin, Phase, Platform, Run, Scenario, Sim, Target, Workload, diagnostic::Sink,
-    tree::Node,
+    Axis, Defaults, Endpoint, Origin, Phase, Platform, Run, Scenario, Sim, Target, Workload,
+    diagnostic::Sink, tree::Node,
 };
 
 /// The longest prompt or answer, in tokens or words: beyond any model's context, and small enough to sum over.
@@ -42,9 +42,15 @@ pub(super) struct Draft {
 
 impl Draft {
     /// The scenario; `None` if anything could not be read.
-    pub(super) fn finish(self, platform: Platform, origins: Vec<Origin>) -> Option<Scenario> {
+    pub(super) fn finish(
+        self,
+        platform: Platform,
+        case: Vec<Axis>,
+        origins: Vec<Origin>,
+    ) -> Option<Scenario> {
         Some(Scenario {
             name: self.name?,
+            case,
             description: self.description?,
             seed: self.seed?,
             platform,
