@@ -7,10 +7,11 @@ use anyhow::Context as _;
 use super::{
     Overrides,
     exit::Exit,
-    load::load,
+    load::{load, read},
     terminal::{self, Terminal},
 };
 use crate::{
+    config::{self, Input},
     machine::Machine,
     plan::{Plan, cases, diff::diff, graph, origins, render},
 };
@@ -27,6 +28,10 @@ pub(super) struct Arguments {
     /// Print how the plan of another scenario file or run folder differs; flags apply to both files
     #[arg(long, value_name = "OTHER")]
     diff: Option<String>,
+    /// Print the scenario as one TOML file with every value that holds: all layers folded, defaults filled in, variables
+    /// replaced, secrets still references. Read from the current folder it is the same experiment
+    #[arg(long, conflicts_with_all = ["origins", "diff"])]
+    resolved: bool,
     /// How to print it; `dot` and `mermaid` are for the graph alone
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -52,7 +57,19 @@ pub(super) fn plan(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
     if let (Some(part), Format::Dot | Format::Mermaid) = (part, arguments.format) {
         return Ok(usage(format!("`{part}` is no graph\n  help: print it as `text` or `json`")));
     }
+    if arguments.resolved && arguments.format != Format::Text {
+        return Ok(usage("`--resolved` is TOML\n  help: leave `--format` out"));
+    }
     let machine = Machine::detect();
+    if arguments.resolved {
+        return Ok(match resolved(arguments, &machine, terminal) {
+            Ok(text) => {
+                terminal::print(text.trim_end());
+                Exit::Pass
+            }
+            Err(exit) => exit,
+        });
+    }
     let read = |path: &str| plans(path, &arguments.overrides, &machine, terminal);
     let plans = match read(&arguments.file) {
         Ok(plans) => plans,
@@ -101,6 +118,27 @@ fn show(plan: &Plan, arguments: &Arguments) -> anyhow::Result<String> {
         (Format::Json, false) => serde_json::to_string_pretty(plan)?,
         (Format::Dot, false) => graph::dot(plan),
         (Format::Mermaid, false) => graph::mermaid(plan),
+    })
+}
+
+/// The one scenario that the arguments leave, as TOML.
+fn resolved(arguments: &Arguments, machine: &Machine, terminal: Terminal) -> Result<String, Exit> {
+    let path = &arguments.file;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        usage(format!("cannot read `{path}`: {error}\n  help: `--resolved` takes one scenario file"))
+    })?;
+    let Overrides { platform, sets } = &arguments.overrides;
+    let input = Input { name: path, text: &text, platform: platform.as_deref(), sets };
+    let texts =
+        config::resolve(&input, machine, &|name| std::env::var(name).ok(), &read).map_err(|problems| {
+            terminal::say(&problems.render(terminal.color_err()));
+            Exit::Usage
+        })?;
+    <[String; 1]>::try_from(texts).map(|[text]| text).map_err(|texts| {
+        usage(format!(
+            "`{path}` has a matrix of {} cases\n  help: pin its axes by `--set`, so that one is left",
+            texts.len()
+        ))
     })
 }
 

@@ -19,6 +19,7 @@ use super::{
     platform::{self, Asked},
     presets::{Library, Preset},
     read::{self, Draft},
+    resolved,
     source::{Place, Source},
     substitute::{Env, substitute},
     syntax,
@@ -37,6 +38,20 @@ pub(super) fn compile(
     let mut scenarios = Vec::new();
     each_case(input, machine, env, read, presets, &mut |scenario, _| scenarios.push(scenario))?;
     Ok(scenarios)
+}
+
+/// The same cases as texts that read back to them.
+pub(super) fn resolve(
+    input: &Input<'_>,
+    machine: &Machine,
+    env: Env<'_>,
+    read: &dyn Fn(&Path) -> io::Result<String>,
+    presets: &[(&str, &str)],
+) -> Result<Vec<String>, Problems> {
+    let mut texts = Vec::new();
+    let mut write = |scenario, root| texts.push(resolved::text(&scenario, root));
+    each_case(input, machine, env, read, presets, &mut write)?;
+    Ok(texts)
 }
 
 /// Compiles every case of a scenario, and hands it on with the tree that it was read from. Where there are problems,

@@ -102,7 +102,7 @@ impl Diagnostic {
     }
 
     /// The place itself rather than its label.
-    fn place(&self) -> Option<&Place> {
+    pub(super) fn place(&self) -> Option<&Place> {
         self.labels.first().map(|label| &label.place)
     }
 

@@ -79,11 +79,11 @@ fn unite_at(first: &mut Node, other: Node, path: &mut Vec<String>, found: &mut d
                 path.pop();
             }
             Some(existing) => {
-                found(Clash { table: path.join("."), keys: [&key, &key], nodes: [existing, &node] })
+                found(Clash { table: path.join("."), keys: [&key, &key], nodes: [existing, &node] });
             }
             None => match excluding(table, &key, path) {
                 Some((excluding, existing)) => {
-                    found(Clash { table: path.join("."), keys: [excluding, &key], nodes: [existing, &node] })
+                    found(Clash { table: path.join("."), keys: [excluding, &key], nodes: [existing, &node] });
                 }
                 None => {
                     table.insert(key, node);
@@ -101,7 +101,7 @@ fn excluding<'a>(table: &'a Table, key: &str, path: &[String]) -> Option<(&'stat
 }
 
 /// The groups of keys that exclude each other in the table at an address.
-fn groups<'a>(path: &'a [String]) -> impl Iterator<Item = &'static [&'static str]> + use<'a> {
+fn groups(path: &[String]) -> impl Iterator<Item = &'static [&'static str]> {
     // an override has the shape of what it overrides
     let path = match path {
         [first, _, rest @ ..] if first == "platforms" => rest,

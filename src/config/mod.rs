@@ -20,6 +20,7 @@ mod nearest;
 mod platform;
 mod presets;
 mod read;
+mod resolved;
 pub mod scenario;
 mod source;
 mod substitute;
@@ -64,6 +65,22 @@ pub fn load(
     read: &dyn Fn(&Path) -> io::Result<String>,
 ) -> Result<Vec<Scenario>, Problems> {
     compile::compile(input, machine, env, read, presets::EMBEDDED)
+}
+
+/// Reads a scenario like [`load`], and writes each of its cases as one text of TOML: all layers folded, all defaults filled
+/// in, variables replaced by their values, secrets still references. Read from the current folder on the same machine,
+/// the text gives the same scenario, but for where its values come from.
+///
+/// # Errors
+///
+/// Those of [`load`].
+pub fn resolve(
+    input: &Input<'_>,
+    machine: &Machine,
+    env: &dyn Fn(&str) -> Option<String>,
+    read: &dyn Fn(&Path) -> io::Result<String>,
+) -> Result<Vec<String>, Problems> {
+    compile::resolve(input, machine, env, read, presets::EMBEDDED)
 }
 
 /// The presets that are part of the program, in the order in which they are tried.

@@ -3,6 +3,7 @@
 mod include;
 mod matrix;
 mod platforms;
+mod resolved;
 
 use std::{io, path::Path, time::Duration};
 
@@ -428,9 +429,8 @@ fn the_platform_is_named_or_found_and_says_why() {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
         let input = Input { name: "test.toml", text: &text, platform: flag, sets: &sets };
         let env = |name: &str| (name == "PLATFORM").then(|| "inner".to_owned());
-        let scenario = compile::compile(&input, &machine, &env, &nothing, PRESETS)
-            .map(only)
-            .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let cases = compile::compile(&input, &machine, &env, &nothing, PRESETS);
+        let scenario = only(cases.unwrap_or_else(|problems| panic!("{}", problems.render(false))));
         let platform = &scenario.platform;
         assert_eq!((platform.name.as_str(), platform.named), (name, named), "{text}");
         assert_eq!(platform.reason, reason);

@@ -71,9 +71,8 @@ fn a_machine_takes_the_most_specific_preset_that_knows_it() {
 fn load_on(platform: &str) -> Scenario {
     let text = format!("{HEAD}{CLOSED}");
     let input = Input { name: "test.toml", text: &text, platform: Some(platform), sets: &[] };
-    load(&input, &Machine::default(), &|_| None, &nothing)
-        .map(only)
-        .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+    let cases = load(&input, &Machine::default(), &|_| None, &nothing);
+    only(cases.unwrap_or_else(|problems| panic!("{}", problems.render(false))))
 }
 
 #[test]
@@ -108,9 +107,8 @@ fn every_preset_has_a_note_a_rule_and_a_simulated_server() {
         assert!(!preset.note.is_empty() && !preset.detects.is_empty(), "{name}");
         let text = format!("version = 1\nname = \"test\"\n[endpoints.main]\nurl = \"sim:{name}\"\n{CLOSED}");
         let input = Input { name: "test.toml", text: &text, platform: None, sets: &[] };
-        let scenario = load(&input, &Machine::default(), &|_| None, &nothing)
-            .map(only)
-            .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let cases = load(&input, &Machine::default(), &|_| None, &nothing);
+        let scenario = only(cases.unwrap_or_else(|problems| panic!("{}", problems.render(false))));
         assert_eq!(scenario.platform.name, *name);
         // a simulated server of the machine reaches what its preset asks of one stream, and batches its whole ladder
         let sim = &scenario.sims[name];
