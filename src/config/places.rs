@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
+    Scenario,
+    compile::Found,
     diagnostic::{Diagnostic, Problems, Sink},
     source::Place,
     tree::Node,
@@ -33,22 +35,34 @@ impl Places {
         Self(places)
     }
 
-    /// Findings as problems with their places.
-    ///
-    /// # Errors
-    ///
-    /// All of them, where there are any.
-    pub fn refuse(&self, findings: impl IntoIterator<Item = Finding>) -> Result<(), Problems> {
-        let sink = Sink::default();
-        for Finding { message, labels, help } in findings {
-            let mut problem = Diagnostic::new(message).help(help);
-            for (address, text) in labels {
-                if let Some(place) = self.0.get(&address) {
-                    problem = problem.label(place, text);
-                }
-            }
-            sink.push(problem);
-        }
-        if sink.is_empty() { Ok(()) } else { Err(sink.into_problems()) }
+    /// A finding as a problem with its places.
+    fn problem(&self, Finding { message, labels, help }: Finding) -> Diagnostic {
+        let problem = Diagnostic::new(message).help(help);
+        labels.into_iter().fold(problem, |problem, (address, text)| match self.0.get(&address) {
+            Some(place) => problem.label(place, text),
+            None => problem,
+        })
     }
+}
+
+/// Refuses the cases of a scenario file for what was found in what was made of them.
+///
+/// # Errors
+///
+/// All findings as problems of the file, where there are any.
+pub fn refuse<'a>(
+    file: &str,
+    cases: impl ExactSizeIterator<Item = (&'a Scenario, Vec<Finding>)>,
+) -> Result<(), Problems> {
+    let (count, mut found) = (cases.len(), Found::default());
+    for (scenario, findings) in cases {
+        let there = Sink::default();
+        for finding in findings {
+            there.push(scenario.places.problem(finding));
+        }
+        found.add(&scenario.case, there);
+    }
+    let sink = Sink::default();
+    found.report(count, &sink);
+    if sink.is_empty() { Ok(()) } else { Err(sink.into_problems(file)) }
 }

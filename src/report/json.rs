@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Report, words};
 use crate::{
     catalog::{Kind, Metric, MetricName, Statistic},
-    config::{Bound, Objective},
+    config::{Bound, Objective, case_name},
     metrics::{Counts, Distribution, Failure, Scope, Tokens, Values, Window},
     plan::ScopeKey,
     verdict::{Check, Conclusion, Judged},
@@ -30,6 +30,8 @@ pub fn json(report: &Report) -> Value {
         "format": FORMAT,
         "tool_version": system.tool_version,
         "name": plan.name,
+        "case": (!plan.case.is_empty()).then(|| case_name(&plan.case)),
+        "group": plan.group,
         "description": plan.description,
         "experiment": plan.experiment,
         "seed": plan.seed,

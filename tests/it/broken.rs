@@ -28,8 +28,9 @@ fn every_broken_scenario_has_its_message() {
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name in UTF-8");
         let text = fs::read_to_string(&path).expect("a readable scenario");
         let input = Input { name, text: &text, platform: None, sets: &[] };
-        let checked = load(&input, &Machine::default(), &|_| None, &read)
-            .and_then(|scenario| plan::check(&plan::compile(&scenario), &scenario));
+        let checked = load(&input, &Machine::default(), &|_| None, &read).and_then(|cases| {
+            plan::check(name, &cases, &cases.iter().map(plan::compile).collect::<Vec<_>>())
+        });
         let problems = checked.expect_err(name);
         assert!(!problems.is_empty(), "{name}");
         for problem in &problems {

@@ -109,6 +109,14 @@ fn a_target_that_cannot_pass_is_refused_where_the_requests_are_too_few() {
     bench
         .run(&["check", &file, "--set", "phases.load.duration=1s", "--set", "phases.load.requests=300"])
         .expect_code(0);
+    // of several cases, the one that has too few
+    let cases = bench.file("cases.toml", &format!("{tail}[matrix]\nphases.load.requests = [50, 400, 500]\n"));
+    let done = bench.run(&["check", &cases]).expect_code(2);
+    assert!(
+        done.stderr.contains("case `requests=50`") && done.stderr.contains("50 requests"),
+        "{}",
+        done.stderr
+    );
     assert!(bench.runs().is_empty(), "nothing was sent");
 }
 

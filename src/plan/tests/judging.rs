@@ -123,7 +123,7 @@ fn refused_after(
     change(&mut target);
     scenario.targets = fixture::named([("only", target)]);
     let plan = compile(&scenario);
-    let refused = check(&plan, &scenario).is_err();
+    let refused = check("test.toml", std::slice::from_ref(&scenario), std::slice::from_ref(&plan)).is_err();
     // what is refused would at least be warned about
     assert!(!refused || plan.warnings.iter().any(|warning| warning.contains("`only`")), "{metric}");
     refused
