@@ -118,7 +118,7 @@ fn a_healthy_server_is_left_alone() {
     assert!(run.diary("aborted").is_empty() && run.diary("step_ended").len() == 2);
 }
 
-/// Two users for 80 requests, of which the first 60 are answered, with an objective that every answer meets.
+/// One user with 80 requests, of which the first 60 are answered, with an objective that every answer meets.
 fn priced(url: &str) -> String {
     format!(
         r#"
@@ -134,7 +134,7 @@ fn priced(url: &str) -> String {
         tpot = "10s"
         [phases.load]
         requests = 80
-        load.closed = {{ users = 2 }}
+        load.closed = {{ users = 1 }}
         [targets.good]
         metric = "goodput"
         at_least = "1/h"
