@@ -112,7 +112,7 @@ fn a_healthy_server_is_left_alone() {
     let server = server(u64::MAX);
     let bench = Bench::new();
     let file = bench.file("healthy.toml", &two_minutes(&server.url()));
-    let sets = ["--set", "phases.first.duration=2s", "--set", "phases.second.duration=1s"];
+    let sets = ["--set", "phases.first.duration=2s", "--set", "phases.second.requests=100"];
     bench.run(&[&["run", file.as_str()][..], &sets].concat()).expect_code(0);
     let run = bench.only_run();
     assert!(run.diary("aborted").is_empty() && run.diary("step_ended").len() == 2);
