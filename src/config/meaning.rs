@@ -1,5 +1,6 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
+mod needs;
 mod order;
 mod spikes;
 
@@ -30,8 +31,10 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
     }
     check.circle();
     check.crowd(named);
+    check.objectives();
     for (name, target) in &draft.targets {
         if let Some(target) = target {
+            check.abort(name, target);
             check.target(name, target);
         }
     }
@@ -198,7 +201,7 @@ impl<'a> Check<'a> {
 
     fn target(&self, name: &str, target: &Target) {
         // a preset's targets apply where they can
-        if target.from_preset {
+        if target.from_preset || !self.has_what_it_needs(name, target) {
             return;
         }
         let references =

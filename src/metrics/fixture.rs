@@ -5,8 +5,8 @@ use std::{io, time::Duration};
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Lengths, Model, Platform, PromptLength, Severity, Stage, Synthetic,
-        Workload,
+        Address, Arrivals, Bound, Lengths, Model, OnInconclusive, Platform, PromptLength, Severity, Stage,
+        Synthetic, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
@@ -138,6 +138,8 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         format: crate::plan::FORMAT,
         tool_version: "0".to_owned(),
         name: "test".to_owned(),
+        case: Vec::new(),
+        group: None,
         description: String::new(),
         experiment: "0".repeat(64),
         seed: 1,
@@ -156,6 +158,9 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
         steps: all,
         targets: Vec::new(),
+        objectives: Vec::new(),
+        price: None,
+        on_inconclusive: OnInconclusive::Fail,
         warnings: Vec::new(),
         origins: Vec::new(),
     }
@@ -173,6 +178,7 @@ pub(crate) fn target(name: &str, metric: &str, bound: Bound, in_phase: &str) -> 
         metric: metric.parse().expect("a metric"),
         bound,
         severity: Severity::Fail,
+        abort: None,
         from_preset: false,
         scopes: vec![phase(in_phase)],
     }

@@ -2,7 +2,7 @@
 
 use super::{Expected, LoadStep, Pattern, Plan, PlannedEndpoint, Step, Work, schedule};
 use crate::{
-    config::Stage,
+    config::{Price, Stage},
     units::seconds_to_duration,
     workload::{MeanTokens, mean_tokens},
 };
@@ -22,14 +22,16 @@ pub(super) fn fill(plan: &mut Plan) {
         plan.endpoints.iter().map(|endpoint| mean_tokens(&endpoint.workload)).collect();
     for step in &mut plan.steps {
         step.expected = expected(step, &plan.endpoints, &means, plan.seed);
+        step.expected.cost = cost(&step.expected, plan.price);
     }
     for index in 0..plan.steps.len() {
         let Some(within) = plan.steps[index].load().and_then(|load| within(load, &plan.steps)) else {
             continue;
         };
         let step = Step { work: Work::Load(within), ..plan.steps[index].clone() };
+        let expected = expected(&step, &plan.endpoints, &means, plan.seed);
         plan.steps[index].expected =
-            Expected { assumed: true, ..expected(&step, &plan.endpoints, &means, plan.seed) };
+            Expected { assumed: true, cost: cost(&expected, plan.price), ..expected };
     }
 }
 
@@ -50,6 +52,11 @@ fn within(load: &LoadStep, steps: &[Step]) -> Option<LoadStep> {
     Some(load)
 }
 
+/// What a step costs at a price: for as long as it lasts without the drain, or for its tokens.
+fn cost(expected: &Expected, price: Option<Price>) -> Option<f64> {
+    Some(price?.cost(expected.duration_s?, expected.input_tokens?, expected.output_tokens?))
+}
+
 /// All steps together: the sums, and the longest way through the graph. A figure is known when that of every step but
 /// the readiness check is.
 pub fn totals(plan: &Plan) -> Expected {
@@ -57,13 +64,16 @@ pub fn totals(plan: &Plan) -> Expected {
         let steps = plan.steps.iter().filter(|step| !matches!(step.work, Work::Ready { .. }));
         steps.map(|step| figure(&step.expected)).sum::<Option<f64>>()
     };
-    Expected {
+    let whole = Expected {
         requests: sum(|expected| expected.requests),
         input_tokens: sum(|expected| expected.input_tokens),
         output_tokens: sum(|expected| expected.output_tokens),
         duration_s: longest_way(plan),
+        cost: None,
         assumed: plan.steps.iter().any(|step| step.expected.assumed),
-    }
+    };
+    // an hour costs as much as it costs, whatever runs side by side in it
+    Expected { cost: cost(&whole, plan.price), ..whole }
 }
 
 /// Seconds until the last step ends when each begins as soon as it may.
@@ -99,6 +109,7 @@ fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], se
                 // how long a server takes to start is not for the plan to know
                 _ => None,
             },
+            cost: None,
             assumed: false,
         };
     };
@@ -121,6 +132,7 @@ fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], se
         input_tokens: Some(extent.requests * per_request(|tokens| tokens.input)),
         output_tokens: Some(extent.requests * per_request(|tokens| tokens.output)),
         duration_s: Some(extent.duration_s),
+        cost: None,
         assumed: extent.assumed,
     }
 }

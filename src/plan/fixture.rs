@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, Open, Order,
-        Phase, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic, Target,
-        Workload,
+        Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, OnInconclusive,
+        Open, Order, Phase, Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim,
+        Stage, Synthetic, Target, Workload,
     },
 };
 
@@ -62,6 +62,7 @@ pub(super) fn target(metric: &str, bound: Bound) -> Target {
         step: None,
         endpoint: None,
         severity: Severity::Fail,
+        abort: None,
         from_preset: false,
     }
 }
@@ -74,6 +75,7 @@ pub(super) fn named<T>(entries: impl IntoIterator<Item = (&'static str, T)>) -> 
 pub(super) fn bare() -> Scenario {
     Scenario {
         name: "bare".to_owned(),
+        case: Vec::new(),
         description: String::new(),
         seed: 42,
         platform: Platform {
@@ -87,6 +89,7 @@ pub(super) fn bare() -> Scenario {
             max_in_flight: 2000,
             drain: seconds(30),
             ready_timeout: seconds(60),
+            on_inconclusive: OnInconclusive::Fail,
         },
         defaults: Defaults { timeout: seconds(120), concurrency: vec![1, 2], requests: 50, max_endpoints: 5 },
         endpoints: named([("flash", endpoint(None))]),
@@ -100,6 +103,8 @@ pub(super) fn bare() -> Scenario {
             }),
         )]),
         phases: IndexMap::new(),
+        objectives: Vec::new(),
+        price: None,
         targets: IndexMap::new(),
         sims: named([(
             "small",
@@ -114,6 +119,7 @@ pub(super) fn bare() -> Scenario {
             },
         )]),
         origins: Vec::new(),
+        places: Places::default(),
     }
 }
 

@@ -4,13 +4,15 @@
 //! its load and when it ends. What is known only at run time (addresses of simulated servers, `model = "auto"`,
 //! secrets) is resolved at readiness and is not part of it.
 
+pub mod cases;
 mod compile;
-mod describe;
+pub mod describe;
 pub mod diff;
 mod expect;
 mod experiment;
 pub mod graph;
 pub mod origins;
+mod provable;
 pub mod render;
 mod route;
 pub mod schedule;
@@ -26,6 +28,7 @@ mod tests;
 
 pub use compile::compile;
 pub use expect::totals;
+pub use provable::check;
 pub use route::endpoint_of;
 pub use targets::explored_only;
 
@@ -36,7 +39,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     catalog::{MetricName, Protocol},
     config::{
-        Address, Arrivals, Bound, Model, Origin, Platform, SameAs, Secret, Severity, Sim, Stage, Workload,
+        Address, Arrivals, Axis, Bound, Model, Objective, OnInconclusive, Origin, Platform, Price, SameAs,
+        Secret, Severity, Sim, Stage, Workload, case_name,
     },
 };
 
@@ -52,6 +56,12 @@ pub struct Plan {
     pub tool_version: String,
     /// The scenario's name.
     pub name: String,
+    /// Which case of the scenario's matrix this is; empty where there is no matrix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub case: Vec<Axis>,
+    /// What the runs of one command over one scenario have in common, where they are several; the planner leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// The scenario's description.
     pub description: String,
     /// SHA-256, in hex, over what makes two runs the same experiment: workloads, load, protocol, model, seed.
@@ -68,8 +78,17 @@ pub struct Plan {
     pub endpoints: Vec<PlannedEndpoint>,
     /// The nodes of the graph, in an order in which they can run; `Step::id` is the index.
     pub steps: Vec<Step>,
+    /// What every request should meet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objectives: Vec<Objective>,
+    /// What the platform or its tokens cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
     /// What must hold, with the scopes in which it is judged.
     pub targets: Vec<PlannedTarget>,
+    /// What a run comes to in which a judged target could not be decided.
+    #[serde(default, skip_serializing_if = "OnInconclusive::is_default")]
+    pub on_inconclusive: OnInconclusive,
     /// What the planner thinks the user should know before the run.
     pub warnings: Vec<String>,
     /// Where every leaf of the scenario came from.
@@ -111,6 +130,15 @@ impl Plan {
         let plan: Self = serde_json::from_str(text)?;
         graph::check(&plan)?;
         Ok(plan)
+    }
+
+    /// The name, with the case of a matrix: `mixed-traffic · users=2,model=b`.
+    pub fn title(&self) -> String {
+        if self.case.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{} · {}", self.name, case_name(&self.case))
+        }
     }
 
     /// The step with its load, of every step that sends requests, in order.
@@ -303,6 +331,9 @@ pub struct Expected {
     pub output_tokens: Option<f64>,
     /// Seconds without the drain.
     pub duration_s: Option<f64>,
+    /// What it costs; `None` also without a price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
     /// Whether the figures rest on an assumed speed of the server rather than on the file alone.
     pub assumed: bool,
 }
@@ -342,6 +373,14 @@ pub struct PlannedTarget {
     pub bound: Bound,
     /// What a miss means; a preset's targets are `info` unless the preset was named.
     pub severity: Severity,
+    /// Ends the run once the target has failed for so long; only where a miss means failure.
+    #[serde(
+        default,
+        rename = "abort_after_s",
+        with = "crate::units::seconds::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub abort: Option<Duration>,
     /// Whether a platform preset set it rather than the scenario.
     pub from_preset: bool,
     /// One row each; empty when the plan measures the metric nowhere, which the report lists as skipped.

@@ -2,8 +2,10 @@
 
 mod analysis;
 mod contention;
+mod evidence;
 mod grade;
 mod judge;
+mod side;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -11,6 +13,7 @@ mod validity;
 
 use serde::Serialize;
 
+pub use evidence::Evidence;
 pub use judge::{judge, nothing_answered};
 
 use crate::{

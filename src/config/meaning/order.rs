@@ -182,7 +182,7 @@ impl<'a> Check<'a> {
         let asked = match limit.place.source.layer {
             Layer::BuiltIn => false,
             Layer::Preset => named,
-            Layer::Scenario | Layer::Platform | Layer::Set => true,
+            Layer::Include | Layer::Scenario | Layer::Platform | Layer::Matrix | Layer::Set => true,
         };
         let Some(most) = self.draft.max_endpoints().filter(|_| asked) else { return };
         let phases: Option<Vec<(&str, &Phase)>> =

@@ -30,6 +30,7 @@ const BELONGS: &[(&str, &str)] = &[
     ("max_endpoints", "defaults"),
     ("platform", "run"),
     ("label", "run"),
+    ("on_inconclusive", "run"),
 ];
 
 /// The reader of one table.

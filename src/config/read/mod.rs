@@ -4,6 +4,8 @@ mod fields;
 mod leaf;
 mod load;
 mod metric;
+mod objectives;
+mod price;
 mod same_as;
 mod servers;
 mod targets;
@@ -14,8 +16,8 @@ use indexmap::IndexMap;
 use same_as::Others;
 
 use super::{
-    Defaults, Endpoint, Origin, Phase, Platform, Run, Scenario, Sim, Target, Workload, diagnostic::Sink,
-    tree::Node,
+    Axis, Defaults, Endpoint, Objective, OnInconclusive, Origin, Phase, Places, Platform, Price, Run,
+    Scenario, Sim, Target, Workload, diagnostic::Sink, tree::Node,
 };
 
 /// The longest prompt or answer, in tokens or words: beyond any model's context, and small enough to sum over.
@@ -37,7 +39,11 @@ pub(super) struct Draft {
     pub workloads: IndexMap<String, Option<Workload>>,
     /// Likewise.
     pub phases: IndexMap<String, Option<Phase>>,
-    /// Likewise.
+    /// Those that could be read.
+    pub objectives: Vec<Objective>,
+    /// What could be read of it.
+    pub price: Option<Price>,
+    /// By name; every name of the file is there.
     pub targets: IndexMap<String, Option<Target>>,
     sims: IndexMap<String, Option<Sim>>,
 }
@@ -49,9 +55,16 @@ impl Draft {
     }
 
     /// The scenario; `None` if anything could not be read.
-    pub(super) fn finish(self, platform: Platform, origins: Vec<Origin>) -> Option<Scenario> {
+    pub(super) fn finish(
+        self,
+        platform: Platform,
+        case: Vec<Axis>,
+        origins: Vec<Origin>,
+        places: Places,
+    ) -> Option<Scenario> {
         Some(Scenario {
             name: self.name?,
+            case,
             description: self.description?,
             seed: self.seed?,
             platform,
@@ -60,9 +73,12 @@ impl Draft {
             endpoints: all(self.endpoints)?,
             workloads: all(self.workloads)?,
             phases: all(self.phases)?,
+            objectives: self.objectives,
+            price: self.price,
             targets: all(self.targets)?,
             sims: all(self.sims)?,
             origins,
+            places,
         })
     }
 }
@@ -74,18 +90,7 @@ fn all<T>(map: IndexMap<String, Option<T>>) -> Option<IndexMap<String, T>> {
 /// Reads the merged and filled tree.
 pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     let mut fields = Fields::open("", root, sink)?;
-    fields.require("version", "version = 1", |node| {
-        let version = leaf::count::<u32>(0)(node)?;
-        if version != VERSION {
-            return leaf::wrong(
-                node,
-                format!("must be {VERSION}, found {version}"),
-                "not a version of the language that this program reads",
-                "write `version = 1`, or use a newer program",
-            );
-        }
-        Ok(())
-    });
+    fields.require("version", "version = 1", known_version);
     let name = fields.require("name", "name = \"my-experiment\"", name);
     let description = if fields.node("description").is_some() {
         fields.get("description", leaf::text)
@@ -99,9 +104,48 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     let workloads = named(&mut fields, "workloads", sink, workloads::workload);
     let sims = named(&mut fields, "sims", sink, servers::sim);
     let phases = phases(&mut fields, &endpoints, sink);
+    let objectives = fields.table_at("objectives").map(objectives::objectives).unwrap_or_default();
+    let price = fields.table_at("price").and_then(price::price);
     let targets = named(&mut fields, "targets", sink, targets::target);
+    // taken out long before; known here so that a misspelt one finds its name
+    for key in ["include", "platforms", "matrix"] {
+        fields.node(key);
+    }
     fields.finish();
-    Some(Draft { name, description, seed, run, defaults, endpoints, workloads, phases, targets, sims })
+    Some(Draft {
+        name,
+        description,
+        seed,
+        run,
+        defaults,
+        endpoints,
+        workloads,
+        phases,
+        objectives,
+        price,
+        targets,
+        sims,
+    })
+}
+
+/// Checks the version of a file that need not have one.
+pub(super) fn version(file: &Node, sink: &Sink) {
+    if let Some(mut fields) = Fields::open("", file, sink) {
+        fields.get("version", known_version);
+    }
+}
+
+fn known_version(node: &Node) -> leaf::Read<()> {
+    let version = leaf::count::<u32>(0)(node)?;
+    if version == VERSION {
+        return Ok(());
+    }
+    leaf::wrong(
+        node,
+        format!("must be {VERSION}, found {version}"),
+        "not a version of the language that this program reads",
+        "write `version = 1`, or use a newer program",
+    )
 }
 
 /// Reads every entry of a table of named things.
@@ -173,8 +217,16 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
     let max_in_flight = fields.get("max_in_flight", leaf::count(1));
     let drain = fields.get("drain", leaf::duration);
     let ready_timeout = fields.get("ready_timeout", leaf::positive_duration);
+    let outcomes = [("fail", OnInconclusive::Fail), ("warn", OnInconclusive::Warn)];
+    let on_inconclusive = fields.get("on_inconclusive", leaf::word(&outcomes));
     fields.finish();
-    Some(Run { label: label?, max_in_flight: max_in_flight?, drain: drain?, ready_timeout: ready_timeout? })
+    Some(Run {
+        label: label?,
+        max_in_flight: max_in_flight?,
+        drain: drain?,
+        ready_timeout: ready_timeout?,
+        on_inconclusive: on_inconclusive?,
+    })
 }
 
 fn defaults(mut fields: Fields<'_>) -> Option<Defaults> {
