@@ -62,7 +62,7 @@ pub(super) fn examine(
             sets: &overrides.sets,
         };
         let cases = config::load(&input, machine, &|name| std::env::var(name).ok(), &read);
-        let plans = cases.map(|cases| cases.iter().map(plan::compile).collect());
+        let plans = cases.map(|cases| plan::compile_all(&cases));
         examined.push(Examined { file, plans });
     }
     Ok(examined)

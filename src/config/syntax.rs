@@ -293,12 +293,15 @@ fn in_sync(text: &str, before: Option<usize>, at: usize) -> bool {
     let Some(before) = before else { return true };
     let start = text[..before].rfind('\n').map_or(0, |at| at + 1);
     let between = &text[start..at.max(start)];
+    if !between.contains('\n') {
+        return false;
+    }
     let open = Tokens::new(between).lex().fold(0_i32, |open, token| match token.kind() {
         TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => open + 1,
         TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => open - 1,
         _ => open,
     });
-    between.contains('\n') && open <= 0
+    open <= 0
 }
 
 /// The line around an offset, without spaces around it and its `=`, and without a comment.

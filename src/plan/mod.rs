@@ -25,7 +25,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use compile::compile;
+pub use compile::{compile, compile_all};
 pub use expect::totals;
 pub use route::endpoint_of;
 pub use targets::explored_only;
