@@ -32,7 +32,9 @@ pub(super) fn parse(name: &str, layer: Layer, text: &str, sink: &Sink) -> Node {
                 .help("close the header with `]`"),
         );
     }
-    let keys = keys(&repaired);
+    // only duplicates are looked for among them
+    let duplicates = errors.iter().any(|error| error.message() == DUPLICATE);
+    let keys = if duplicates { keys(&repaired) } else { Vec::new() };
     let mut twice: Vec<&[String]> = Vec::new();
     let mut last = None;
     for error in errors {
@@ -363,7 +365,10 @@ fn keys(text: &str) -> Vec<Key> {
                 scopes += 1;
                 inside = vec![(scopes, std::mem::take(&mut parts))];
             }
+            // keys without a value
+            EventKind::Newline | EventKind::ValueSep => parts.clear(),
             EventKind::InlineTableOpen => {
+                parts.clear();
                 scopes += 1;
                 let path = found.last().map_or_else(Vec::new, |key: &Key| key.path.clone());
                 inside.push((scopes, path));
