@@ -117,6 +117,7 @@ fn fill_endpoints(root: &mut Node) {
 fn fill_phases(root: &mut Node) {
     let requests = root.at(&["defaults", "requests"]).cloned();
     let concurrency = root.at(&["defaults", "concurrency"]).cloned();
+    let batch_sizes = root.at(&["defaults", "batch_sizes"]).cloned();
     for phase in entries(root, "phases") {
         let load = phase.get_mut("load");
         let staged = load.as_ref().is_some_and(|load| load.at(&["open", "stages"]).is_some());
@@ -126,6 +127,12 @@ fn fill_phases(root: &mut Node) {
             .and_then(Node::as_table_mut)
         {
             insert_missing(closed, "users", concurrency.as_ref());
+        }
+        if let (Some(sizes), Some(default)) = (phase.get_mut("batch_sizes"), &batch_sizes)
+            && sizes.as_text() == Some("default")
+        {
+            // the key stays where the phase wrote it
+            *sizes = Node { key: sizes.key.clone(), ..default.clone() };
         }
         if !staged && !phase.contains_key("pause") && !phase.contains_key("duration") {
             insert_missing(phase, "requests", requests.as_ref());

@@ -1,5 +1,6 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
+mod batches;
 mod spikes;
 
 use super::{
@@ -22,6 +23,7 @@ pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
         check.phase(name);
         if let Some(phase) = phase {
             check.spikes(name, phase);
+            check.batches(name, phase);
         }
     }
     for (name, target) in &draft.targets {
@@ -33,7 +35,7 @@ pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
 
 /// The step names of a phase, as plans call them: the phase's own name for a single one, else the level.
 fn steps(name: &str, phase: &Phase) -> Vec<String> {
-    let levels = phase.load.levels();
+    let levels = phase.levels();
     if levels.len() > 1 { levels } else { vec![name.to_owned()] }
 }
 
@@ -183,6 +185,9 @@ impl<'a> Check<'a> {
         if target.metric.metric == Metric::QueueWait && !queues {
             return false;
         }
+        if target.metric.metric == Metric::Itl && !phase.batches().contains(&1) {
+            return false;
+        }
         self.draft.endpoints.iter().any(|(name, endpoint)| {
             let selected = target.endpoint.as_ref().is_none_or(|wanted| wanted == name);
             let streams = endpoint.as_ref().is_none_or(|endpoint| endpoint.stream);
@@ -273,6 +278,16 @@ impl<'a> Check<'a> {
                 _ if target.metric.metric == Metric::QueueWait => {
                     nothing("metric", format!("`{}` needs a queue to wait in", target.metric))
                         .help("set `concurrency_limit` in the `load.open` of a measured phase")
+                }
+                _ if target.metric.metric == Metric::Itl
+                    && measured.iter().all(|(_, phase)| !phase.batches().contains(&1)) =>
+                {
+                    nothing(
+                        "metric",
+                        format!("`{}` is not known of answers to several prompts", target.metric),
+                    )
+                    .label(self.key(&["phases", measured[0].0, "batch_sizes"]), "several prompts per request")
+                    .help("judge `tpot`, or add 1 to `batch_sizes`")
                 }
                 _ => nothing("metric", format!("`{}` needs streamed answers", target.metric))
                     .help("set `stream = true` on the endpoint, or judge `e2e` instead"),

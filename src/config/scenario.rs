@@ -71,6 +71,8 @@ pub struct Defaults {
     pub concurrency: Vec<u32>,
     /// Requests per step where a phase says neither `requests`, `duration` nor `stages`.
     pub requests: u64,
+    /// What `batch_sizes = "default"` of a phase stands for.
+    pub batch_sizes: Vec<u32>,
 }
 
 /// `[endpoints.NAME]`.
@@ -214,9 +216,31 @@ pub struct Phase {
     pub endpoints: Option<Vec<String>>,
     /// How requests arrive.
     pub load: Load,
+    /// Prompts per request, one step for each; empty where the phase says nothing, which is one prompt. Already filled
+    /// from `defaults.batch_sizes` where it says so.
+    pub batch_sizes: Vec<u32>,
 }
 
 impl Phase {
+    /// The names of its steps, of which there is one where neither its load nor its batches have several levels:
+    /// `users=4`, `batch=4`, or both as `users=4,batch=4`. Loads come in their order, and under each the batches.
+    pub fn levels(&self) -> Vec<String> {
+        let loads = self.load.levels();
+        if self.batch_sizes.len() < 2 {
+            return loads;
+        }
+        let batches = self.batch_sizes.iter().map(|batch| format!("batch={batch}"));
+        if loads.len() < 2 {
+            return batches.collect();
+        }
+        loads.iter().flat_map(|load| batches.clone().map(move |batch| format!("{load},{batch}"))).collect()
+    }
+
+    /// Prompts per request of each step, in the order of [`Self::levels`].
+    pub fn batches(&self) -> Vec<u32> {
+        if self.batch_sizes.is_empty() { vec![1] } else { self.batch_sizes.clone() }
+    }
+
     /// How long each step goes on by the clock; `None` where only a count ends it. Stages end where they end, or with
     /// the phase.
     pub fn length(&self) -> Option<Duration> {

@@ -1,5 +1,6 @@
 //! Layers and precedence, origins, the choice of the platform, and that everything embedded or ready loads.
 
+mod batches;
 mod platforms;
 
 use std::{io, path::Path, time::Duration};

@@ -22,6 +22,7 @@ pub(super) struct Prepared {
     seq: u64,
     request_id: String,
     endpoint: usize,
+    /// Of each prompt.
     requested_output_tokens: u32,
     request: Request,
 }
@@ -35,10 +36,13 @@ impl Prepared {
         let endpoint = endpoint_of(&run.load, seed, seq);
         let planned = &shared.plan.endpoints[endpoint];
         let binding = &shared.endpoints[endpoint].binding;
-        let prompt = workload::prompt(&planned.workload, &planned.workload_name, seed, seq);
+        let prompts = workload::batch(&planned.workload, &planned.workload_name, seed, seq, run.load.batch);
         let request_id = format!("{}-{seq}", shared.run_id);
-        let request = request(planned, binding, &request_id, &prompt.text, prompt.output_tokens);
-        Self { seq, request_id, endpoint, requested_output_tokens: prompt.output_tokens, request }
+        // one limit for all prompts of a request
+        let max_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
+        let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
+        let request = request(planned, binding, &request_id, &texts, max_tokens);
+        Self { seq, request_id, endpoint, requested_output_tokens: max_tokens, request }
     }
 
     /// A record of this request in which nothing has happened yet.
@@ -53,9 +57,10 @@ impl Prepared {
             endpoint: run.shared.plan.endpoints[self.endpoint].name.clone(),
             measured: run.load.measure,
             user,
+            batch: run.load.batch,
             queue_wait_ns,
             end_ns: due_ns + queue_wait_ns,
-            requested_output_tokens: self.requested_output_tokens,
+            requested_output_tokens: self.requested_output_tokens * run.load.batch,
             ..untouched(due_ns)
         }
     }
@@ -66,7 +71,7 @@ pub(super) fn request(
     planned: &PlannedEndpoint,
     binding: &Binding,
     request_id: &str,
-    prompt: &str,
+    prompts: &[&str],
     max_tokens: u32,
 ) -> Request {
     let mut headers = HeaderMap::with_capacity(4);
@@ -79,7 +84,7 @@ pub(super) fn request(
     if let Some(authorization) = &binding.authorization {
         headers.insert(header::AUTHORIZATION, authorization.clone());
     }
-    let body = protocol::body(planned.protocol, &binding.model, planned.stream, prompt, max_tokens);
+    let body = protocol::body(planned.protocol, &binding.model, planned.stream, prompts, max_tokens);
     Request { method: Method::POST, target: binding.target.clone(), headers, body: body.into() }
 }
 
@@ -94,6 +99,7 @@ pub(super) fn untouched(due_ns: u64) -> Record {
         endpoint: String::new(),
         measured: false,
         user: None,
+        batch: 1,
         due_ns,
         queue_wait_ns: 0,
         sent_ns: None,
@@ -106,6 +112,7 @@ pub(super) fn untouched(due_ns: u64) -> Record {
         first_token_ns: None,
         first_content_ns: None,
         last_token_ns: None,
+        decode_ns: None,
         end_ns: due_ns,
         chunks: 0,
         reads: 0,
@@ -243,7 +250,7 @@ pub(super) async fn exchange(
     let mut progress = Progress::default();
     let stop = tokio::select! {
         biased;
-        stop = send_and_read(pool, planned.protocol, &prepared.request, &mut progress) => stop,
+        stop = send_and_read(pool, planned.protocol, run.load.batch, &prepared.request, &mut progress) => stop,
         () = tokio::time::sleep(planned.timeout) => Stop::Timeout,
         () = run.reached(Arrivals::Cancelled) => Stop::Cancelled,
     };
@@ -259,6 +266,7 @@ fn take(record: &mut Record, answered: Answered) -> Vec<u64> {
     record.first_token_ns = answered.first_token_ns;
     record.first_content_ns = answered.first_content_ns;
     record.last_token_ns = answered.last_token_ns;
+    record.decode_ns = answered.decode_ns;
     record.end_ns = answered.end_ns;
     record.chunks = answered.chunks.len() as u32;
     record.stamps_exact = answered.stamps_exact;
@@ -278,6 +286,7 @@ fn take(record: &mut Record, answered: Answered) -> Vec<u64> {
 pub(super) async fn send_and_read(
     pool: &Pool,
     protocol: Protocol,
+    prompts: u32,
     request: &Request,
     progress: &mut Progress,
 ) -> Stop {
@@ -288,7 +297,8 @@ pub(super) async fn send_and_read(
     };
     progress.status = Some(response.status.as_u16());
     progress.http_version = Some(response.http_version());
-    let mut answer = Answer::new(protocol, response.status.as_u16(), response.content_type());
+    let mut answer =
+        Answer::new(protocol, response.status.as_u16(), response.content_type()).to_prompts(prompts);
     if let Some(sight) = &mut progress.sight {
         sight.head = Some(response.headers.clone());
         answer = answer.watched();

@@ -27,6 +27,8 @@ pub(super) struct Setting {
     pub(super) window: Span,
     /// Whether its endpoint streams, so that a failure has missed its first token too.
     pub(super) streams: bool,
+    /// Whether gaps between chunks are those of one stream.
+    pub(super) gaps: bool,
     /// Whether the plan limits concurrency, so that there is a queue to wait in.
     pub(super) queues: bool,
     /// When somebody stopped the run.
@@ -107,9 +109,9 @@ impl Cell {
         *self.counts.outcomes.entry(record.outcome).or_default() += 1;
         self.add_client_times(record, setting);
         if record.outcome.failed() {
-            self.add_failure(setting.streams);
+            self.add_failure(setting);
         } else {
-            self.add_success(record, chunks);
+            self.add_success(record, if setting.gaps { chunks } else { &[] });
         }
         true
     }
@@ -120,10 +122,12 @@ impl Cell {
         self.counts.cut_off += requests;
     }
 
-    fn add_failure(&mut self, streams: bool) {
-        let missed = Metric::ALL.into_iter().filter(|metric| metric.needs_stream());
+    fn add_failure(&mut self, setting: Setting) {
+        let missed = Metric::ALL
+            .into_iter()
+            .filter(|metric| metric.needs_stream() && (setting.gaps || *metric != Metric::Itl));
         let whole = [Metric::E2e, Metric::ServiceE2e];
-        for metric in whole.into_iter().chain(missed.filter(|_| streams)) {
+        for metric in whole.into_iter().chain(missed.filter(|_| setting.streams)) {
             self.series.entry(metric).or_default().failed += 1;
         }
     }

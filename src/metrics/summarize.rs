@@ -93,6 +93,7 @@ fn setting(
     Setting {
         window,
         streams: plan.endpoints[endpoint].stream,
+        gaps: step.load.batch == 1,
         queues: matches!(step.load.pattern, Pattern::Open { concurrency_limit: Some(_), .. }),
         stopped_ns,
     }

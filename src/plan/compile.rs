@@ -79,7 +79,7 @@ fn steps(scenario: &Scenario) -> Vec<Step> {
         used.extend(traffic.iter().map(|traffic| traffic.endpoint));
         let levels = levels(phase);
         let explores = levels.len() > 1;
-        for (level, (pattern, duration)) in phase.load.levels().into_iter().zip(levels) {
+        for (level, (pattern, duration, batch)) in phase.levels().into_iter().zip(levels) {
             let id = steps.len();
             steps.push(Step {
                 id,
@@ -92,6 +92,7 @@ fn steps(scenario: &Scenario) -> Vec<Step> {
                     first_seq: 0,
                     traffic: traffic.clone(),
                     pattern,
+                    batch,
                     requests: phase.requests,
                     duration,
                 }),
@@ -125,8 +126,17 @@ fn pause(id: usize, phase: &str, duration: Duration) -> Step {
     }
 }
 
-/// The load of each level of a phase, and when it ends by time.
-fn levels(phase: &Phase) -> Vec<(Pattern, Option<Duration>)> {
+/// The load of each step of a phase, when it ends by time, and the prompts of its requests.
+fn levels(phase: &Phase) -> Vec<(Pattern, Option<Duration>, u32)> {
+    let batches = phase.batches();
+    let each = |(pattern, duration): (Pattern, Option<Duration>)| {
+        batches.iter().map(move |batch| (pattern.clone(), duration, *batch))
+    };
+    loads(phase).into_iter().flat_map(each).collect()
+}
+
+/// The load of each level, and when it ends by time.
+fn loads(phase: &Phase) -> Vec<(Pattern, Option<Duration>)> {
     match &phase.load {
         Load::Closed(Closed { users, ramp_up, think_time }) => users
             .iter()

@@ -39,7 +39,14 @@ pub(super) fn open(shape: Shape) -> Load {
 }
 
 pub(super) fn phase(requests: Option<u64>, duration: Option<u64>, load: Load) -> Phase {
-    Phase { measure: true, requests, duration: duration.map(seconds), endpoints: None, load }
+    Phase {
+        measure: true,
+        requests,
+        duration: duration.map(seconds),
+        endpoints: None,
+        load,
+        batch_sizes: Vec::new(),
+    }
 }
 
 pub(super) fn pause(length: u64) -> Phase {
@@ -80,7 +87,12 @@ pub(super) fn bare() -> Scenario {
             drain: seconds(30),
             ready_timeout: seconds(60),
         },
-        defaults: Defaults { timeout: seconds(120), concurrency: vec![1, 2], requests: 50 },
+        defaults: Defaults {
+            timeout: seconds(120),
+            concurrency: vec![1, 2],
+            requests: 50,
+            batch_sizes: vec![1, 4],
+        },
         endpoints: named([("flash", endpoint(None))]),
         workloads: named([(
             "prose",

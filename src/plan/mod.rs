@@ -222,11 +222,25 @@ pub struct LoadStep {
     pub traffic: Vec<Traffic>,
     /// How they arrive.
     pub pattern: Pattern,
+    /// Prompts in each of its requests.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub batch: u32,
     /// Ends the step after so many requests.
     pub requests: Option<u64>,
     /// Ends the arrivals of the step after so long.
     #[serde(rename = "duration_s", with = "crate::units::seconds::option")]
     pub duration: Option<Duration>,
+}
+
+/// What a count is where nobody wrote it.
+fn one() -> u32 {
+    1
+}
+
+/// Counts of one are not written, so that what does not use them reads and hashes as it did without them.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 /// An endpoint's part of a step.

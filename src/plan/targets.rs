@@ -61,6 +61,8 @@ pub(super) fn share_that_carries(
 ) -> f64 {
     let carries = |of: &PlannedEndpoint| match metric {
         Metric::QueueWait => matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. }),
+        // chunks of several answers at once are no stream of one
+        Metric::Itl => of.stream && load.batch == 1,
         _ => of.stream || !metric.needs_stream(),
     };
     let shares = load.traffic.iter().filter_map(|traffic| {

@@ -199,7 +199,7 @@ fn values_per_request(plan: &Plan, metric: Metric, endpoint: Option<&str>, load:
     }
     let gaps = load.traffic.iter().map(|traffic| {
         let of = &plan.endpoints[traffic.endpoint];
-        let here = of.stream && endpoint.is_none_or(|name| name == of.name);
+        let here = of.stream && load.batch == 1 && endpoint.is_none_or(|name| name == of.name);
         if here { traffic.share * (mean_tokens(&of.workload).output - 1.0).max(0.0) } else { 0.0 }
     });
     gaps.sum()

@@ -110,6 +110,7 @@ fn scope(scope: &Scope) -> Value {
         "measured": scope.measured,
         "explores": scope.explores,
         "users": scope.users,
+        "batch": scope.batch,
         "offered_rate": scope.offered_rate.map(number),
         "window": scope.window.map(window),
         "counts": counts(&scope.counts),

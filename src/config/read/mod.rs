@@ -147,6 +147,12 @@ fn defaults(mut fields: Fields<'_>) -> Option<Defaults> {
     let timeout = fields.get("timeout", leaf::positive_duration);
     let concurrency = fields.get("concurrency", |node| leaf::one_or_many(node, leaf::count(1)));
     let requests = fields.get("requests", leaf::count(1));
+    let batch_sizes = fields.get("batch_sizes", load::batch_sizes);
     fields.finish();
-    Some(Defaults { timeout: timeout?, concurrency: concurrency?, requests: requests? })
+    Some(Defaults {
+        timeout: timeout?,
+        concurrency: concurrency?,
+        requests: requests?,
+        batch_sizes: batch_sizes?,
+    })
 }

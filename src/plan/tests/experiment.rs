@@ -34,8 +34,9 @@ fn the_hash_is_the_same_for_ever() {
 #[test]
 fn what_does_not_change_the_requests_does_not_change_the_hash() {
     let hash = hash_after(|_| ());
-    let same: [(&str, Change); 13] = [
+    let same: [(&str, Change); 14] = [
         ("nothing", |_| ()),
+        ("one prompt per request, in words", |s| s.phases["mixed"].batch_sizes = vec![1]),
         ("url", |s| s.endpoints["thinker"].url = Address::Url("http://elsewhere:1".to_owned())),
         ("simulated or not", |s| s.endpoints["flash"].url = Address::Url("http://elsewhere:1".to_owned())),
         ("settings of a simulated server", |s| s.sims["small"].step_base_s = 0.5),
@@ -63,7 +64,7 @@ fn what_does_not_change_the_requests_does_not_change_the_hash() {
 
 #[test]
 fn what_changes_the_requests_changes_the_hash() {
-    let other: [(&str, Change); 20] = [
+    let other: [(&str, Change); 22] = [
         ("seed", |s| s.seed = 43),
         ("output length", |s| {
             let Workload::Synthetic(synthetic) = &mut s.workloads["prose"];
@@ -94,6 +95,8 @@ fn what_changes_the_requests_changes_the_hash() {
         ("a pause", |s| pause(s, 1, 10)),
         ("a longer pause elsewhere", |s| pause(s, 2, 20)),
         ("rarer spikes", |s| open(s, "mixed").spikes = Some(spikes(31))),
+        ("several prompts per request", |s| s.phases["mixed"].batch_sizes = vec![4]),
+        ("several batch sizes", |s| s.phases["mixed"].batch_sizes = vec![4, 8]),
         ("heavier bursts", |s| open(s, "mixed").arrivals = Arrivals::Gamma { cv: 3.0 }),
     ];
     let mut hashes = vec![hash_after(|_| ())];

@@ -4,6 +4,7 @@
 //! differ in shape or dash as well as in colour, so that a print in grey can be read.
 
 mod axis;
+mod batches;
 mod page;
 mod render;
 mod scene;
@@ -67,10 +68,16 @@ pub fn charts(report: &Report) -> Result<Vec<Chart>, ChartError> {
 }
 
 fn sketches(report: &Report) -> Vec<Sketch> {
-    [ttft::sketch(report), timeline::sketch(report), tradeoff::sketch(report), sequence::sketch(report)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        ttft::sketch(report),
+        timeline::sketch(report),
+        tradeoff::sketch(report),
+        batches::sketch(report),
+        sequence::sketch(report),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[cfg(test)]
