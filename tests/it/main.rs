@@ -9,6 +9,7 @@
     reason = "a test is its own reader"
 )]
 
+mod batches;
 mod broken;
 mod check;
 mod engine;

@@ -46,6 +46,7 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
         let places: Vec<_> =
             points.iter().map(|(batch, tokens)| panel.at(f64::from(*batch), *tokens)).collect();
         page.scene.path(places.clone(), series_color(i), 6.0, Dash::of_series(i));
+        let mut before = 0.0;
         for (at, (batch, tokens)) in places.into_iter().zip(points) {
             page.scene.point(at, Marker::of_series(i), 17.0, series_color(i), true);
             // of several curves the names of the points would cover each other
@@ -53,8 +54,12 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
                 let gain = curve.speedup(tokens).filter(|_| batch > 1);
                 let gain = gain.map_or(String::new(), |gain| format!(" ({gain:.1}×)"));
                 let label = format!("{}{gain}", units::show_number(tokens));
-                page.scene.text((at.0, at.1 - 40.0), label, SMALL, INK, Anchor::Middle);
+                // above the line on the side from which it rises
+                let (across, anchor) =
+                    if tokens >= before { (22.0, Anchor::End) } else { (-22.0, Anchor::Start) };
+                page.scene.text((at.0 + across, at.1 - 40.0), label, SMALL, INK, anchor);
             }
+            before = tokens;
         }
     }
     panel.x_axis(&mut page.scene, "prompts per request");

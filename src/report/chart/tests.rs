@@ -49,6 +49,40 @@ fn without_steps_the_trade_off_is_per_request() {
 }
 
 #[test]
+fn batch_sizes_have_a_chart_with_what_each_gains() {
+    let mut run = fixture::mixed();
+    let level = run.summary.scopes.iter().find(|scope| scope.key.step.is_some()).cloned();
+    let level = level.expect("the ladder has levels");
+    for (batch, tokens) in [(1, 100.0), (4, 380.0), (16, 900.0), (64, 870.0)] {
+        let mut scope = level.clone();
+        (scope.key.phase, scope.key.step) = ("batches".to_owned(), Some(format!("batch={batch}")));
+        scope.batch = Some(batch);
+        scope.rates.insert(crate::catalog::Metric::OutputTokensPerSecond, tokens);
+        run.summary.scopes.push(scope);
+    }
+    let of_run = |run: &fixture::Run| {
+        let charts = charts(&run.report()).expect("charts");
+        charts.into_iter().find(|chart| chart.name == "throughput-batch").expect("a chart of batches")
+    };
+    let chart = of_run(&run);
+    look("batches", &chart);
+    for label in ["380 (3.8×)", "900 (9.0×)", "870 (8.7×)", "prompts per request"] {
+        assert!(chart.svg.contains(label), "{label}");
+    }
+
+    // a second load: a legend in place of numbers at the points
+    for mut scope in run.summary.scopes.clone() {
+        if let (Some(batch), "batches") = (scope.batch, scope.key.phase.as_str()) {
+            scope.key.step = Some(format!("users=4,batch={batch}"));
+            run.summary.scopes.push(scope);
+        }
+    }
+    let chart = of_run(&run);
+    look("batches-of-loads", &chart);
+    assert!(chart.svg.contains("batches · users=4") && !chart.svg.contains("380 (3.8×)"));
+}
+
+#[test]
 fn a_chart_without_data_is_left_out() {
     assert_eq!(charts(&fixture::dead().report()).expect("nothing to draw").len(), 0);
 }
