@@ -1,6 +1,7 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
 mod batches;
+mod headers;
 mod spikes;
 
 use super::{
@@ -19,6 +20,7 @@ pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
     check.something_to_do();
     check.workloads();
     check.weights();
+    check.headers();
     for (name, phase) in &draft.phases {
         check.phase(name);
         if let Some(phase) = phase {

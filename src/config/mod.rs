@@ -12,6 +12,7 @@ mod compile;
 mod detect;
 mod diagnostic;
 mod fill;
+mod headers;
 mod meaning;
 mod merge;
 mod nearest;

@@ -1,6 +1,6 @@
 //! The scenario: a file as it was meant, after layers and checks. Plain values, base units, names still unresolved.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -94,6 +94,8 @@ pub struct Endpoint {
     pub timeout: Duration,
     /// Sent as `authorization: Bearer …`.
     pub api_key: Option<Secret>,
+    /// Sent besides what the protocol sets, by name in lower case.
+    pub headers: BTreeMap<String, HeaderText>,
 }
 
 /// Where an endpoint is.
@@ -124,6 +126,16 @@ pub enum Secret {
     Env(String),
     /// A file; white space around its content is dropped.
     File(String),
+}
+
+/// The value of a header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum HeaderText {
+    /// As it is sent.
+    Text(String),
+    /// By reference.
+    Secret(Secret),
 }
 
 /// `[workloads.NAME]`: one of the kinds of content.

@@ -2,6 +2,7 @@
 
 use super::{
     diagnostic::{Diagnostic, Sink},
+    headers::carries_secret,
     source::Place,
     tree::{Node, Value},
 };
@@ -11,7 +12,21 @@ pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Fills variables in everywhere but in references to secrets, which are read at readiness. A value that lacks its
 /// variable becomes [`Value::Unknown`], with a problem unless there is no `sink`.
-pub(super) fn substitute(node: &mut Node, env: Env<'_>, sink: Option<&Sink>) {
+pub(super) fn substitute(root: &mut Node, env: Env<'_>, sink: Option<&Sink>) {
+    walk(root, &mut Vec::new(), env, sink);
+}
+
+/// Whether what is at an address is a secret, or a reference to one.
+fn is_secret(path: &[String], node: &Node) -> bool {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match path[..] {
+        ["endpoints", _, "api_key"] => true,
+        ["endpoints", _, "headers", name] => carries_secret(name) || node.as_table().is_some(),
+        _ => false,
+    }
+}
+
+fn walk(node: &mut Node, path: &mut Vec<String>, env: Env<'_>, sink: Option<&Sink>) {
     match &mut node.value {
         Value::Text(text) if text.contains('$') => {
             let text = std::mem::take(text);
@@ -26,12 +41,14 @@ pub(super) fn substitute(node: &mut Node, env: Env<'_>, sink: Option<&Sink>) {
                 }
             };
         }
-        Value::List(list) => list.iter_mut().for_each(|node| substitute(node, env, sink)),
+        Value::List(list) => list.iter_mut().for_each(|node| walk(node, path, env, sink)),
         Value::Table(table) => {
             for (key, node) in table {
-                if key != "api_key" {
-                    substitute(node, env, sink);
+                path.push(key.clone());
+                if !is_secret(path, node) {
+                    walk(node, path, env, sink);
                 }
+                path.pop();
             }
         }
         _ => {}

@@ -74,15 +74,15 @@ pub(super) fn request(
     prompts: &[&str],
     max_tokens: u32,
 ) -> Request {
-    let mut headers = HeaderMap::with_capacity(4);
+    let mut headers = HeaderMap::with_capacity(3 + binding.headers.len());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let accept = if planned.stream { "text/event-stream" } else { "application/json" };
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-request-id", id);
     }
-    if let Some(authorization) = &binding.authorization {
-        headers.insert(header::AUTHORIZATION, authorization.clone());
+    for (name, value) in &binding.headers {
+        headers.insert(name, value.clone());
     }
     let body = protocol::body(planned.protocol, &binding.model, planned.stream, prompts, max_tokens);
     Request { method: Method::POST, target: binding.target.clone(), headers, body: body.into() }

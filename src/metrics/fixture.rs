@@ -1,6 +1,6 @@
 //! Small plans and runs with known truth, for the tests of this module and of those after it.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use crate::{
     catalog::Protocol,
@@ -32,6 +32,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         stream: true,
         timeout: Duration::from_secs(120),
         api_key: None,
+        headers: BTreeMap::new(),
         workload_name: "words".to_owned(),
         workload: Workload::Synthetic(Synthetic {
             prompt: PromptLength::Tokens(Lengths::Constant(10)),

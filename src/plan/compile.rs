@@ -56,6 +56,7 @@ fn endpoints(scenario: &Scenario) -> Vec<PlannedEndpoint> {
         stream: endpoint.stream,
         timeout: endpoint.timeout,
         api_key: endpoint.api_key.clone(),
+        headers: endpoint.headers.clone(),
         workload_name: endpoint.workload.clone(),
         workload: scenario.workloads[&endpoint.workload].clone(),
         sim: match &endpoint.url {

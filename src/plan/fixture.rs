@@ -1,6 +1,6 @@
 //! Scenarios for tests, made by hand.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
 
@@ -27,6 +27,7 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         stream: true,
         timeout: seconds(120),
         api_key: None,
+        headers: BTreeMap::new(),
     }
 }
 

@@ -29,13 +29,15 @@ pub use expect::totals;
 pub use route::endpoint_of;
 pub use targets::explored_only;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     catalog::{MetricName, Protocol},
-    config::{Address, Arrivals, Bound, Model, Origin, Platform, Secret, Severity, Sim, Stage, Workload},
+    config::{
+        Address, Arrivals, Bound, HeaderText, Model, Origin, Platform, Secret, Severity, Sim, Stage, Workload,
+    },
 };
 
 /// The version of `plan.json`.
@@ -148,6 +150,9 @@ pub struct PlannedEndpoint {
     pub timeout: Duration,
     /// The reference to its key; never the key.
     pub api_key: Option<Secret>,
+    /// What else goes with every request, by name in lower case; secrets by reference.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, HeaderText>,
     /// The name of its workload.
     pub workload_name: String,
     /// What is sent.

@@ -39,9 +39,13 @@ fn head(plan: &Plan) -> String {
 
 fn endpoints(plan: &Plan) -> String {
     let mut table = table();
-    table.set_header(["endpoint", "address", "protocol", "model", "answers", "workload"]);
+    let mut header = vec!["endpoint", "address", "protocol", "model", "answers", "workload"];
+    let any_headers = plan.endpoints.iter().any(|endpoint| !endpoint.headers.is_empty());
+    header.extend(any_headers.then_some("headers"));
+    table.set_header(header);
     for endpoint in &plan.endpoints {
-        table.add_row([
+        let names: Vec<&str> = endpoint.headers.keys().map(String::as_str).collect();
+        let mut row = vec![
             endpoint.name.clone(),
             address(endpoint),
             endpoint.protocol.name().to_owned(),
@@ -51,7 +55,9 @@ fn endpoints(plan: &Plan) -> String {
             },
             if endpoint.stream { "streamed" } else { "whole" }.to_owned(),
             endpoint.workload_name.clone(),
-        ]);
+        ];
+        row.extend(any_headers.then(|| names.join(", ")));
+        table.add_row(row);
     }
     lines(&table)
 }

@@ -331,6 +331,7 @@ fn endpoint(name: &str, sim_name: Option<&str>) -> PlannedEndpoint {
         stream: true,
         timeout: Duration::from_secs(120),
         api_key: None,
+        headers: BTreeMap::new(),
         workload_name: "summaries".to_owned(),
         workload: Workload::Synthetic(Synthetic {
             prompt: PromptLength::Tokens(Lengths::Constant(400)),

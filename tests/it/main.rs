@@ -13,6 +13,7 @@ mod batches;
 mod broken;
 mod check;
 mod engine;
+mod headers;
 mod init;
 mod kit;
 mod load;

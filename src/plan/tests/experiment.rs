@@ -1,5 +1,7 @@
 use crate::{
-    config::{Address, Arrivals, Bound, Lengths, Load, Model, Open, Scenario, Secret, Spikes, Workload},
+    config::{
+        Address, Arrivals, Bound, HeaderText, Lengths, Load, Model, Open, Scenario, Secret, Spikes, Workload,
+    },
     plan::{compile, fixture},
 };
 
@@ -34,13 +36,17 @@ fn the_hash_is_the_same_for_ever() {
 #[test]
 fn what_does_not_change_the_requests_does_not_change_the_hash() {
     let hash = hash_after(|_| ());
-    let same: [(&str, Change); 14] = [
+    let same: [(&str, Change); 15] = [
         ("nothing", |_| ()),
         ("one prompt per request, in words", |s| s.phases["mixed"].batch_sizes = vec![1]),
         ("url", |s| s.endpoints["thinker"].url = Address::Url("http://elsewhere:1".to_owned())),
         ("simulated or not", |s| s.endpoints["flash"].url = Address::Url("http://elsewhere:1".to_owned())),
         ("settings of a simulated server", |s| s.sims["small"].step_base_s = 0.5),
         ("key", |s| s.endpoints["thinker"].api_key = Some(Secret::File("key".to_owned()))),
+        ("headers", |s| {
+            let text = HeaderText::Text("a".to_owned());
+            s.endpoints["thinker"].headers.insert("x-team".to_owned(), text);
+        }),
         ("time-out", |s| s.endpoints["thinker"].timeout = fixture::seconds(1)),
         ("targets", |s| {
             s.targets = fixture::named([("new", fixture::target("ttft", Bound::AtMost(1.0)))]);
