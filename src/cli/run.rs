@@ -22,7 +22,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
-    config::{Address, Secret},
+    config::{Address, Secret, Threads},
     engine::{self, Binding},
     machine::{self, Machine, SystemInfo},
     plan::Plan,
@@ -72,43 +72,55 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     let plans: Vec<(PathBuf, Plan)> =
         loaded.into_iter().filter_map(|Loaded { file, plan }| Some((file, plan?))).collect();
 
-    let runtime = Runtime::new().context("cannot start the runtime")?;
+    // signals, readiness and progress; what is measured has threads of its own
+    let runtime = runtime(1)?;
     // one for all scenarios: an interruption between two of them must not be lost
     let mut signals = runtime.block_on(async { Signals::new() }).context("cannot listen for signals")?;
     let several = plans.len() > 1;
+    let runs: usize = plans.iter().map(|(_, plan)| plan.repeats as usize).sum();
     let mut worst = Exit::Pass;
     let mut rows = Vec::new();
-    for (file, plan) in &plans {
-        if several && !arguments.output.quiet {
-            terminal::say(&format!("── {} ({})", plan.name, file.display()));
+    'plans: for (file, plan) in &plans {
+        let before = rows.len();
+        for member in Member::all(plan) {
+            let Member { repeat, .. } = &member;
+            if (several || plan.repeats > 1) && !arguments.output.quiet {
+                let which = repeat.map_or(String::new(), |n| format!(", repeat {n} of {}", plan.repeats));
+                terminal::say(&format!("── {} ({}){which}", plan.name, file.display()));
+            }
+            let ran = runtime
+                .block_on(run_one(plan, member, &machine, &arguments.output, &mut signals, terminal))
+                .unwrap_or_else(|error| {
+                    terminal::error(&error);
+                    Ran { exit: Exit::Environment, rebuilt: None }
+                });
+            worst = worst.max(ran.exit);
+            if let Some(rebuilt) = &ran.rebuilt {
+                terminal::print(&if arguments.output.quiet {
+                    report::line(&rebuilt.report()).to_string()
+                } else {
+                    report::terminal(&rebuilt.report(), terminal.style())
+                });
+            }
+            rows.push(ran);
+            if signals.caught() {
+                break 'plans;
+            }
         }
-        let ran = runtime
-            .block_on(run_one(plan, &machine, &arguments.output, &mut signals, terminal))
-            .unwrap_or_else(|error| {
-                terminal::error(&error);
-                Ran { exit: Exit::Environment, rebuilt: None }
-            });
-        worst = worst.max(ran.exit);
-        if let Some(rebuilt) = &ran.rebuilt {
-            terminal::print(&if arguments.output.quiet {
-                report::line(&rebuilt.report()).to_string()
-            } else {
-                report::terminal(&rebuilt.report(), terminal.style())
-            });
-        }
-        rows.push(ran);
-        if signals.caught() {
-            break;
+        if plan.repeats > 1 && !arguments.output.quiet {
+            let reports: Vec<_> =
+                rows[before..].iter().filter_map(|ran| Some(ran.rebuilt.as_ref()?.report())).collect();
+            terminal::print(&report::repeats(&reports, terminal.style()));
         }
     }
-    if rows.len() < plans.len() {
+    if rows.len() < runs {
         worst = worst.max(Exit::Interrupted);
     }
     if several && !arguments.output.quiet {
         let lines: Vec<_> =
             rows.iter().filter_map(|ran| Some(report::line(&ran.rebuilt.as_ref()?.report()))).collect();
         terminal::print(&report::several(&lines, terminal.style()));
-        let left = plans.len() - lines.len();
+        let left = runs - lines.len();
         if left > 0 {
             terminal::say(&format!("{} without a report", plural(left, "scenario")));
         }
@@ -116,7 +128,7 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     if let Some(file) = &arguments.output.json {
         let mut summaries: Vec<_> =
             rows.into_iter().map(|ran| ran.rebuilt.map_or(Value::Null, |rebuilt| rebuilt.json)).collect();
-        summaries.resize(plans.len(), Value::Null);
+        summaries.resize(runs, Value::Null);
         write_json(file, &summaries)?;
     }
     // a report that was left unfinished is not waited for
@@ -124,9 +136,43 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     Ok(worst)
 }
 
-/// Runs one plan: simulated servers, readiness, load, records, report.
+/// A runtime with so many threads.
+fn runtime(threads: u32) -> anyhow::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(threads as usize).enable_all();
+    builder.build().context("cannot start the runtime")
+}
+
+/// Threads that send requests and read answers.
+fn client_threads(plan: &Plan) -> u32 {
+    match plan.limits.threads {
+        Threads::All => std::thread::available_parallelism().map_or(1, |threads| threads.get() as u32),
+        Threads::Number(threads) => threads,
+    }
+}
+
+/// The place of a run among those that belong together.
+struct Member {
+    group: Option<String>,
+    repeat: Option<u32>,
+}
+
+impl Member {
+    /// All runs of a plan: its repeats have a group of their own.
+    fn all(plan: &Plan) -> Vec<Self> {
+        if plan.repeats == 1 {
+            return vec![Self { group: None, repeat: None }];
+        }
+        let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+        let group = format!("{}-{now:x}", plan.name);
+        (1..=plan.repeats).map(|n| Self { group: Some(group.clone()), repeat: Some(n) }).collect()
+    }
+}
+
+/// Runs one plan once: simulated servers, readiness, load, records, report.
 async fn run_one(
     plan: &Plan,
+    member: Member,
     machine: &Machine,
     output: &Output,
     signals: &mut Signals,
@@ -148,6 +194,9 @@ async fn run_one(
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         machine: machine.clone(),
         servers: bindings.iter().map(|binding| binding.server.clone()).collect(),
+        client_threads: Some(client_threads(plan)),
+        group: member.group,
+        repeat: member.repeat,
     };
     let clock = Clock::start();
     let started = OffsetDateTime::from_unix_timestamp_nanos(clock.wall_ns())
@@ -212,10 +261,8 @@ async fn measure(
     let progress = Progress::new(plan, quiet, terminal);
     let voice = progress.voice();
     let recording = recording::start(writer, events_out, commands.clone(), clock, progress);
-    let mut running = {
-        let plan = plan.clone();
-        tokio::spawn(engine::run(plan, bindings, clock, events, commands_out))
-    };
+    let runtime = runtime(client_threads(plan))?;
+    let mut running = runtime.spawn(engine::run(plan.clone(), bindings, clock, events, commands_out));
     let mut asked = 0;
     let ended = loop {
         tokio::select! {
@@ -234,6 +281,8 @@ async fn measure(
             }
         }
     };
+    // nothing runs on it any more, and waiting for its threads is not for this one
+    runtime.shutdown_background();
     let recorded =
         recording.join().map_err(|_| anyhow::anyhow!("the recorder died; the records so far are on disk"))?;
     ended.context("the engine died; the records so far are on disk")??;

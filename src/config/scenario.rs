@@ -60,6 +60,21 @@ pub struct Run {
     pub drain: Duration,
     /// How long an endpoint may take to answer its readiness check.
     pub ready_timeout: Duration,
+    /// How many times the whole plan is run.
+    pub repeats: u32,
+    /// Threads that send requests and read answers.
+    pub threads: Threads,
+}
+
+/// How many threads send requests and read answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Threads {
+    /// `"all"`: one for each processor that the process may use.
+    #[default]
+    All,
+    /// So many.
+    Number(u32),
 }
 
 /// `[defaults]`.

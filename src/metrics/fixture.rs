@@ -6,7 +6,7 @@ use crate::{
     catalog::Protocol,
     config::{
         Address, Arrivals, Bound, Lengths, Model, Platform, PromptLength, Severity, Stage, Synthetic,
-        Workload,
+        Threads, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
@@ -152,7 +152,9 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
             max_in_flight: 2000,
             drain: Duration::from_secs(30),
             ready_timeout: Duration::from_secs(60),
+            threads: Threads::All,
         },
+        repeats: 1,
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
         steps: all,
         targets: Vec::new(),

@@ -9,7 +9,7 @@ use crate::{
     config::{
         Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, Open, Phase,
         Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic, Target,
-        Workload,
+        Threads, Workload,
     },
 };
 
@@ -87,6 +87,8 @@ pub(super) fn bare() -> Scenario {
             max_in_flight: 2000,
             drain: seconds(30),
             ready_timeout: seconds(60),
+            repeats: 1,
+            threads: Threads::All,
         },
         defaults: Defaults {
             timeout: seconds(120),

@@ -36,7 +36,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     catalog::{MetricName, Protocol},
     config::{
-        Address, Arrivals, Bound, HeaderText, Model, Origin, Platform, Secret, Severity, Sim, Stage, Workload,
+        Address, Arrivals, Bound, HeaderText, Model, Origin, Platform, Secret, Severity, Sim, Stage, Threads,
+        Workload,
     },
 };
 
@@ -64,6 +65,9 @@ pub struct Plan {
     pub label: String,
     /// Limits of the run as a whole.
     pub limits: Limits,
+    /// How many times it is run, each time with the same requests.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub repeats: u32,
     /// The servers under test; steps refer to them by index.
     pub endpoints: Vec<PlannedEndpoint>,
     /// The nodes of the graph, in an order in which they can run; `Step::id` is the index.
@@ -130,6 +134,9 @@ pub struct Limits {
     /// How long an endpoint may take to become ready.
     #[serde(rename = "ready_timeout_s", with = "crate::units::seconds")]
     pub ready_timeout: Duration,
+    /// Threads that send requests and read answers.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub threads: Threads,
 }
 
 /// An endpoint with its workload.
@@ -240,6 +247,11 @@ pub struct LoadStep {
 /// What a count is where nobody wrote it.
 fn one() -> u32 {
     1
+}
+
+/// What nobody set is not written.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Counts of one are not written, so that what does not use them reads and hashes as it did without them.

@@ -7,7 +7,7 @@ use super::{
     totals,
 };
 use crate::{
-    config::{Address, Model, Severity},
+    config::{Address, Model, Severity, Threads},
     units::{show_count, show_number, show_seconds, show_share},
 };
 
@@ -34,6 +34,12 @@ fn head(plan: &Plan) -> String {
     table.add_row(["platform", &platform]);
     table.add_row(["seed", &plan.seed.to_string()]);
     table.add_row(["experiment", &plan.experiment]);
+    if plan.repeats > 1 {
+        table.add_row(["repeats", &format!("{}, with the same requests each time", plan.repeats)]);
+    }
+    if let Threads::Number(threads) = plan.limits.threads {
+        table.add_row(["threads", &show_count(u64::from(threads))]);
+    }
     format!("{title}\n{}", lines(&table))
 }
 

@@ -12,7 +12,7 @@ use crate::{
     catalog::{Metric, MetricName, Protocol},
     config::{
         Address, Arrivals, Bound, Faults, Layer, Lengths, Model, Origin, Platform, PromptLength, Severity,
-        Sim, Stage, Synthetic, Workload,
+        Sim, Stage, Synthetic, Threads, Workload,
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
@@ -426,7 +426,9 @@ fn plan() -> Plan {
             max_in_flight: 2000,
             drain: Duration::from_secs(30),
             ready_timeout: Duration::from_secs(60),
+            threads: Threads::All,
         },
+        repeats: 1,
         endpoints: vec![endpoint("thinker", Some("rtx_4090")), endpoint("flash", Some("small"))],
         steps: steps(),
         targets: vec![
@@ -492,6 +494,9 @@ fn system() -> SystemInfo {
             gpu_note: String::new(),
         },
         servers: vec![server("thinker", 41_001), server("flash", 41_002)],
+        client_threads: Some(16),
+        group: None,
+        repeat: None,
     }
 }
 

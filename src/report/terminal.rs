@@ -1,9 +1,11 @@
 //! The report as one screen of text, and several scenarios as a table.
 
+mod repeats;
 mod targets;
 
 use std::fmt;
 
+pub use self::repeats::repeats;
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, Table};
 

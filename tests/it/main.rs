@@ -22,6 +22,7 @@ mod plan;
 mod probe;
 mod presets;
 mod readiness;
+mod repeats;
 mod server;
 mod several;
 mod tidy;

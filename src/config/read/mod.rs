@@ -13,8 +13,9 @@ use fields::{Fields, entries};
 use indexmap::IndexMap;
 
 use super::{
-    Defaults, Endpoint, Origin, Phase, Platform, Run, Scenario, Sim, Target, Workload, diagnostic::Sink,
-    tree::Node,
+    Defaults, Endpoint, Origin, Phase, Platform, Run, Scenario, Sim, Target, Threads, Workload,
+    diagnostic::Sink,
+    tree::{Node, Value},
 };
 
 /// The longest prompt or answer, in tokens or words: beyond any model's context, and small enough to sum over.
@@ -140,8 +141,44 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
     let max_in_flight = fields.get("max_in_flight", leaf::count(1));
     let drain = fields.get("drain", leaf::duration);
     let ready_timeout = fields.get("ready_timeout", leaf::positive_duration);
+    let repeats =
+        fields.get("repeats", |node| at_most(node, MOST_REPEATS, "start the command again for more"));
+    let threads = fields.get("threads", threads);
     fields.finish();
-    Some(Run { label: label?, max_in_flight: max_in_flight?, drain: drain?, ready_timeout: ready_timeout? })
+    Some(Run {
+        label: label?,
+        max_in_flight: max_in_flight?,
+        drain: drain?,
+        ready_timeout: ready_timeout?,
+        repeats: repeats?,
+        threads: threads?,
+    })
+}
+
+/// Runs of one plan in a row: more are a mistake rather than patience.
+const MOST_REPEATS: u32 = 1000;
+
+/// Threads of one client: more than any machine has processors.
+const MOST_THREADS: u32 = 1024;
+
+fn at_most(node: &Node, most: u32, help: &str) -> leaf::Read<u32> {
+    let number = leaf::count::<u32>(1)(node)?;
+    if number > most {
+        let what = format!("must be {most} or less, found {number}");
+        return leaf::wrong(node, what, format!("more than {most}"), help);
+    }
+    Ok(number)
+}
+
+fn threads(node: &Node) -> leaf::Read<Threads> {
+    let help = "write a number of threads, or `\"all\"` for one per processor";
+    match &node.value {
+        Value::Text(text) | Value::Filled(text) if text == "all" => Ok(Threads::All),
+        Value::Text(text) => {
+            leaf::wrong(node, format!("cannot be `{text}`"), "neither a number nor `all`", help)
+        }
+        _ => at_most(node, MOST_THREADS, help).map(Threads::Number),
+    }
 }
 
 fn defaults(mut fields: Fields<'_>) -> Option<Defaults> {
