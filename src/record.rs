@@ -269,6 +269,35 @@ impl Record {
     }
 }
 
+/// What a request asked and what came back, as far as the plan keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Texts {
+    /// The prompts, where they are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prompts: Vec<String>,
+    /// The text of the answer to each prompt, without its reasoning, where they are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<String>,
+    /// Whether any of them was longer than [`LONGEST_TEXT`] and lost its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+}
+
+/// Bytes of one text that are kept.
+pub const LONGEST_TEXT: usize = 64 << 10;
+
+impl Texts {
+    /// Appends to one text as far as it may grow.
+    pub fn append(text: &mut String, more: &str, cut: &mut bool) {
+        let mut end = LONGEST_TEXT.saturating_sub(text.len()).min(more.len());
+        while !more.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.push_str(&more[..end]);
+        *cut |= end < more.len();
+    }
+}
+
 /// A line of `events.jsonl`: the run's diary. Everything in it is needed to rebuild a report, or is of use to read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -351,6 +380,8 @@ pub enum Event {
         record: Box<Record>,
         /// Arrival of every event with output, in nanoseconds.
         chunks: Vec<u64>,
+        /// What was asked and answered; `None` where the plan keeps nothing of it, or the recorder is behind.
+        texts: Option<Box<Texts>>,
     },
 }
 

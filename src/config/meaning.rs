@@ -5,7 +5,7 @@ mod headers;
 mod spikes;
 
 use super::{
-    Endpoint, Load, Phase, Target,
+    Chunks, Endpoint, Load, Phase, Target,
     diagnostic::{Diagnostic, Sink},
     nearest::{quoted, suggest},
     read::Draft,
@@ -181,13 +181,18 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Whether the arrivals of chunks are kept; what could not be read is taken to.
+    fn keeps_chunks(&self) -> bool {
+        self.draft.output.as_ref().is_none_or(|output| output.chunks == Chunks::Full)
+    }
+
     /// Whether a phase has an endpoint that a target is about and whose answers carry its metric.
     fn carries(&self, phase: &Phase, target: &Target) -> bool {
         let queues = matches!(&phase.load, Load::Open(open) if open.concurrency_limit.is_some());
         if target.metric.metric == Metric::QueueWait && !queues {
             return false;
         }
-        if target.metric.metric == Metric::Itl && !phase.batches().contains(&1) {
+        if target.metric.metric == Metric::Itl && (!self.keeps_chunks() || !phase.batches().contains(&1)) {
             return false;
         }
         self.draft.endpoints.iter().any(|(name, endpoint)| {
@@ -280,6 +285,11 @@ impl<'a> Check<'a> {
                 _ if target.metric.metric == Metric::QueueWait => {
                     nothing("metric", format!("`{}` needs a queue to wait in", target.metric))
                         .help("set `concurrency_limit` in the `load.open` of a measured phase")
+                }
+                _ if target.metric.metric == Metric::Itl && !self.keeps_chunks() => {
+                    nothing("metric", format!("`{}` needs the arrivals of chunks", target.metric))
+                        .label(self.place(&["output", "chunks"]), "they are not kept")
+                        .help("set `output.chunks = \"full\"`, or judge `tpot` instead")
                 }
                 _ if target.metric.metric == Metric::Itl
                     && measured.iter().all(|(_, phase)| !phase.batches().contains(&1)) =>

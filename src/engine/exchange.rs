@@ -12,7 +12,7 @@ use crate::{
     catalog::Protocol,
     plan::{PlannedEndpoint, endpoint_of},
     protocol::{self, Answer, Answered, Ending, Flow, Seen},
-    record::{Outcome, Record, TokenSource},
+    record::{Outcome, Record, Texts, TokenSource},
     wire::{Limits, Pool, Request, Timing, WireError},
     workload,
 };
@@ -25,6 +25,8 @@ pub(super) struct Prepared {
     /// Of each prompt.
     requested_output_tokens: u32,
     request: Request,
+    /// What it asks, where the plan keeps that.
+    prompts: Vec<String>,
 }
 
 impl Prepared {
@@ -42,7 +44,9 @@ impl Prepared {
         let max_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
         let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
         let request = request(planned, binding, &request_id, &texts, max_tokens);
-        Self { seq, request_id, endpoint, requested_output_tokens: max_tokens, request }
+        let keep = shared.plan.output.prompts;
+        let prompts = prompts.into_iter().map(|prompt| prompt.text).filter(|_| keep).collect();
+        Self { seq, request_id, endpoint, requested_output_tokens: max_tokens, request, prompts }
     }
 
     /// A record of this request in which nothing has happened yet.
@@ -142,7 +146,7 @@ pub(super) async fn not_sent(
 ) {
     let mut record = prepared.record(run, None, due_ns, queue_wait_ns);
     record.error = Some(reason);
-    run.shared.recorder.finished(record, Vec::new()).await;
+    run.shared.recorder.finished(record, Vec::new(), None).await;
 }
 
 /// What has come of an exchange so far. It lives outside the future that fills it, so that a time-out or an
@@ -154,6 +158,10 @@ pub(super) struct Progress {
     http_version: Option<&'static str>,
     reads: u32,
     answer: Option<Answer>,
+    /// Whether the text of the answer is kept.
+    keep_answers: bool,
+    /// The text, once it has ended.
+    answers: Option<Texts>,
     /// What a close look keeps besides; `None` in a run.
     pub(super) sight: Option<Sight>,
 }
@@ -194,6 +202,7 @@ impl Progress {
             if let Some(sight) = &mut self.sight {
                 sight.seen = std::mem::take(&mut answered.seen);
             }
+            self.answers = answered.texts.take();
             take(record, answered)
         } else {
             let (outcome, error) = stop.without_answer();
@@ -247,7 +256,8 @@ pub(super) async fn exchange(
 ) -> Outcome {
     let planned = &run.shared.plan.endpoints[prepared.endpoint];
     let pool = &run.shared.endpoints[prepared.endpoint].pool;
-    let mut progress = Progress::default();
+    let output = &run.shared.plan.output;
+    let mut progress = Progress { keep_answers: output.answers, ..Progress::default() };
     let stop = tokio::select! {
         biased;
         stop = send_and_read(pool, planned.protocol, run.load.batch, &prepared.request, &mut progress) => stop,
@@ -257,7 +267,16 @@ pub(super) async fn exchange(
     let mut record = prepared.record(run, user, due_ns, queue_wait_ns);
     let chunks = progress.record(stop, run.shared.clock.now_ns(), &mut record);
     let outcome = record.outcome;
-    run.shared.recorder.finished(record, chunks).await;
+    let texts = (output.prompts || output.answers).then(|| {
+        let mut texts = progress.answers.take().unwrap_or_default();
+        for prompt in &prepared.prompts {
+            let mut kept = String::new();
+            Texts::append(&mut kept, prompt, &mut texts.cut);
+            texts.prompts.push(kept);
+        }
+        texts
+    });
+    run.shared.recorder.finished(record, chunks, texts).await;
     outcome
 }
 
@@ -302,6 +321,9 @@ pub(super) async fn send_and_read(
     if let Some(sight) = &mut progress.sight {
         sight.head = Some(response.headers.clone());
         answer = answer.watched();
+    }
+    if progress.keep_answers {
+        answer = answer.keeping_texts();
     }
     let answer = progress.answer.insert(answer);
     loop {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io, time::Duration};
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Lengths, Model, Platform, PromptLength, Severity, Stage, Synthetic,
+        Address, Arrivals, Bound, Lengths, Model, Output, Platform, PromptLength, Severity, Stage, Synthetic,
         Threads, Workload,
     },
     metrics::{Source, Summary, summarize},
@@ -155,6 +155,7 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
             threads: Threads::All,
         },
         repeats: 1,
+        output: Output::default(),
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
         steps: all,
         targets: Vec::new(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    config::Chunks,
     metrics::{Account, cell::Cell, scopes::Cells},
     plan::Plan,
     units::{show_count, show_share},
@@ -43,13 +44,20 @@ pub(super) fn notes(plan: &Plan, accounts: &[Account], cells: &Cells, windows: V
                 show_count(counts.issued),
             ));
         }
-        if cell.without_chunk_times > 0 {
+        if cell.without_chunk_times > 0 && plan.output.chunks == Chunks::Full {
             notes.push(format!(
                 "`{name}`: streamed answers whose chunk times are lost: {}; their tokens are spread evenly and \
                  they have no gaps",
                 show_count(cell.without_chunk_times),
             ));
         }
+    }
+    if plan.output.chunks == Chunks::None && by_endpoint.values().any(|cell| cell.without_chunk_times > 0) {
+        notes.push(
+            "the plan keeps no arrivals of chunks (`output.chunks`): there is no `itl`, and the tokens of an answer \
+             count as evenly spread from its first to its last"
+                .to_owned(),
+        );
     }
     let unknown: u64 = accounts.iter().map(|account| account.unknown).sum();
     if unknown > 0 {

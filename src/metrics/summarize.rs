@@ -93,7 +93,7 @@ fn setting(
     Setting {
         window,
         streams: plan.endpoints[endpoint].stream,
-        gaps: step.load.batch == 1,
+        gaps: plan.has_gaps(step.load),
         queues: matches!(step.load.pattern, Pattern::Open { concurrency_limit: Some(_), .. }),
         stopped_ns,
     }

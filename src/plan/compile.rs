@@ -33,6 +33,7 @@ pub fn compile(scenario: &Scenario) -> Plan {
             threads: scenario.run.threads,
         },
         repeats: scenario.run.repeats,
+        output: scenario.output.clone(),
         endpoints: endpoints(scenario),
         steps: steps(scenario),
         targets: Vec::new(),

@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, Open, Phase,
-        Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic, Target,
+        Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, Open, Output,
+        Phase, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic, Target,
         Threads, Workload,
     },
 };
@@ -90,6 +90,7 @@ pub(super) fn bare() -> Scenario {
             repeats: 1,
             threads: Threads::All,
         },
+        output: Output::default(),
         defaults: Defaults {
             timeout: seconds(120),
             concurrency: vec![1, 2],

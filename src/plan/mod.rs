@@ -36,8 +36,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     catalog::{MetricName, Protocol},
     config::{
-        Address, Arrivals, Bound, HeaderText, Model, Origin, Platform, Secret, Severity, Sim, Stage, Threads,
-        Workload,
+        Address, Arrivals, Bound, Chunks, HeaderText, Model, Origin, Output, Platform, Secret, Severity, Sim,
+        Stage, Threads, Workload,
     },
 };
 
@@ -68,6 +68,9 @@ pub struct Plan {
     /// How many times it is run, each time with the same requests.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub repeats: u32,
+    /// What a run leaves behind.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub output: Output,
     /// The servers under test; steps refer to them by index.
     pub endpoints: Vec<PlannedEndpoint>,
     /// The nodes of the graph, in an order in which they can run; `Step::id` is the index.
@@ -115,6 +118,12 @@ impl Plan {
         let plan: Self = serde_json::from_str(text)?;
         graph::check(&plan)?;
         Ok(plan)
+    }
+
+    /// Whether the gaps between the chunks of a step's answers are known: their arrivals are kept, and are those of one
+    /// stream rather than of several at once.
+    pub fn has_gaps(&self, load: &LoadStep) -> bool {
+        self.output.chunks == Chunks::Full && load.batch == 1
     }
 
     /// The step with its load, of every step that sends requests, in order.

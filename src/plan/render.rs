@@ -7,7 +7,7 @@ use super::{
     totals,
 };
 use crate::{
-    config::{Address, Model, Severity, Threads},
+    config::{Address, Chunks, Model, Output, Severity, Threads},
     units::{show_count, show_number, show_seconds, show_share},
 };
 
@@ -40,7 +40,22 @@ fn head(plan: &Plan) -> String {
     if let Threads::Number(threads) = plan.limits.threads {
         table.add_row(["threads", &show_count(u64::from(threads))]);
     }
+    if plan.output != Output::default() {
+        table.add_row(["output", &output(&plan.output)]);
+    }
     format!("{title}\n{}", lines(&table))
+}
+
+/// What a run leaves behind, in words.
+fn output(output: &Output) -> String {
+    let mut parts = vec!["summary.json".to_owned()];
+    parts.extend(output.formats.iter().map(|format| format.name().to_owned()));
+    let kept = [(output.prompts, "prompts"), (output.answers, "answers")];
+    parts.extend(kept.into_iter().filter(|(kept, _)| *kept).map(|(_, what)| what.to_owned()));
+    if output.chunks == Chunks::None {
+        parts.push("no arrivals of chunks".to_owned());
+    }
+    parts.join(", ")
 }
 
 fn endpoints(plan: &Plan) -> String {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::{envelope::error_message, seen::Seen, several::Several, tally::Tally};
 use crate::{
     catalog::Protocol,
-    record::{Outcome, TokenSource},
+    record::{Outcome, Texts, TokenSource},
     wire::{Framer, Framing, WireError},
 };
 
@@ -89,6 +89,8 @@ pub struct Answered {
     pub finish_reason: Option<String>,
     /// llama.cpp's `timings`, as it sent them.
     pub server_timings: Option<serde_json::Value>,
+    /// The text of the answer to each prompt; `None` unless it was [kept](Answer::keeping_texts).
+    pub texts: Option<Texts>,
     /// What every event was, in order; empty unless the answer was [watched](Answer::watched).
     pub seen: Vec<Seen>,
 }
@@ -130,6 +132,12 @@ impl Answer {
     pub fn to_prompts(mut self, prompts: u32) -> Self {
         self.prompts = prompts;
         self.tally.several = (prompts > 1).then(|| Several::new(prompts));
+        self
+    }
+
+    /// The same answer, which keeps its text.
+    pub fn keeping_texts(mut self) -> Self {
+        self.tally.keep_texts(self.prompts);
         self
     }
 

@@ -7,6 +7,7 @@ mod openai_completions;
 mod seen;
 mod several;
 mod tally;
+mod texts;
 
 pub use answer::{Answer, Answered, Ending, Flow};
 pub use seen::{Carried, Contents, Meaning, Seen};

@@ -9,10 +9,11 @@ use super::{
     openai_completions::TextChoice,
     seen::{Carried, Meaning, Seen},
     several::Several,
+    texts,
 };
 use crate::{
     catalog::Protocol,
-    record::{Outcome, TokenSource},
+    record::{Outcome, Texts, TokenSource},
     wire::Frame,
 };
 
@@ -24,6 +25,8 @@ pub(super) struct Tally {
     pub(super) several: Option<Several>,
     events: u64,
     comments: u64,
+    /// The text so far, where it is kept.
+    texts: Option<Texts>,
     /// What every event was, where somebody watches.
     seen: Option<Vec<Seen>>,
     /// Arrival of every event with output.
@@ -51,6 +54,7 @@ impl Tally {
             several: None,
             events: 0,
             comments: 0,
+            texts: None,
             seen: None,
             chunks: Vec::new(),
             first_content_ns: None,
@@ -120,6 +124,11 @@ impl Tally {
         self.last_read = Some((arrival_ns, output));
         self.note(frame.data.len(), meaning, arrival_ns);
         if self.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Keeps the text of the answers to so many prompts from now on.
+    pub(super) fn keep_texts(&mut self, prompts: u32) {
+        self.texts = Some(Texts { answers: vec![String::new(); prompts as usize], ..Texts::default() });
     }
 
     /// Keeps what every event is from now on.
@@ -204,7 +213,12 @@ impl Tally {
             Protocol::OpenaiCompletions => self.keep::<TextChoice>(data, arrival_ns),
         };
         match carried {
-            Ok(Some(carried)) => Meaning::Document(carried),
+            Ok(Some(carried)) => {
+                if let Some(texts) = &mut self.texts {
+                    texts::take(self.protocol, data, texts);
+                }
+                Meaning::Document(carried)
+            }
             Ok(None) => Meaning::Error(error_message(data)),
             Err(error) => Meaning::Malformed(error.to_string()),
         }
@@ -274,6 +288,7 @@ impl Tally {
             token_source,
             finish_reason: self.finish_reason,
             server_timings: self.server_timings,
+            texts: self.texts,
             seen: self.seen.unwrap_or_default(),
         }
     }

@@ -11,8 +11,8 @@ use super::Report;
 use crate::{
     catalog::{Metric, MetricName, Protocol},
     config::{
-        Address, Arrivals, Bound, Faults, Layer, Lengths, Model, Origin, Platform, PromptLength, Severity,
-        Sim, Stage, Synthetic, Threads, Workload,
+        Address, Arrivals, Bound, Faults, Layer, Lengths, Model, Origin, Output, Platform, PromptLength,
+        Severity, Sim, Stage, Synthetic, Threads, Workload,
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
@@ -429,6 +429,7 @@ fn plan() -> Plan {
             threads: Threads::All,
         },
         repeats: 1,
+        output: Output::default(),
         endpoints: vec![endpoint("thinker", Some("rtx_4090")), endpoint("flash", Some("small"))],
         steps: steps(),
         targets: vec![

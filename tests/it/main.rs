@@ -18,6 +18,7 @@ mod init;
 mod kit;
 mod load;
 mod nothing_lost;
+mod output;
 mod plan;
 mod probe;
 mod presets;

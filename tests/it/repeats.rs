@@ -53,7 +53,9 @@ fn every_repeat_is_a_run_of_the_same_requests_in_one_group() {
     let runs = bench.runs();
     assert_eq!(runs.len(), 3);
     let systems: Vec<Value> = runs.iter().map(|run| run.json("system-info.json")).collect();
-    assert!(systems.iter().all(|system| system["group"].is_string() && system["group"] == systems[0]["group"]));
+    assert!(
+        systems.iter().all(|system| system["group"].is_string() && system["group"] == systems[0]["group"])
+    );
     let repeats: BTreeSet<_> = systems.iter().map(|system| system["repeat"].as_u64()).collect();
     assert_eq!(repeats, BTreeSet::from([Some(1), Some(2), Some(3)]));
     let all: Value = serde_json::from_str(&std::fs::read_to_string(bench.path("out.json")).unwrap()).unwrap();

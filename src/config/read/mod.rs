@@ -5,6 +5,7 @@ mod headers;
 mod leaf;
 mod load;
 mod metric;
+mod output;
 mod servers;
 mod targets;
 mod workloads;
@@ -13,7 +14,7 @@ use fields::{Fields, entries};
 use indexmap::IndexMap;
 
 use super::{
-    Defaults, Endpoint, Origin, Phase, Platform, Run, Scenario, Sim, Target, Threads, Workload,
+    Defaults, Endpoint, Origin, Output, Phase, Platform, Run, Scenario, Sim, Target, Threads, Workload,
     diagnostic::Sink,
     tree::{Node, Value},
 };
@@ -30,6 +31,8 @@ pub(super) struct Draft {
     description: Option<String>,
     seed: Option<u64>,
     run: Option<Run>,
+    /// What could be read of it.
+    pub output: Option<Output>,
     defaults: Option<Defaults>,
     /// By name; every name of the file is there.
     pub endpoints: IndexMap<String, Option<Endpoint>>,
@@ -51,6 +54,7 @@ impl Draft {
             seed: self.seed?,
             platform,
             run: self.run?,
+            output: self.output?,
             defaults: self.defaults?,
             endpoints: all(self.endpoints)?,
             workloads: all(self.workloads)?,
@@ -89,6 +93,7 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     };
     let seed = fields.get("seed", leaf::count::<u64>(0));
     let run = fields.table_at("run").and_then(run);
+    let output = fields.table_at("output").and_then(output::output);
     let defaults = fields.table_at("defaults").and_then(defaults);
     let endpoints = named(&mut fields, "endpoints", sink, servers::endpoint);
     let workloads = named(&mut fields, "workloads", sink, workloads::workload);
@@ -96,7 +101,19 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     let phases = named(&mut fields, "phases", sink, load::phase);
     let targets = named(&mut fields, "targets", sink, targets::target);
     fields.finish();
-    Some(Draft { name, description, seed, run, defaults, endpoints, workloads, phases, targets, sims })
+    Some(Draft {
+        name,
+        description,
+        seed,
+        run,
+        output,
+        defaults,
+        endpoints,
+        workloads,
+        phases,
+        targets,
+        sims,
+    })
 }
 
 /// Reads every entry of a table of named things.

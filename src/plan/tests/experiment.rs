@@ -1,6 +1,7 @@
 use crate::{
     config::{
-        Address, Arrivals, Bound, HeaderText, Lengths, Load, Model, Open, Scenario, Secret, Spikes, Workload,
+        Address, Arrivals, Bound, HeaderText, Lengths, Load, Model, Open, Scenario, Secret, Spikes, Threads,
+        Workload,
     },
     plan::{compile, fixture},
 };
@@ -36,7 +37,7 @@ fn the_hash_is_the_same_for_ever() {
 #[test]
 fn what_does_not_change_the_requests_does_not_change_the_hash() {
     let hash = hash_after(|_| ());
-    let same: [(&str, Change); 15] = [
+    let same: [(&str, Change); 18] = [
         ("nothing", |_| ()),
         ("one prompt per request, in words", |s| s.phases["mixed"].batch_sizes = vec![1]),
         ("url", |s| s.endpoints["thinker"].url = Address::Url("http://elsewhere:1".to_owned())),
@@ -57,6 +58,9 @@ fn what_does_not_change_the_requests_does_not_change_the_hash() {
             "other".clone_into(&mut s.description);
         }),
         ("limits", |s| s.run.max_in_flight = 7),
+        ("repeats", |s| s.run.repeats = 3),
+        ("threads", |s| s.run.threads = Threads::Number(1)),
+        ("output", |s| s.output.prompts = true),
         ("platform", |s| s.platform.named = true),
         ("order of endpoints", |s| s.endpoints.reverse()),
         ("an endpoint that gets no requests", |s| {
