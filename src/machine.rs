@@ -56,12 +56,6 @@ pub struct SystemInfo {
     /// Threads that sent requests and read answers; `None` in runs of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_threads: Option<u32>,
-    /// What the runs that belong together share; `None` for a run on its own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<String>,
-    /// Which of the repeats of a plan it is, from 1; `None` where the plan has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repeat: Option<u32>,
 }
 
 /// An endpoint as it was found at readiness.

@@ -29,7 +29,7 @@ use crate::{
     record::{Command, StopCause},
     report,
     sim::Child,
-    store::Writer,
+    store::{self, Writer},
     wire::Clock,
 };
 
@@ -63,64 +63,63 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     };
     problems::annotate(&examined);
     let loaded = say_problems(examined, terminal);
-    let broken = loaded.iter().filter(|loaded| loaded.plan.is_none()).count();
+    let broken = loaded.iter().filter(|loaded| loaded.plans.is_none()).count();
     if broken > 0 {
         let files = plural(loaded.len(), "file");
         terminal::say(&format!("{broken} of {files} cannot be run; nothing was sent"));
         return Ok(Exit::Usage);
     }
-    let plans: Vec<(PathBuf, Plan)> =
-        loaded.into_iter().filter_map(|Loaded { file, plan }| Some((file, plan?))).collect();
+    let plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
 
     // signals, readiness and progress; what is measured has threads of its own
     let runtime = runtime(1)?;
     // one for all scenarios: an interruption between two of them must not be lost
     let mut signals = runtime.block_on(async { Signals::new() }).context("cannot listen for signals")?;
-    let several = plans.len() > 1;
-    let runs: usize = plans.iter().map(|(_, plan)| plan.repeats as usize).sum();
+    // repeats have a table of their own
+    let several = plans.iter().filter(|(_, plan)| plan.repeat.is_none_or(|n| n == 1)).count() > 1;
     let mut worst = Exit::Pass;
     let mut rows = Vec::new();
-    'plans: for (file, plan) in &plans {
-        let before = rows.len();
-        for member in Member::all(plan) {
-            let Member { repeat, .. } = &member;
-            if (several || plan.repeats > 1) && !arguments.output.quiet {
-                let which = repeat.map_or(String::new(), |n| format!(", repeat {n} of {}", plan.repeats));
-                terminal::say(&format!("── {} ({}){which}", plan.name, file.display()));
-            }
-            let ran = runtime
-                .block_on(run_one(plan, member, &machine, &arguments.output, &mut signals, terminal))
-                .unwrap_or_else(|error| {
-                    terminal::error(&error);
-                    Ran { exit: Exit::Environment, rebuilt: None }
-                });
-            worst = worst.max(ran.exit);
-            if let Some(rebuilt) = &ran.rebuilt {
-                terminal::print(&if arguments.output.quiet {
-                    report::line(&rebuilt.report()).to_string()
-                } else {
-                    report::terminal(&rebuilt.report(), terminal.style())
-                });
-            }
-            rows.push(ran);
-            if signals.caught() {
-                break 'plans;
-            }
+    for (file, plan) in &plans {
+        if plans.len() > 1 && !arguments.output.quiet {
+            let which = plan.repeat.map_or(String::new(), |n| format!(", repeat {n} of {}", plan.repeats));
+            terminal::say(&format!("── {} ({}){which}", plan.title(), file.display()));
         }
-        if plan.repeats > 1 && !arguments.output.quiet {
+        let ran = runtime
+            .block_on(run_one(plan, &machine, &arguments.output, &mut signals, terminal))
+            .unwrap_or_else(|error| {
+                terminal::error(&error);
+                Ran { exit: Exit::Environment, rebuilt: None }
+            });
+        worst = worst.max(ran.exit);
+        if let Some(rebuilt) = &ran.rebuilt {
+            terminal::print(&if arguments.output.quiet {
+                report::line(&rebuilt.report()).to_string()
+            } else {
+                report::terminal(&rebuilt.report(), terminal.style())
+            });
+        }
+        rows.push(ran);
+        let interrupted = signals.caught();
+        if let Some(repeat) = plan.repeat.filter(|n| *n == plan.repeats || interrupted)
+            && !arguments.output.quiet
+        {
+            let repeats = &rows[rows.len() - repeat as usize..];
             let reports: Vec<_> =
-                rows[before..].iter().filter_map(|ran| Some(ran.rebuilt.as_ref()?.report())).collect();
+                repeats.iter().filter_map(|ran| Some(ran.rebuilt.as_ref()?.report())).collect();
             terminal::print(&report::repeats(&reports, terminal.style()));
         }
+        if interrupted {
+            break;
+        }
     }
-    if rows.len() < runs {
+    if rows.len() < plans.len() {
         worst = worst.max(Exit::Interrupted);
     }
     if several && !arguments.output.quiet {
         let lines: Vec<_> =
             rows.iter().filter_map(|ran| Some(report::line(&ran.rebuilt.as_ref()?.report()))).collect();
         terminal::print(&report::several(&lines, terminal.style()));
-        let left = runs - lines.len();
+        let left = plans.len() - lines.len();
         if left > 0 {
             terminal::say(&format!("{} without a report", plural(left, "scenario")));
         }
@@ -128,7 +127,7 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     if let Some(file) = &arguments.output.json {
         let mut summaries: Vec<_> =
             rows.into_iter().map(|ran| ran.rebuilt.map_or(Value::Null, |rebuilt| rebuilt.json)).collect();
-        summaries.resize(runs, Value::Null);
+        summaries.resize(plans.len(), Value::Null);
         write_json(file, &summaries)?;
     }
     // a report that was left unfinished is not waited for
@@ -151,28 +150,24 @@ fn client_threads(plan: &Plan) -> u32 {
     }
 }
 
-/// The place of a run among those that belong together.
-struct Member {
-    group: Option<String>,
-    repeat: Option<u32>,
-}
-
-impl Member {
-    /// All runs of a plan: its repeats have a group of their own.
-    fn all(plan: &Plan) -> Vec<Self> {
-        if plan.repeats == 1 {
-            return vec![Self { group: None, repeat: None }];
-        }
-        let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
-        let group = format!("{}-{now:x}", plan.name);
-        (1..=plan.repeats).map(|n| Self { group: Some(group.clone()), repeat: Some(n) }).collect()
-    }
+/// The runs of a file: its cases, each as often as it is repeated. Where they are several, they are one group.
+fn runs(loaded: Loaded) -> impl Iterator<Item = (PathBuf, Plan)> {
+    let Loaded { file, plans } = loaded;
+    let plans = plans.unwrap_or_default();
+    let several = plans.len() > 1 || plans.iter().any(|plan| plan.repeats > 1);
+    let group = plans.first().filter(|_| several).map(|plan| store::group(plan, OffsetDateTime::now_utc()));
+    plans.into_iter().flat_map(move |plan| {
+        let (file, group) = (file.clone(), group.clone());
+        (1..=plan.repeats).map(move |n| {
+            let repeat = (plan.repeats > 1).then_some(n);
+            (file.clone(), Plan { group: group.clone(), repeat, ..plan.clone() })
+        })
+    })
 }
 
 /// Runs one plan once: simulated servers, readiness, load, records, report.
 async fn run_one(
     plan: &Plan,
-    member: Member,
     machine: &Machine,
     output: &Output,
     signals: &mut Signals,
@@ -195,8 +190,6 @@ async fn run_one(
         machine: machine.clone(),
         servers: bindings.iter().map(|binding| binding.server.clone()).collect(),
         client_threads: Some(client_threads(plan)),
-        group: member.group,
-        repeat: member.repeat,
     };
     let clock = Clock::start();
     let started = OffsetDateTime::from_unix_timestamp_nanos(clock.wall_ns())
@@ -204,7 +197,7 @@ async fn run_one(
     let writer = Writer::create(&output.results, plan, &system, started)?;
     let folder = writer.folder().to_owned();
     if !output.quiet {
-        terminal::say(&format!("running {} → {}", plan.name, folder.display()));
+        terminal::say(&format!("running {} → {}", plan.title(), folder.display()));
     }
     let recorded = measure(plan, bindings, clock, writer, output.quiet, signals, terminal).await?;
     let Some(rebuilt) = finish(&folder, signals).await else {
@@ -255,7 +248,7 @@ async fn measure(
     quiet: bool,
     signals: &mut Signals,
     terminal: Terminal,
-) -> anyhow::Result<Result<(), crate::store::StoreError>> {
+) -> anyhow::Result<Result<(), store::StoreError>> {
     let (events, events_out) = mpsc::channel(engine::EVENT_QUEUE);
     let (commands, commands_out) = mpsc::channel(8);
     let progress = Progress::new(plan, quiet, terminal);

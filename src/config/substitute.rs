@@ -16,19 +16,18 @@ pub(super) fn substitute(root: &mut Node, env: Env<'_>, sink: Option<&Sink>) {
     walk(root, &mut Vec::new(), env, sink);
 }
 
-/// Whether what is at an address is a secret, or a reference to one.
-fn is_secret(path: &[String], node: &Node) -> bool {
-    let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    match path[..] {
-        ["endpoints", _, "api_key"] => true,
-        ["endpoints", _, "headers", name] => carries_secret(name) || node.as_table().is_some(),
+/// Whether what is at an address is taken as it is written: a secret, or the reference to one.
+pub(super) fn is_raw(path: &[&str]) -> bool {
+    match path {
+        ["endpoints", _, "api_key", ..] | ["endpoints", _, "headers", _, _, ..] => true,
+        ["endpoints", _, "headers", name] => carries_secret(name),
         _ => false,
     }
 }
 
-fn walk(node: &mut Node, path: &mut Vec<String>, env: Env<'_>, sink: Option<&Sink>) {
-    match &mut node.value {
-        Value::Text(text) if text.contains('$') => {
+fn walk<'a>(node: &'a mut Node, path: &mut Vec<&'a str>, env: Env<'_>, sink: Option<&Sink>) {
+    if let Value::Text(text) = &mut node.value {
+        if text.contains('$') {
             let text = std::mem::take(text);
             node.value = match fill(&text, env) {
                 Ok((filled, true)) => Value::Filled(filled),
@@ -41,11 +40,14 @@ fn walk(node: &mut Node, path: &mut Vec<String>, env: Env<'_>, sink: Option<&Sin
                 }
             };
         }
+        return;
+    }
+    match &mut node.value {
         Value::List(list) => list.iter_mut().for_each(|node| walk(node, path, env, sink)),
         Value::Table(table) => {
             for (key, node) in table {
-                path.push(key.clone());
-                if !is_secret(path, node) {
+                path.push(key);
+                if !is_raw(path) {
                     walk(node, path, env, sink);
                 }
                 path.pop();

@@ -4,6 +4,7 @@
 //! its load and when it ends. What is known only at run time (addresses of simulated servers, `model = "auto"`,
 //! secrets) is resolved at readiness and is not part of it.
 
+pub mod cases;
 mod compile;
 mod describe;
 pub mod diff;
@@ -36,8 +37,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     catalog::{MetricName, Protocol},
     config::{
-        Address, Arrivals, Bound, Chunks, HeaderText, Model, Origin, Output, Platform, Secret, Severity, Sim,
-        Stage, Threads, Workload,
+        Address, Arrivals, Axis, Bound, Chunks, HeaderText, Model, Origin, Output, Platform, Secret,
+        Severity, Sim, Stage, Threads, Workload, case_name,
     },
 };
 
@@ -53,6 +54,15 @@ pub struct Plan {
     pub tool_version: String,
     /// The scenario's name.
     pub name: String,
+    /// Which case of the scenario's matrix this is; empty where there is no matrix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub case: Vec<Axis>,
+    /// What the runs of one command over one scenario have in common, where they are several; the planner leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Which of its repeats this run is, from 1; the planner leaves it out, as there is none where it is run once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
     /// The scenario's description.
     pub description: String,
     /// SHA-256, in hex, over what makes two runs the same experiment: workloads, load, protocol, model, seed.
@@ -124,6 +134,15 @@ impl Plan {
     /// stream rather than of several at once.
     pub fn has_gaps(&self, load: &LoadStep) -> bool {
         self.output.chunks == Chunks::Full && load.batch == 1
+    }
+
+    /// The name, with the case of a matrix: `mixed-traffic · users=2,model=b`.
+    pub fn title(&self) -> String {
+        if self.case.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{} · {}", self.name, case_name(&self.case))
+        }
     }
 
     /// The step with its load, of every step that sends requests, in order.

@@ -17,6 +17,7 @@ mod headers;
 mod init;
 mod kit;
 mod load;
+mod matrix;
 mod nothing_lost;
 mod output;
 mod plan;

@@ -52,16 +52,14 @@ fn every_repeat_is_a_run_of_the_same_requests_in_one_group() {
 
     let runs = bench.runs();
     assert_eq!(runs.len(), 3);
-    let systems: Vec<Value> = runs.iter().map(|run| run.json("system-info.json")).collect();
-    assert!(
-        systems.iter().all(|system| system["group"].is_string() && system["group"] == systems[0]["group"])
-    );
-    let repeats: BTreeSet<_> = systems.iter().map(|system| system["repeat"].as_u64()).collect();
+    let plans: Vec<Value> = runs.iter().map(|run| run.json("plan.json")).collect();
+    assert!(plans.iter().all(|plan| plan["group"].is_string() && plan["group"] == plans[0]["group"]));
+    let repeats: BTreeSet<_> = plans.iter().map(|plan| plan["repeat"].as_u64()).collect();
     assert_eq!(repeats, BTreeSet::from([Some(1), Some(2), Some(3)]));
     let all: Value = serde_json::from_str(&std::fs::read_to_string(bench.path("out.json")).unwrap()).unwrap();
     let all = all.as_array().unwrap();
     assert_eq!(all.iter().map(|run| run["repeat"].as_u64()).collect::<Vec<_>>(), [Some(1), Some(2), Some(3)]);
-    assert!(all.iter().all(|run| run["group"] == systems[0]["group"] && run["repeats"] == 3));
+    assert!(all.iter().all(|run| run["group"] == plans[0]["group"] && run["repeats"] == 3));
 
     let mut bodies: Vec<String> =
         server.served().iter().map(|served| served.request.body.to_string()).collect();
@@ -91,10 +89,11 @@ fn a_run_on_its_own_has_no_group() {
     let file = scenario(&bench, &server.url(), "", "requests = 20\nload.closed = { users = 2 }");
     let done = bench.run(&["run", &file]).expect_code(0);
     assert!(!done.stdout.contains("lowest – highest"), "{}", done.stdout);
-    let system = bench.only_run().json("system-info.json");
-    assert!(system.get("group").is_none() && system.get("repeat").is_none());
+    let run = bench.only_run();
+    let plan = run.json("plan.json");
+    assert!(plan.get("group").is_none() && plan.get("repeat").is_none());
     let cores = std::thread::available_parallelism().unwrap().get();
-    assert_eq!(system["client_threads"], cores);
+    assert_eq!(run.json("system-info.json")["client_threads"], cores);
 }
 
 #[test]

@@ -41,6 +41,15 @@ fn a_literal_secret_is_refused_and_not_shown() {
 }
 
 #[test]
+fn a_secret_in_a_matrix_is_not_shown_either() {
+    for header in ["headers.authorization", "headers.x-my-token", "api_key"] {
+        let text = format!("{LOAD}[matrix.endpoints.main]\n{header} = [\"sk-secret\", \"sk-secreter\"]\n");
+        let message = rendered(&text, &[]);
+        assert!(message.contains("must be a reference") && !message.contains("sk-secret"), "{message}");
+    }
+}
+
+#[test]
 fn only_headers_that_carry_secrets_are_not_filled_in() {
     // a phase may be called like one
     let text = "[phases.my-token]\nrequests = \"${USERS}\"\nload.closed = { users = 1 }\n";

@@ -20,7 +20,7 @@ pub fn repeats(reports: &[Report], style: Style) -> String {
         BOLD,
         &format!("{} of {}", units::show_count_of(reports.len() as u64, "run"), first.plan.name),
     );
-    let group = first.system.group.as_deref().unwrap_or_default();
+    let group = first.plan.group.as_deref().unwrap_or_default();
     line(&format!("{title}  {}", style.paint(DIM, group)));
 
     let mut runs = Grid::new(&["", "", "", ""]);
@@ -92,7 +92,7 @@ mod tests {
     fn a_row_for_each_run_and_the_spread_of_each_target() {
         let (mut one, mut two) = (fixture::quiet(), fixture::quiet());
         for (run, factor) in [(&mut one, 1.0), (&mut two, 1.2)] {
-            run.system.group = Some("quiet-1a2b".to_owned());
+            run.plan.group = Some("quiet-1a2b".to_owned());
             for target in &mut run.verdict.targets {
                 target.value = target.value.map(|value| value * factor);
             }
