@@ -51,6 +51,10 @@ pub(super) struct Cell {
     pub(super) tokens: Tokens,
     /// Output tokens that arrived inside the window.
     tokens_in_window: f64,
+    /// Successes whose output tokens nobody counted.
+    pub(super) uncounted: u64,
+    /// Requests whose output tokens are known.
+    counted: u64,
     /// Streams whose chunk times are lost.
     pub(super) without_chunk_times: u64,
     series: BTreeMap<Metric, Series>,
@@ -94,9 +98,12 @@ impl Cell {
         let streamed = record.first_token_ns.is_some();
         self.without_chunk_times += u64::from(streamed && chunks.is_empty());
         if let Some(tokens) = record.output_tokens {
+            self.counted += 1;
             let inside =
                 arrivals(record, chunks, |moments| window.count(moments) as f64 / moments.len() as f64);
             self.tokens_in_window += tokens as f64 * inside;
+        } else if !record.outcome.failed() {
+            self.uncounted += 1;
         }
         if setting.cut_off(record) {
             self.counts.cut_off += 1;
@@ -198,6 +205,8 @@ impl Cell {
         self.tokens.cached += other.tokens.cached;
         self.tokens.from_chunks += other.tokens.from_chunks;
         self.tokens_in_window += other.tokens_in_window;
+        self.uncounted += other.uncounted;
+        self.counted += other.counted;
         self.without_chunk_times += other.without_chunk_times;
         for (metric, series) in &other.series {
             let own = self.series.entry(*metric).or_default();
@@ -227,7 +236,9 @@ impl Cell {
             if counts.completed_in_window > 0 || !too_short {
                 rates.insert(Metric::RequestsPerSecond, counts.completed_in_window as f64 / length_s);
             }
-            if self.tokens_in_window > 0.0 || !too_short {
+            // tokens that nobody counted are not none
+            let known = self.counted > 0 || self.uncounted == 0;
+            if self.tokens_in_window > 0.0 || (known && !too_short) {
                 rates.insert(Metric::OutputTokensPerSecond, self.tokens_in_window / length_s);
             }
         }

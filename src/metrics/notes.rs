@@ -29,6 +29,13 @@ pub(super) fn notes(plan: &Plan, accounts: &[Account], cells: &Cells, windows: V
                 show_count(counts.ok()),
             ));
         }
+        if cell.uncounted > 0 {
+            notes.push(format!(
+                "`{name}`: {} of {} answers told no token counts; their output tokens are in no rate",
+                show_count(cell.uncounted),
+                show_count(counts.issued),
+            ));
+        }
         if tokens.output < tokens.requested {
             notes.push(format!(
                 "`{name}`: answers were shorter than asked: {} of {} output tokens, {}",

@@ -125,7 +125,10 @@ fn batches(summary: &Summary, phase: &str) -> Line {
     let gain = curve.speedup(tokens).filter(|_| best > 1);
     let gain = gain.map_or(String::new(), |gain| format!(", {} times those of 1", show_number(gain)));
     let prompts = show_count_of(u64::from(best), "prompt");
-    let rest = if enough < best {
+    let smallest = curve.points.iter().all(|(batch, _)| *batch >= best);
+    let rest = if smallest {
+        "more of them gain nothing".to_owned()
+    } else if enough < best {
         format!("from {enough} on more prompts gain less than {}", show_share(ENOUGH_TOKENS))
     } else {
         format!("no smaller batch comes within {}", show_share(ENOUGH_TOKENS))
