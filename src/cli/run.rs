@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     config::{Address, Secret, Threads},
+    control::Watch,
     engine::{self, Binding},
     machine::{self, Machine, SystemInfo},
     plan::Plan,
@@ -253,7 +254,7 @@ async fn measure(
     let (commands, commands_out) = mpsc::channel(8);
     let progress = Progress::new(plan, quiet, terminal);
     let voice = progress.voice();
-    let recording = recording::start(writer, events_out, commands.clone(), clock, progress);
+    let recording = recording::start(writer, events_out, commands.clone(), clock, progress, Watch::new(plan));
     let runtime = runtime(client_threads(plan))?;
     let mut running = runtime.spawn(engine::run(plan.clone(), bindings, clock, events, commands_out));
     let mut asked = 0;

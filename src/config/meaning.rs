@@ -2,6 +2,7 @@
 
 mod batches;
 mod headers;
+mod needs;
 mod spikes;
 
 use super::{
@@ -28,8 +29,10 @@ pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
             check.batches(name, phase);
         }
     }
+    check.objectives();
     for (name, target) in &draft.targets {
         if let Some(target) = target {
+            check.abort(name, target);
             check.target(name, target);
         }
     }
@@ -204,7 +207,7 @@ impl<'a> Check<'a> {
 
     fn target(&self, name: &str, target: &Target) {
         // a preset's targets apply where they can
-        if target.from_preset {
+        if target.from_preset || !self.has_what_it_needs(name, target) {
             return;
         }
         let references =

@@ -3,6 +3,7 @@
 mod batches;
 mod headers;
 mod include;
+mod judging;
 mod matrix;
 mod platforms;
 mod resolved;

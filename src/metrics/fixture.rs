@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, io, time::Duration};
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Lengths, Model, Output, Platform, PromptLength, Severity, Stage, Synthetic,
-        Threads, Workload,
+        Address, Arrivals, Bound, Lengths, Model, OnInconclusive, Output, Platform, PromptLength, Severity,
+        Stage, Synthetic, Threads, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
@@ -162,6 +162,9 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
         steps: all,
         targets: Vec::new(),
+        objectives: Vec::new(),
+        price: None,
+        on_inconclusive: OnInconclusive::Fail,
         warnings: Vec::new(),
         origins: Vec::new(),
     }
@@ -179,6 +182,7 @@ pub(crate) fn target(name: &str, metric: &str, bound: Bound, in_phase: &str) -> 
         metric: metric.parse().expect("a metric"),
         bound,
         severity: Severity::Fail,
+        abort: None,
         from_preset: false,
         scopes: vec![phase(in_phase)],
     }

@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, Open, Output,
-        Phase, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic, Target,
-        Threads, Workload,
+        Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, OnInconclusive,
+        Open, Output, Phase, Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim,
+        Stage, Synthetic, Target, Threads, Workload,
     },
 };
 
@@ -62,6 +62,7 @@ pub(super) fn target(metric: &str, bound: Bound) -> Target {
         step: None,
         endpoint: None,
         severity: Severity::Fail,
+        abort: None,
         from_preset: false,
     }
 }
@@ -88,6 +89,7 @@ pub(super) fn bare() -> Scenario {
             max_in_flight: 2000,
             drain: seconds(30),
             ready_timeout: seconds(60),
+            on_inconclusive: OnInconclusive::Fail,
             repeats: 1,
             threads: Threads::All,
         },
@@ -109,6 +111,8 @@ pub(super) fn bare() -> Scenario {
             }),
         )]),
         phases: IndexMap::new(),
+        objectives: Vec::new(),
+        price: None,
         targets: IndexMap::new(),
         sims: named([(
             "small",
@@ -123,6 +127,7 @@ pub(super) fn bare() -> Scenario {
             },
         )]),
         origins: Vec::new(),
+        places: Places::default(),
     }
 }
 

@@ -15,6 +15,7 @@ mod check;
 mod engine;
 mod headers;
 mod init;
+mod judging;
 mod kit;
 mod load;
 mod matrix;

@@ -5,6 +5,8 @@ mod headers;
 mod leaf;
 mod load;
 mod metric;
+mod objectives;
+mod price;
 mod output;
 mod servers;
 mod targets;
@@ -14,7 +16,8 @@ use fields::{Fields, entries};
 use indexmap::IndexMap;
 
 use super::{
-    Axis, Defaults, Endpoint, Origin, Output, Phase, Platform, Run, Scenario, Sim, Target, Threads, Workload,
+    Axis, Defaults, Endpoint, Objective, OnInconclusive, Origin, Output, Phase, Places, Platform, Price, Run,
+    Scenario, Sim, Target, Threads, Workload,
     diagnostic::Sink,
     tree::{Node, Value},
 };
@@ -40,7 +43,11 @@ pub(super) struct Draft {
     pub workloads: IndexMap<String, Option<Workload>>,
     /// Likewise.
     pub phases: IndexMap<String, Option<Phase>>,
-    /// Likewise.
+    /// Those that could be read.
+    pub objectives: Vec<Objective>,
+    /// What could be read of it.
+    pub price: Option<Price>,
+    /// By name; every name of the file is there.
     pub targets: IndexMap<String, Option<Target>>,
     sims: IndexMap<String, Option<Sim>>,
 }
@@ -52,6 +59,7 @@ impl Draft {
         platform: Platform,
         case: Vec<Axis>,
         origins: Vec<Origin>,
+        places: Places,
     ) -> Option<Scenario> {
         Some(Scenario {
             name: self.name?,
@@ -65,9 +73,12 @@ impl Draft {
             endpoints: all(self.endpoints)?,
             workloads: all(self.workloads)?,
             phases: all(self.phases)?,
+            objectives: self.objectives,
+            price: self.price,
             targets: all(self.targets)?,
             sims: all(self.sims)?,
             origins,
+            places,
         })
     }
 }
@@ -94,6 +105,8 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     let workloads = named(&mut fields, "workloads", sink, workloads::workload);
     let sims = named(&mut fields, "sims", sink, servers::sim);
     let phases = named(&mut fields, "phases", sink, load::phase);
+    let objectives = fields.table_at("objectives").map(objectives::objectives).unwrap_or_default();
+    let price = fields.table_at("price").and_then(price::price);
     let targets = named(&mut fields, "targets", sink, targets::target);
     // taken out long before; known here so that a misspelt one finds its name
     for key in ["include", "platforms", "matrix"] {
@@ -110,6 +123,8 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
         endpoints,
         workloads,
         phases,
+        objectives,
+        price,
         targets,
         sims,
     })
@@ -177,6 +192,8 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
     let max_in_flight = fields.get("max_in_flight", leaf::count(1));
     let drain = fields.get("drain", leaf::duration);
     let ready_timeout = fields.get("ready_timeout", leaf::positive_duration);
+    let outcomes = [("fail", OnInconclusive::Fail), ("warn", OnInconclusive::Warn)];
+    let on_inconclusive = fields.get("on_inconclusive", leaf::word(&outcomes));
     let repeats =
         fields.get("repeats", |node| at_most(node, MOST_REPEATS, "start the command again for more"));
     let threads = fields.get("threads", threads);
@@ -186,6 +203,7 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
         max_in_flight: max_in_flight?,
         drain: drain?,
         ready_timeout: ready_timeout?,
+        on_inconclusive: on_inconclusive?,
         repeats: repeats?,
         threads: threads?,
     })
