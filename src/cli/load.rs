@@ -55,16 +55,23 @@ pub(super) fn examine(
         let text = std::fs::read_to_string(&file)
             .map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
         let name = file.display().to_string();
-        let input = Input {
-            name: &name,
-            text: &text,
-            platform: overrides.platform.as_deref(),
-            sets: &overrides.sets,
-        };
-        let scenario = config::load(&input, machine, &|name| std::env::var(name).ok(), &read);
-        examined.push(Examined { file, plan: scenario.map(|scenario| plan::compile(&scenario)) });
+        let plan = compile(&name, &text, overrides, machine);
+        examined.push(Examined { file, plan });
     }
     Ok(examined)
+}
+
+/// The plan of a scenario under the flags of a command; `name` is what its problems call it.
+pub(super) fn compile(
+    name: &str,
+    text: &str,
+    overrides: &Overrides,
+    machine: &Machine,
+) -> Result<Plan, Problems> {
+    let sets = overrides.all_sets();
+    let input = Input { name, text, platform: overrides.platform.as_deref(), sets: &sets };
+    let scenario = config::load(&input, machine, &|name| std::env::var(name).ok(), &read)?;
+    plan::admit(&scenario)
 }
 
 /// Prints all problems of all files.

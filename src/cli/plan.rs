@@ -12,15 +12,15 @@ use super::{
 };
 use crate::{
     machine::Machine,
-    plan::{Plan, diff::diff, graph, origins, render},
+    plan::{Plan, diff::diff, estimate, graph, origins, render},
 };
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Scenario file, or a run folder
-    #[arg(value_name = "FILE")]
-    file: String,
+    /// Scenario files or patterns such as 'plans/*.toml', or run folders
+    #[arg(required = true, value_name = "FILES")]
+    files: Vec<String>,
     /// Print every value with the layer, file and line that it came from
     #[arg(long, conflicts_with = "diff")]
     origins: bool,
@@ -54,13 +54,23 @@ pub(super) fn plan(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
     }
     let machine = Machine::detect();
     let read = |path: &str| plans(path, &arguments.overrides, &machine, terminal);
-    let plans = match read(&arguments.file) {
-        Ok(plans) => plans,
-        Err(exit) => return Ok(exit),
-    };
+    // all files, so that all of their problems are shown
+    let (mut plans, mut failed) = (Vec::new(), None);
+    for file in &arguments.files {
+        match read(file) {
+            Ok(some) => plans.extend(some),
+            Err(exit) => failed = Some(exit),
+        }
+    }
+    if let Some(exit) = failed {
+        return Ok(exit);
+    }
     let Some(other) = &arguments.diff else {
         for plan in &plans {
             terminal::print(&show(plan, arguments)?);
+        }
+        if plans.len() > 1 && arguments.format == Format::Text && !arguments.origins {
+            terminal::print(&format!("\n{}", estimate::text(&plans.iter().collect::<Vec<_>>())));
         }
         return Ok(Exit::Pass);
     };
@@ -76,7 +86,7 @@ pub(super) fn plan(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
     let difference = diff(before, after);
     terminal::print(&match arguments.format {
         Format::Json => serde_json::to_string_pretty(&difference)?,
-        _ => difference.text(&arguments.file, other),
+        _ => difference.text(&arguments.files[0], other),
     });
     Ok(Exit::Pass)
 }
@@ -114,7 +124,8 @@ fn plans(
     loaded.into_iter().map(|loaded| loaded.plan.ok_or(Exit::Usage)).collect()
 }
 
-fn saved(folder: &Path) -> anyhow::Result<Plan> {
+/// The plan that a run folder holds.
+pub(super) fn saved(folder: &Path) -> anyhow::Result<Plan> {
     let file = folder.join("plan.json");
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
     Plan::from_json(&text).with_context(|| format!("`{}` cannot be used", file.display()))

@@ -14,6 +14,7 @@ use super::{
     meaning,
     merge::overlay,
     nearest::suggest,
+    places::Places,
     platform::{self, Asked},
     presets::{Library, Preset},
     read::{self, Draft},
@@ -57,8 +58,8 @@ pub(super) fn compile(
     if !sink.is_empty() {
         return Err(sink.into_problems());
     }
-    let origins = origins(&root);
-    draft.and_then(|draft| draft.finish(platform, origins)).ok_or_else(|| sink.into_problems())
+    let (origins, places) = (origins(&root), Places::of(&root));
+    draft.and_then(|draft| draft.finish(platform, origins, places)).ok_or_else(|| sink.into_problems())
 }
 
 /// How the flag is called in messages.

@@ -15,6 +15,7 @@ mod fill;
 mod meaning;
 mod merge;
 mod nearest;
+mod places;
 mod platform;
 mod presets;
 mod read;
@@ -28,6 +29,7 @@ mod tree;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Label, Problems};
+pub use places::{Places, Refusal};
 pub use presets::PresetInfo;
 pub use scenario::*;
 

@@ -5,8 +5,8 @@ use std::{io, time::Duration};
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Lengths, Model, Platform, PromptLength, Severity, Stage, Synthetic,
-        Workload,
+        Address, Arrivals, Bound, Ceiling, Lengths, Model, Platform, PromptLength, Severity, Stage,
+        Synthetic, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
@@ -138,6 +138,7 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         name: "test".to_owned(),
         description: String::new(),
         experiment: "0".repeat(64),
+        rerun_of: None,
         seed: 1,
         platform: Platform {
             name: "none".to_owned(),
@@ -150,6 +151,8 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
             max_in_flight: 2000,
             drain: Duration::from_secs(30),
             ready_timeout: Duration::from_secs(60),
+            allow_hosts: Vec::new(),
+            ceiling: Ceiling::default(),
         },
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
         steps: all,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{LoadStep, Pattern, Plan, PlannedSpikes, PlannedTarget, Step, Work};
 use crate::{
-    config::{Arrivals, Bound, Stage},
-    units::{show_count, write_duration},
+    config::{Arrivals, Bound, Ceiling, Stage},
+    units::{show_count, show_count_of, write_duration},
 };
 
 /// A step's name with its phase: `ladder · users=4`; a single step is called like its phase.
@@ -87,6 +87,12 @@ fn stage(stage: &Stage) -> String {
 fn spikes(spikes: &PlannedSpikes) -> String {
     let [lasting, every] = [spikes.lasting, spikes.every].map(write_duration);
     format!("spikes {}/s for {lasting} every {every}", spikes.rate)
+}
+
+/// What a run comes to at most: `1,000 requests, 5/s, 2h`.
+pub(super) fn ceiling(ceiling: Ceiling) -> String {
+    let Ceiling { requests, rate, duration } = ceiling;
+    format!("{}, {rate}/s, {}", show_count_of(requests, "request"), write_duration(duration))
 }
 
 /// A target's limit: `ttft.p95 ≤ 200 ms`.

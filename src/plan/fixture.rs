@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, Open, Phase,
-        Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic, Target,
-        Workload,
+        Address, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, Open,
+        Phase, Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic,
+        Target, Workload,
     },
 };
 
@@ -79,6 +79,8 @@ pub(super) fn bare() -> Scenario {
             max_in_flight: 2000,
             drain: seconds(30),
             ready_timeout: seconds(60),
+            allow_hosts: Vec::new(),
+            ceiling: Ceiling::default(),
         },
         defaults: Defaults { timeout: seconds(120), concurrency: vec![1, 2], requests: 50 },
         endpoints: named([("flash", endpoint(None))]),
@@ -106,6 +108,7 @@ pub(super) fn bare() -> Scenario {
             },
         )]),
         origins: Vec::new(),
+        places: Places::default(),
     }
 }
 

@@ -7,12 +7,14 @@
 mod compile;
 mod describe;
 pub mod diff;
+pub mod estimate;
 mod expect;
 mod experiment;
 pub mod graph;
 pub mod origins;
 pub mod render;
 mod route;
+mod safety;
 pub mod schedule;
 mod spikes;
 mod targets;
@@ -26,7 +28,9 @@ mod tests;
 
 pub use compile::compile;
 pub use expect::totals;
+pub use experiment::hash as experiment_of;
 pub use route::endpoint_of;
+pub use safety::{admit, refusals};
 pub use targets::explored_only;
 
 use std::time::Duration;
@@ -35,7 +39,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     catalog::{MetricName, Protocol},
-    config::{Address, Arrivals, Bound, Model, Origin, Platform, Secret, Severity, Sim, Stage, Workload},
+    config::{
+        Address, Arrivals, Bound, Ceiling, Model, Origin, Platform, Secret, Severity, Sim, Stage, Workload,
+    },
 };
 
 /// The version of `plan.json`.
@@ -54,6 +60,9 @@ pub struct Plan {
     pub description: String,
     /// SHA-256, in hex, over what makes two runs the same experiment: workloads, load, protocol, model, seed.
     pub experiment: String,
+    /// The name of the run folder whose plan this is once more; `None` for a plan that comes from a scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<String>,
     /// Every random choice follows from this.
     pub seed: u64,
     /// The platform and why.
@@ -128,6 +137,16 @@ pub struct Limits {
     /// How long an endpoint may take to become ready.
     #[serde(rename = "ready_timeout_s", with = "crate::units::seconds")]
     pub ready_timeout: Duration,
+    /// Public hosts that load may go to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow_hosts: Vec<String>,
+    /// What the run may come to at most; not in the file where it is the built-in one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ceiling: Ceiling,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// An endpoint with its workload.

@@ -7,7 +7,7 @@ use super::{
     totals,
 };
 use crate::{
-    config::{Address, Model, Severity},
+    config::{Address, Ceiling, Model, Severity},
     units::{show_count, show_number, show_seconds, show_share},
 };
 
@@ -34,6 +34,15 @@ fn head(plan: &Plan) -> String {
     table.add_row(["platform", &platform]);
     table.add_row(["seed", &plan.seed.to_string()]);
     table.add_row(["experiment", &plan.experiment]);
+    if let Some(run) = &plan.rerun_of {
+        table.add_row(["rerun of", run]);
+    }
+    if !plan.limits.allow_hosts.is_empty() {
+        table.add_row(["allowed hosts", &plan.limits.allow_hosts.join(", ")]);
+    }
+    if plan.limits.ceiling != Ceiling::default() {
+        table.add_row(["ceiling", &describe::ceiling(plan.limits.ceiling)]);
+    }
     format!("{title}\n{}", lines(&table))
 }
 
@@ -77,8 +86,12 @@ fn steps(plan: &Plan) -> String {
     let whole = totals(plan);
     let [requests, input, output, duration] = totals_shown(plan);
     table.add_row(["total".to_owned(), String::new(), requests, input, output, duration, String::new()]);
-    let note = if whole.assumed { ESTIMATES } else { "" };
-    format!("{}{note}", lines(&table))
+    format!("{}{}", lines(&table), note(whole.assumed))
+}
+
+/// What `≈` rests on, where there is any.
+pub(super) fn note(assumed: bool) -> &'static str {
+    if assumed { ESTIMATES } else { "" }
 }
 
 /// What `≈` rests on.
@@ -106,21 +119,31 @@ pub(super) fn step_shown(step: &Step, load: &LoadStep) -> [String; 4] {
 
 /// What is expected of all steps together.
 pub(super) fn totals_shown(plan: &Plan) -> [String; 4] {
-    let any =
-        |estimated: fn(&Step, &LoadStep) -> bool| plan.loads().any(|(step, load)| estimated(step, load));
-    figures(&totals(plan), any(requests_estimated), any(duration_estimated))
+    figures(&totals(plan), any_requests_estimated(plan), any_duration_estimated(plan))
 }
 
-fn requests_estimated(step: &Step, load: &LoadStep) -> bool {
+pub(super) fn any_requests_estimated(plan: &Plan) -> bool {
+    plan.loads().any(|(step, load)| requests_estimated(step, load))
+}
+
+pub(super) fn any_duration_estimated(plan: &Plan) -> bool {
+    plan.loads().any(|(step, load)| duration_estimated(step, load))
+}
+
+pub(super) fn requests_estimated(step: &Step, load: &LoadStep) -> bool {
     step.expected.assumed && step.expected.requests != load.requests.map(|requests| requests as f64)
 }
 
-fn duration_estimated(step: &Step, load: &LoadStep) -> bool {
+pub(super) fn duration_estimated(step: &Step, load: &LoadStep) -> bool {
     step.expected.assumed && step.expected.duration_s != load.duration.map(|duration| duration.as_secs_f64())
 }
 
 /// Requests, tokens in and out, duration. Tokens are as good as the number of requests.
-fn figures(expected: &Expected, requests_estimated: bool, duration_estimated: bool) -> [String; 4] {
+pub(super) fn figures(
+    expected: &Expected,
+    requests_estimated: bool,
+    duration_estimated: bool,
+) -> [String; 4] {
     let count = |number: Option<f64>| figure(number.map(|n| show_count(n as u64)), requests_estimated);
     let tokens = |number: Option<f64>| figure(number.map(show_tokens), requests_estimated);
     [

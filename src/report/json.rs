@@ -28,6 +28,7 @@ pub fn json(report: &Report) -> Value {
         "name": plan.name,
         "description": plan.description,
         "experiment": plan.experiment,
+        "rerun_of": plan.rerun_of,
         "seed": plan.seed,
         "platform": plan.platform.name,
         "label": plan.label,

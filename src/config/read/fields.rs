@@ -28,6 +28,8 @@ const BELONGS: &[(&str, &str)] = &[
     ("concurrency", "defaults"),
     ("platform", "run"),
     ("label", "run"),
+    ("allow_hosts", "run"),
+    ("ceiling", "run"),
 ];
 
 /// The reader of one table.

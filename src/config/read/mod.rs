@@ -4,6 +4,7 @@ mod fields;
 mod leaf;
 mod load;
 mod metric;
+mod safety;
 mod servers;
 mod targets;
 mod workloads;
@@ -12,8 +13,8 @@ use fields::{Fields, entries};
 use indexmap::IndexMap;
 
 use super::{
-    Defaults, Endpoint, Origin, Phase, Platform, Run, Scenario, Sim, Target, Workload, diagnostic::Sink,
-    tree::Node,
+    Defaults, Endpoint, Origin, Phase, Places, Platform, Run, Scenario, Sim, Target, Workload,
+    diagnostic::Sink, tree::Node,
 };
 
 /// The longest prompt or answer, in tokens or words: beyond any model's context, and small enough to sum over.
@@ -42,7 +43,7 @@ pub(super) struct Draft {
 
 impl Draft {
     /// The scenario; `None` if anything could not be read.
-    pub(super) fn finish(self, platform: Platform, origins: Vec<Origin>) -> Option<Scenario> {
+    pub(super) fn finish(self, platform: Platform, origins: Vec<Origin>, places: Places) -> Option<Scenario> {
         Some(Scenario {
             name: self.name?,
             description: self.description?,
@@ -56,6 +57,7 @@ impl Draft {
             targets: all(self.targets)?,
             sims: all(self.sims)?,
             origins,
+            places,
         })
     }
 }
@@ -139,8 +141,17 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
     let max_in_flight = fields.get("max_in_flight", leaf::count(1));
     let drain = fields.get("drain", leaf::duration);
     let ready_timeout = fields.get("ready_timeout", leaf::positive_duration);
+    let allow_hosts = fields.get("allow_hosts", safety::hosts);
+    let ceiling = fields.table_at("ceiling").and_then(safety::ceiling);
     fields.finish();
-    Some(Run { label: label?, max_in_flight: max_in_flight?, drain: drain?, ready_timeout: ready_timeout? })
+    Some(Run {
+        label: label?,
+        max_in_flight: max_in_flight?,
+        drain: drain?,
+        ready_timeout: ready_timeout?,
+        allow_hosts: allow_hosts?,
+        ceiling: ceiling?,
+    })
 }
 
 fn defaults(mut fields: Fields<'_>) -> Option<Defaults> {
