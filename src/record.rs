@@ -322,6 +322,10 @@ pub enum StopCause {
     Cancel,
     /// The writer fell behind, or the disk refused.
     Recorder,
+    /// As many requests were sent as `run.ceiling.requests` allows.
+    RequestCeiling,
+    /// It went on for as long as `run.ceiling.duration` allows.
+    DurationCeiling,
 }
 
 /// What the engine tells: in one order, through one channel.

@@ -12,7 +12,7 @@ use super::terminal::{self, Terminal};
 use crate::{
     live,
     plan::Plan,
-    record::{Command, Event, StopCause},
+    record::{Command, Diary, Event, StopCause},
     store::{StoreError, Writer},
     wire::Clock,
 };
@@ -89,6 +89,15 @@ impl Voice {
     }
 }
 
+/// The ceiling that stopped a run, where one did: nobody else says so on the way.
+fn ceiling(cause: StopCause) -> Option<&'static str> {
+    match cause {
+        StopCause::RequestCeiling => Some("the ceiling on requests"),
+        StopCause::DurationCeiling => Some("the ceiling on duration"),
+        StopCause::Interrupt | StopCause::Terminate | StopCause::Cancel | StopCause::Recorder => None,
+    }
+}
+
 /// Starts the thread. It ends when the engine has dropped its end of `events`, and gives the writer back with the
 /// first error of the disk. On an error it asks the engine to stop and goes on trying, so that nothing measured is
 /// lost where the disk recovers.
@@ -123,6 +132,11 @@ pub(super) fn start(
                             let _ = commands.try_send(Command::Drain(StopCause::Recorder));
                         }
                         for event in batch.drain(..) {
+                            if let Event::Diary(Diary::Stopping { cause, .. }) = &event
+                                && let Some(ceiling) = ceiling(*cause)
+                            {
+                                voice.say(&format!("stopping at {ceiling}, waiting for answers"));
+                            }
                             progress.observe(&event);
                         }
                     }

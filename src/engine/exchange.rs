@@ -129,11 +129,12 @@ pub(super) fn untouched(due_ns: u64) -> Record {
 pub(super) async fn not_sent(
     run: &StepRun,
     prepared: Prepared,
+    user: Option<u32>,
     due_ns: u64,
     queue_wait_ns: u64,
     reason: String,
 ) {
-    let mut record = prepared.record(run, None, due_ns, queue_wait_ns);
+    let mut record = prepared.record(run, user, due_ns, queue_wait_ns);
     record.error = Some(reason);
     run.shared.recorder.finished(record, Vec::new()).await;
 }
@@ -240,6 +241,14 @@ pub(super) async fn exchange(
 ) -> Outcome {
     let planned = &run.shared.plan.endpoints[prepared.endpoint];
     let pool = &run.shared.endpoints[prepared.endpoint].pool;
+    if !planned.simulated() && !run.shared.ceiling.admits() {
+        // at once: a user would come back with the next request before the command is obeyed
+        run.advance(Arrivals::Stopped);
+        let ceiling = run.shared.plan.limits.ceiling.requests;
+        let reason = format!("`run.ceiling.requests` = {ceiling} was reached");
+        not_sent(run, prepared, user, due_ns, queue_wait_ns, reason).await;
+        return Outcome::NotSent;
+    }
     let mut progress = Progress::default();
     let stop = tokio::select! {
         biased;

@@ -4,6 +4,7 @@
 //! until each due time (`open`), a closed loop is a task per user (`closed`); both hand prepared requests to
 //! `exchange`, which turns one request into one record. Everything that happens leaves through one channel.
 
+mod ceiling;
 mod closed;
 mod exchange;
 mod open;
@@ -16,13 +17,14 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
+use self::{
+    ceiling::Ceiling,
+    recorder::Recorder,
+    step::{Arrivals, StepRun},
+};
 pub use self::{
     probe::{Ask, Probed, Read, probe},
     ready::{Binding, NotReady, ready},
-};
-use self::{
-    recorder::Recorder,
-    step::{Arrivals, StepRun},
 };
 use crate::{
     plan::{LoadStep, Pattern, Plan, Work},
@@ -35,6 +37,9 @@ use crate::{
 
 /// Events that may wait for the recorder before the run is stopped, so that recording never blocks measuring.
 pub const EVENT_QUEUE: usize = 1 << 16;
+
+/// Commands that may wait for the run to obey them.
+const OWN_COMMANDS: usize = 8;
 
 /// Time between two notes in the diary of how many requests were issued.
 const NOTE_EVERY: Duration = Duration::from_millis(100);
@@ -74,6 +79,7 @@ struct Shared {
     endpoints: Vec<Endpoint>,
     clock: Clock,
     recorder: Recorder,
+    ceiling: Ceiling,
     /// Makes request ids differ between runs.
     run_id: String,
 }
@@ -90,8 +96,17 @@ pub async fn run(
     bindings: Vec<Binding>,
     clock: Clock,
     events: mpsc::Sender<Event>,
-    mut commands: mpsc::Receiver<Command>,
+    mut commands_in: mpsc::Receiver<Command>,
 ) -> Result<(), EngineError> {
+    // the run has commands of its own besides those from outside
+    let (own_commands, mut commands) = mpsc::channel(OWN_COMMANDS);
+    let ceiling = Ceiling::new(&plan, own_commands.clone());
+    let forward = tokio::spawn(async move {
+        while let Some(command) = commands_in.recv().await {
+            // nobody listens any more once the run is over
+            let _ = own_commands.send(command).await;
+        }
+    });
     let (full, mut recorder_full) = mpsc::channel(1);
     let mut endpoints = Vec::with_capacity(bindings.len());
     for binding in bindings {
@@ -102,6 +117,7 @@ pub async fn run(
         endpoints,
         clock,
         recorder: Recorder::new(events, full),
+        ceiling,
         run_id: format!("{:x}", clock.wall_ns() / 1_000_000),
     });
     let recorder = &shared.recorder;
@@ -121,6 +137,7 @@ pub async fn run(
             break;
         }
     }
+    forward.abort();
     recorder.diary(Diary::RunEnded { at_ns: clock.now_ns() }).await;
     Ok(())
 }

@@ -121,7 +121,7 @@ fn pace(
         if let Some(cap) = cap.filter(|cap| run.in_flight() >= *cap) {
             runtime.spawn(async move {
                 let reason = format!("`run.max_in_flight` = {cap} was reached");
-                not_sent(&run, request, due_ns, 0, reason).await;
+                not_sent(&run, request, None, due_ns, 0, reason).await;
                 drop(alive);
             });
             continue;
@@ -165,7 +165,7 @@ async fn send(
         }
         if place.is_none() {
             let reason = "still waiting for a place under `concurrency_limit` at the end";
-            not_sent(run, request, due_ns, queue_wait_ns, reason.to_owned()).await;
+            not_sent(run, request, None, due_ns, queue_wait_ns, reason.to_owned()).await;
             return;
         }
     }

@@ -10,9 +10,9 @@ use super::{Report, words};
 use crate::{
     catalog::{Kind, Metric, MetricName, Statistic},
     config::Bound,
-    metrics::{Counts, Distribution, Failure, Scope, Tokens, Values, Window},
+    metrics::{Counts, Distribution, Ending, Failure, Scope, Tokens, Values, Window},
     plan::ScopeKey,
-    verdict::{Check, Conclusion, Judged},
+    verdict::{Check, Judged},
 };
 
 /// The version of `summary.json`.
@@ -21,7 +21,7 @@ pub const FORMAT: u32 = 1;
 /// The whole of `summary.json`.
 pub fn json(report: &Report) -> Value {
     let Report { plan, system, summary, verdict, .. } = report;
-    let ending = if verdict.conclusion == Conclusion::Aborted { "aborted" } else { "completed" };
+    let ending = if summary.ending == Ending::Completed { "completed" } else { "aborted" };
     json!({
         "format": FORMAT,
         "tool_version": system.tool_version,

@@ -107,7 +107,8 @@ fn conclude(summary: &Summary, validity: &[Check], targets: &[Judged], tally: Ta
 
 fn cut_short(ending: Ending) -> Option<&'static str> {
     match ending {
-        Ending::Completed => None,
+        // a run at its ceiling is no measurement of what was planned, and check 2a says so
+        Ending::Completed | Ending::Stopped(StopCause::RequestCeiling | StopCause::DurationCeiling) => None,
         Ending::Killed => Some("the tool was killed while it ran"),
         Ending::Stopped(StopCause::Interrupt | StopCause::Cancel) => Some("the run was interrupted"),
         Ending::Stopped(StopCause::Terminate) => Some("the run was told to end"),

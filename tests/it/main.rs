@@ -20,6 +20,7 @@ mod plan;
 mod probe;
 mod presets;
 mod readiness;
+mod safety;
 mod server;
 mod several;
 mod tidy;
