@@ -23,8 +23,8 @@ const USERS: u32 = 4;
 #[command(next_help_heading = "Without a file")]
 pub(super) struct ByUrl {
     /// Load the server at this base URL, such as `http://127.0.0.1:8080/v1`, or `sim:NAME`
-    #[arg(long, value_name = "URL", conflicts_with = "files")]
-    url: Option<String>,
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
     /// The model to ask for; the first that the server lists by default
     #[arg(long, value_name = "MODEL", requires = "url")]
     model: Option<String>,

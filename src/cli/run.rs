@@ -57,6 +57,14 @@ struct Ran {
 
 pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
     let machine = Machine::detect();
+    // with `conflicts_with`, clap would no longer ask for `--url` where a file stands beside another of its flags
+    if arguments.by_url.url.is_some() && !arguments.files.is_empty() {
+        terminal::say(
+            "error: files and `--url` exclude each other\n  help: `--set endpoints.NAME.url=URL` puts another url into a \
+             file",
+        );
+        return Ok(Exit::Usage);
+    }
     let text = arguments.by_url.text(&arguments.overrides);
     let examined = match &text {
         Some(text) => Ok(arguments.by_url.examine(text, &arguments.overrides, &machine)),

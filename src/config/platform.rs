@@ -1,9 +1,6 @@
 //! Which platform the machine under test is.
 
-use std::{
-    collections::HashSet,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashSet, path::PathBuf};
 
 use super::{
     Platform,
@@ -34,8 +31,7 @@ pub(super) struct Asked {
 impl Asked {
     /// The path of the preset, where what was said is one: it has a `/` or ends in `.toml`.
     pub(super) fn path(&self) -> Option<PathBuf> {
-        let file = Path::new(&self.name).extension().is_some_and(|extension| extension == "toml");
-        (file || self.name.contains('/')).then(|| self.folder.join(&self.name))
+        presets::path(&self.name, &self.folder)
     }
 }
 
@@ -57,7 +53,7 @@ pub(super) fn choose<'a>(
     if let Some(asked) = asked.filter(|asked| asked.name != AUTO) {
         if let Some(path) = asked.path() {
             // one that could not be read has been reported
-            if let Some(preset) = library.opened() {
+            if let Some(preset) = library.opened(&path) {
                 let reason = format!("read from {}, named by {}", path.display(), asked.by);
                 return platform(preset, reason, true);
             }

@@ -10,6 +10,7 @@
 )]
 
 mod broken;
+mod by_url;
 mod check;
 mod engine;
 mod init;
@@ -20,6 +21,7 @@ mod plan;
 mod probe;
 mod presets;
 mod readiness;
+mod rerun;
 mod safety;
 mod server;
 mod several;
