@@ -52,7 +52,7 @@ pub(super) struct ByUrl {
     /// Tokens of output to ask for; 64 by default
     #[arg(long, value_name = "N", requires = "url")]
     output_tokens: Option<u32>,
-    /// What must hold, such as 'ttft.p95<=500ms' or 'output_tokens_per_second>=100'; may be repeated
+    /// What must hold, such as `'ttft.p95<=500ms'` or `'output_tokens_per_second>=100'`; may be repeated
     #[arg(long = "target", value_name = "METRIC<=LIMIT", requires = "url", value_parser = target)]
     targets: Vec<Target>,
     /// Print the scenario that the flags stand for instead of running it
@@ -95,33 +95,9 @@ impl ByUrl {
             api_key_env: self.api_key_env.clone(),
             allow_hosts: overrides.permissions.hosts().to_vec(),
         };
-        let sections =
-            [self.head(overrides), server.tables(), self.workload(), self.phases(), self.targets()];
+        let sections = [head(overrides), server.tables(), self.workload(), self.phases(), self.targets()];
         let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
         Some(sections.join("\n"))
-    }
-
-    /// The plan of that scenario, under the other flags of the command.
-    pub(super) fn examine(&self, text: &str, overrides: &Overrides, machine: &Machine) -> Vec<Examined> {
-        vec![Examined { file: NAME.into(), plan: compile(NAME, text, overrides, machine) }]
-    }
-
-    fn head(&self, overrides: &Overrides) -> String {
-        let mut flags = String::new();
-        // writing to a string does not fail
-        for (flag, value) in overrides.flags() {
-            let _ = write!(flags, " {flag} '{}'", value.replace('\'', r"'\''").replace('\n', " "));
-        }
-        format!(
-            "# What `scenario run --url` was asked for, as a scenario: the same experiment, and a start for one's own.\n\
-             #\n\
-             #   scenario run FILE{flags}\n\
-             #\n\
-             # All keys and metrics: `scenarios/README.md` in the source of `scenario`.\n\n\
-             version = 1\n\
-             name = \"url\"\n\
-             seed = 42 # every random choice follows from it: the same seed sends the same requests at the same times\n"
-        )
     }
 
     fn workload(&self) -> String {
@@ -174,6 +150,29 @@ impl ByUrl {
     }
 }
 
+/// The plan of that scenario, under the other flags of the command.
+pub(super) fn examine(text: &str, overrides: &Overrides, machine: &Machine) -> Vec<Examined> {
+    vec![Examined { file: NAME.into(), plan: compile(NAME, text, overrides, machine) }]
+}
+
+fn head(overrides: &Overrides) -> String {
+    let mut flags = String::new();
+    // writing to a string does not fail
+    for (flag, value) in overrides.flags() {
+        let _ = write!(flags, " {flag} '{}'", value.replace('\'', r"'\''").replace('\n', " "));
+    }
+    format!(
+        "# What `scenario run --url` was asked for, as a scenario: the same experiment, and a start for one's own.\n\
+         #\n\
+         #   scenario run FILE{flags}\n\
+         #\n\
+         # All keys and metrics: `scenarios/README.md` in the source of `scenario`.\n\n\
+         version = 1\n\
+         name = \"url\"\n\
+         seed = 42 # every random choice follows from it: the same seed sends the same requests at the same times\n"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -194,7 +193,7 @@ mod tests {
         let Command { by_url, overrides, .. } =
             Command::try_parse_from(["run"].iter().chain(flags)).expect("valid flags");
         let text = by_url.text(&overrides).expect("a url");
-        let mut examined = by_url.examine(&text, &overrides, &Machine::default());
+        let mut examined = examine(&text, &overrides, &Machine::default());
         let plan = examined.remove(0).plan.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
         let again = compile("saved.toml", &text, &overrides, &Machine::default()).expect("the same scenario");
         assert_eq!(plan.experiment, again.experiment);

@@ -12,7 +12,7 @@ use tokio::{runtime::Runtime, sync::mpsc};
 
 use super::{
     Output, Overrides,
-    by_url::ByUrl,
+    by_url::{self, ByUrl},
     exit::Exit,
     limits,
     load::{Loaded, examine, plural, say_problems},
@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     }
     let text = arguments.by_url.text(&arguments.overrides);
     let examined = match &text {
-        Some(text) => Ok(arguments.by_url.examine(text, &arguments.overrides, &machine)),
+        Some(text) => Ok(by_url::examine(text, &arguments.overrides, &machine)),
         None => examine(&arguments.files, &arguments.overrides, &machine),
     };
     let examined = match examined {

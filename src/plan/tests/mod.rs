@@ -3,6 +3,7 @@ mod diff;
 mod experiment;
 mod graph;
 mod origins;
+mod safety;
 mod schedule;
 mod spikes;
 mod text;
