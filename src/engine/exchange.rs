@@ -242,8 +242,6 @@ pub(super) async fn exchange(
     let planned = &run.shared.plan.endpoints[prepared.endpoint];
     let pool = &run.shared.endpoints[prepared.endpoint].pool;
     if !planned.simulated() && !run.shared.ceiling.admits() {
-        // at once: a user would come back with the next request before the command is obeyed
-        run.advance(Arrivals::Stopped);
         let ceiling = run.shared.plan.limits.ceiling.requests;
         let reason = format!("`run.ceiling.requests` = {ceiling} was reached");
         not_sent(run, prepared, user, due_ns, queue_wait_ns, reason).await;
