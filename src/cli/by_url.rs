@@ -152,7 +152,7 @@ impl ByUrl {
 
 /// The plan of that scenario, under the other flags of the command.
 pub(super) fn examine(text: &str, overrides: &Overrides, machine: &Machine) -> Vec<Examined> {
-    vec![Examined { file: NAME.into(), plan: compile(NAME, text, overrides, machine) }]
+    vec![Examined { file: NAME.into(), plans: compile(NAME, text, overrides, machine) }]
 }
 
 fn head(overrides: &Overrides) -> String {
@@ -194,9 +194,9 @@ mod tests {
             Command::try_parse_from(["run"].iter().chain(flags)).expect("valid flags");
         let text = by_url.text(&overrides).expect("a url");
         let mut examined = examine(&text, &overrides, &Machine::default());
-        let plan = examined.remove(0).plan.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let plans = examined.remove(0).plans.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
         let again = compile("saved.toml", &text, &overrides, &Machine::default()).expect("the same scenario");
-        assert_eq!(plan.experiment, again.experiment);
+        assert_eq!(plans[0].experiment, again[0].experiment);
         text
     }
 

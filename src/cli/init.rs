@@ -214,7 +214,7 @@ mod tests {
         let text = starter::first_look(&found.server(None, Vec::new()), "it.", "my.toml");
         assert!(!text.contains('@'), "{text}");
         let input = Input { name: "my.toml", text: &text, platform: None, sets: &[] };
-        plan::compile(&load(&input, &Machine::default(), &|_| None, &crate::cli::load::read).expect(&text))
+        plan::compile(&load(&input, &Machine::default(), &|_| None, &crate::cli::load::read).expect(&text)[0])
     }
 
     #[test]

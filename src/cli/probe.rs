@@ -149,7 +149,18 @@ fn targets(arguments: &Arguments, terminal: Terminal) -> Option<Vec<Target>> {
     } else {
         let file = std::slice::from_ref(&arguments.what);
         match load(file, &arguments.overrides, &Machine::detect(), terminal) {
-            Ok(mut loaded) if loaded.len() == 1 => loaded.pop()?.plan?,
+            Ok(mut loaded) if loaded.len() == 1 => {
+                let mut plans = loaded.pop()?.plans?;
+                if plans.len() > 1 {
+                    terminal::say(&format!(
+                        "error: `{}` has a matrix of {} cases\n  help: pin its axes by `--set`, so that one is left",
+                        arguments.what,
+                        plans.len()
+                    ));
+                    return None;
+                }
+                plans.pop()?
+            }
             Ok(_) => {
                 terminal::say(&format!("error: `{}` matches several files", arguments.what));
                 return None;
@@ -214,7 +225,8 @@ pub(super) fn at_url(
          phases.load = {{ requests = 1, load.closed.users = 1 }}\n",
         string(url),
     );
-    compile("URL", &text, overrides, &Machine::default())
+    let mut cases = compile("URL", &text, overrides, &Machine::default())?;
+    Ok(cases.remove(0))
 }
 
 impl Target {

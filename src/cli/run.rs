@@ -30,7 +30,7 @@ use crate::{
     record::{Command, StopCause},
     report,
     sim::Child,
-    store::Writer,
+    store::{self, Writer},
     wire::Clock,
 };
 
@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     };
     problems::annotate(&examined);
     let loaded = say_problems(examined, terminal);
-    let broken = loaded.iter().filter(|loaded| loaded.plan.is_none()).count();
+    let broken = loaded.iter().filter(|loaded| loaded.plans.is_none()).count();
     if broken > 0 {
         let files = plural(loaded.len(), "file");
         terminal::say(&format!("{broken} of {files} cannot be run; nothing was sent"));
@@ -89,8 +89,7 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         terminal::print(&text);
         return Ok(Exit::Pass);
     }
-    let plans: Vec<(PathBuf, Plan)> =
-        loaded.into_iter().filter_map(|Loaded { file, plan }| Some((file, plan?))).collect();
+    let plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(cases).collect();
     run_plans(&plans, &machine, &arguments.output, terminal)
 }
 
@@ -116,7 +115,7 @@ pub(super) fn run_plans(
     let mut rows = Vec::new();
     for (file, plan) in plans {
         if several && !output.quiet {
-            terminal::say(&format!("── {} ({})", plan.name, file.display()));
+            terminal::say(&format!("── {} ({})", plan.title(), file.display()));
         }
         let ran = runtime.block_on(run_one(plan, machine, output, &mut signals, terminal)).unwrap_or_else(
             |error| {
@@ -160,6 +159,15 @@ pub(super) fn run_plans(
     Ok(worst)
 }
 
+/// The plans of a file. Where they are several, they are one group.
+fn cases(loaded: Loaded) -> impl Iterator<Item = (PathBuf, Plan)> {
+    let Loaded { file, plans } = loaded;
+    let plans = plans.unwrap_or_default();
+    let several = plans.len() > 1;
+    let group = plans.first().filter(|_| several).map(|plan| store::group(plan, OffsetDateTime::now_utc()));
+    plans.into_iter().map(move |plan| (file.clone(), Plan { group: group.clone(), ..plan }))
+}
+
 /// Runs one plan: simulated servers, readiness, load, records, report.
 async fn run_one(
     plan: &Plan,
@@ -201,7 +209,7 @@ async fn run_one(
     let writer = Writer::create(&output.results, plan, &system, started)?;
     let folder = writer.folder().to_owned();
     if !output.quiet {
-        terminal::say(&format!("running {} → {}", plan.name, folder.display()));
+        terminal::say(&format!("running {} → {}", plan.title(), folder.display()));
     }
     let recorded = measure(plan, bindings, clock, writer, output.quiet, signals, terminal).await?;
     let Some(rebuilt) = finish(&folder, signals).await else {
@@ -252,7 +260,7 @@ async fn measure(
     quiet: bool,
     signals: &mut Signals,
     terminal: Terminal,
-) -> anyhow::Result<Result<(), crate::store::StoreError>> {
+) -> anyhow::Result<Result<(), store::StoreError>> {
     let (events, events_out) = mpsc::channel(engine::EVENT_QUEUE);
     let (commands, commands_out) = mpsc::channel(8);
     let progress = Progress::new(plan, quiet, terminal);

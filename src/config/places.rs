@@ -5,7 +5,7 @@ use std::fmt;
 use indexmap::IndexMap;
 
 use super::{
-    Layer, Problems,
+    Layer, Problems, Scenario, case_name,
     diagnostic::{Diagnostic, Sink},
     source::Place,
     tree::{Node, Value, join},
@@ -37,24 +37,19 @@ impl Places {
         Self(places)
     }
 
-    /// Shows refusals where the values stand that are at fault; a value that nobody wrote is shown by the table that
-    /// lacks it.
-    pub fn locate(&self, refusals: impl IntoIterator<Item = Refusal>) -> Problems {
-        let sink = Sink::default();
-        for Refusal { path, message, label, help, other } in refusals {
-            let mut problem = Diagnostic::new(message).help(help);
-            if let Some(place) = self.nearest(&path) {
-                problem = problem.label(place, label);
-            }
-            if let Some((path, label)) = other
-                && let Some(place) = self.0.get(&path)
-                && place.source.layer != Layer::BuiltIn
-            {
-                problem = problem.label(place, label);
-            }
-            sink.push(problem);
+    fn problem(&self, refusal: &Refusal) -> Diagnostic {
+        let Refusal { path, message, label, help, other } = refusal;
+        let mut problem = Diagnostic::new(message.as_str()).help(help.as_str());
+        if let Some(place) = self.nearest(path) {
+            problem = problem.label(place, label.as_str());
         }
-        sink.into_problems()
+        if let Some((path, label)) = other
+            && let Some(place) = self.0.get(path)
+            && place.source.layer != Layer::BuiltIn
+        {
+            problem = problem.label(place, label.as_str());
+        }
+        problem
     }
 
     fn nearest(&self, path: &str) -> Option<&Place> {
@@ -66,6 +61,34 @@ impl Places {
             path = path.rsplit_once('.').map_or("", |(above, _)| above);
         }
     }
+}
+
+/// Shows the refusals of a scenario's cases where the values stand that are at fault; a value that nobody wrote is shown
+/// by the table that lacks it. What several cases are refused for is told once, as the first of them has it.
+pub fn locate(cases: &[(&Scenario, Vec<Refusal>)]) -> Problems {
+    let sink = Sink::default();
+    let mut told: Vec<&str> = Vec::new();
+    for (scenario, refusals) in cases {
+        for refusal in refusals {
+            if told.contains(&refusal.path.as_str()) {
+                continue;
+            }
+            told.push(&refusal.path);
+            let alike = |(_, refusals): &&(&Scenario, Vec<Refusal>)| {
+                refusals.iter().any(|other| other.path == refusal.path)
+            };
+            let count = cases.iter().filter(alike).count();
+            let problem = scenario.places.problem(refusal);
+            sink.push(if count == cases.len() {
+                problem
+            } else {
+                problem.in_cases(&case_name(&scenario.case), count, cases.len())
+            });
+        }
+    }
+    let file =
+        cases.first().and_then(|(scenario, _)| scenario.places.0.get("")).map(|place| &place.source.name);
+    sink.into_problems(file.map_or("", String::as_str))
 }
 
 /// Addresses are for looking up, so all that one wants to see of them is how many there are.

@@ -3,14 +3,16 @@
 
 use std::{
     io,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use super::{
     Layer,
     detect::Detect,
     diagnostic::{Diagnostic, Sink},
+    include::identity,
     nearest::{quoted, suggest},
+    platform::path_of,
     source::Place,
     syntax,
     tree::{Node, Table},
@@ -71,27 +73,6 @@ pub(super) struct Library {
     opened: Vec<Preset>,
 }
 
-/// The path that a preset is named by, where it is one: it has a `/` or ends in `.toml`. It starts at a folder.
-pub(super) fn path(name: &str, folder: &Path) -> Option<PathBuf> {
-    let file = Path::new(name).extension().is_some_and(|extension| extension == "toml");
-    (file || name.contains('/')).then(|| folder.join(name))
-}
-
-/// A path without `.` and, as far as can be seen from the path alone, without `..`, so that one file has one path.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
-}
-
 impl Library {
     /// Reads presets, given as name and text.
     pub(super) fn read(texts: &[(&str, &str)], sink: &Sink) -> Self {
@@ -136,7 +117,7 @@ impl Library {
 
     /// The preset that was read from a file.
     pub(super) fn opened(&self, path: &Path) -> Option<&Preset> {
-        let path = plain(path);
+        let path = identity(path);
         self.opened.iter().find(|preset| preset.file.as_ref() == Some(&path))
     }
 
@@ -240,15 +221,15 @@ impl Preset {
         let shown = path.display().to_string();
         let name = path.file_stem().map_or_else(|| shown.clone(), |stem| stem.to_string_lossy().into_owned());
         let mut preset = Self::read(name, &shown, text, sink);
-        preset.file = Some(plain(path));
+        preset.file = Some(identity(path));
         preset.refuse_what_only_scenarios_say(sink);
         preset
     }
 
     /// The file that it extends, where it extends one; a path in a preset starts at the folder of the preset.
     fn below(&self) -> Option<PathBuf> {
-        let folder = self.file.as_ref()?.parent()?;
-        path(self.extends.as_ref()?.as_text()?, folder)
+        self.file.as_ref()?;
+        path_of(self.extends.as_ref()?)
     }
 
     fn read(name: String, source: &str, text: &str, sink: &Sink) -> Self {
@@ -296,6 +277,8 @@ impl Preset {
         refuse(&["version"]);
         refuse(&["name"]);
         refuse(&["platforms"]);
+        refuse(&["include"]);
+        refuse(&["matrix"]);
         refuse(&["run", "platform"]);
     }
 }

@@ -82,7 +82,7 @@ mod tests {
         );
         let input = Input { name: "test.toml", text: &text, platform: None, sets: &[] };
         let nothing = |_: &std::path::Path| Err(std::io::Error::other("nothing to read"));
-        compile(&load(&input, &Machine::default(), &|_| None, &nothing).expect("a scenario"))
+        compile(&load(&input, &Machine::default(), &|_| None, &nothing).expect("a scenario")[0])
     }
 
     const REAL: &str = "http://127.0.0.1:1/v1";

@@ -17,15 +17,13 @@ pub fn text(plans: &[&Plan]) -> String {
         }
     }
     for plan in plans {
-        table.add_row(row(&plan.name, render::totals_shown(plan)));
+        table.add_row(row(plan.title(), render::totals_shown(plan)));
     }
+    let all = || plans.iter().copied();
     if plans.len() > 1 {
-        let estimated = |of: fn(&Plan) -> bool| plans.iter().any(|plan| of(plan));
-        let requests = estimated(render::any_requests_estimated);
-        let duration = estimated(render::any_duration_estimated);
-        table.add_row(row("total", render::figures(&sum(plans), requests, duration)));
+        table.add_row(row("total".to_owned(), sum_shown(all())));
     }
-    format!("{}{}", render::lines(&table), render::note(plans.iter().any(|plan| totals(plan).assumed)))
+    format!("{}{}", render::lines(&table), render::note(sum(all()).assumed))
 }
 
 /// Whether they take longer than one waits without asking, as far as that is known.
@@ -33,20 +31,30 @@ pub fn is_long(plans: &[&Plan]) -> bool {
     plans.iter().filter_map(|plan| totals(plan).duration_s).sum::<f64>() > LONG_S
 }
 
-fn row(name: &str, figures: [String; 4]) -> [String; 5] {
+fn row(name: String, figures: [String; 4]) -> [String; 5] {
     let [requests, input, output, duration] = figures;
-    [name.to_owned(), requests, input, output, duration]
+    [name, requests, input, output, duration]
 }
 
 /// All plans, one after another. A figure is known where every plan's is.
-fn sum(plans: &[&Plan]) -> Expected {
-    let all: Vec<Expected> = plans.iter().map(|plan| totals(plan)).collect();
-    let sum = |figure: fn(&Expected) -> Option<f64>| all.iter().map(figure).sum::<Option<f64>>();
+pub(super) fn sum<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Expected {
+    let wholes: Vec<Expected> = plans.into_iter().map(totals).collect();
+    let sum = |figure: fn(&Expected) -> Option<f64>| wholes.iter().map(figure).sum();
     Expected {
-        requests: sum(|expected| expected.requests),
-        input_tokens: sum(|expected| expected.input_tokens),
-        output_tokens: sum(|expected| expected.output_tokens),
-        duration_s: sum(|expected| expected.duration_s),
-        assumed: all.iter().any(|expected| expected.assumed),
+        requests: sum(|whole| whole.requests),
+        input_tokens: sum(|whole| whole.input_tokens),
+        output_tokens: sum(|whole| whole.output_tokens),
+        duration_s: sum(|whole| whole.duration_s),
+        assumed: wholes.iter().any(|whole| whole.assumed),
     }
+}
+
+/// The same for people.
+pub(super) fn sum_shown<'a>(plans: impl IntoIterator<Item = &'a Plan> + Clone) -> [String; 4] {
+    let estimated =
+        plans.clone().into_iter().map(render::totals_estimated).fold((false, false), |all, one| {
+            let ((requests, duration), (more_requests, more_duration)) = (all, one);
+            (requests || more_requests, duration || more_duration)
+        });
+    render::figures(&sum(plans), estimated)
 }

@@ -18,17 +18,12 @@ pub fn text(plan: &Plan) -> String {
         sections.push(targets(plan));
     }
     if !plan.warnings.is_empty() {
-        sections.push(warnings(plan));
+        sections.push(warnings(&plan.warnings));
     }
     sections.join("\n")
 }
 
 fn head(plan: &Plan) -> String {
-    let mut title = plan.name.clone();
-    if !plan.description.is_empty() {
-        title += ": ";
-        title += &plan.description;
-    }
     let mut table = table();
     let platform = format!("{} ({})", plan.platform.name, plan.platform.reason);
     table.add_row(["platform", &platform]);
@@ -43,7 +38,12 @@ fn head(plan: &Plan) -> String {
     if plan.limits.ceiling != Ceiling::default() {
         table.add_row(["ceiling", &describe::ceiling(plan.limits.ceiling)]);
     }
-    format!("{title}\n{}", lines(&table))
+    format!("{}\n{}", title(&plan.title(), &plan.description), lines(&table))
+}
+
+/// A name with what it answers, where that is said.
+pub(super) fn title(name: &str, description: &str) -> String {
+    if description.is_empty() { name.to_owned() } else { format!("{name}: {description}") }
 }
 
 fn endpoints(plan: &Plan) -> String {
@@ -89,7 +89,7 @@ fn steps(plan: &Plan) -> String {
     format!("{}{}", lines(&table), note(whole.assumed))
 }
 
-/// What `≈` rests on, where there is any.
+/// What stands below figures that are assumed.
 pub(super) fn note(assumed: bool) -> &'static str {
     if assumed { ESTIMATES } else { "" }
 }
@@ -114,20 +114,19 @@ fn step_row(plan: &Plan, step: &Step) -> [String; 7] {
 
 /// What is expected of a step: requests, tokens in and out, duration.
 pub(super) fn step_shown(step: &Step, load: &LoadStep) -> [String; 4] {
-    figures(&step.expected, requests_estimated(step, load), duration_estimated(step, load))
+    figures(&step.expected, (requests_estimated(step, load), duration_estimated(step, load)))
 }
 
 /// What is expected of all steps together.
 pub(super) fn totals_shown(plan: &Plan) -> [String; 4] {
-    figures(&totals(plan), any_requests_estimated(plan), any_duration_estimated(plan))
+    figures(&totals(plan), totals_estimated(plan))
 }
 
-pub(super) fn any_requests_estimated(plan: &Plan) -> bool {
-    plan.loads().any(|(step, load)| requests_estimated(step, load))
-}
-
-pub(super) fn any_duration_estimated(plan: &Plan) -> bool {
-    plan.loads().any(|(step, load)| duration_estimated(step, load))
+/// Whether the requests and the duration of all steps together are estimates.
+pub(super) fn totals_estimated(plan: &Plan) -> (bool, bool) {
+    let any =
+        |estimated: fn(&Step, &LoadStep) -> bool| plan.loads().any(|(step, load)| estimated(step, load));
+    (any(requests_estimated), any(duration_estimated))
 }
 
 pub(super) fn requests_estimated(step: &Step, load: &LoadStep) -> bool {
@@ -138,11 +137,11 @@ pub(super) fn duration_estimated(step: &Step, load: &LoadStep) -> bool {
     step.expected.assumed && step.expected.duration_s != load.duration.map(|duration| duration.as_secs_f64())
 }
 
-/// Requests, tokens in and out, duration. Tokens are as good as the number of requests.
+/// Requests, tokens in and out, duration, with whether requests and duration are estimates. Tokens are as good as the
+/// number of requests.
 pub(super) fn figures(
     expected: &Expected,
-    requests_estimated: bool,
-    duration_estimated: bool,
+    (requests_estimated, duration_estimated): (bool, bool),
 ) -> [String; 4] {
     let count = |number: Option<f64>| figure(number.map(|n| show_count(n as u64)), requests_estimated);
     let tokens = |number: Option<f64>| figure(number.map(show_tokens), requests_estimated);
@@ -224,9 +223,9 @@ fn places(plan: &Plan, target: &PlannedTarget) -> String {
     places.join(", ")
 }
 
-fn warnings(plan: &Plan) -> String {
+pub(super) fn warnings(warnings: &[String]) -> String {
     let mut text = String::new();
-    for warning in &plan.warnings {
+    for warning in warnings {
         text += "warning: ";
         text += &warning.replace('\n', "\n  ");
         text += "\n";

@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use super::{LoadStep, Pattern, Plan, Step, compile, render, totals};
 use crate::{
-    config::{Address, Problems, Refusal, Scenario, Stage},
+    config::{Address, Problems, Refusal, Scenario, Stage, locate},
     hosts,
     units::{show_count, show_count_of, show_number, show_seconds, write_duration},
 };
 
-/// Compiles a scenario as [`compile`] does, unless its plan must not be run.
+/// Compiles the cases of a scenario as [`compile`] does, unless one of the plans must not be run.
 ///
 /// # Errors
 ///
 /// Every reason for which it must not, at the values at fault.
-pub fn admit(scenario: &Scenario) -> Result<Plan, Problems> {
-    let plan = compile(scenario);
-    let refusals = refusals(&plan);
-    if refusals.is_empty() { Ok(plan) } else { Err(scenario.places.locate(refusals)) }
+pub fn admit(cases: &[Scenario]) -> Result<Vec<Plan>, Problems> {
+    let plans: Vec<Plan> = cases.iter().map(compile).collect();
+    let refused: Vec<_> = cases.iter().zip(plans.iter().map(refusals)).collect();
+    if refused.iter().all(|(_, refusals)| refusals.is_empty()) { Ok(plans) } else { Err(locate(&refused)) }
 }
 
 /// Everything for which a plan must not be run, with the values at fault. What is simulated may do anything.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Report, words};
 use crate::{
     catalog::{Kind, Metric, MetricName, Statistic},
-    config::Bound,
+    config::{Bound, case_name},
     metrics::{Counts, Distribution, Ending, Failure, Scope, Tokens, Values, Window},
     plan::ScopeKey,
     verdict::{Check, Judged},
@@ -26,6 +26,8 @@ pub fn json(report: &Report) -> Value {
         "format": FORMAT,
         "tool_version": system.tool_version,
         "name": plan.name,
+        "case": (!plan.case.is_empty()).then(|| case_name(&plan.case)),
+        "group": plan.group,
         "description": plan.description,
         "experiment": plan.experiment,
         "rerun_of": plan.rerun_of,
