@@ -213,7 +213,7 @@ mod tests {
                 "--api-key-env=A_KEY",
                 "--rate=90/min",
                 "--duration=1m30s",
-                "--requests=50",
+                "--requests=120",
                 "--prompt-tokens=100",
                 "--output-tokens=32",
                 "--target=ttft.p95 <= 500ms",
@@ -221,7 +221,7 @@ mod tests {
                 "--target=error_rate<=0.05",
                 "--platform=rtx_4090",
                 "--set=run.label=it's mine",
-                "--ceiling=requests=60",
+                "--ceiling=requests=200",
             ])
         );
     }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     machine::Machine,
-    plan::{Plan, experiment_of, refusals},
+    plan::{Plan, experiment_of, unsafe_in},
 };
 
 /// Arguments of `rerun`.
@@ -41,10 +41,10 @@ pub(super) fn rerun(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
         terminal::say(&problems.render(terminal.color_err()));
         return Ok(Exit::Usage);
     }
-    let refusals = refusals(&plan);
-    if !refusals.is_empty() {
-        for refusal in refusals {
-            terminal::say(&format!("error: {}\n  help: {}", refusal.message, refusal.help));
+    let findings = unsafe_in(&plan);
+    if !findings.is_empty() {
+        for finding in findings {
+            terminal::say(&format!("error: {}\n  help: {}", finding.message, finding.help));
         }
         terminal::say(&format!("the plan of `{}` cannot be run; nothing was sent", folder.display()));
         return Ok(Exit::Usage);

@@ -32,7 +32,7 @@ mod tree;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Label, Problems};
-pub use places::{Places, Refusal, locate};
+pub use places::{Finding, Places, refuse};
 pub use presets::PresetInfo;
 pub use scenario::*;
 

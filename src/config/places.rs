@@ -1,109 +1,92 @@
-//! Where the values of a scenario stand, for problems that show only once it is compiled.
+//! Where the values of a scenario stand, for what shows only once it is compiled further.
 
-use std::fmt;
-
-use indexmap::IndexMap;
+use std::collections::BTreeMap;
 
 use super::{
-    Layer, Problems, Scenario, case_name,
-    diagnostic::{Diagnostic, Sink},
+    Scenario,
+    compile::Found,
+    diagnostic::{Diagnostic, Problems, Sink},
     source::Place,
-    tree::{Node, Value, join},
+    tree::{Node, join},
 };
 
-/// The place of every table and value of a scenario, by address.
-#[derive(Clone, PartialEq, Default)]
-pub struct Places(IndexMap<String, Place>);
+/// The place of every value of a scenario, by its address; of a table its key.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Places(BTreeMap<String, Place>);
 
-/// Something in a compiled scenario that must not be run.
+/// Something wrong with a scenario that was found in what was made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The address of the value at fault, such as `endpoints.main.url`.
-    pub path: String,
-    /// What is wrong, in one line.
+pub struct Finding {
+    /// What is wrong, lower case.
     pub message: String,
-    /// What is to be seen at the value.
-    pub label: String,
+    /// The addresses of the values that matter, the one at fault first, each with what is to be seen there. Where nobody
+    /// wrote the one at fault, the table is shown that lacks it; others that the scenario does not have are left out.
+    pub labels: Vec<(String, String)>,
     /// What to do about it.
     pub help: String,
-    /// The address of another value that matters, and what is to be seen there; not shown where it is a built-in one.
-    pub other: Option<(String, String)>,
 }
 
 impl Places {
     pub(super) fn of(root: &Node) -> Self {
-        let mut places = IndexMap::from([(String::new(), root.place.clone())]);
+        let mut places = BTreeMap::from([(String::new(), root.place.clone())]);
         gather(root, "", &mut places);
         Self(places)
     }
 
-    fn problem(&self, refusal: &Refusal) -> Diagnostic {
-        let Refusal { path, message, label, help, other } = refusal;
-        let mut problem = Diagnostic::new(message.as_str()).help(help.as_str());
-        if let Some(place) = self.nearest(path) {
-            problem = problem.label(place, label.as_str());
-        }
-        if let Some((path, label)) = other
-            && let Some(place) = self.0.get(path)
-            && place.source.layer != Layer::BuiltIn
-        {
-            problem = problem.label(place, label.as_str());
+    /// A finding as a problem with its places.
+    fn problem(&self, Finding { message, labels, help }: Finding) -> Diagnostic {
+        let mut problem = Diagnostic::new(message).help(help);
+        for (number, (address, text)) in labels.into_iter().enumerate() {
+            let place = if number == 0 { self.nearest(&address) } else { self.0.get(&address) };
+            if let Some(place) = place {
+                problem = problem.label(place, text);
+            }
         }
         problem
     }
 
-    fn nearest(&self, path: &str) -> Option<&Place> {
-        let mut path = path;
+    /// The place of a value, or of the innermost table that would hold it.
+    fn nearest(&self, address: &str) -> Option<&Place> {
+        let mut address = address;
         loop {
-            if let Some(place) = self.0.get(path) {
+            if let Some(place) = self.0.get(address) {
                 return Some(place);
             }
-            path = path.rsplit_once('.').map_or("", |(above, _)| above);
-        }
-    }
-}
-
-/// Shows the refusals of a scenario's cases where the values stand that are at fault; a value that nobody wrote is shown
-/// by the table that lacks it. What several cases are refused for is told once, as the first of them has it.
-pub fn locate(cases: &[(&Scenario, Vec<Refusal>)]) -> Problems {
-    let sink = Sink::default();
-    let mut told: Vec<&str> = Vec::new();
-    for (scenario, refusals) in cases {
-        for refusal in refusals {
-            if told.contains(&refusal.path.as_str()) {
-                continue;
+            if address.is_empty() {
+                return None;
             }
-            told.push(&refusal.path);
-            let alike = |(_, refusals): &&(&Scenario, Vec<Refusal>)| {
-                refusals.iter().any(|other| other.path == refusal.path)
-            };
-            let count = cases.iter().filter(alike).count();
-            let problem = scenario.places.problem(refusal);
-            sink.push(if count == cases.len() {
-                problem
-            } else {
-                problem.in_cases(&case_name(&scenario.case), count, cases.len())
-            });
+            address = address.rsplit_once('.').map_or("", |(above, _)| above);
         }
     }
-    let file =
-        cases.first().and_then(|(scenario, _)| scenario.places.0.get("")).map(|place| &place.source.name);
-    sink.into_problems(file.map_or("", String::as_str))
 }
 
-/// Addresses are for looking up, so all that one wants to see of them is how many there are.
-impl fmt::Debug for Places {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Places({})", self.0.len())
-    }
-}
-
-fn gather(node: &Node, path: &str, places: &mut IndexMap<String, Place>) {
-    let Value::Table(table) = &node.value else { return };
-    for (key, node) in table {
+fn gather(node: &Node, path: &str, places: &mut BTreeMap<String, Place>) {
+    for (key, node) in node.as_table().into_iter().flatten() {
         let path = join(path, key);
         let place = if node.as_table().is_some() { &node.key } else { &node.place };
         places.insert(path.clone(), place.clone());
         gather(node, &path, places);
     }
+}
+
+/// Refuses the cases of a scenario file for what was found in what was made of them.
+///
+/// # Errors
+///
+/// All findings as problems of the file, where there are any.
+pub fn refuse<'a>(
+    file: &str,
+    cases: impl ExactSizeIterator<Item = (&'a Scenario, Vec<Finding>)>,
+) -> Result<(), Problems> {
+    let (count, mut found) = (cases.len(), Found::default());
+    for (scenario, findings) in cases {
+        let there = Sink::default();
+        for finding in findings {
+            there.push(scenario.places.problem(finding));
+        }
+        found.add(&scenario.case, there);
+    }
+    let sink = Sink::default();
+    found.report(count, &sink);
+    if sink.is_empty() { Ok(()) } else { Err(sink.into_problems(file)) }
 }

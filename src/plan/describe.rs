@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{LoadStep, Pattern, Plan, PlannedSpikes, PlannedTarget, Step, Work};
 use crate::{
-    config::{Arrivals, Bound, Ceiling, Stage},
+    config::{Arrivals, Bound, Ceiling, Objective, Price, Stage},
     units::{show_count, show_count_of, write_duration},
 };
 
@@ -93,6 +93,25 @@ fn spikes(spikes: &PlannedSpikes) -> String {
 pub(super) fn ceiling(ceiling: Ceiling) -> String {
     let Ceiling { requests, rate, duration } = ceiling;
     format!("{}, {rate}/s, {}", show_count_of(requests, "request"), write_duration(duration))
+}
+
+/// What every request should meet: `ttft ≤ 500 ms, tpot ≤ 50.0 ms`.
+pub fn objectives(objectives: &[Objective]) -> String {
+    let each = objectives.iter().map(|objective| {
+        let limit = objective.metric.unit().show(objective.at_most.as_secs_f64());
+        format!("{} ≤ {limit}", objective.metric.name())
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// A price: `0.69 an hour`.
+pub fn price(price: Price) -> String {
+    match price {
+        Price::PerHour(price) => format!("{price} an hour"),
+        Price::PerMillionTokens { input, output } => {
+            format!("{input} for a million input tokens, {output} for a million output tokens")
+        }
+    }
 }
 
 /// A target's limit: `ttft.p95 ≤ 200 ms`.

@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, Open,
-        Phase, Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic,
-        Target, Workload,
+        Address, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model,
+        OnInconclusive, Open, Phase, Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape,
+        Sim, Stage, Synthetic, Target, Workload,
     },
 };
 
@@ -54,6 +54,7 @@ pub(super) fn target(metric: &str, bound: Bound) -> Target {
         step: None,
         endpoint: None,
         severity: Severity::Fail,
+        abort: None,
         from_preset: false,
     }
 }
@@ -80,6 +81,7 @@ pub(super) fn bare() -> Scenario {
             max_in_flight: 2000,
             drain: seconds(30),
             ready_timeout: seconds(60),
+            on_inconclusive: OnInconclusive::Fail,
             allow_hosts: Vec::new(),
             ceiling: Ceiling::default(),
         },
@@ -95,6 +97,8 @@ pub(super) fn bare() -> Scenario {
             }),
         )]),
         phases: IndexMap::new(),
+        objectives: Vec::new(),
+        price: None,
         targets: IndexMap::new(),
         sims: named([(
             "small",

@@ -2,48 +2,35 @@
 
 use std::time::Duration;
 
-use super::{LoadStep, Pattern, Plan, Step, compile, render, totals};
+use super::{LoadStep, Pattern, Plan, Step, render, totals};
 use crate::{
-    config::{Address, Problems, Refusal, Scenario, Stage, locate},
+    config::{Address, Ceiling, Finding, Stage},
     hosts,
     units::{show_count, show_count_of, show_number, show_seconds, write_duration},
 };
 
-/// Compiles the cases of a scenario as [`compile`] does, unless one of the plans must not be run.
-///
-/// # Errors
-///
-/// Every reason for which it must not, at the values at fault.
-pub fn admit(cases: &[Scenario]) -> Result<Vec<Plan>, Problems> {
-    let plans: Vec<Plan> = cases.iter().map(compile).collect();
-    let refused: Vec<_> = cases.iter().zip(plans.iter().map(refusals)).collect();
-    if refused.iter().all(|(_, refusals)| refusals.is_empty()) { Ok(plans) } else { Err(locate(&refused)) }
-}
-
 /// Everything for which a plan must not be run, with the values at fault. What is simulated may do anything.
-pub fn refusals(plan: &Plan) -> Vec<Refusal> {
-    let mut refusals = public_hosts(plan);
+pub fn findings(plan: &Plan) -> Vec<Finding> {
+    let mut findings = public_hosts(plan);
     let real: Vec<Real<'_>> = plan.loads().filter_map(|(step, load)| Real::of(plan, step, load)).collect();
-    refusals.extend(too_many_requests(plan, &real));
-    refusals.extend(too_fast(plan, &real));
-    refusals.extend(too_long(plan, &real));
-    refusals
+    findings.extend(too_many_requests(plan, &real));
+    findings.extend(too_fast(plan, &real));
+    findings.extend(too_long(plan, &real));
+    findings
 }
 
-fn public_hosts(plan: &Plan) -> Vec<Refusal> {
+fn public_hosts(plan: &Plan) -> Vec<Finding> {
     let refused = plan.endpoints.iter().filter_map(|endpoint| {
         let Address::Url(url) = &endpoint.address else { return None };
         let host = hosts::of_url(url).filter(|host| !hosts::is_allowed(host, &plan.limits.allow_hosts))?;
         let path = format!("endpoints.{}.url", endpoint.name);
-        Some(Refusal {
+        Some(Finding {
             message: format!("`{path}` leads to the public host `{host}`, which nobody allowed"),
-            path,
-            label: "a public host".to_owned(),
+            labels: vec![(path, "a public host".to_owned())],
             help: format!(
                 "if its owner agrees, add `run.allow_hosts = [\"{host}\"]` or `--allow-host {host}`; local servers \
                  need neither"
             ),
-            other: None,
         })
     });
     refused.collect()
@@ -100,18 +87,17 @@ fn about(estimated: bool) -> &'static str {
     if estimated { "about " } else { "" }
 }
 
-/// What exceeds a ceiling: the ceiling by its key, and how a flag lifts it.
-fn refuse(message: String, path: String, label: String, key: &str, lift: &str) -> Refusal {
-    Refusal {
+/// What exceeds a ceiling, shown beside it where it is not the built-in one.
+fn exceeds(message: String, at_fault: (String, String), (key, own): (&str, bool), lift: &str) -> Finding {
+    let ceiling = own.then(|| (format!("run.ceiling.{key}"), "the ceiling".to_owned()));
+    Finding {
         message,
-        path,
-        label,
+        labels: std::iter::once(at_fault).chain(ceiling).collect(),
         help: format!("plan less, or lift the ceiling for this run: `--ceiling {key}={lift}`"),
-        other: Some((format!("run.ceiling.{key}"), "the ceiling".to_owned())),
     }
 }
 
-fn too_many_requests(plan: &Plan, real: &[Real<'_>]) -> Option<Refusal> {
+fn too_many_requests(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
     let ceiling = plan.limits.ceiling.requests;
     let requests: f64 = real.iter().map(Real::requests).sum();
     if requests <= ceiling as f64 {
@@ -124,20 +110,19 @@ fn too_many_requests(plan: &Plan, real: &[Real<'_>]) -> Option<Refusal> {
     let requests = requests.ceil() as u64;
     // where no count is written, the whole phase makes it
     let path = format!("phases.{phase}{}", if most.load.requests.is_some() { ".requests" } else { "" });
-    Some(refuse(
+    Some(exceeds(
         format!(
             "the plan sends {about}{}, and the ceiling is {}",
             show_count_of(requests, "request"),
             show_count(ceiling)
         ),
-        path,
-        format!("{} in `{phase}`", show_count_of(here.ceil() as u64, "request")),
-        "requests",
+        (path, format!("{} in `{phase}`", show_count_of(here.ceil() as u64, "request"))),
+        ("requests", ceiling != Ceiling::default().requests),
         &requests.to_string(),
     ))
 }
 
-fn too_fast(plan: &Plan, real: &[Real<'_>]) -> Option<Refusal> {
+fn too_fast(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
     let ceiling = plan.limits.ceiling.rate;
     let rated = real.iter().filter_map(|real| Some((real, real.rate()?)));
     let (fastest, rate) = rated.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
@@ -145,20 +130,22 @@ fn too_fast(plan: &Plan, real: &[Real<'_>]) -> Option<Refusal> {
         return None;
     }
     let phase = &fastest.step.phase;
-    Some(refuse(
+    Some(exceeds(
         format!(
             "phase `{phase}` sends up to {} requests/s, and the ceiling is {}/s",
             show_number(rate),
             show_number(ceiling)
         ),
-        format!("phases.{phase}.load.open.{}", fastest.rate_key()),
-        format!("{} requests/s", show_number(rate)),
-        "rate",
+        (
+            format!("phases.{phase}.load.open.{}", fastest.rate_key()),
+            format!("{} requests/s", show_number(rate)),
+        ),
+        ("rate", ceiling != Ceiling::default().rate),
         &format!("{rate}/s"),
     ))
 }
 
-fn too_long(plan: &Plan, real: &[Real<'_>]) -> Option<Refusal> {
+fn too_long(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
     let ceiling = plan.limits.ceiling.duration.as_secs_f64();
     let seconds = totals(plan).duration_s.filter(|seconds| !real.is_empty() && *seconds > ceiling)?;
     let of = |step: &Step| step.expected.duration_s.unwrap_or(0.0);
@@ -171,15 +158,14 @@ fn too_long(plan: &Plan, real: &[Real<'_>]) -> Option<Refusal> {
         Some(_) => ".duration",
     };
     let about = about(real.iter().any(|real| render::duration_estimated(real.step, real.load)));
-    Some(refuse(
+    Some(exceeds(
         format!(
             "the plan takes {about}{}, and the ceiling is {}",
             show_seconds(seconds),
             show_seconds(ceiling)
         ),
-        format!("phases.{phase}{key}"),
-        format!("{} in `{phase}`", show_seconds(here)),
-        "duration",
+        (format!("phases.{phase}{key}"), format!("{} in `{phase}`", show_seconds(here))),
+        ("duration", plan.limits.ceiling.duration != Ceiling::default().duration),
         &write_duration(Duration::from_secs(seconds.ceil() as u64)),
     ))
 }

@@ -1,8 +1,10 @@
 //! Summary → [`Verdict`]: validity, confidence, targets, grade, analysis in plain words. Pure.
 
 mod analysis;
+mod evidence;
 mod grade;
 mod judge;
+mod side;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -10,6 +12,7 @@ mod validity;
 
 use serde::Serialize;
 
+pub use evidence::Evidence;
 pub use judge::{judge, nothing_answered};
 
 use crate::{

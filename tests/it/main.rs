@@ -14,6 +14,7 @@ mod by_url;
 mod check;
 mod engine;
 mod init;
+mod judging;
 mod kit;
 mod load;
 mod matrix;

@@ -30,6 +30,7 @@ const BELONGS: &[(&str, &str)] = &[
     ("label", "run"),
     ("allow_hosts", "run"),
     ("ceiling", "run"),
+    ("on_inconclusive", "run"),
 ];
 
 /// The reader of one table.

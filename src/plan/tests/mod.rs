@@ -2,6 +2,7 @@ mod compile;
 mod diff;
 mod experiment;
 mod graph;
+mod judging;
 mod origins;
 mod safety;
 mod schedule;

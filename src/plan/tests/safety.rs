@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use crate::{
-    config::{Address, Arrivals, Load, Open, Phase, Refusal, Scenario, Shape, Spikes, Stage},
-    plan::{compile, fixture, refusals},
+    config::{Address, Arrivals, Finding, Load, Open, Phase, Scenario, Shape, Spikes, Stage},
+    plan::{compile, fixture, safety},
 };
 
 fn scenario(url: &str, phases: impl IntoIterator<Item = (&'static str, Phase)>) -> Scenario {
@@ -12,14 +12,14 @@ fn scenario(url: &str, phases: impl IntoIterator<Item = (&'static str, Phase)>) 
     scenario
 }
 
-fn refused(scenario: &Scenario) -> Vec<Refusal> {
-    refusals(&compile(scenario))
+fn refused(scenario: &Scenario) -> Vec<Finding> {
+    safety::findings(&compile(scenario))
 }
 
 /// The addresses of the values at fault, with what lifts the ceiling.
 fn at_fault(scenario: &Scenario) -> Vec<(String, String)> {
     let flag = |help: &str| help.split('`').nth(1).unwrap_or_default().to_owned();
-    refused(scenario).into_iter().map(|refusal| (refusal.path, flag(&refusal.help))).collect()
+    refused(scenario).into_iter().map(|finding| (finding.labels[0].0.clone(), flag(&finding.help))).collect()
 }
 
 const HERE: &str = "http://127.0.0.1:8080/v1";
@@ -101,5 +101,5 @@ fn estimates_are_called_so() {
     let closed = || fixture::phase(None, Some(3600), fixture::closed(&[1000]));
     let refusals = refused(&scenario(HERE, [("main", closed())]));
     assert!(refusals[0].message.starts_with("the plan sends about "), "{refusals:?}");
-    assert_eq!(refusals[0].path, "phases.main");
+    assert_eq!(refusals[0].labels[0].0, "phases.main");
 }
