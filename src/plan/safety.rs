@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{LoadStep, Pattern, Plan, Step, render, totals};
+use super::{LoadStep, Pattern, Plan, Step, graph::most_at_once, render, totals};
 use crate::{
     config::{Address, Ceiling, Finding, Stage},
     hosts,
@@ -125,20 +125,31 @@ fn too_many_requests(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
 fn too_fast(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
     let ceiling = plan.limits.ceiling.rate;
     let rated = real.iter().filter_map(|real| Some((real, real.rate()?)));
-    let (fastest, rate) = rated.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
+    let (fastest, alone) = rated.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
+    let phase = &fastest.step.phase;
+    let thousandths = |step: &Step| {
+        let rate = step.load().and_then(|load| Real::of(plan, step, load)?.rate());
+        // no ceiling is as high, and the sum over all steps still fits
+        (rate.unwrap_or(0.0) * 1000.0).min(1e15) as u64
+    };
+    let together = most_at_once(plan, thousandths) as f64 / 1000.0;
+    let (who, rate) = if together > alone {
+        ("phases side by side send".to_owned(), together)
+    } else {
+        (format!("phase `{phase}` sends"), alone)
+    };
     if rate <= ceiling {
         return None;
     }
-    let phase = &fastest.step.phase;
     Some(exceeds(
         format!(
-            "phase `{phase}` sends up to {} requests/s, and the ceiling is {}/s",
+            "{who} up to {} requests/s, and the ceiling is {}/s",
             show_number(rate),
             show_number(ceiling)
         ),
         (
             format!("phases.{phase}.load.open.{}", fastest.rate_key()),
-            format!("{} requests/s", show_number(rate)),
+            format!("{} requests/s", show_number(alone)),
         ),
         ("rate", ceiling != Ceiling::default().rate),
         &format!("{rate}/s"),

@@ -27,6 +27,7 @@ mod rerun;
 mod safety;
 mod server;
 mod several;
+mod side_by_side;
 mod tidy;
 mod timing;
 mod traps;

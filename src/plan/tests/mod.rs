@@ -6,6 +6,7 @@ mod judging;
 mod origins;
 mod safety;
 mod schedule;
+mod side_by_side;
 mod spikes;
 mod text;
 mod traffic;

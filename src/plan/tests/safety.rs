@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::{
-    config::{Address, Arrivals, Finding, Load, Open, Phase, Scenario, Shape, Spikes, Stage},
+    config::{Address, Arrivals, Finding, Load, Open, Order, Phase, Scenario, Shape, Spikes, Stage},
     plan::{compile, fixture, safety},
 };
 
@@ -102,4 +102,18 @@ fn estimates_are_called_so() {
     let refusals = refused(&scenario(HERE, [("main", closed())]));
     assert!(refusals[0].message.starts_with("the plan sends about "), "{refusals:?}");
     assert_eq!(refusals[0].labels[0].0, "phases.main");
+}
+
+#[test]
+fn rates_of_phases_side_by_side_add_up() {
+    let phase = |rate| fixture::phase(None, Some(60), constant(Shape::Rates(vec![rate]), None));
+    let mut both = scenario(HERE, [("first", phase(700.0)), ("second", phase(600.0))]);
+    assert_eq!(refused(&both), [], "one after the other");
+    both.phases["second"].order = Order::During("first".to_owned());
+    let finding = refused(&both).remove(0);
+    assert_eq!(
+        finding.message,
+        "phases side by side send up to 1,300 requests/s, and the ceiling is 1,000/s"
+    );
+    assert_eq!(finding.labels[0], ("phases.first.load.open.rate".to_owned(), "700 requests/s".to_owned()));
 }
