@@ -43,7 +43,7 @@ pub struct Scenario {
     pub sims: IndexMap<String, Sim>,
     /// Where every leaf came from, in the order of its path.
     pub origins: Vec<Origin>,
-    /// Where every leaf stands in its text.
+    /// Where its values stand, for problems that show only once it is compiled.
     pub places: Places,
 }
 
@@ -78,7 +78,7 @@ pub struct Platform {
 }
 
 /// `[run]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// Goes on every chart beside the hardware, such as `Vast.ai`; empty for none.
     pub label: String,
@@ -94,6 +94,30 @@ pub struct Run {
     pub repeats: u32,
     /// Threads that send requests and read answers.
     pub threads: Threads,
+    /// Public hosts that load may go to.
+    pub allow_hosts: Vec<String>,
+    /// What the run may come to at most.
+    pub ceiling: Ceiling,
+}
+
+/// `[run.ceiling]`: what a run may come to at most, over all requests to servers that are not simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Ceiling {
+    /// Requests, warm-up included.
+    pub requests: u64,
+    /// Requests per second of an open loop at any time. A closed loop waits for its answers, so the server sets its
+    /// rate.
+    pub rate: f64,
+    /// From the first request to the last.
+    #[serde(rename = "duration_s", with = "crate::units::seconds")]
+    pub duration: Duration,
+}
+
+impl Default for Ceiling {
+    /// What holds where nobody says otherwise, as `builtin.toml` has it; the reasons are there.
+    fn default() -> Self {
+        Self { requests: 1_000_000, rate: 1000.0, duration: Duration::from_secs(24 * 3600) }
+    }
 }
 
 /// `run.on_inconclusive`: what it means that a judged target could not be decided.
