@@ -3,10 +3,11 @@
 mod batches;
 mod headers;
 mod needs;
+mod order;
 mod spikes;
 
 use super::{
-    Chunks, Endpoint, Load, Phase, Target,
+    Chunks, Endpoint, Layer, Load, Phase, Target,
     diagnostic::{Diagnostic, Sink},
     nearest::{quoted, suggest},
     read::Draft,
@@ -15,8 +16,9 @@ use super::{
 };
 use crate::catalog::Metric;
 
-/// Checks a draft. Values that could not be read are taken to be fine.
-pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
+/// Checks a draft. Values that could not be read are taken to be fine. `named` is whether somebody chose the platform
+/// whose preset is in it.
+pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
     let check = Check { root, draft, sink };
     check.something_to_do();
     check.workloads();
@@ -24,11 +26,15 @@ pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
     check.headers();
     for (name, phase) in &draft.phases {
         check.phase(name);
+        check.references(name);
         if let Some(phase) = phase {
             check.spikes(name, phase);
             check.batches(name, phase);
+            check.during(name, phase);
         }
     }
+    check.circle();
+    check.crowd(named);
     check.objectives();
     for (name, target) in &draft.targets {
         if let Some(target) = target {
@@ -297,12 +303,15 @@ impl<'a> Check<'a> {
                 _ if target.metric.metric == Metric::Itl
                     && measured.iter().all(|(_, phase)| !phase.batches().contains(&1)) =>
                 {
-                    nothing(
-                        "metric",
-                        format!("`{}` is not known of answers to several prompts", target.metric),
-                    )
-                    .label(self.key(&["phases", measured[0].0, "batch_sizes"]), "several prompts per request")
-                    .help("judge `tpot`, or add 1 to `batch_sizes`")
+                    let why = format!("`{}` is not known of answers to several prompts", target.metric);
+                    let (phase, _) = measured[0];
+                    // sizes may have come with the load of another phase
+                    let sizes = self.root.at(&["phases", phase, "batch_sizes"]);
+                    let place =
+                        sizes.map_or_else(|| self.key(&["phases", phase, "load"]), |sizes| &sizes.key);
+                    nothing("metric", why)
+                        .label(place, "several prompts per request")
+                        .help("judge `tpot`, or add 1 to `batch_sizes`")
                 }
                 _ => nothing("metric", format!("`{}` needs streamed answers", target.metric))
                     .help("set `stream = true` on the endpoint, or judge `e2e` instead"),

@@ -58,6 +58,8 @@ fn step(phase: &str, pattern: Pattern, requests: Option<u64>, duration: Option<D
             traffic: Vec::new(),
             pattern,
             batch: 1,
+            same_as: None,
+            until: None,
             requests,
             duration,
         }),

@@ -8,8 +8,8 @@ use crate::{
     catalog::Protocol,
     config::{
         Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, OnInconclusive,
-        Open, Output, Phase, Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim,
-        Stage, Synthetic, Target, Threads, Workload,
+        Open, Order, Output, Phase, Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape,
+        Sim, Stage, Synthetic, Target, Threads, Workload,
     },
 };
 
@@ -47,6 +47,8 @@ pub(super) fn phase(requests: Option<u64>, duration: Option<u64>, load: Load) ->
         endpoints: None,
         load,
         batch_sizes: Vec::new(),
+        same_as: None,
+        order: Order::InTurn,
     }
 }
 
@@ -99,6 +101,7 @@ pub(super) fn bare() -> Scenario {
             concurrency: vec![1, 2],
             requests: 50,
             batch_sizes: vec![1, 4],
+            max_endpoints: 5,
         },
         endpoints: named([("flash", endpoint(None))]),
         workloads: named([(

@@ -26,7 +26,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use compile::compile;
+pub use compile::{compile, compile_all};
 pub use expect::totals;
 pub use provable::check;
 pub use route::endpoint_of;
@@ -40,7 +40,7 @@ use crate::{
     catalog::{MetricName, Protocol},
     config::{
         Address, Arrivals, Axis, Bound, Chunks, HeaderText, Model, Objective, OnInconclusive, Origin, Output,
-        Platform, Price, Secret, Severity, Sim, Stage, Threads, Workload, case_name,
+        Platform, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Workload, case_name,
     },
 };
 
@@ -244,6 +244,7 @@ impl Step {
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "a plan has few steps, and nearly all of them are loads")]
 pub enum Work {
     /// Wait until these endpoints answer.
     Ready {
@@ -276,6 +277,12 @@ pub struct LoadStep {
     /// Prompts in each of its requests.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub batch: u32,
+    /// The phase whose load this is a part of, where it was said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<SameAs>,
+    /// The step beside which it runs: the end of its arrivals ends the arrivals of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<usize>,
     /// Ends the step after so many requests.
     pub requests: Option<u64>,
     /// Ends the arrivals of the step after so long.

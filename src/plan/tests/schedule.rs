@@ -342,6 +342,8 @@ fn the_offered_load_is_the_area_under_the_rate() {
             concurrency_limit: None,
         },
         batch: 1,
+        same_as: None,
+        until: None,
         requests: None,
         duration: None,
     };
