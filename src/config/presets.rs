@@ -4,6 +4,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
 };
 
 use super::{
@@ -68,12 +69,19 @@ pub(super) struct Preset {
 
 /// All presets.
 pub(super) struct Library {
-    embedded: Vec<Preset>,
+    embedded: Arc<[Preset]>,
     /// Those from files: the one that was asked for, if one was, then those that it extends.
     opened: Vec<Preset>,
 }
 
 impl Library {
+    /// The presets of the program, which a test holds to be without problems.
+    pub(super) fn embedded() -> Self {
+        static READ: LazyLock<Arc<[Preset]>> =
+            LazyLock::new(|| Library::read(EMBEDDED, &Sink::default()).embedded);
+        Self { embedded: Arc::clone(&READ), opened: Vec::new() }
+    }
+
     /// Reads presets, given as name and text.
     pub(super) fn read(texts: &[(&str, &str)], sink: &Sink) -> Self {
         let embedded = texts.iter().map(|(name, text)| Preset::embedded(name, text, sink)).collect();

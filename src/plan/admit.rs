@@ -1,16 +1,16 @@
 //! The gate between a plan and a run.
 
-use super::{Plan, compile, provable, safety};
+use super::{Plan, compile_all, provable, safety};
 use crate::config::{self, Finding, Problems, Scenario};
 
-/// Compiles the cases of a scenario file as [`compile`] does, unless one of the plans must not be run: it goes too far,
+/// Compiles the cases of a scenario file as [`compile_all`] does, unless one of the plans must not be run: it goes too far,
 /// or could not pass whatever the server does.
 ///
 /// # Errors
 ///
 /// Every reason for which it must not, at the values at fault.
 pub fn admit(file: &str, cases: &[Scenario]) -> Result<Vec<Plan>, Problems> {
-    let plans: Vec<Plan> = cases.iter().map(compile).collect();
+    let plans = compile_all(cases);
     let findings = |plan| -> Vec<Finding> {
         safety::findings(plan).into_iter().chain(provable::findings(plan)).collect()
     };

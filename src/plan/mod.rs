@@ -30,7 +30,7 @@ mod fixture;
 mod tests;
 
 pub use admit::admit;
-pub use compile::compile;
+pub use compile::{compile, compile_all};
 pub use expect::totals;
 pub use experiment::hash as experiment_of;
 pub use route::endpoint_of;

@@ -13,6 +13,7 @@ mod broken;
 mod by_url;
 mod check;
 mod engine;
+mod fuzz;
 mod init;
 mod judging;
 mod kit;
