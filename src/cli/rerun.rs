@@ -68,8 +68,8 @@ fn plan_of(folder: &Path) -> Result<Plan, String> {
     env!("CARGO_PKG_VERSION").clone_into(&mut plan.tool_version);
     let name =
         folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-    // one case alone is no group
-    plan.group = None;
+    // one run alone is no group
+    (plan.group, plan.repeat, plan.repeats) = (None, None, 1);
     plan.rerun_of = Some(name.unwrap_or_else(|| folder.display().to_string()));
     Ok(plan)
 }

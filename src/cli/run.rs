@@ -23,7 +23,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
-    config::{Address, Secret},
+    config::{Address, Secret, Threads},
     control::Watch,
     engine::{self, Binding},
     machine::{self, Machine, SystemInfo},
@@ -90,7 +90,7 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         terminal::print(&text);
         return Ok(Exit::Pass);
     }
-    let plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(cases).collect();
+    let plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
     run_plans(&plans, &machine, &arguments.output, terminal)
 }
 
@@ -108,15 +108,18 @@ pub(super) fn run_plans(
     if estimate::is_long(&all) && !output.quiet {
         terminal::say(&format!("this takes a while:\n{}", estimate::text(&all)));
     }
-    let runtime = Runtime::new().context("cannot start the runtime")?;
+    // signals, readiness and progress; what is measured has threads of its own
+    let runtime = runtime(1)?;
     // one for all scenarios: an interruption between two of them must not be lost
     let mut signals = runtime.block_on(async { Signals::new() }).context("cannot listen for signals")?;
-    let several = plans.len() > 1;
+    // repeats have a table of their own
+    let several = plans.iter().filter(|(_, plan)| plan.repeat.is_none_or(|n| n == 1)).count() > 1;
     let mut worst = Exit::Pass;
     let mut rows = Vec::new();
     for (file, plan) in plans {
-        if several && !output.quiet {
-            terminal::say(&format!("── {} ({})", plan.title(), file.display()));
+        if plans.len() > 1 && !output.quiet {
+            let which = plan.repeat.map_or(String::new(), |n| format!(", repeat {n} of {}", plan.repeats));
+            terminal::say(&format!("── {} ({}){which}", plan.title(), file.display()));
         }
         let ran = runtime.block_on(run_one(plan, machine, output, &mut signals, terminal)).unwrap_or_else(
             |error| {
@@ -133,7 +136,16 @@ pub(super) fn run_plans(
             });
         }
         rows.push(ran);
-        if signals.caught() {
+        let interrupted = signals.caught();
+        if let Some(repeat) = plan.repeat.filter(|n| *n == plan.repeats || interrupted)
+            && !output.quiet
+        {
+            let repeats = &rows[rows.len() - repeat as usize..];
+            let reports: Vec<_> =
+                repeats.iter().filter_map(|ran| Some(ran.rebuilt.as_ref()?.report())).collect();
+            terminal::print(&report::repeats(&reports, terminal.style()));
+        }
+        if interrupted {
             break;
         }
     }
@@ -160,16 +172,37 @@ pub(super) fn run_plans(
     Ok(worst)
 }
 
-/// The plans of a file. Where they are several, they are one group.
-fn cases(loaded: Loaded) -> impl Iterator<Item = (PathBuf, Plan)> {
-    let Loaded { file, plans } = loaded;
-    let plans = plans.unwrap_or_default();
-    let several = plans.len() > 1;
-    let group = plans.first().filter(|_| several).map(|plan| store::group(plan, OffsetDateTime::now_utc()));
-    plans.into_iter().map(move |plan| (file.clone(), Plan { group: group.clone(), ..plan }))
+/// A runtime with so many threads.
+fn runtime(threads: u32) -> anyhow::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(threads as usize).enable_all();
+    builder.build().context("cannot start the runtime")
 }
 
-/// Runs one plan: simulated servers, readiness, load, records, report.
+/// Threads that send requests and read answers.
+fn client_threads(plan: &Plan) -> u32 {
+    match plan.limits.threads {
+        Threads::All => std::thread::available_parallelism().map_or(1, |threads| threads.get() as u32),
+        Threads::Number(threads) => threads,
+    }
+}
+
+/// The runs of a file: its cases, each as often as it is repeated. Where they are several, they are one group.
+fn runs(loaded: Loaded) -> impl Iterator<Item = (PathBuf, Plan)> {
+    let Loaded { file, plans } = loaded;
+    let plans = plans.unwrap_or_default();
+    let several = plans.len() > 1 || plans.iter().any(|plan| plan.repeats > 1);
+    let group = plans.first().filter(|_| several).map(|plan| store::group(plan, OffsetDateTime::now_utc()));
+    plans.into_iter().flat_map(move |plan| {
+        let (file, group) = (file.clone(), group.clone());
+        (1..=plan.repeats).map(move |n| {
+            let repeat = (plan.repeats > 1).then_some(n);
+            (file.clone(), Plan { group: group.clone(), repeat, ..plan.clone() })
+        })
+    })
+}
+
+/// Runs one plan once: simulated servers, readiness, load, records, report.
 async fn run_one(
     plan: &Plan,
     machine: &Machine,
@@ -203,6 +236,7 @@ async fn run_one(
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         machine: machine.clone(),
         servers: bindings.iter().map(|binding| binding.server.clone()).collect(),
+        client_threads: Some(client_threads(plan)),
     };
     let clock = Clock::start();
     let started = OffsetDateTime::from_unix_timestamp_nanos(clock.wall_ns())
@@ -267,10 +301,8 @@ async fn measure(
     let progress = Progress::new(plan, quiet, terminal);
     let voice = progress.voice();
     let recording = recording::start(writer, events_out, commands.clone(), clock, progress, Watch::new(plan));
-    let mut running = {
-        let plan = plan.clone();
-        tokio::spawn(engine::run(plan, bindings, clock, events, commands_out))
-    };
+    let runtime = runtime(client_threads(plan))?;
+    let mut running = runtime.spawn(engine::run(plan.clone(), bindings, clock, events, commands_out));
     let mut asked = 0;
     let ended = loop {
         tokio::select! {
@@ -289,6 +321,8 @@ async fn measure(
             }
         }
     };
+    // nothing runs on it any more, and waiting for its threads is not for this one
+    runtime.shutdown_background();
     let recorded =
         recording.join().map_err(|_| anyhow::anyhow!("the recorder died; the records so far are on disk"))?;
     ended.context("the engine died; the records so far are on disk")??;
