@@ -80,7 +80,7 @@ fn each_case(
     let cases = layers.cases(env, &sink);
     let flag = asked.filter(|asked| asked.by == FLAG);
     let mut found = Found::default();
-    for case in &cases {
+    for (index, case) in cases.iter().enumerate() {
         let there = Sink::default();
         let mut root = base.clone();
         layers.lay_over(&mut root, case, &there);
@@ -96,9 +96,9 @@ fn each_case(
         {
             keep(scenario, root);
         }
-        found.add(case, there);
+        found.add(index, there);
     }
-    found.report(cases.len(), &sink);
+    found.report(&cases, &sink);
     if let Some(first) = cases.first() {
         layers.check_inactive(&chain, first, env, &sink);
     }
@@ -108,8 +108,8 @@ fn each_case(
 /// What is wrong in which cases.
 #[derive(Default)]
 struct Found {
-    /// Each problem with the name of the first case that has it, and their number.
-    problems: Vec<(Diagnostic, String, usize)>,
+    /// Each problem with the first case that has it, and the number of all that do.
+    problems: Vec<(Diagnostic, usize, usize)>,
 }
 
 impl Found {
@@ -117,20 +117,21 @@ impl Found {
         self.problems.is_empty()
     }
 
-    fn add(&mut self, case: &Case, there: Sink) {
+    fn add(&mut self, case: usize, there: Sink) {
         for problem in there.into_vec() {
             match self.problems.iter_mut().find(|(known, ..)| *known == problem) {
                 Some((.., count)) => *count += 1,
-                None => self.problems.push((problem, case_name(&case.axes), 1)),
+                None => self.problems.push((problem, case, 1)),
             }
         }
     }
 
     /// What is wrong with a value of the matrix itself is told by its place.
-    fn report(self, cases: usize, sink: &Sink) {
+    fn report(self, cases: &[Case], sink: &Sink) {
         for (problem, first, count) in self.problems {
-            let everywhere = count == cases || problem.is_in(Layer::Matrix);
-            sink.push(if everywhere { problem } else { problem.in_cases(&first, count, cases) });
+            let everywhere = count == cases.len() || problem.is_in(Layer::Matrix);
+            let name = || case_name(&cases[first].axes);
+            sink.push(if everywhere { problem } else { problem.in_cases(&name(), count, cases.len()) });
         }
     }
 }

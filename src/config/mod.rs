@@ -11,6 +11,7 @@
 mod compile;
 mod detect;
 mod diagnostic;
+mod excerpt;
 mod fill;
 mod include;
 mod matrix;
