@@ -21,7 +21,8 @@ const CONTEXT: usize = 2;
 pub(super) struct Excerpt {
     name: String,
     text: String,
-    /// Where a line of the excerpt starts, and how many characters of the original before that are not in it.
+    /// Where a line of the excerpt starts, and how many bytes of the original are missing before what is shown:
+    /// `miette` counts columns in bytes.
     cuts: Vec<(usize, usize)>,
 }
 
@@ -56,8 +57,7 @@ impl Excerpt {
             for text in [before, &body[kept.clone()], after, &line[body.len()..]] {
                 excerpt.text.push_str(text);
             }
-            let cut = body[..kept.start].chars().count().saturating_sub(before.chars().count());
-            excerpt.cuts.push((at, cut));
+            excerpt.cuts.push((at, kept.start.saturating_sub(before.len())));
             let place = |offset: usize| at + before.len() + offset.clamp(kept.start, kept.end) - kept.start;
             for (span, moved) in spans.iter().zip(&mut moved) {
                 let end = start + line.len();
