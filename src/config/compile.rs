@@ -8,7 +8,7 @@ use std::{
 use indexmap::IndexMap;
 
 use super::{
-    Input, Layer, Origin, Problems, Scenario, case_name,
+    Axis, Input, Layer, Origin, Places, Problems, Scenario, case_name,
     diagnostic::{Diagnostic, Sink},
     fill::{self, BuiltIn},
     include,
@@ -80,7 +80,7 @@ fn each_case(
     let cases = layers.cases(env, &sink);
     let flag = asked.filter(|asked| asked.by == FLAG);
     let mut found = Found::default();
-    for (index, case) in cases.iter().enumerate() {
+    for case in &cases {
         let there = Sink::default();
         let mut root = base.clone();
         layers.lay_over(&mut root, case, &there);
@@ -90,15 +90,16 @@ fn each_case(
             run.insert("platform".to_owned(), Node { key: place.clone(), place, value });
         }
         substitute(&mut root, env, Some(&there));
-        let draft = layers.finish(&mut root, &there);
+        let draft = layers.finish(&mut root, platform.named, &there);
         if let Some(draft) = draft.filter(|_| sink.is_empty() && found.is_empty() && there.is_empty())
-            && let Some(scenario) = draft.finish(platform.clone(), case.axes.clone(), origins(&root))
+            && let Some(scenario) =
+                draft.finish(platform.clone(), case.axes.clone(), origins(&root), Places::of(&root))
         {
             keep(scenario, root);
         }
-        found.add(index, there);
+        found.add(&case.axes, there);
     }
-    found.report(&cases, &sink);
+    found.report(cases.len(), &sink);
     if let Some(first) = cases.first() {
         layers.check_inactive(&chain, first, env, &sink);
     }
@@ -107,31 +108,31 @@ fn each_case(
 
 /// What is wrong in which cases.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found<'a> {
     /// Each problem with the first case that has it, and the number of all that do.
-    problems: Vec<(Diagnostic, usize, usize)>,
+    problems: Vec<(Diagnostic, &'a [Axis], usize)>,
 }
 
-impl Found {
+impl<'a> Found<'a> {
     fn is_empty(&self) -> bool {
         self.problems.is_empty()
     }
 
-    fn add(&mut self, case: usize, there: Sink) {
+    pub(super) fn add(&mut self, axes: &'a [Axis], there: Sink) {
         for problem in there.into_vec() {
             match self.problems.iter_mut().find(|(known, ..)| *known == problem) {
                 Some((.., count)) => *count += 1,
-                None => self.problems.push((problem, case, 1)),
+                None => self.problems.push((problem, axes, 1)),
             }
         }
     }
 
     /// What is wrong with a value of the matrix itself is told by its place.
-    fn report(self, cases: &[Case], sink: &Sink) {
+    pub(super) fn report(self, cases: usize, sink: &Sink) {
         for (problem, first, count) in self.problems {
-            let everywhere = count == cases.len() || problem.is_in(Layer::Matrix);
-            let name = || case_name(&cases[first].axes);
-            sink.push(if everywhere { problem } else { problem.in_cases(&name(), count, cases.len()) });
+            let everywhere = count == cases || problem.is_in(Layer::Matrix);
+            let name = || case_name(first);
+            sink.push(if everywhere { problem } else { problem.in_cases(&name(), count, cases) });
         }
     }
 }
@@ -296,11 +297,11 @@ impl Layers {
         }
     }
 
-    /// What follows once the layers are one: defaults, types, meaning.
-    fn finish(&self, root: &mut Node, sink: &Sink) -> Option<Draft> {
+    /// What follows once the layers are one: defaults, types, meaning. `named` is whether somebody chose the platform.
+    fn finish(&self, root: &mut Node, named: bool, sink: &Sink) -> Option<Draft> {
         fill::fill(root, self.builtin, &self.library, sink);
         let draft = read::draft(root, sink)?;
-        meaning::check(root, &draft, sink);
+        meaning::check(root, &draft, named, sink);
         Some(draft)
     }
 
@@ -317,7 +318,8 @@ impl Layers {
             self.lay_over(&mut root, case, &there);
             // variables of a platform that is not in use need not be set
             substitute(&mut root, env, None);
-            self.finish(&mut root, &there);
+            // what its preset says binds only those who choose it
+            self.finish(&mut root, false, &there);
             for problem in there.into_vec() {
                 if !sink.contains(&problem) {
                     sink.push(if problem.is_in(Layer::Platform) {

@@ -223,7 +223,7 @@ impl Sink {
         unreadable.extend(syntax.filter_map(|problem| problem.place().cloned()));
         let lines: Vec<(&Place, (u32, u32))> = unreadable.iter().map(|bad| (bad, bad.lines())).collect();
         let unread = list.iter().any(|problem| problem.kind == Kind::Unread);
-        list.retain(|problem| {
+        let believed = |problem: &Diagnostic| {
             let Some(place) = problem.place() else { return true };
             match problem.kind {
                 Kind::Syntax | Kind::Unread => true,
@@ -237,7 +237,11 @@ impl Sink {
                     !lines.iter().any(hit)
                 }
             }
-        });
+        };
+        // where nothing can be believed, what is there is all that there is
+        if list.iter().any(believed) {
+            list.retain(believed);
+        }
         list.sort_by(|one, other| one.order(file).cmp(&other.order(file)));
         shorten(&mut list);
         Problems { list }

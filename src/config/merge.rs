@@ -11,8 +11,11 @@ const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["workloads", "*", "synthetic"], &["prompt_tokens", "prompt_words"]),
     (&["workloads", "*", "synthetic", "*"], DISTRIBUTIONS),
     (&["phases", "*"], &["load", "pause"]),
-    (&["phases", "*", "load"], &["closed", "open"]),
+    (&["phases", "*"], &["after", "during"]),
+    (&["phases", "*", "load"], &["closed", "open", "same_as"]),
     (&["phases", "*", "load", "open"], &["rate", "stages"]),
+    (&["price"], &["per_hour", "per_million_input_tokens"]),
+    (&["price"], &["per_hour", "per_million_output_tokens"]),
     (&["targets", "*"], &["at_least", "at_most", "between"]),
 ];
 

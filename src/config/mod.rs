@@ -9,6 +9,7 @@
 //! ```
 
 mod compile;
+mod crowd;
 mod detect;
 mod diagnostic;
 mod excerpt;
@@ -18,6 +19,8 @@ mod matrix;
 mod meaning;
 mod merge;
 mod nearest;
+mod order;
+mod places;
 mod platform;
 mod presets;
 mod read;
@@ -26,12 +29,16 @@ pub mod scenario;
 mod source;
 mod substitute;
 mod syntax;
+pub mod traffic;
 mod tree;
 
 #[cfg(test)]
 mod tests;
 
+pub use crowd::{Crowd, crowd};
 pub use diagnostic::{Diagnostic, Label, Problems};
+pub use order::predecessors;
+pub use places::{Finding, Places, refuse};
 pub use presets::PresetInfo;
 pub use scenario::*;
 

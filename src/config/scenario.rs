@@ -5,7 +5,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{MetricName, Protocol};
+use super::Places;
+use crate::catalog::{Metric, MetricName, Protocol};
 
 /// A checked scenario: every reference in it exists, every number is in range.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,12 +31,18 @@ pub struct Scenario {
     pub workloads: IndexMap<String, Workload>,
     /// The load, in the order in which it runs.
     pub phases: IndexMap<String, Phase>,
+    /// What every request should meet; empty without `[objectives]`.
+    pub objectives: Vec<Objective>,
+    /// What the platform or its tokens cost.
+    pub price: Option<Price>,
     /// What must hold.
     pub targets: IndexMap<String, Target>,
     /// Settings of simulated servers, by the name behind `sim:`; built-in profiles need none here.
     pub sims: IndexMap<String, Sim>,
     /// Where every leaf came from, in the order of its path.
     pub origins: Vec<Origin>,
+    /// Where every leaf stands in its text.
+    pub places: Places,
 }
 
 /// The value that one axis of a `[matrix]` has in a case.
@@ -79,6 +86,26 @@ pub struct Run {
     pub drain: Duration,
     /// How long an endpoint may take to answer its readiness check.
     pub ready_timeout: Duration,
+    /// What a run comes to in which a judged target could not be decided.
+    pub on_inconclusive: OnInconclusive,
+}
+
+/// `run.on_inconclusive`: what it means that a judged target could not be decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnInconclusive {
+    /// The run does not pass: exit code 3.
+    #[default]
+    Fail,
+    /// It is said, and the exit code is 0.
+    Warn,
+}
+
+impl OnInconclusive {
+    /// Whether it is what holds where nobody says otherwise.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `[defaults]`.
@@ -88,8 +115,10 @@ pub struct Defaults {
     pub timeout: Duration,
     /// The ladder that `load.closed = {}` takes.
     pub concurrency: Vec<u32>,
-    /// Requests per step where a phase says neither `requests`, `duration` nor `stages`.
+    /// Requests per step where a phase says neither `requests`, `duration`, `stages`, `during` nor `same_as`.
     pub requests: u64,
+    /// Most endpoints on this machine that may be loaded at once; simulated and remote ones are free.
+    pub max_endpoints: u32,
 }
 
 /// `[endpoints.NAME]`.
@@ -121,6 +150,18 @@ pub enum Address {
     Url(String),
     /// `sim:NAME`: an embedded simulated server, started for the run.
     Sim(String),
+}
+
+impl Address {
+    /// Whether it is the URL of a server on this machine, by its name or number: `localhost`, `127.0.0.1`, `[::1]`.
+    pub fn is_loopback(&self) -> bool {
+        let Self::Url(url) = self else { return false };
+        let Ok(uri) = url.parse::<http::Uri>() else { return false };
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let localhost =
+            host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
+        localhost || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
 }
 
 /// The model that requests name.
@@ -233,6 +274,31 @@ pub struct Phase {
     pub endpoints: Option<Vec<String>>,
     /// How requests arrive.
     pub load: Load,
+    /// Where the load comes from, where it is that of another phase.
+    pub same_as: Option<SameAs>,
+    /// When it begins.
+    pub order: Order,
+}
+
+/// When a phase begins. What a phase waits for has ended when what runs during it has ended, too.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Order {
+    /// When the phase before it in the file has ended.
+    #[default]
+    InTurn,
+    /// `after`: when these phases have ended; of none: as soon as the servers are ready.
+    After(Vec<String>),
+    /// `during`: together with this phase, until its arrivals stop. Such a phase has one step.
+    During(String),
+}
+
+/// `load.same_as`: a part of another phase's load. The load itself is already worked out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SameAs {
+    /// The other phase.
+    pub phase: String,
+    /// The share of its traffic that goes to the endpoints of this one, `0..=1`.
+    pub share: f64,
 }
 
 impl Phase {
@@ -356,6 +422,46 @@ pub struct Stage {
     pub over: Duration,
 }
 
+/// A key of `[objectives]`: the longest that a part of each request should take.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Objective {
+    /// What of a request: one of [`Objective::METRICS`].
+    pub metric: Metric,
+    /// The limit; exactly this long is met.
+    #[serde(rename = "at_most_s", with = "crate::units::seconds")]
+    pub at_most: Duration,
+}
+
+impl Objective {
+    /// What an objective can be about. Of `itl` it is the largest gap of a request.
+    pub const METRICS: [Metric; 5] = [Metric::Ttft, Metric::Ttfc, Metric::Tpot, Metric::Itl, Metric::E2e];
+}
+
+/// `[price]`, in whatever currency it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Price {
+    /// What the platform costs while it is there.
+    PerHour(f64),
+    /// What tokens cost.
+    PerMillionTokens {
+        /// A million prompt tokens.
+        input: f64,
+        /// A million output tokens.
+        output: f64,
+    },
+}
+
+impl Price {
+    /// What so many seconds of the platform and so many tokens cost.
+    pub fn cost(self, seconds: f64, input_tokens: f64, output_tokens: f64) -> f64 {
+        match self {
+            Self::PerHour(price) => price * seconds / 3600.0,
+            Self::PerMillionTokens { input, output } => (input * input_tokens + output * output_tokens) / 1e6,
+        }
+    }
+}
+
 /// `[targets.NAME]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
@@ -371,6 +477,8 @@ pub struct Target {
     pub endpoint: Option<String>,
     /// What a miss means.
     pub severity: Severity,
+    /// Ends the run once the target has failed for so long.
+    pub abort: Option<Duration>,
     /// Whether it comes from the preset rather than from the file.
     pub from_preset: bool,
 }

@@ -111,7 +111,7 @@ impl Place {
 
     /// Whether another place is so near in the same text that all the lines between can be shown.
     pub(super) fn is_near(&self, other: &Self) -> bool {
-        const LINES: u32 = 20;
+        const LINES: u32 = 40;
         self.shares_text(other) && self.line().abs_diff(other.line()) <= LINES
     }
 

@@ -1,9 +1,11 @@
 //! Layers and precedence, origins, the choice of the platform, and that everything embedded or ready loads.
 
 mod include;
+mod judging;
 mod matrix;
 mod platforms;
 mod resolved;
+mod same_as;
 
 use std::{io, path::Path, time::Duration};
 

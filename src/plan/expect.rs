@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Expected, LoadStep, Pattern, Plan, PlannedEndpoint, Step, Work, schedule};
 use crate::{
-    config::Stage,
+    config::{Price, Stage},
+    units::seconds_to_duration,
     workload::{MeanTokens, mean_tokens},
 };
 
@@ -56,31 +57,81 @@ pub(super) fn fill(plan: &mut Plan, counts: &mut Counts) {
     let means: Vec<MeanTokens> =
         plan.endpoints.iter().map(|endpoint| mean_tokens(&endpoint.workload)).collect();
     let mut countable = COUNTED_ARRIVALS;
+    let mut count = |step: &Step, stages: &[Stage], arrivals: f64| {
+        countable -= arrivals;
+        (countable >= 0.0).then(|| counts.of(step, stages, plan.seed, arrivals))
+    };
     for step in &mut plan.steps {
-        let mut count = |step: &Step, stages: &[Stage], arrivals: f64| {
-            countable -= arrivals;
-            (countable >= 0.0).then(|| counts.of(step, stages, plan.seed, arrivals))
-        };
         step.expected = expected(step, &plan.endpoints, &means, &mut count);
+        step.expected.cost = cost(&step.expected, plan.price);
+    }
+    for index in 0..plan.steps.len() {
+        let Some(within) = plan.steps[index].load().and_then(|load| within(load, &plan.steps)) else {
+            continue;
+        };
+        let step = Step { work: Work::Load(within), ..plan.steps[index].clone() };
+        let expected = expected(&step, &plan.endpoints, &means, &mut count);
+        plan.steps[index].expected =
+            Expected { assumed: true, cost: cost(&expected, plan.price), ..expected };
     }
 }
 
 /// Counts the arrivals of a step with these stages and so many of them on average; `None` where it would take too long.
 type Count<'a> = &'a mut dyn FnMut(&Step, &[Stage], f64) -> Option<(u64, u64)>;
 
-/// All steps together. A figure is known when that of every step but the readiness check is.
+/// The load of a step that ends with another one, as if it ended by the time that the other's phase is expected to
+/// take. `None` where a step ends by itself.
+fn within(load: &LoadStep, steps: &[Step]) -> Option<LoadStep> {
+    let host = &steps.get(load.until?)?.phase;
+    let seconds =
+        steps.iter().filter(|step| step.phase == *host).filter_map(|step| step.expected.duration_s).sum();
+    let span = seconds_to_duration(seconds)?;
+    let mut load = LoadStep { until: None, ..load.clone() };
+    if let (Pattern::Open { stages, .. }, None) = (&mut load.pattern, load.duration)
+        && let [rate] = stages.as_mut_slice()
+    {
+        rate.over = span;
+    }
+    load.duration = Some(load.duration.map_or(span, |duration| duration.min(span)));
+    Some(load)
+}
+
+/// What a step costs at a price: for as long as it lasts without the drain, or for its tokens.
+fn cost(expected: &Expected, price: Option<Price>) -> Option<f64> {
+    Some(price?.cost(expected.duration_s?, expected.input_tokens?, expected.output_tokens?))
+}
+
+/// All steps together: the sums, and the longest way through the graph. A figure is known when that of every step but
+/// the readiness check is.
 pub fn totals(plan: &Plan) -> Expected {
     let sum = |figure: fn(&Expected) -> Option<f64>| {
         let steps = plan.steps.iter().filter(|step| !matches!(step.work, Work::Ready { .. }));
         steps.map(|step| figure(&step.expected)).sum::<Option<f64>>()
     };
-    Expected {
+    let whole = Expected {
         requests: sum(|expected| expected.requests),
         input_tokens: sum(|expected| expected.input_tokens),
         output_tokens: sum(|expected| expected.output_tokens),
-        duration_s: sum(|expected| expected.duration_s),
+        duration_s: longest_way(plan),
+        cost: None,
         assumed: plan.steps.iter().any(|step| step.expected.assumed),
+    };
+    // an hour costs as much as it costs, whatever runs side by side in it
+    Expected { cost: cost(&whole, plan.price), ..whole }
+}
+
+/// Seconds until the last step ends when each begins as soon as it may.
+fn longest_way(plan: &Plan) -> Option<f64> {
+    let mut ends: Vec<f64> = Vec::with_capacity(plan.steps.len());
+    for step in &plan.steps {
+        let begin = step.after.iter().map(|before| ends[*before]).fold(0.0, f64::max);
+        let length = match step.work {
+            Work::Ready { .. } => 0.0,
+            Work::Load(_) | Work::Pause { .. } => step.expected.duration_s?,
+        };
+        ends.push(begin + length);
     }
+    Some(ends.into_iter().fold(0.0, f64::max))
 }
 
 /// Requests and seconds of a step.
@@ -102,9 +153,14 @@ fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], co
                 // how long a server takes to start is not for the plan to know
                 _ => None,
             },
+            cost: None,
             assumed: false,
         };
     };
+    if load.until.is_some() {
+        // known once the steps that it ends with are
+        return Expected::default();
+    }
     let extent = match &load.pattern {
         Pattern::Open { stages, .. } => open(step, load, stages, count),
         Pattern::Closed { users, ramp_up, think_time } => {
@@ -120,6 +176,7 @@ fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], co
         input_tokens: Some(extent.requests * per_request(|tokens| tokens.input)),
         output_tokens: Some(extent.requests * per_request(|tokens| tokens.output)),
         duration_s: Some(extent.duration_s),
+        cost: None,
         assumed: extent.assumed,
     }
 }

@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, Open, Phase,
-        Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic, Target,
-        Workload,
+        Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, OnInconclusive,
+        Open, Order, Phase, Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim,
+        Stage, Synthetic, Target, Workload,
     },
 };
 
@@ -39,7 +39,15 @@ pub(super) fn open(shape: Shape) -> Load {
 }
 
 pub(super) fn phase(requests: Option<u64>, duration: Option<u64>, load: Load) -> Phase {
-    Phase { measure: true, requests, duration: duration.map(seconds), endpoints: None, load }
+    Phase {
+        measure: true,
+        requests,
+        duration: duration.map(seconds),
+        endpoints: None,
+        load,
+        same_as: None,
+        order: Order::InTurn,
+    }
 }
 
 pub(super) fn pause(length: u64) -> Phase {
@@ -54,6 +62,7 @@ pub(super) fn target(metric: &str, bound: Bound) -> Target {
         step: None,
         endpoint: None,
         severity: Severity::Fail,
+        abort: None,
         from_preset: false,
     }
 }
@@ -80,8 +89,9 @@ pub(super) fn bare() -> Scenario {
             max_in_flight: 2000,
             drain: seconds(30),
             ready_timeout: seconds(60),
+            on_inconclusive: OnInconclusive::Fail,
         },
-        defaults: Defaults { timeout: seconds(120), concurrency: vec![1, 2], requests: 50 },
+        defaults: Defaults { timeout: seconds(120), concurrency: vec![1, 2], requests: 50, max_endpoints: 5 },
         endpoints: named([("flash", endpoint(None))]),
         workloads: named([(
             "prose",
@@ -93,6 +103,8 @@ pub(super) fn bare() -> Scenario {
             }),
         )]),
         phases: IndexMap::new(),
+        objectives: Vec::new(),
+        price: None,
         targets: IndexMap::new(),
         sims: named([(
             "small",
@@ -107,6 +119,7 @@ pub(super) fn bare() -> Scenario {
             },
         )]),
         origins: Vec::new(),
+        places: Places::default(),
     }
 }
 

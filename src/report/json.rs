@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Report, words};
 use crate::{
     catalog::{Kind, Metric, MetricName, Statistic},
-    config::{Bound, case_name},
+    config::{Bound, Objective, case_name},
     metrics::{Counts, Distribution, Failure, Scope, Tokens, Values, Window},
     plan::ScopeKey,
     verdict::{Check, Conclusion, Judged},
@@ -21,7 +21,11 @@ pub const FORMAT: u32 = 1;
 /// The whole of `summary.json`.
 pub fn json(report: &Report) -> Value {
     let Report { plan, system, summary, verdict, .. } = report;
-    let ending = if verdict.conclusion == Conclusion::Aborted { "aborted" } else { "completed" };
+    let ending = match verdict.conclusion {
+        Conclusion::Aborted => "aborted",
+        _ if summary.abort.is_some() => "ended_by_target",
+        _ => "completed",
+    };
     json!({
         "format": FORMAT,
         "tool_version": system.tool_version,
@@ -33,6 +37,8 @@ pub fn json(report: &Report) -> Value {
         "seed": plan.seed,
         "platform": plan.platform.name,
         "label": plan.label,
+        "objectives": objectives(&plan.objectives),
+        "price": plan.price,
         "hardware": words::hardware(report),
         "simulated": !words::simulated(report).is_empty(),
         "simulated_servers": words::simulated(report),
@@ -70,6 +76,16 @@ pub fn json(report: &Report) -> Value {
         "warnings": plan.warnings,
         "scopes": summary.scopes.iter().map(scope).collect::<Vec<_>>(),
     })
+}
+
+/// The longest that each part of a request should take.
+fn objectives(objectives: &[Objective]) -> Value {
+    let mut object = Map::new();
+    for objective in objectives {
+        let limit = objective.at_most.as_secs_f64();
+        put(&mut object, objective.metric.name(), objective.metric, Some(limit));
+    }
+    Value::Object(object)
 }
 
 /// A finite number, or `null`: JSON has no other.
@@ -138,6 +154,7 @@ fn counts(counts: &Counts) -> Value {
         "outcomes": outcomes,
         "completed_in_window": counts.completed_in_window,
         "replaced_connections": counts.replaced_connections,
+        "objectives_met": counts.met.map(|met| met.due),
     })
 }
 

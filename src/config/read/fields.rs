@@ -16,6 +16,7 @@ const BELONGS: &[(&str, &str)] = &[
     ("think_time", "load.closed"),
     ("closed", "load"),
     ("open", "load"),
+    ("same_as", "load"),
     ("arrivals", "load.open"),
     ("rate", "load.open"),
     ("stages", "load.open"),
@@ -26,8 +27,10 @@ const BELONGS: &[(&str, &str)] = &[
     ("output_tokens", "synthetic"),
     ("timeout", "defaults"),
     ("concurrency", "defaults"),
+    ("max_endpoints", "defaults"),
     ("platform", "run"),
     ("label", "run"),
+    ("on_inconclusive", "run"),
 ];
 
 /// The reader of one table.

@@ -4,16 +4,20 @@ mod fields;
 mod leaf;
 mod load;
 mod metric;
+mod objectives;
+mod price;
+mod same_as;
 mod servers;
 mod targets;
 mod workloads;
 
 use fields::{Fields, entries};
 use indexmap::IndexMap;
+use same_as::Others;
 
 use super::{
-    Axis, Defaults, Endpoint, Origin, Phase, Platform, Run, Scenario, Sim, Target, Workload,
-    diagnostic::Sink, tree::Node,
+    Axis, Defaults, Endpoint, Objective, OnInconclusive, Origin, Phase, Places, Platform, Price, Run,
+    Scenario, Sim, Target, Workload, diagnostic::Sink, tree::Node,
 };
 
 /// The longest prompt or answer, in tokens or words: beyond any model's context, and small enough to sum over.
@@ -35,18 +39,28 @@ pub(super) struct Draft {
     pub workloads: IndexMap<String, Option<Workload>>,
     /// Likewise.
     pub phases: IndexMap<String, Option<Phase>>,
-    /// Likewise.
+    /// Those that could be read.
+    pub objectives: Vec<Objective>,
+    /// What could be read of it.
+    pub price: Option<Price>,
+    /// By name; every name of the file is there.
     pub targets: IndexMap<String, Option<Target>>,
     sims: IndexMap<String, Option<Sim>>,
 }
 
 impl Draft {
+    /// `defaults.max_endpoints`, where it could be read.
+    pub(super) fn max_endpoints(&self) -> Option<u32> {
+        Some(self.defaults.as_ref()?.max_endpoints)
+    }
+
     /// The scenario; `None` if anything could not be read.
     pub(super) fn finish(
         self,
         platform: Platform,
         case: Vec<Axis>,
         origins: Vec<Origin>,
+        places: Places,
     ) -> Option<Scenario> {
         Some(Scenario {
             name: self.name?,
@@ -59,9 +73,12 @@ impl Draft {
             endpoints: all(self.endpoints)?,
             workloads: all(self.workloads)?,
             phases: all(self.phases)?,
+            objectives: self.objectives,
+            price: self.price,
             targets: all(self.targets)?,
             sims: all(self.sims)?,
             origins,
+            places,
         })
     }
 }
@@ -86,14 +103,29 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     let endpoints = named(&mut fields, "endpoints", sink, servers::endpoint);
     let workloads = named(&mut fields, "workloads", sink, workloads::workload);
     let sims = named(&mut fields, "sims", sink, servers::sim);
-    let phases = named(&mut fields, "phases", sink, load::phase);
+    let phases = phases(&mut fields, &endpoints, sink);
+    let objectives = fields.table_at("objectives").map(objectives::objectives).unwrap_or_default();
+    let price = fields.table_at("price").and_then(price::price);
     let targets = named(&mut fields, "targets", sink, targets::target);
     // taken out long before; known here so that a misspelt one finds its name
     for key in ["include", "platforms", "matrix"] {
         fields.node(key);
     }
     fields.finish();
-    Some(Draft { name, description, seed, run, defaults, endpoints, workloads, phases, targets, sims })
+    Some(Draft {
+        name,
+        description,
+        seed,
+        run,
+        defaults,
+        endpoints,
+        workloads,
+        phases,
+        objectives,
+        price,
+        targets,
+        sims,
+    })
 }
 
 /// Checks the version of a file that need not have one.
@@ -125,15 +157,42 @@ fn named<'a, T>(
 ) -> IndexMap<String, Option<T>> {
     entries(root, key, sink)
         .into_iter()
-        .map(|(name, node)| {
-            let value = Fields::open(&format!("{key}.{name}"), node, sink).and_then(|mut fields| {
-                let value = read(&mut fields);
-                fields.finish();
-                value
-            });
-            (name.to_owned(), value)
-        })
+        .map(|(name, node)| (name.to_owned(), one(&format!("{key}.{name}"), node, sink, &read)))
         .collect()
+}
+
+/// Reads one entry of a table of named things.
+fn one<'a, T>(
+    path: &str,
+    node: &'a Node,
+    sink: &'a Sink,
+    read: impl Fn(&mut Fields<'a>) -> Option<T>,
+) -> Option<T> {
+    let mut fields = Fields::open(path, node, sink)?;
+    let value = read(&mut fields);
+    fields.finish();
+    value
+}
+
+/// Reads every phase: first those that have a load of their own, then those that take one from them.
+fn phases<'a>(
+    fields: &mut Fields<'a>,
+    endpoints: &IndexMap<String, Option<Endpoint>>,
+    sink: &'a Sink,
+) -> IndexMap<String, Option<Phase>> {
+    let root = fields.node;
+    let entries = entries(fields, "phases", sink);
+    let mut phases: IndexMap<String, Option<Phase>> =
+        entries.iter().map(|(name, _)| ((*name).to_owned(), None)).collect();
+    for takes in [false, true] {
+        for (name, node) in entries.iter().filter(|(_, node)| same_as::takes(node) == takes) {
+            let others = Others { root, phases: &phases, endpoints };
+            let phase =
+                one(&format!("phases.{name}"), node, sink, |fields| load::phase(name, fields, &others));
+            phases.insert((*name).to_owned(), phase);
+        }
+    }
+    phases
 }
 
 /// A name that can also be the name of a folder.
@@ -158,14 +217,28 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
     let max_in_flight = fields.get("max_in_flight", leaf::count(1));
     let drain = fields.get("drain", leaf::duration);
     let ready_timeout = fields.get("ready_timeout", leaf::positive_duration);
+    let outcomes = [("fail", OnInconclusive::Fail), ("warn", OnInconclusive::Warn)];
+    let on_inconclusive = fields.get("on_inconclusive", leaf::word(&outcomes));
     fields.finish();
-    Some(Run { label: label?, max_in_flight: max_in_flight?, drain: drain?, ready_timeout: ready_timeout? })
+    Some(Run {
+        label: label?,
+        max_in_flight: max_in_flight?,
+        drain: drain?,
+        ready_timeout: ready_timeout?,
+        on_inconclusive: on_inconclusive?,
+    })
 }
 
 fn defaults(mut fields: Fields<'_>) -> Option<Defaults> {
     let timeout = fields.get("timeout", leaf::positive_duration);
     let concurrency = fields.get("concurrency", |node| leaf::one_or_many(node, leaf::count(1)));
     let requests = fields.get("requests", leaf::count(1));
+    let max_endpoints = fields.get("max_endpoints", leaf::count(1));
     fields.finish();
-    Some(Defaults { timeout: timeout?, concurrency: concurrency?, requests: requests? })
+    Some(Defaults {
+        timeout: timeout?,
+        concurrency: concurrency?,
+        requests: requests?,
+        max_endpoints: max_endpoints?,
+    })
 }
