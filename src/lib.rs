@@ -14,6 +14,7 @@
 pub mod units;
 pub mod stats;
 pub mod catalog;
+pub mod hosts;
 pub mod machine;
 pub mod config;
 pub mod workload;
@@ -24,6 +25,7 @@ pub mod protocol;
 pub mod engine;
 pub mod metrics;
 pub mod verdict;
+pub mod control;
 pub mod report;
 pub mod store;
 pub mod live;

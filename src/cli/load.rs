@@ -18,14 +18,14 @@ use crate::{
 /// A file and what became of it.
 pub(super) struct Loaded {
     pub(super) file: PathBuf,
-    /// `None` after its problems were printed.
-    pub(super) plan: Option<Plan>,
+    /// One for each case; `None` after its problems were printed.
+    pub(super) plans: Option<Vec<Plan>>,
 }
 
-/// A file, and its plan or what is wrong with it.
+/// A file, and the plan of each of its cases or what is wrong with it.
 pub(super) struct Examined {
     pub(super) file: PathBuf,
-    pub(super) plan: Result<Plan, Problems>,
+    pub(super) plans: Result<Vec<Plan>, Problems>,
 }
 
 /// Expands patterns, loads and compiles every file; prints all problems of all files.
@@ -55,23 +55,29 @@ pub(super) fn examine(
         let text = std::fs::read_to_string(&file)
             .map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
         let name = file.display().to_string();
-        let input = Input {
-            name: &name,
-            text: &text,
-            platform: overrides.platform.as_deref(),
-            sets: &overrides.sets,
-        };
-        let scenario = config::load(&input, machine, &|name| std::env::var(name).ok(), &read);
-        examined.push(Examined { file, plan: scenario.map(|scenario| plan::compile(&scenario)) });
+        let plans = compile(&name, &text, overrides, machine);
+        examined.push(Examined { file, plans });
     }
     Ok(examined)
 }
 
+/// The plans of a scenario under the flags of a command, one for each of its cases; `name` is what its problems call it.
+pub(super) fn compile(
+    name: &str,
+    text: &str,
+    overrides: &Overrides,
+    machine: &Machine,
+) -> Result<Vec<Plan>, Problems> {
+    let sets = overrides.all_sets();
+    let input = Input { name, text, platform: overrides.platform.as_deref(), sets: &sets };
+    plan::admit(name, &config::load(&input, machine, &|name| std::env::var(name).ok(), &read)?)
+}
+
 /// Prints all problems of all files.
 pub(super) fn say_problems(examined: Vec<Examined>, terminal: Terminal) -> Vec<Loaded> {
-    let said = examined.into_iter().map(|Examined { file, plan }| {
-        let plan = plan.inspect_err(|problems| terminal::say(&problems.render(terminal.color_err())));
-        Loaded { file, plan: plan.ok() }
+    let said = examined.into_iter().map(|Examined { file, plans }| {
+        let plans = plans.inspect_err(|problems| terminal::say(&problems.render(terminal.color_err())));
+        Loaded { file, plans: plans.ok() }
     });
     said.collect()
 }

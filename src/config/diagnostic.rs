@@ -2,12 +2,15 @@
 
 use std::{cell::RefCell, fmt};
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
-use super::{Layer, source::Place};
+use super::{Layer, excerpt::Excerpt, source::Place};
 
 /// Columns that rendered problems may take.
 const WIDTH: usize = 100;
+
+/// Problems that are shown; whoever has more is helped by the first.
+const MOST_SHOWN: usize = 100;
 
 /// Syntax problems that are shown one by one.
 const MOST_SYNTAX: usize = 8;
@@ -33,6 +36,8 @@ pub struct Label {
 enum Kind {
     /// The text cannot be read here.
     Syntax,
+    /// A whole file cannot be read.
+    Unread,
     /// Something that is there is wrong.
     Wrong,
     /// Something is not there; it may stand where the text cannot be read.
@@ -55,6 +60,11 @@ impl Diagnostic {
         Self { kind: Kind::Syntax, ..Self::new(message) }
     }
 
+    /// A whole file cannot be read.
+    pub(super) fn unread(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Unread, ..Self::new(message) }
+    }
+
     pub(super) fn label(mut self, place: &Place, text: impl Into<String>) -> Self {
         self.labels.push(Label { place: place.clone(), text: text.into() });
         self
@@ -68,6 +78,15 @@ impl Diagnostic {
     /// Says on which platform it is one.
     pub(super) fn on_platform(self, name: &str) -> Self {
         Self { message: format!("{} on platform `{name}`", self.message), ..self }
+    }
+
+    /// Says in how many of all cases it is one, and names the first.
+    pub(super) fn in_cases(self, first: &str, count: usize, all: usize) -> Self {
+        let cases = match count {
+            1 => format!("case `{first}`"),
+            _ => format!("{count} of {all} cases, such as `{first}`"),
+        };
+        Self { message: format!("{} in {cases}", self.message), ..self }
     }
 
     /// What is wrong, in one line.
@@ -86,7 +105,7 @@ impl Diagnostic {
     }
 
     /// The place itself rather than its label.
-    fn place(&self) -> Option<&Place> {
+    pub(super) fn place(&self) -> Option<&Place> {
         self.labels.first().map(|label| &label.place)
     }
 
@@ -95,16 +114,20 @@ impl Diagnostic {
         self.place().is_some_and(|place| place.source.layer == layer)
     }
 
-    /// Problems of the file come before those of flags and presets, and in the order of the text.
-    fn order(&self) -> (u8, usize) {
-        let Some(place) = self.place() else { return (0, 0) };
+    /// Problems of the scenario's own file come before those of included ones, flags and presets, and in the order
+    /// of the text.
+    fn order(&self, file: &str) -> (u8, &str, usize) {
+        let Some(place) = self.place() else { return (0, "", 0) };
+        let name = place.source.name.as_str();
         let rank = match place.source.layer {
-            Layer::Scenario | Layer::Platform => 0,
-            Layer::Set => 1,
-            Layer::Preset => 2,
-            Layer::BuiltIn => 3,
+            Layer::Scenario => 0,
+            Layer::Platform | Layer::Matrix if name == file => 0,
+            Layer::Include | Layer::Platform | Layer::Matrix => 1,
+            Layer::Set => 2,
+            Layer::Preset => 3,
+            Layer::BuiltIn => 4,
         };
-        (rank, place.span.start)
+        (rank, name, place.span.start)
     }
 }
 
@@ -166,7 +189,7 @@ impl Sink {
             Kind::Wrong => {
                 found.iter().any(|other| other.kind == Kind::Wrong && other.place() == problem.place())
             }
-            Kind::Syntax | Kind::Missing => found.contains(&problem),
+            Kind::Syntax | Kind::Unread | Kind::Missing => found.contains(&problem),
         };
         if !known {
             found.push(problem);
@@ -191,26 +214,35 @@ impl Sink {
         self.found.into_inner()
     }
 
-    /// Everything found that can be believed: on lines that could not be read nothing else is wrong for certain,
-    /// and what is missing may stand there.
-    pub(super) fn into_problems(self) -> Problems {
+    /// Everything found in a file and around it that can be believed: on lines that could not be read nothing else is
+    /// wrong for certain, and what is missing may stand there, or in a file that could not be read.
+    pub(super) fn into_problems(self, file: &str) -> Problems {
         let mut list = self.found.into_inner();
         let mut unreadable = self.unreadable.into_inner();
         let syntax = list.iter().filter(|problem| problem.kind == Kind::Syntax);
         unreadable.extend(syntax.filter_map(|problem| problem.place().cloned()));
-        list.retain(|problem| {
+        let lines: Vec<(&Place, (u32, u32))> = unreadable.iter().map(|bad| (bad, bad.lines())).collect();
+        let unread = list.iter().any(|problem| problem.kind == Kind::Unread);
+        let believed = |problem: &Diagnostic| {
             let Some(place) = problem.place() else { return true };
             match problem.kind {
-                Kind::Syntax => true,
+                Kind::Syntax | Kind::Unread => true,
                 // a flag holds one value, so nothing else can stand in it
-                Kind::Missing => unreadable.iter().all(|bad| bad.source.layer == Layer::Set),
-                Kind::Wrong => !unreadable.iter().any(|bad| {
-                    let (from, to) = bad.lines();
-                    bad.shares_text(place) && (from..=to).contains(&place.line())
-                }),
+                Kind::Missing => !unread && unreadable.iter().all(|bad| bad.source.layer == Layer::Set),
+                Kind::Wrong => {
+                    let line = place.line();
+                    let hit = |(bad, (from, to)): &(&Place, (u32, u32))| {
+                        (*from..=*to).contains(&line) && bad.shares_text(place)
+                    };
+                    !lines.iter().any(hit)
+                }
             }
-        });
-        list.sort_by_key(Diagnostic::order);
+        };
+        // where nothing can be believed, what is there is all that there is
+        if list.iter().any(believed) {
+            list.retain(believed);
+        }
+        list.sort_by(|one, other| one.order(file).cmp(&other.order(file)));
         shorten(&mut list);
         Problems { list }
     }
@@ -259,7 +291,7 @@ impl Problems {
         self.list.iter()
     }
 
-    /// Each with its lines of text, carets and help, for a terminal of 100 columns.
+    /// Each with its lines of text, carets and help, for a terminal of 100 columns; of very many the first.
     pub fn render(&self, color: bool) -> String {
         let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme)
@@ -267,12 +299,16 @@ impl Problems {
             .with_links(false)
             .with_show_related_as_nested(true);
         let mut out = String::new();
-        for (index, problem) in self.list.iter().enumerate() {
+        for (index, problem) in self.list.iter().take(MOST_SHOWN).enumerate() {
             if index > 0 {
                 out.push('\n');
             }
             // writing to a `String` cannot fail
             let _ = handler.render_report(&mut out, &Shown::new(problem));
+        }
+        let more = self.list.len().saturating_sub(MOST_SHOWN);
+        if more > 0 {
+            out += &format!("\n  and {} more\n", crate::units::show_count(more as u64));
         }
         out
     }
@@ -301,13 +337,14 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// A problem as `miette` takes it: one source each, so places in other sources become related notes.
+/// A problem as `miette` takes it: one source each, and all lines between its labels are shown, so places in other
+/// sources and far away become related notes.
 #[derive(Debug)]
 struct Shown {
     message: String,
     help: Option<String>,
     severity: miette::Severity,
-    source: Option<NamedSource<String>>,
+    source: Option<Excerpt>,
     labels: Vec<LabeledSpan>,
     notes: Vec<Shown>,
 }
@@ -323,32 +360,32 @@ impl Shown {
             notes: Vec::new(),
         };
         let Some(home) = problem.place() else { return shown };
-        shown.source = Some(named(home));
-        for label in &problem.labels {
-            if label.place.shares_text(home) {
-                let span = label.place.span.clone();
-                shown.labels.push(LabeledSpan::new_with_span(Some(label.text.clone()), span));
-            } else {
-                shown.notes.push(Self::note(label));
-            }
-        }
+        let (here, elsewhere): (Vec<&Label>, Vec<&Label>) =
+            problem.labels.iter().partition(|label| label.place.is_near(home));
+        let spans: Vec<_> = here.iter().map(|label| label.place.span.clone()).collect();
+        let (excerpt, spans) = Excerpt::new(&home.source.name, &home.source.text, &spans);
+        shown.source = Some(excerpt);
+        let labelled = here.iter().zip(spans);
+        shown
+            .labels
+            .extend(labelled.map(|(label, span)| LabeledSpan::new_with_span(Some(label.text.clone()), span)));
+        shown.notes.extend(elsewhere.into_iter().map(Self::note));
         shown
     }
 
     fn note(label: &Label) -> Self {
+        let Place { source, span } = &label.place;
+        let (excerpt, spans) = Excerpt::new(&source.name, &source.text, std::slice::from_ref(span));
+        let here = |span| LabeledSpan::new_with_span(Some("here".to_owned()), span);
         Self {
             message: label.text.clone(),
             help: None,
             severity: miette::Severity::Advice,
-            source: Some(named(&label.place)),
-            labels: vec![LabeledSpan::new_with_span(Some("here".to_owned()), label.place.span.clone())],
+            source: Some(excerpt),
+            labels: spans.into_iter().map(here).collect(),
             notes: Vec::new(),
         }
     }
-}
-
-fn named(place: &Place) -> NamedSource<String> {
-    NamedSource::new(&place.source.name, place.source.text.to_string())
 }
 
 impl fmt::Display for Shown {

@@ -1,9 +1,13 @@
 //! What a scenario leaves out: every default becomes a value of the tree, with the place where it is said.
 
+use std::sync::LazyLock;
+
+use indexmap::IndexSet;
+
 use super::{
     Layer,
     diagnostic::{Diagnostic, Sink},
-    merge::overlay,
+    merge::{over, overlay},
     nearest::suggest,
     presets::Library,
     syntax,
@@ -21,10 +25,17 @@ pub(super) struct BuiltIn {
 }
 
 impl BuiltIn {
-    /// Reads the embedded text.
-    pub(super) fn read(sink: &Sink) -> Self {
+    /// The embedded text, read.
+    pub(super) fn get() -> &'static Self {
+        static READ: LazyLock<BuiltIn> = LazyLock::new(BuiltIn::read);
+        &READ
+    }
+
+    fn read() -> Self {
+        let sink = Sink::default();
         let mut layer =
-            syntax::parse("built-in defaults", Layer::BuiltIn, include_str!("builtin.toml"), sink);
+            syntax::parse("built-in defaults", Layer::BuiltIn, include_str!("builtin.toml"), &sink);
+        debug_assert!(sink.is_empty(), "the built-in defaults are valid");
         let empty = Node::table_at(&layer.place, Table::new());
         let mut take = |key: &str| {
             layer.as_table_mut().and_then(|table| table.shift_remove(key)).unwrap_or_else(|| empty.clone())
@@ -44,6 +55,7 @@ pub(super) fn fill(root: &mut Node, builtin: &BuiltIn, library: &Library, sink: 
     }
     lay_templates_under(root, builtin);
     fill_endpoints(root);
+    settle_paths(root);
     fill_phases(root);
     fill_sims(root, builtin, library, sink);
 }
@@ -114,9 +126,30 @@ fn fill_endpoints(root: &mut Node) {
     }
 }
 
+/// Puts the folder in front of the path of every secret in a file: a path starts where it is written.
+fn settle_paths(root: &mut Node) {
+    for endpoint in entries(root, "endpoints") {
+        if let Some(key) = endpoint.get_mut("api_key") {
+            settle_path(key);
+        }
+        let headers = endpoint.get_mut("headers").and_then(Node::as_table_mut);
+        headers.into_iter().flat_map(Table::values_mut).for_each(settle_path);
+    }
+}
+
+fn settle_path(secret: &mut Node) {
+    let file = secret.as_table_mut().and_then(|secret| secret.get_mut("file"));
+    if let Some(Node { value: Value::Text(path), place, .. }) = file
+        && !path.is_empty()
+    {
+        *path = place.folder().join(&*path).display().to_string();
+    }
+}
+
 fn fill_phases(root: &mut Node) {
     let requests = root.at(&["defaults", "requests"]).cloned();
     let concurrency = root.at(&["defaults", "concurrency"]).cloned();
+    let batch_sizes = root.at(&["defaults", "batch_sizes"]).cloned();
     for phase in entries(root, "phases") {
         let load = phase.get_mut("load");
         let staged = load.as_ref().is_some_and(|load| load.at(&["open", "stages"]).is_some());
@@ -127,7 +160,16 @@ fn fill_phases(root: &mut Node) {
         {
             insert_missing(closed, "users", concurrency.as_ref());
         }
-        if !staged && !phase.contains_key("pause") && !phase.contains_key("duration") {
+        if let (Some(sizes), Some(default)) = (phase.get_mut("batch_sizes"), &batch_sizes)
+            && sizes.as_text() == Some("default")
+        {
+            // the key stays where the phase wrote it
+            *sizes = Node { key: sizes.key.clone(), ..default.clone() };
+        }
+        let ends = staged || ["pause", "duration", "during"].iter().any(|key| phase.contains_key(*key));
+        // a phase with the load of another ends as that one does
+        let same = phase.get("load").is_some_and(|load| load.get("same_as").is_some());
+        if !ends && !same {
             insert_missing(phase, "requests", requests.as_ref());
         }
     }
@@ -144,10 +186,7 @@ fn fill_sims(root: &mut Node, builtin: &BuiltIn, library: &Library, sink: &Sink)
     let own = root.get("sims").cloned().unwrap_or_else(|| Node::table_at(&root.place, Table::new()));
     let Some(own_table) = own.as_table() else { return };
     let profiles = Profiles { own: own_table, builtin, library, sink };
-    let mut full: Table = own_table
-        .iter()
-        .map(|(name, node)| (name.clone(), profiles.own(name, node, &mut Vec::new())))
-        .collect();
+    let mut full = profiles.own();
     for name in root.names("endpoints") {
         let Some(url) = root.at(&["endpoints", name, "url"]) else { continue };
         let Some(sim) = url.as_text().and_then(|url| url.trim().strip_prefix("sim:")) else { continue };
@@ -191,26 +230,47 @@ impl Profiles<'_> {
         }
     }
 
-    /// A `[sims.NAME]` of the scenario, over what it extends: another one, a built-in profile, the built-in profile
+    /// Every `[sims.NAME]` of the scenario, over what it extends: another one, a built-in profile, the built-in profile
     /// of its own name, or the settings that hold without a profile.
-    fn own(&self, name: &str, node: &Node, visited: &mut Vec<String>) -> Node {
-        visited.push(name.to_owned());
-        let mut node = node.clone();
-        let extends = node.as_table_mut().and_then(|table| table.shift_remove("extends"));
-        let parent = extends.as_ref().and_then(Node::as_text).unwrap_or(name);
-        let base = match (self.own.get(parent), self.library.sim(parent)) {
-            (Some(base), _) if !visited.iter().any(|seen| seen == parent) => self.own(parent, base, visited),
-            (_, Some(profile)) if parent == name || !self.own.contains_key(parent) => {
-                self.over_template(profile.clone())
+    fn own(&self) -> Table {
+        let mut done = Table::new();
+        for name in self.own.keys() {
+            // down to one whose base is known, and up again
+            let mut chain: IndexSet<&str> = IndexSet::new();
+            let mut next = Some(name.as_str());
+            while let Some(name) = next.filter(|name| !done.contains_key(*name) && chain.insert(name)) {
+                next = self.own.get_key_value(self.parent(name)).map(|(parent, _)| parent.as_str());
             }
-            (known, _) => {
-                if let Some(extends) = &extends {
-                    self.refuse(name, parent, extends, known.is_some());
-                }
-                return self.over_template(node);
+            for name in chain.into_iter().rev() {
+                let own = self.own.get(name).cloned();
+                done.extend(own.map(|own| (name.to_owned(), over(self.base(name, &done), own))));
             }
+        }
+        self.own.keys().filter_map(|name| done.swap_remove_entry(name)).collect()
+    }
+
+    /// What a server extends: its own name where it does not say.
+    fn parent<'a>(&'a self, name: &'a str) -> &'a str {
+        let extends = self.own.get(name).and_then(|own| own.get("extends"));
+        extends.and_then(Node::as_text).unwrap_or(name)
+    }
+
+    /// The settings under a server, of which those that it may extend are done.
+    fn base(&self, name: &str, done: &Table) -> Node {
+        let parent = self.parent(name);
+        let known = self.own.contains_key(parent);
+        let base = match done.get(parent) {
+            Some(base) => Some(base.clone()),
+            None if known && parent != name => None,
+            None => self.library.sim(parent).map(|profile| self.over_template(profile.clone())),
         };
-        over(base, node)
+        if let Some(extends) = self.own.get(name).and_then(|own| own.get("extends"))
+            && (base.is_none() || extends.as_text().is_none())
+            && !matches!(extends.value, Value::Unknown)
+        {
+            self.refuse(name, parent, extends, known);
+        }
+        base.unwrap_or_else(|| self.over_template(Node::table_at(&self.builtin.each.place, Table::new())))
     }
 
     fn refuse(&self, name: &str, parent: &str, extends: &Node, circular: bool) {
@@ -229,10 +289,4 @@ impl Profiles<'_> {
         };
         self.sink.push(problem);
     }
-}
-
-/// A table of settings over another; neither has keys that exclude each other.
-fn over(mut base: Node, node: Node) -> Node {
-    overlay(&mut base, node);
-    base
 }

@@ -1,9 +1,15 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
+mod batches;
+mod headers;
+mod needs;
+mod order;
 mod spikes;
 
+use std::collections::HashMap;
+
 use super::{
-    Endpoint, Load, Phase, Target,
+    Chunks, Endpoint, Layer, Load, Phase, Target,
     diagnostic::{Diagnostic, Sink},
     nearest::{quoted, suggest},
     read::Draft,
@@ -12,20 +18,29 @@ use super::{
 };
 use crate::catalog::Metric;
 
-/// Checks a draft. Values that could not be read are taken to be fine.
-pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
-    let check = Check { root, draft, sink };
+/// Checks a draft. Values that could not be read are taken to be fine. `named` is whether somebody chose the platform
+/// whose preset is in it.
+pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
+    let check = Check::new(root, draft, sink);
     check.something_to_do();
     check.workloads();
     check.weights();
+    check.headers();
     for (name, phase) in &draft.phases {
         check.phase(name);
+        check.references(name);
         if let Some(phase) = phase {
             check.spikes(name, phase);
+            check.batches(name, phase);
+            check.during(name, phase);
         }
     }
+    check.circle();
+    check.crowd(named);
+    check.objectives();
     for (name, target) in &draft.targets {
         if let Some(target) = target {
+            check.abort(name, target);
             check.target(name, target);
         }
     }
@@ -33,7 +48,7 @@ pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
 
 /// The step names of a phase, as plans call them: the phase's own name for a single one, else the level.
 fn steps(name: &str, phase: &Phase) -> Vec<String> {
-    let levels = phase.load.levels();
+    let levels = phase.levels();
     if levels.len() > 1 { levels } else { vec![name.to_owned()] }
 }
 
@@ -41,9 +56,35 @@ struct Check<'a> {
     root: &'a Node,
     draft: &'a Draft,
     sink: &'a Sink,
+    /// The steps of every phase that could be read.
+    steps: HashMap<&'a str, Vec<String>>,
+    /// Whether each of them has an endpoint, and whether it has one that streams.
+    loaded: HashMap<&'a str, (bool, bool)>,
+    weighted: bool,
 }
 
 impl<'a> Check<'a> {
+    fn new(root: &'a Node, draft: &'a Draft, sink: &'a Sink) -> Self {
+        let weighted = draft.endpoints.values().flatten().any(|endpoint| endpoint.weight.is_some());
+        let mut check = Self { root, draft, sink, steps: HashMap::new(), loaded: HashMap::new(), weighted };
+        for (name, phase) in &draft.phases {
+            if let Some(phase) = phase {
+                let loaded = || draft.endpoints.iter().filter(|(endpoint, _)| check.loads(phase, endpoint));
+                let mut streams =
+                    loaded().map(|(_, endpoint)| endpoint.as_ref().is_none_or(|end| end.stream));
+                let entry = (loaded().next().is_some(), streams.any(|streams| streams));
+                check.loaded.insert(name, entry);
+                check.steps.insert(name, steps(name, phase));
+            }
+        }
+        check
+    }
+
+    /// The names of a phase's steps.
+    fn steps_of(&self, phase: &str) -> &[String] {
+        self.steps.get(phase).map(Vec::as_slice).unwrap_or_default()
+    }
+
     fn place(&self, path: &[&str]) -> &'a Place {
         self.root.at(path).map_or(&self.root.place, |node| &node.place)
     }
@@ -170,29 +211,41 @@ impl<'a> Check<'a> {
         if let Some(names) = &phase.endpoints {
             return names.iter().any(|name| name == endpoint);
         }
-        let any_weight = self.draft.endpoints.values().flatten().any(|endpoint| endpoint.weight.is_some());
         match self.draft.endpoints.get(endpoint) {
-            Some(Some(endpoint)) => !any_weight || endpoint.weight.is_some_and(|weight| weight > 0.0),
+            Some(Some(endpoint)) => !self.weighted || endpoint.weight.is_some_and(|weight| weight > 0.0),
             _ => true,
         }
     }
 
+    /// Whether the arrivals of chunks are kept; what could not be read is taken to.
+    fn keeps_chunks(&self) -> bool {
+        self.draft.output.as_ref().is_none_or(|output| output.chunks == Chunks::Full)
+    }
+
     /// Whether a phase has an endpoint that a target is about and whose answers carry its metric.
-    fn carries(&self, phase: &Phase, target: &Target) -> bool {
+    fn carries(&self, name: &str, phase: &Phase, target: &Target) -> bool {
         let queues = matches!(&phase.load, Load::Open(open) if open.concurrency_limit.is_some());
         if target.metric.metric == Metric::QueueWait && !queues {
             return false;
         }
-        self.draft.endpoints.iter().any(|(name, endpoint)| {
-            let selected = target.endpoint.as_ref().is_none_or(|wanted| wanted == name);
-            let streams = endpoint.as_ref().is_none_or(|endpoint| endpoint.stream);
-            selected && self.loads(phase, name) && (streams || !target.metric.metric.needs_stream())
-        })
+        if target.metric.metric == Metric::Itl && (!self.keeps_chunks() || !phase.batches().contains(&1)) {
+            return false;
+        }
+        let any = !target.metric.metric.needs_stream();
+        match &target.endpoint {
+            Some(name) => {
+                let endpoint = self.draft.endpoints.get(name).and_then(Option::as_ref);
+                self.loads(phase, name) && (any || endpoint.is_none_or(|endpoint| endpoint.stream))
+            }
+            None => {
+                self.loaded.get(name).is_some_and(|(loaded, streams)| if any { *loaded } else { *streams })
+            }
+        }
     }
 
     fn target(&self, name: &str, target: &Target) {
         // a preset's targets apply where they can
-        if target.from_preset {
+        if target.from_preset || !self.has_what_it_needs(name, target) {
             return;
         }
         let references =
@@ -236,18 +289,17 @@ impl<'a> Check<'a> {
         };
 
         if let Some(step) = &target.step
-            && !phases.iter().any(|(name, phase)| steps(name, phase).contains(step))
+            && !phases.iter().any(|(name, _)| self.steps_of(name).contains(step))
         {
             let measured = phases.iter().filter(|(_, phase)| phase.measure);
-            let steps: Vec<String> = measured.flat_map(|(name, phase)| steps(name, phase)).collect();
-            let known = suggest(step, "measured steps", steps.iter().map(String::as_str));
+            let steps = measured.flat_map(|(name, _)| self.steps_of(name)).map(String::as_str);
+            let known = suggest(step, "measured steps", steps);
             return self
                 .sink
                 .push(nothing("step", "no phase has a step of this name".to_owned()).help(known));
         }
-        let named =
-            |phase: &Phase, at: &str| target.step.as_ref().is_none_or(|step| steps(at, phase).contains(step));
-        let phases: Vec<(&str, &Phase)> = phases.into_iter().filter(|(at, phase)| named(phase, at)).collect();
+        let named = |at: &str| target.step.as_ref().is_none_or(|step| self.steps_of(at).contains(step));
+        let phases: Vec<(&str, &Phase)> = phases.into_iter().filter(|(at, _)| named(at)).collect();
 
         let measured: Vec<(&str, &Phase)> =
             phases.iter().copied().filter(|(_, phase)| phase.measure).collect();
@@ -263,7 +315,7 @@ impl<'a> Check<'a> {
         }
 
         let carriers: Vec<(&str, &Phase)> =
-            measured.iter().copied().filter(|(_, phase)| self.carries(phase, target)).collect();
+            measured.iter().copied().filter(|(at, phase)| self.carries(at, phase, target)).collect();
         let Some((carrier, _)) = carriers.first() else {
             let problem = match &target.endpoint {
                 Some(endpoint) if !measured.iter().any(|(_, phase)| self.loads(phase, endpoint)) => {
@@ -274,13 +326,31 @@ impl<'a> Check<'a> {
                     nothing("metric", format!("`{}` needs a queue to wait in", target.metric))
                         .help("set `concurrency_limit` in the `load.open` of a measured phase")
                 }
+                _ if target.metric.metric == Metric::Itl && !self.keeps_chunks() => {
+                    nothing("metric", format!("`{}` needs the arrivals of chunks", target.metric))
+                        .label(self.place(&["output", "chunks"]), "they are not kept")
+                        .help("set `output.chunks = \"full\"`, or judge `tpot` instead")
+                }
+                _ if target.metric.metric == Metric::Itl
+                    && measured.iter().all(|(_, phase)| !phase.batches().contains(&1)) =>
+                {
+                    let why = format!("`{}` is not known of answers to several prompts", target.metric);
+                    let (phase, _) = measured[0];
+                    // sizes may have come with the load of another phase
+                    let sizes = self.root.at(&["phases", phase, "batch_sizes"]);
+                    let place =
+                        sizes.map_or_else(|| self.key(&["phases", phase, "load"]), |sizes| &sizes.key);
+                    nothing("metric", why)
+                        .label(place, "several prompts per request")
+                        .help("judge `tpot`, or add 1 to `batch_sizes`")
+                }
                 _ => nothing("metric", format!("`{}` needs streamed answers", target.metric))
                     .help("set `stream = true` on the endpoint, or judge `e2e` instead"),
             };
             return self.sink.push(problem);
         };
 
-        let explores = carriers.iter().all(|(name, phase)| steps(name, phase).len() > 1);
+        let explores = carriers.iter().all(|(name, _)| self.steps_of(name).len() > 1);
         if explores && target.phase.is_none() && target.step.is_none() {
             self.sink.push(
                 nothing("", "steps of a ladder are judged only when named".to_owned())

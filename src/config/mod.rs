@@ -1,7 +1,7 @@
 //! TOML → [`Scenario`]: the only code that knows TOML.
 //!
-//! Layers (built-in defaults, platform preset, scenario, its `[platforms.NAME]`, `--set`) are folded into one value
-//! whose leaves remember where they came from; then the value is read into the types of `scenario.rs` and its
+//! Layers (built-in defaults, platform preset, included files, scenario, its `[platforms.NAME]`, `--set`) are folded into
+//! one value whose leaves remember where they came from; then the value is read into the types of `scenario.rs` and its
 //! meaning is checked. All problems are collected as [`Diagnostic`]s and reported at once.
 //!
 //! ```text
@@ -9,25 +9,37 @@
 //! ```
 
 mod compile;
+mod crowd;
 mod detect;
 mod diagnostic;
+mod excerpt;
 mod fill;
+mod headers;
+mod include;
+mod matrix;
 mod meaning;
 mod merge;
 mod nearest;
+mod order;
+mod places;
 mod platform;
 mod presets;
 mod read;
+mod resolved;
 pub mod scenario;
 mod source;
 mod substitute;
 mod syntax;
+pub mod traffic;
 mod tree;
 
 #[cfg(test)]
 mod tests;
 
+pub use crowd::{Crowd, crowd};
 pub use diagnostic::{Diagnostic, Label, Problems};
+pub use order::predecessors;
+pub use places::{Finding, Places, refuse};
 pub use presets::PresetInfo;
 pub use scenario::*;
 
@@ -49,7 +61,8 @@ pub struct Input<'a> {
 }
 
 /// Reads a scenario with everything that bears on it: the layers of its platform on this machine, environment
-/// variables through `env`, and a preset that is named by its path through `read`.
+/// variables through `env`, and files that it includes or names as its preset through `read`. A scenario with a
+/// `[matrix]` is several, one for each case, in order; any other is one.
 ///
 /// # Errors
 ///
@@ -59,8 +72,24 @@ pub fn load(
     machine: &Machine,
     env: &dyn Fn(&str) -> Option<String>,
     read: &dyn Fn(&Path) -> io::Result<String>,
-) -> Result<Scenario, Problems> {
-    compile::compile(input, machine, env, read, presets::EMBEDDED)
+) -> Result<Vec<Scenario>, Problems> {
+    compile::compile(input, machine, env, read, embedded())
+}
+
+/// Reads a scenario like [`load`], and writes each of its cases as one text of TOML: all layers folded, all defaults filled
+/// in, variables replaced by their values, secrets still references. Read from the current folder on the same machine,
+/// the text gives the same scenario, but for where its values come from.
+///
+/// # Errors
+///
+/// Those of [`load`].
+pub fn resolve(
+    input: &Input<'_>,
+    machine: &Machine,
+    env: &dyn Fn(&str) -> Option<String>,
+    read: &dyn Fn(&Path) -> io::Result<String>,
+) -> Result<Vec<String>, Problems> {
+    compile::resolve(input, machine, env, read, embedded())
 }
 
 /// The presets that are part of the program, in the order in which they are tried.
@@ -88,8 +117,7 @@ pub fn detect(machine: &Machine) -> Platform {
     platform::choose(None, None, machine, &library, &sink).0
 }
 
-/// The embedded presets, which a test holds to be without problems.
+/// The embedded presets, and a place for problems.
 fn embedded() -> (presets::Library, diagnostic::Sink) {
-    let sink = diagnostic::Sink::default();
-    (presets::Library::read(presets::EMBEDDED, &sink), sink)
+    (presets::Library::embedded(), diagnostic::Sink::default())
 }

@@ -34,9 +34,18 @@ pub(super) struct Asked {
 impl Asked {
     /// The path of the preset, where what was said is one: it has a `/` or ends in `.toml`.
     pub(super) fn path(&self) -> Option<PathBuf> {
-        let file = Path::new(&self.name).extension().is_some_and(|extension| extension == "toml");
-        (file || self.name.contains('/')).then(|| self.folder.join(&self.name))
+        path(&self.name, &self.folder)
     }
+}
+
+fn path(name: &str, folder: &Path) -> Option<PathBuf> {
+    let file = Path::new(name).extension().is_some_and(|extension| extension == "toml");
+    (file || name.contains('/')).then(|| folder.join(name))
+}
+
+/// The path that a text names as a preset, from the current folder.
+pub(super) fn path_of(node: &Node) -> Option<PathBuf> {
+    path(node.as_text()?, &node.place.folder())
 }
 
 /// Chooses a preset, and returns it before those that it extends. What is named wins; then a scenario whose endpoints
@@ -57,7 +66,7 @@ pub(super) fn choose<'a>(
     if let Some(asked) = asked.filter(|asked| asked.name != AUTO) {
         if let Some(path) = asked.path() {
             // one that could not be read has been reported
-            if let Some(preset) = library.opened() {
+            if let Some(preset) = library.opened(&path) {
                 let reason = format!("read from {}, named by {}", path.display(), asked.by);
                 return platform(preset, reason, true);
             }

@@ -1,17 +1,20 @@
 //! The scenario: a file as it was meant, after layers and checks. Plain values, base units, names still unresolved.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{MetricName, Protocol};
+use super::Places;
+use crate::catalog::{Metric, MetricName, Protocol};
 
 /// A checked scenario: every reference in it exists, every number is in range.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
     /// The name of the experiment; also names the run folder.
     pub name: String,
+    /// What sets this case of a matrix apart, one value per axis; empty where there is no matrix.
+    pub case: Vec<Axis>,
     /// What it answers; may be empty.
     pub description: String,
     /// Every random choice of the run follows from this.
@@ -20,6 +23,8 @@ pub struct Scenario {
     pub platform: Platform,
     /// Limits and labels of the run as a whole.
     pub run: Run,
+    /// What a run leaves behind.
+    pub output: Output,
     /// What phases and endpoints use when they say nothing.
     pub defaults: Defaults,
     /// The servers under test, by name, in the order of the file.
@@ -28,12 +33,35 @@ pub struct Scenario {
     pub workloads: IndexMap<String, Workload>,
     /// The load, in the order in which it runs.
     pub phases: IndexMap<String, Phase>,
+    /// What every request should meet; empty without `[objectives]`.
+    pub objectives: Vec<Objective>,
+    /// What the platform or its tokens cost.
+    pub price: Option<Price>,
     /// What must hold.
     pub targets: IndexMap<String, Target>,
     /// Settings of simulated servers, by the name behind `sim:`; built-in profiles need none here.
     pub sims: IndexMap<String, Sim>,
     /// Where every leaf came from, in the order of its path.
     pub origins: Vec<Origin>,
+    /// Where its values stand, for problems that show only once it is compiled.
+    pub places: Places,
+}
+
+/// The value that one axis of a `[matrix]` has in a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Axis {
+    /// The address that it varies, such as `phases.main.load.closed.users`.
+    pub path: String,
+    /// The shortest end of the address that no other axis of the matrix ends with, such as `users`.
+    pub name: String,
+    /// The value in letters, digits, `.`, `_`, `-`, `+` and `~`, unlike that of any other case on this axis.
+    pub value: String,
+}
+
+/// The name of a case: `users=2,model=b`; empty where there is no matrix. It can be a part of a file's name.
+pub fn case_name(case: &[Axis]) -> String {
+    let parts: Vec<String> = case.iter().map(|axis| format!("{}={}", axis.name, axis.value)).collect();
+    parts.join(",")
 }
 
 /// The platform under test, as far as presets are concerned.
@@ -50,7 +78,7 @@ pub struct Platform {
 }
 
 /// `[run]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// Goes on every chart beside the hardware, such as `Vast.ai`; empty for none.
     pub label: String,
@@ -60,6 +88,123 @@ pub struct Run {
     pub drain: Duration,
     /// How long an endpoint may take to answer its readiness check.
     pub ready_timeout: Duration,
+    /// What a run comes to in which a judged target could not be decided.
+    pub on_inconclusive: OnInconclusive,
+    /// How many times the whole plan is run.
+    pub repeats: u32,
+    /// Threads that send requests and read answers.
+    pub threads: Threads,
+    /// Public hosts that load may go to.
+    pub allow_hosts: Vec<String>,
+    /// What the run may come to at most.
+    pub ceiling: Ceiling,
+}
+
+/// `[run.ceiling]`: what a run may come to at most, over all requests to servers that are not simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Ceiling {
+    /// Requests, warm-up included.
+    pub requests: u64,
+    /// Requests per second of an open loop at any time. A closed loop waits for its answers, so the server sets its
+    /// rate.
+    pub rate: f64,
+    /// From the first request to the last.
+    #[serde(rename = "duration_s", with = "crate::units::seconds")]
+    pub duration: Duration,
+}
+
+impl Default for Ceiling {
+    /// What holds where nobody says otherwise, as `builtin.toml` has it; the reasons are there.
+    fn default() -> Self {
+        Self { requests: 1_000_000, rate: 1000.0, duration: Duration::from_secs(24 * 3600) }
+    }
+}
+
+/// `run.on_inconclusive`: what it means that a judged target could not be decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnInconclusive {
+    /// The run does not pass: exit code 3.
+    #[default]
+    Fail,
+    /// It is said, and the exit code is 0.
+    Warn,
+}
+
+impl OnInconclusive {
+    /// Whether it is what holds where nobody says otherwise.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How many threads send requests and read answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Threads {
+    /// `"all"`: one for each processor that the process may use.
+    #[default]
+    All,
+    /// So many.
+    Number(u32),
+}
+
+/// `[output]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// Whether the arrival of every chunk is kept.
+    pub chunks: Chunks,
+    /// Whether prompts are kept.
+    pub prompts: bool,
+    /// Whether the text of answers is kept.
+    pub answers: bool,
+    /// What is made of the numbers besides `summary.json`.
+    pub formats: Vec<Format>,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self { chunks: Chunks::Full, prompts: false, answers: false, formats: Format::ALL.to_vec() }
+    }
+}
+
+/// What is kept of the arrivals of chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chunks {
+    /// Each of them.
+    Full,
+    /// The first and the last, which are part of the record.
+    None,
+}
+
+/// Files that a report is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// `report.html`.
+    Html,
+    /// `requests.csv`.
+    Csv,
+    /// `charts/*.png`.
+    Png,
+    /// `charts/*.svg`.
+    Svg,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 4] = [Self::Html, Self::Csv, Self::Png, Self::Svg];
+
+    /// The name in TOML and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Csv => "csv",
+            Self::Png => "png",
+            Self::Svg => "svg",
+        }
+    }
 }
 
 /// `[defaults]`.
@@ -69,8 +214,12 @@ pub struct Defaults {
     pub timeout: Duration,
     /// The ladder that `load.closed = {}` takes.
     pub concurrency: Vec<u32>,
-    /// Requests per step where a phase says neither `requests`, `duration` nor `stages`.
+    /// Requests per step where a phase says neither `requests`, `duration`, `stages`, `during` nor `same_as`.
     pub requests: u64,
+    /// Most endpoints on this machine that may be loaded at once; simulated and remote ones are free.
+    pub max_endpoints: u32,
+    /// What `batch_sizes = "default"` of a phase stands for.
+    pub batch_sizes: Vec<u32>,
 }
 
 /// `[endpoints.NAME]`.
@@ -92,6 +241,8 @@ pub struct Endpoint {
     pub timeout: Duration,
     /// Sent as `authorization: Bearer …`.
     pub api_key: Option<Secret>,
+    /// Sent besides what the protocol sets, by name in lower case.
+    pub headers: BTreeMap<String, HeaderText>,
 }
 
 /// Where an endpoint is.
@@ -102,6 +253,18 @@ pub enum Address {
     Url(String),
     /// `sim:NAME`: an embedded simulated server, started for the run.
     Sim(String),
+}
+
+impl Address {
+    /// Whether it is the URL of a server on this machine, by its name or number: `localhost`, `127.0.0.1`, `[::1]`.
+    pub fn is_loopback(&self) -> bool {
+        let Self::Url(url) = self else { return false };
+        let Ok(uri) = url.parse::<http::Uri>() else { return false };
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let localhost =
+            host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
+        localhost || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
 }
 
 /// The model that requests name.
@@ -122,6 +285,16 @@ pub enum Secret {
     Env(String),
     /// A file; white space around its content is dropped.
     File(String),
+}
+
+/// The value of a header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum HeaderText {
+    /// As it is sent.
+    Text(String),
+    /// By reference.
+    Secret(Secret),
 }
 
 /// `[workloads.NAME]`: one of the kinds of content.
@@ -214,9 +387,56 @@ pub struct Phase {
     pub endpoints: Option<Vec<String>>,
     /// How requests arrive.
     pub load: Load,
+    /// Where the load comes from, where it is that of another phase.
+    pub same_as: Option<SameAs>,
+    /// When it begins.
+    pub order: Order,
+    /// Prompts per request, one step for each; empty where the phase says nothing, which is one prompt. Already filled
+    /// from `defaults.batch_sizes` where it says so.
+    pub batch_sizes: Vec<u32>,
+}
+
+/// When a phase begins. What a phase waits for has ended when what runs during it has ended, too.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Order {
+    /// When the phase before it in the file has ended.
+    #[default]
+    InTurn,
+    /// `after`: when these phases have ended; of none: as soon as the servers are ready.
+    After(Vec<String>),
+    /// `during`: together with this phase, until its arrivals stop. Such a phase has one step.
+    During(String),
+}
+
+/// `load.same_as`: a part of another phase's load. The load itself is already worked out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SameAs {
+    /// The other phase.
+    pub phase: String,
+    /// The share of its traffic that goes to the endpoints of this one, `0..=1`.
+    pub share: f64,
 }
 
 impl Phase {
+    /// The names of its steps, of which there is one where neither its load nor its batches have several levels:
+    /// `users=4`, `batch=4`, or both as `users=4,batch=4`. Loads come in their order, and under each the batches.
+    pub fn levels(&self) -> Vec<String> {
+        let loads = self.load.levels();
+        if self.batch_sizes.len() < 2 {
+            return loads;
+        }
+        let batches = self.batch_sizes.iter().map(|batch| format!("batch={batch}"));
+        if loads.len() < 2 {
+            return batches.collect();
+        }
+        loads.iter().flat_map(|load| batches.clone().map(move |batch| format!("{load},{batch}"))).collect()
+    }
+
+    /// Prompts per request of each step, in the order of [`Self::levels`].
+    pub fn batches(&self) -> Vec<u32> {
+        if self.batch_sizes.is_empty() { vec![1] } else { self.batch_sizes.clone() }
+    }
+
     /// How long each step goes on by the clock; `None` where only a count ends it. Stages end where they end, or with
     /// the phase.
     pub fn length(&self) -> Option<Duration> {
@@ -337,6 +557,46 @@ pub struct Stage {
     pub over: Duration,
 }
 
+/// A key of `[objectives]`: the longest that a part of each request should take.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Objective {
+    /// What of a request: one of [`Objective::METRICS`].
+    pub metric: Metric,
+    /// The limit; exactly this long is met.
+    #[serde(rename = "at_most_s", with = "crate::units::seconds")]
+    pub at_most: Duration,
+}
+
+impl Objective {
+    /// What an objective can be about. Of `itl` it is the largest gap of a request.
+    pub const METRICS: [Metric; 5] = [Metric::Ttft, Metric::Ttfc, Metric::Tpot, Metric::Itl, Metric::E2e];
+}
+
+/// `[price]`, in whatever currency it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Price {
+    /// What the platform costs while it is there.
+    PerHour(f64),
+    /// What tokens cost.
+    PerMillionTokens {
+        /// A million prompt tokens.
+        input: f64,
+        /// A million output tokens.
+        output: f64,
+    },
+}
+
+impl Price {
+    /// What so many seconds of the platform and so many tokens cost.
+    pub fn cost(self, seconds: f64, input_tokens: f64, output_tokens: f64) -> f64 {
+        match self {
+            Self::PerHour(price) => price * seconds / 3600.0,
+            Self::PerMillionTokens { input, output } => (input * input_tokens + output * output_tokens) / 1e6,
+        }
+    }
+}
+
 /// `[targets.NAME]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
@@ -352,6 +612,8 @@ pub struct Target {
     pub endpoint: Option<String>,
     /// What a miss means.
     pub severity: Severity,
+    /// Ends the run once the target has failed for so long.
+    pub abort: Option<Duration>,
     /// Whether it comes from the preset rather than from the file.
     pub from_preset: bool,
 }
@@ -439,10 +701,14 @@ pub enum Layer {
     BuiltIn,
     /// A platform preset.
     Preset,
+    /// The files that a scenario includes.
+    Include,
     /// The scenario file.
     Scenario,
     /// Its own `[platforms.NAME]`.
     Platform,
+    /// The case of its `[matrix]`.
+    Matrix,
     /// `--set`.
     Set,
 }

@@ -1,12 +1,19 @@
 //! Layers and precedence, origins, the choice of the platform, and that everything embedded or ready loads.
 
+mod batches;
+mod headers;
+mod include;
+mod judging;
+mod matrix;
 mod platforms;
+mod resolved;
+mod same_as;
 
 use std::{io, path::Path, time::Duration};
 
 use super::{
     Arrivals, Bound, Input, Layer, Lengths, Load, Problems, PromptLength, Scenario, Secret, Severity, Shape,
-    Workload, compile, load,
+    Workload, compile, diagnostic::Sink, load, presets::Library,
 };
 use crate::machine::{Gpu, Machine};
 
@@ -50,7 +57,25 @@ fn compile_case(case: &Case<'_>) -> Result<Scenario, Problems> {
         "PLATFORM" => Some("inner".to_owned()),
         _ => None,
     };
-    compile::compile(&input, &Machine::default(), &env, &nothing, PRESETS)
+    compile_with(&input, &Machine::default(), &env, &nothing, PRESETS).map(only)
+}
+
+/// Loads with these presets.
+fn compile_with(
+    input: &Input<'_>,
+    machine: &Machine,
+    env: &dyn Fn(&str) -> Option<String>,
+    read: &dyn Fn(&Path) -> io::Result<String>,
+    presets: &[(&str, &str)],
+) -> Result<Vec<Scenario>, Problems> {
+    let sink = Sink::default();
+    let library = Library::read(presets, &sink);
+    compile::compile(input, machine, env, read, (library, sink))
+}
+
+/// The only case of a scenario without a matrix.
+fn only(cases: Vec<Scenario>) -> Scenario {
+    <[_; 1]>::try_from(cases).map(|[only]| only).expect("one case")
 }
 
 fn compiled(platform: Option<&str>, text: &str, sets: &[&str]) -> Scenario {
@@ -116,7 +141,7 @@ fn tables_merge_lists_are_replaced_and_exclusive_keys_clear_each_other() {
             open,
             "phases.main.load.open.stages=[{ hold = 1, over = \"2s\" }]",
             &["stages = [{ hold = 1, over = \"2s\" }]", "concurrency_limit = 3"],
-            &["rate ="],
+            &["open.rate ="],
         ),
         (open, "phases.main.requests=5", &["requests = 5", "duration = \"9s\""], &[]),
         (target, "targets.t.at_most=2s", &["at_most = \"2s\"", "metric = \"ttft\""], &[]),
@@ -239,7 +264,7 @@ fn simulated_servers_stand_on_profiles() {
     let circle = "[phases.main]\nload.closed = { users = 1 }\n\
                   [sims.a]\nextends = \"b\"\n[sims.b]\nextends = \"a\"\n[sims.c]\nextends = 3\n";
     let message = rendered(circle, &[]);
-    assert!(message.contains("`sims.a` extends itself"), "{message}");
+    assert!(message.contains("`sims.b` extends itself"), "{message}");
     assert!(message.contains("`sims.c.extends` must be a string"), "{message}");
 }
 
@@ -421,8 +446,8 @@ fn the_platform_is_named_or_found_and_says_why() {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
         let input = Input { name: "test.toml", text: &text, platform: flag, sets: &sets };
         let env = |name: &str| (name == "PLATFORM").then(|| "inner".to_owned());
-        let scenario = compile::compile(&input, &machine, &env, &nothing, PRESETS)
-            .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let cases = compile_with(&input, &machine, &env, &nothing, PRESETS);
+        let scenario = only(cases.unwrap_or_else(|problems| panic!("{}", problems.render(false))));
         let platform = &scenario.platform;
         assert_eq!((platform.name.as_str(), platform.named), (name, named), "{text}");
         assert_eq!(platform.reason, reason);
@@ -470,8 +495,8 @@ fn a_problem_in_a_preset_points_into_the_preset() {
     let presets = [("cpu_only", "extends = \"nothing\"\n[defaults]\ntimeout = \"soon\"\n")];
     let text = format!("{HEAD}{CLOSED}");
     let input = Input { name: "test.toml", text: &text, platform: None, sets: &[] };
-    let problems = compile::compile(&input, &Machine::default(), &|_| None, &nothing, &presets)
-        .expect_err("a bad preset");
+    let problems =
+        compile_with(&input, &Machine::default(), &|_| None, &nothing, &presets).expect_err("a bad preset");
     insta::assert_snapshot!(problems.render(false));
 }
 

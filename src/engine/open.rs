@@ -1,8 +1,8 @@
 //! The open loop: requests go out when they are due, whatever the answers do.
 //!
-//! Three threads of work, so that none waits for another: one prepares bodies ahead of need, one sleeps until each
-//! due time and hands the request over, and the runtime's tasks send it. A timer of the runtime would be a
-//! millisecond late at the median; a sleeping thread is not.
+//! Three threads of work, so that none waits for another: one prepares requests ahead of need, one sleeps until each
+//! due time and writes the request to an open connection, and the runtime's tasks read the answer. A timer of the
+//! runtime would be a millisecond late at the median, and a task that has to be woken later still.
 
 use std::{
     sync::{
@@ -15,7 +15,7 @@ use std::{
 
 use tokio::{
     runtime::Handle,
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
 };
 
 use super::{
@@ -27,7 +27,11 @@ use crate::plan::schedule;
 /// Requests whose bodies are made ahead of need.
 const AHEAD: usize = 256;
 
-/// Longest sleep of the pacer without a look at whether the run was stopped.
+/// How long before a request is due a connection is taken for it, in nanoseconds: the look whether it is still open is
+/// a system call, and in a longer time the server could close it.
+const RESERVE_NS: u64 = 5_000_000;
+
+/// Longest sleep of the pacer without a look at whether its arrivals were ended.
 const NAP: Duration = Duration::from_millis(50);
 
 /// A schedule whose first requests are being made.
@@ -111,25 +115,35 @@ fn pace(
     alive: &mpsc::Sender<()>,
 ) {
     let start_ns = run.start();
-    while let Ok((offset_ns, request)) = next.recv() {
+    while let Ok((offset_ns, mut request)) = next.recv() {
         let due_ns = start_ns + offset_ns;
+        if !sleep_until(run, due_ns.saturating_sub(RESERVE_NS)) {
+            break;
+        }
+        request.reserve(run);
         if !sleep_until(run, due_ns) {
             break;
         }
         run.count_issued();
         let (run, alive, places) = (Arc::clone(run), alive.clone(), places.cloned());
-        if let Some(cap) = cap.filter(|cap| run.in_flight() >= *cap) {
+        // counted here and not in the task, so that the next look at the cap sees it
+        let in_flight = cap.map(|cap| run.enter_below(cap).ok_or(cap));
+        if let Some(Err(cap)) = in_flight {
             runtime.spawn(async move {
                 let reason = format!("`run.max_in_flight` = {cap} was reached");
-                not_sent(&run, request, due_ns, 0, reason).await;
+                not_sent(&run, request, None, due_ns, 0, reason).await;
                 drop(alive);
             });
             continue;
         }
-        // counted here and not in the task, so that the next look at the cap sees it
-        let in_flight = cap.map(|_| run.enter());
+        let in_flight = in_flight.and_then(Result::ok);
+        let place = places.as_ref().and_then(|places| Arc::clone(places).try_acquire_owned().ok());
+        if place.is_some() || places.is_none() {
+            // by this thread, which is awake: a task of the runtime would have to be woken first
+            request.begin(&run);
+        }
         runtime.spawn(async move {
-            send(&run, request, due_ns, places, in_flight).await;
+            send(&run, request, due_ns, places, place, in_flight).await;
             drop(alive);
         });
     }
@@ -146,26 +160,23 @@ async fn send(
     request: Prepared,
     due_ns: u64,
     places: Option<Arc<Semaphore>>,
+    mut place: Option<OwnedSemaphorePermit>,
     in_flight: Option<InFlight>,
 ) {
     let mut queue_wait_ns = 0;
-    let mut place = None;
-    if let Some(places) = places {
-        place = Arc::clone(&places).try_acquire_owned().ok();
-        if place.is_none() {
-            place = tokio::select! {
-                // first: a place that comes free because others were cut off is of no use any more
-                biased;
-                () = run.reached(Arrivals::Stopped) => None,
-                place = places.acquire_owned() => place.ok(),
-            };
-            queue_wait_ns = run.shared.clock.now_ns().saturating_sub(due_ns);
-            // waiters are woken one after another: a place can come free before the news of the stop is here
-            place = place.filter(|_| run.arrivals() < Arrivals::Stopped);
-        }
+    if let Some(places) = places.filter(|_| place.is_none()) {
+        place = tokio::select! {
+            // first: a place that comes free because others were cut off is of no use any more
+            biased;
+            () = run.reached(Arrivals::Stopped) => None,
+            place = places.acquire_owned() => place.ok(),
+        };
+        queue_wait_ns = run.shared.clock.now_ns().saturating_sub(due_ns);
+        // waiters are woken one after another: a place can come free before the news of the stop is here
+        place = place.filter(|_| run.arrivals() < Arrivals::Stopped);
         if place.is_none() {
             let reason = "still waiting for a place under `concurrency_limit` at the end";
-            not_sent(run, request, due_ns, queue_wait_ns, reason.to_owned()).await;
+            not_sent(run, request, None, due_ns, queue_wait_ns, reason.to_owned()).await;
             return;
         }
     }
@@ -174,10 +185,10 @@ async fn send(
     drop((in_flight, place));
 }
 
-/// Sleeps until a moment of the run. `false` when the run was stopped before it.
+/// Sleeps until a moment of the run. `false` when the arrivals were ended before it.
 fn sleep_until(run: &StepRun, at_ns: u64) -> bool {
     loop {
-        if run.arrivals() >= Arrivals::Stopped {
+        if run.arrivals() >= Arrivals::Over {
             return false;
         }
         let left = Duration::from_nanos(at_ns.saturating_sub(run.shared.clock.now_ns()));

@@ -4,11 +4,14 @@
 //! is kept per request is one float per series; everything else is counted as it passes.
 
 mod account;
+mod batches;
 mod cell;
 mod distribution;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod notes;
+mod objectives;
+mod reading;
 mod scopes;
 mod summarize;
 mod survey;
@@ -20,14 +23,17 @@ mod window;
 use std::{collections::BTreeMap, io};
 
 pub use account::{Account, Ending};
+pub use batches::{BatchCurve, batch_curves};
 pub use distribution::{Distribution, Values};
+pub use objectives::objectives_met;
+pub use reading::{Carrier, Reading, reading};
 pub use scopes::scope_key;
 pub use summarize::summarize;
 
 use crate::{
     catalog::{Metric, Statistic},
     plan::ScopeKey,
-    record::{Diary, Outcome, Record},
+    record::{Abort, Diary, Outcome, Record},
 };
 
 /// Where a run can be read from: a folder on disk, or what is still in memory.
@@ -56,6 +62,8 @@ pub struct Summary {
     pub notes: Vec<String>,
     /// How the run ended.
     pub ending: Ending,
+    /// The target that ended it before its time, if one did.
+    pub abort: Option<Abort>,
     /// What became of every request, per load step in the order of the plan.
     pub accounts: Vec<Account>,
 }
@@ -81,6 +89,8 @@ pub struct Scope {
     pub explores: bool,
     /// The users of a closed step; `None` for open loops and phases of several steps.
     pub users: Option<u32>,
+    /// Prompts per request of a step; `None` for phases of several steps.
+    pub batch: Option<u32>,
     /// The planned mean arrival rate of an open step, per second; of an endpoint its share of it.
     pub offered_rate: Option<f64>,
     /// From and to, in seconds since the start of the run; `None` when nothing was sent. Phases of several steps
@@ -133,17 +143,26 @@ pub struct Counts {
     pub completed_in_window: u64,
     /// Requests whose pooled connection was replaced.
     pub replaced_connections: u64,
+    /// Requests that met every objective; `None` where the plan has none.
+    pub met: Option<Met>,
+}
+
+/// How many requests met every objective of the plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Met {
+    /// Of those due inside the window.
+    pub due: u64,
+    /// Of those that ended inside the window, whenever they were due.
+    pub completed_in_window: u64,
 }
 
 impl Counts {
     /// How many of the requests due in the window a share of them counts; `None` for other metrics.
     pub fn counted(&self, metric: Metric) -> Option<u64> {
-        let counts: fn(Outcome) -> bool = match metric {
-            Metric::ErrorRate => Outcome::failed,
-            Metric::TimeoutRate => |outcome| outcome == Outcome::Timeout,
-            Metric::ContentionErrorRate => Outcome::contention,
-            _ => return None,
-        };
+        if metric == Metric::ObjectivesMetRate {
+            return self.met.map(|met| met.due);
+        }
+        let counts = counts_in(metric)?;
         Some(self.outcomes.iter().filter(|(outcome, _)| counts(**outcome)).map(|(_, count)| count).sum())
     }
 
@@ -155,6 +174,16 @@ impl Counts {
     /// Failures among the due.
     pub fn failed(&self) -> u64 {
         self.outcomes.iter().filter(|(outcome, _)| outcome.failed()).map(|(_, n)| n).sum()
+    }
+}
+
+/// The outcomes that a share of the requests due counts; `None` for metrics that do not go by the outcome.
+pub fn counts_in(metric: Metric) -> Option<fn(Outcome) -> bool> {
+    match metric {
+        Metric::ErrorRate => Some(Outcome::failed),
+        Metric::TimeoutRate => Some(|outcome| outcome == Outcome::Timeout),
+        Metric::ContentionErrorRate => Some(Outcome::contention),
+        _ => None,
     }
 }
 
@@ -187,8 +216,8 @@ pub struct Timeline {
 /// One slice of the run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Slice {
-    /// The phase that was running at its start; empty between phases.
-    pub phase: String,
+    /// The phases that were running at its start, in the order of the plan; none between phases.
+    pub phases: Vec<String>,
     /// Output tokens that arrived, by endpoint.
     pub output_tokens: BTreeMap<String, f64>,
     /// Requests that became due.

@@ -1,13 +1,16 @@
 //! The compiler: one pass after the other, each a function of what the passes before it made.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     Expected, FORMAT, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, Step, Work, expect,
-    experiment, graph, spikes, targets, traffic, warnings,
+    expect::Counts, experiment, graph, spikes, targets, traffic, warnings,
 };
 use crate::{
-    config::{Address, Closed, Load, Open, Phase, Scenario, Shape, Spikes, Stage},
+    config::{Address, Closed, Load, Open, Order, Phase, Scenario, Shape, Spikes, Stage, predecessors},
     units::seconds_to_duration,
 };
 
@@ -17,12 +20,26 @@ const UNCOUNTED_BLOCK: u64 = 1_000_000_000;
 /// Compiles a checked scenario: one in which every workload, endpoint and simulated server that is named exists, and
 /// every phase says when it ends.
 pub fn compile(scenario: &Scenario) -> Plan {
+    compile_case(scenario, &mut Counts::default())
+}
+
+/// Compiles every case of a scenario, likewise.
+pub fn compile_all(cases: &[Scenario]) -> Vec<Plan> {
+    let mut counts = Counts::default();
+    cases.iter().map(|case| compile_case(case, &mut counts)).collect()
+}
+
+fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
     let mut plan = Plan {
         format: FORMAT,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         name: scenario.name.clone(),
+        case: scenario.case.clone(),
+        group: None,
+        repeat: None,
         description: scenario.description.clone(),
         experiment: String::new(),
+        rerun_of: None,
         seed: scenario.seed,
         platform: scenario.platform.clone(),
         label: scenario.run.label.clone(),
@@ -30,19 +47,28 @@ pub fn compile(scenario: &Scenario) -> Plan {
             max_in_flight: scenario.run.max_in_flight,
             drain: scenario.run.drain,
             ready_timeout: scenario.run.ready_timeout,
+            threads: scenario.run.threads,
+            allow_hosts: scenario.run.allow_hosts.clone(),
+            ceiling: scenario.run.ceiling,
         },
+        repeats: scenario.run.repeats,
+        output: scenario.output.clone(),
         endpoints: endpoints(scenario),
         steps: steps(scenario),
+        objectives: scenario.objectives.clone(),
+        price: scenario.price,
         targets: Vec::new(),
+        on_inconclusive: scenario.run.on_inconclusive,
         warnings: Vec::new(),
         origins: scenario.origins.clone(),
     };
-    expect::fill(&mut plan);
+    expect::fill(&mut plan, counts);
     number(&mut plan.steps);
     plan.targets = targets::place(scenario, &plan);
     plan.warnings = warnings::collect(&plan);
+    plan.warnings.extend(warnings::crowd(scenario));
     plan.experiment = experiment::hash(&plan);
-    debug_assert!(graph::check(&plan).is_ok(), "steps follow each other");
+    debug_assert!(graph::check(&plan).is_ok(), "steps wait for earlier ones only");
     plan
 }
 
@@ -56,6 +82,7 @@ fn endpoints(scenario: &Scenario) -> Vec<PlannedEndpoint> {
         stream: endpoint.stream,
         timeout: endpoint.timeout,
         api_key: endpoint.api_key.clone(),
+        headers: endpoint.headers.clone(),
         workload_name: endpoint.workload.clone(),
         workload: scenario.workloads[&endpoint.workload].clone(),
         sim: match &endpoint.url {
@@ -66,67 +93,94 @@ fn endpoints(scenario: &Scenario) -> Vec<PlannedEndpoint> {
     planned.collect()
 }
 
-/// `ready`, then one step per level of each phase, each after the one before it.
+/// `ready`, then one step per level of each phase: the first level after the phases that the phase waits for, each
+/// other one after the level before it.
 fn steps(scenario: &Scenario) -> Vec<Step> {
+    let before = predecessors(scenario.phases.iter().map(|(name, phase)| (name.as_str(), phase)));
     let mut steps = vec![ready()];
     let mut used = BTreeSet::new();
-    for (phase_name, phase) in &scenario.phases {
-        if let Load::Pause(duration) = phase.load {
-            steps.push(pause(steps.len(), phase_name, duration));
-            continue;
+    // the last step of every phase that has its steps
+    let mut last: BTreeMap<usize, usize> = BTreeMap::new();
+    for index in in_order(&before) {
+        let (name, phase) = (&scenario.phases.keys()[index], &scenario.phases[index]);
+        let mut after: Vec<usize> = before[index].iter().map(|phase| last[phase]).collect();
+        after.sort_unstable();
+        if after.is_empty() {
+            after.push(0);
         }
-        let traffic = traffic::shares(scenario, phase);
-        used.extend(traffic.iter().map(|traffic| traffic.endpoint));
-        let levels = levels(phase);
-        let explores = levels.len() > 1;
-        for (level, (pattern, duration)) in phase.load.levels().into_iter().zip(levels) {
-            let id = steps.len();
-            steps.push(Step {
-                id,
-                name: if explores { level } else { phase_name.clone() },
-                phase: phase_name.clone(),
-                after: vec![id - 1],
-                work: Work::Load(LoadStep {
+        let first = steps.len();
+        if let Load::Pause(duration) = phase.load {
+            steps.push(step(first, name, name.clone(), after, Work::Pause { duration }));
+        } else {
+            let traffic = traffic::shares(scenario, phase);
+            used.extend(traffic.iter().map(|traffic| traffic.endpoint));
+            let levels = levels(phase);
+            let explores = levels.len() > 1;
+            for (level, (pattern, duration, batch)) in phase.levels().into_iter().zip(levels) {
+                let load = LoadStep {
                     measure: phase.measure,
                     explores,
                     first_seq: 0,
                     traffic: traffic.clone(),
                     pattern,
+                    same_as: phase.same_as.clone(),
+                    until: None,
+                    batch,
                     requests: phase.requests,
                     duration,
-                }),
-                expected: Expected::default(),
-            });
+                };
+                let id = steps.len();
+                let after = if id == first { std::mem::take(&mut after) } else { vec![id - 1] };
+                let level = if explores { level } else { name.clone() };
+                steps.push(step(id, name, level, after, Work::Load(load)));
+            }
+        }
+        last.insert(index, steps.len() - 1);
+    }
+    for (index, (_, phase)) in scenario.phases.iter().enumerate() {
+        let Order::During(host) = &phase.order else { continue };
+        let host = scenario.phases.get_index_of(host).map(|host| last[&host]);
+        if let Work::Load(load) = &mut steps[last[&index]].work {
+            load.until = host;
         }
     }
     steps[0].work = Work::Ready { endpoints: used.into_iter().collect() };
     steps
 }
 
+/// Phases in an order in which they can run: each as early as it stands in the file, but behind what it waits for.
+fn in_order(before: &[Vec<usize>]) -> Vec<usize> {
+    let mut order: Vec<usize> = Vec::with_capacity(before.len());
+    let mut placed = vec![false; before.len()];
+    while order.len() < before.len() {
+        let next = (0..before.len())
+            .find(|phase| !placed[*phase] && before[*phase].iter().all(|earlier| placed[*earlier]))
+            .expect("a checked scenario: phases wait for each other in no circle");
+        placed[next] = true;
+        order.push(next);
+    }
+    order
+}
+
 fn ready() -> Step {
-    Step {
-        id: 0,
-        name: "ready".to_owned(),
-        phase: "ready".to_owned(),
-        after: Vec::new(),
-        work: Work::Ready { endpoints: Vec::new() },
-        expected: Expected::default(),
-    }
+    step(0, "ready", "ready".to_owned(), Vec::new(), Work::Ready { endpoints: Vec::new() })
 }
 
-fn pause(id: usize, phase: &str, duration: Duration) -> Step {
-    Step {
-        id,
-        name: phase.to_owned(),
-        phase: phase.to_owned(),
-        after: vec![id - 1],
-        work: Work::Pause { duration },
-        expected: Expected::default(),
-    }
+fn step(id: usize, phase: &str, name: String, after: Vec<usize>, work: Work) -> Step {
+    Step { id, name, phase: phase.to_owned(), after, work, expected: Expected::default() }
 }
 
-/// The load of each level of a phase, and when it ends by time.
-fn levels(phase: &Phase) -> Vec<(Pattern, Option<Duration>)> {
+/// The load of each step of a phase, when it ends by time, and the prompts of its requests.
+fn levels(phase: &Phase) -> Vec<(Pattern, Option<Duration>, u32)> {
+    let batches = phase.batches();
+    let each = |(pattern, duration): (Pattern, Option<Duration>)| {
+        batches.iter().map(move |batch| (pattern.clone(), duration, *batch))
+    };
+    loads(phase).into_iter().flat_map(each).collect()
+}
+
+/// The load of each level, and when it ends by time.
+fn loads(phase: &Phase) -> Vec<(Pattern, Option<Duration>)> {
     match &phase.load {
         Load::Closed(Closed { users, ramp_up, think_time }) => users
             .iter()
@@ -164,16 +218,22 @@ fn constant(rate: f64, phase: &Phase) -> Stage {
 
 /// Gives every step its block of sequence numbers: as many as it has requests where that is known.
 fn number(steps: &mut [Step]) {
-    let mut next = 0;
+    let mut next: u64 = 0;
     for step in steps {
         let Work::Load(load) = &mut step.work else { continue };
         load.first_seq = next;
         let scheduled = step.expected.requests.unwrap_or(0.0) as u64;
-        next += match (&load.pattern, load.requests) {
+        let block = match (&load.pattern, load.requests) {
             (Pattern::Closed { .. }, requests) => requests.unwrap_or(UNCOUNTED_BLOCK),
+            // how long it goes on is not the plan's to know
+            (Pattern::Open { .. }, Some(requests)) if load.until.is_some() => requests,
             // a mean, and what a Poisson count may have above it
-            (Pattern::Open { .. }, _) if step.expected.assumed => UNCOUNTED_BLOCK.max(2 * scheduled),
+            (Pattern::Open { .. }, _) if step.expected.assumed => {
+                UNCOUNTED_BLOCK.max(scheduled.saturating_mul(2))
+            }
             (Pattern::Open { .. }, _) => scheduled,
         };
+        // no run gets to the end of all numbers, whatever was written
+        next = next.saturating_add(block);
     }
 }

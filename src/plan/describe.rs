@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{LoadStep, Pattern, Plan, PlannedSpikes, PlannedTarget, Step, Work};
 use crate::{
-    config::{Arrivals, Bound, Stage},
-    units::{show_count, write_duration},
+    config::{Arrivals, Bound, Ceiling, Objective, Price, Stage},
+    units::{show_count, show_count_of, show_share, write_duration},
 };
 
 /// A step's name with its phase: `ladder · users=4`; a single step is called like its phase.
@@ -21,13 +21,22 @@ pub(super) fn work(plan: &Plan, step: &Step) -> String {
                 endpoints.iter().map(|endpoint| plan.endpoints[*endpoint].name.as_str()).collect();
             names.join(", ")
         }
-        Work::Load(step) => load(step),
+        Work::Load(step) => load(plan, step),
         Work::Pause { duration } => format!("pause {}", write_duration(*duration)),
     }
 }
 
+/// The phases that a step waits for; nothing where it is the step before it in the plan.
+pub(super) fn after(plan: &Plan, step: &Step) -> String {
+    if step.after.iter().copied().eq(step.id.checked_sub(1)) {
+        return String::new();
+    }
+    let phases: Vec<&str> = step.after.iter().map(|before| plan.steps[*before].phase.as_str()).collect();
+    phases.join(", ")
+}
+
 /// A load in a line: `poisson 8/s, 120s`, `4 users, 100 requests`.
-pub(super) fn load(load: &LoadStep) -> String {
+pub(super) fn load(plan: &Plan, load: &LoadStep) -> String {
     let mut parts = Vec::new();
     match &load.pattern {
         Pattern::Closed { users, ramp_up, think_time } => {
@@ -56,8 +65,11 @@ pub(super) fn load(load: &LoadStep) -> String {
             parts.extend(concurrency_limit.map(|limit| format!("at most {limit} in flight")));
         }
     }
+    parts.extend((load.batch > 1).then(|| format!("{} prompts a request", load.batch)));
     parts.extend(load.requests.map(|requests| format!("{} requests", show_count(requests))));
     parts.extend(load.duration.filter(|duration| !in_stages(&load.pattern, *duration)).map(write_duration));
+    parts.extend(load.until.map(|until| format!("until {} ends", plan.steps[until].phase)));
+    parts.extend(load.same_as.as_ref().map(|same| format!("{} of {}", show_share(same.share), same.phase)));
     if !load.measure {
         parts.push("not measured".to_owned());
     }
@@ -87,6 +99,31 @@ fn stage(stage: &Stage) -> String {
 fn spikes(spikes: &PlannedSpikes) -> String {
     let [lasting, every] = [spikes.lasting, spikes.every].map(write_duration);
     format!("spikes {}/s for {lasting} every {every}", spikes.rate)
+}
+
+/// What a run comes to at most: `1,000 requests, 5/s, 2h`.
+pub(super) fn ceiling(ceiling: Ceiling) -> String {
+    let Ceiling { requests, rate, duration } = ceiling;
+    format!("{}, {rate}/s, {}", show_count_of(requests, "request"), write_duration(duration))
+}
+
+/// What every request should meet: `ttft ≤ 500 ms, tpot ≤ 50.0 ms`.
+pub fn objectives(objectives: &[Objective]) -> String {
+    let each = objectives.iter().map(|objective| {
+        let limit = objective.metric.unit().show(objective.at_most.as_secs_f64());
+        format!("{} ≤ {limit}", objective.metric.name())
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// A price: `0.69 an hour`.
+pub fn price(price: Price) -> String {
+    match price {
+        Price::PerHour(price) => format!("{price} an hour"),
+        Price::PerMillionTokens { input, output } => {
+            format!("{input} for a million input tokens, {output} for a million output tokens")
+        }
+    }
 }
 
 /// A target's limit: `ttft.p95 ≤ 200 ms`.

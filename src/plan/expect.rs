@@ -1,8 +1,13 @@
 //! What a plan comes to before it runs: requests, tokens and time of every step, and their totals.
 
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
 use super::{Expected, LoadStep, Pattern, Plan, PlannedEndpoint, Step, Work, schedule};
 use crate::{
-    config::Stage,
+    config::{Price, Stage},
+    units::seconds_to_duration,
     workload::{MeanTokens, mean_tokens},
 };
 
@@ -12,31 +17,121 @@ const ASSUMED_TTFT_S: f64 = 0.2;
 /// Tokens per second and user that a real server is assumed to decode.
 const ASSUMED_TOKENS_PER_SECOND: f64 = 30.0;
 
-/// Arrivals that are counted one by one; a schedule with more of them is given by its mean.
-const COUNTED_ARRIVALS: f64 = 2e7;
+/// Arrivals of a plan that are counted one by one, a few hundredths of a second's work; schedules beyond them are given
+/// by their means.
+const COUNTED_ARRIVALS: f64 = 2e6;
 
-/// Fills in the expectations of every step.
-pub(super) fn fill(plan: &mut Plan) {
-    let means: Vec<MeanTokens> =
-        plan.endpoints.iter().map(|endpoint| mean_tokens(&endpoint.workload)).collect();
-    for step in &mut plan.steps {
-        step.expected = expected(step, &plan.endpoints, &means, plan.seed);
+/// Arrivals of a schedule that are counted again sooner than looked up.
+const FEW: f64 = 1e3;
+
+/// Schedules that were counted: many cases of a matrix have the same.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// The number of arrivals and the time of the last, by the hash of what a schedule depends on.
+    known: HashMap<[u8; 32], (u64, u64)>,
+}
+
+impl Counts {
+    /// The number of arrivals of an open step, about `expected`, and the time of the last in nanoseconds.
+    fn of(&mut self, step: &Step, stages: &[Stage], seed: u64, expected: f64) -> (u64, u64) {
+        let count = || {
+            let arrivals = schedule::of_step(step, seed).into_iter().flatten();
+            arrivals.fold((0, 0), |(count, _), at| (count + 1, at))
+        };
+        let Some(load) = step.load().filter(|_| expected > FEW) else { return count() };
+        let Pattern::Open { arrivals, .. } = &load.pattern else { return count() };
+        let mut hash = Sha256::new();
+        let key = schedule::step_key(&step.phase, &step.name);
+        hash.update(format!("{seed} {key} {arrivals:?} {:?} {:?}", load.requests, load.duration));
+        for stage in stages {
+            hash.update(stage.from.to_bits().to_le_bytes());
+            hash.update(stage.to.to_bits().to_le_bytes());
+            hash.update(stage.over.as_nanos().to_le_bytes());
+        }
+        *self.known.entry(hash.finalize().into()).or_insert_with(count)
     }
 }
 
-/// All steps together. A figure is known when that of every step but the readiness check is.
+/// Fills in the expectations of every step.
+pub(super) fn fill(plan: &mut Plan, counts: &mut Counts) {
+    let means: Vec<MeanTokens> =
+        plan.endpoints.iter().map(|endpoint| mean_tokens(&endpoint.workload)).collect();
+    let mut countable = COUNTED_ARRIVALS;
+    let mut count = |step: &Step, stages: &[Stage], arrivals: f64| {
+        countable -= arrivals;
+        (countable >= 0.0).then(|| counts.of(step, stages, plan.seed, arrivals))
+    };
+    for step in &mut plan.steps {
+        step.expected = expected(step, &plan.endpoints, &means, &mut count);
+        step.expected.cost = cost(&step.expected, plan.price);
+    }
+    for index in 0..plan.steps.len() {
+        let Some(within) = plan.steps[index].load().and_then(|load| within(load, &plan.steps)) else {
+            continue;
+        };
+        let step = Step { work: Work::Load(within), ..plan.steps[index].clone() };
+        let expected = expected(&step, &plan.endpoints, &means, &mut count);
+        plan.steps[index].expected =
+            Expected { assumed: true, cost: cost(&expected, plan.price), ..expected };
+    }
+}
+
+/// Counts the arrivals of a step with these stages and so many of them on average; `None` where it would take too long.
+type Count<'a> = &'a mut dyn FnMut(&Step, &[Stage], f64) -> Option<(u64, u64)>;
+
+/// The load of a step that ends with another one, as if it ended by the time that the other's phase is expected to
+/// take. `None` where a step ends by itself.
+fn within(load: &LoadStep, steps: &[Step]) -> Option<LoadStep> {
+    let host = &steps.get(load.until?)?.phase;
+    let seconds =
+        steps.iter().filter(|step| step.phase == *host).filter_map(|step| step.expected.duration_s).sum();
+    let span = seconds_to_duration(seconds)?;
+    let mut load = LoadStep { until: None, ..load.clone() };
+    if let (Pattern::Open { stages, .. }, None) = (&mut load.pattern, load.duration)
+        && let [rate] = stages.as_mut_slice()
+    {
+        rate.over = span;
+    }
+    load.duration = Some(load.duration.map_or(span, |duration| duration.min(span)));
+    Some(load)
+}
+
+/// What a step costs at a price: for as long as it lasts without the drain, or for its tokens.
+fn cost(expected: &Expected, price: Option<Price>) -> Option<f64> {
+    Some(price?.cost(expected.duration_s?, expected.input_tokens?, expected.output_tokens?))
+}
+
+/// All steps together: the sums, and the longest way through the graph. A figure is known when that of every step but
+/// the readiness check is.
 pub fn totals(plan: &Plan) -> Expected {
     let sum = |figure: fn(&Expected) -> Option<f64>| {
         let steps = plan.steps.iter().filter(|step| !matches!(step.work, Work::Ready { .. }));
         steps.map(|step| figure(&step.expected)).sum::<Option<f64>>()
     };
-    Expected {
+    let whole = Expected {
         requests: sum(|expected| expected.requests),
         input_tokens: sum(|expected| expected.input_tokens),
         output_tokens: sum(|expected| expected.output_tokens),
-        duration_s: sum(|expected| expected.duration_s),
+        duration_s: longest_way(plan),
+        cost: None,
         assumed: plan.steps.iter().any(|step| step.expected.assumed),
+    };
+    // an hour costs as much as it costs, whatever runs side by side in it
+    Expected { cost: cost(&whole, plan.price), ..whole }
+}
+
+/// Seconds until the last step ends when each begins as soon as it may.
+fn longest_way(plan: &Plan) -> Option<f64> {
+    let mut ends: Vec<f64> = Vec::with_capacity(plan.steps.len());
+    for step in &plan.steps {
+        let begin = step.after.iter().map(|before| ends[*before]).fold(0.0, f64::max);
+        let length = match step.work {
+            Work::Ready { .. } => 0.0,
+            Work::Load(_) | Work::Pause { .. } => step.expected.duration_s?,
+        };
+        ends.push(begin + length);
     }
+    Some(ends.into_iter().fold(0.0, f64::max))
 }
 
 /// Requests and seconds of a step.
@@ -46,7 +141,7 @@ struct Extent {
     assumed: bool,
 }
 
-fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], seed: u64) -> Expected {
+fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], count: Count<'_>) -> Expected {
     let Some(load) = step.load() else {
         let nothing = Some(0.0);
         return Expected {
@@ -58,38 +153,44 @@ fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], se
                 // how long a server takes to start is not for the plan to know
                 _ => None,
             },
+            cost: None,
             assumed: false,
         };
     };
+    if load.until.is_some() {
+        // known once the steps that it ends with are
+        return Expected::default();
+    }
     let extent = match &load.pattern {
-        Pattern::Open { stages, .. } => open(step, load, stages, seed),
+        Pattern::Open { stages, .. } => open(step, load, stages, count),
         Pattern::Closed { users, ramp_up, think_time } => {
             let turn = seconds_per_request(load, *users, endpoints, means) + think_time.as_secs_f64();
             closed(load, *users, ramp_up.as_secs_f64(), turn)
         }
     };
     let per_request = |tokens: fn(&MeanTokens) -> f64| -> f64 {
-        load.traffic.iter().map(|traffic| traffic.share * tokens(&means[traffic.endpoint])).sum()
+        let per_prompt: f64 =
+            load.traffic.iter().map(|traffic| traffic.share * tokens(&means[traffic.endpoint])).sum();
+        per_prompt * f64::from(load.batch)
     };
     Expected {
         requests: Some(extent.requests),
         input_tokens: Some(extent.requests * per_request(|tokens| tokens.input)),
         output_tokens: Some(extent.requests * per_request(|tokens| tokens.output)),
         duration_s: Some(extent.duration_s),
+        cost: None,
         assumed: extent.assumed,
     }
 }
 
 /// An open loop is known exactly, since its schedule follows from the seed.
-fn open(step: &Step, load: &LoadStep, stages: &[Stage], seed: u64) -> Extent {
-    let mean = schedule::mean_count(stages, load.duration);
-    let bound = load.requests.map_or(mean, |limit| mean.min(limit as f64));
-    if bound > COUNTED_ARRIVALS {
-        let whole = load.duration.unwrap_or_else(|| stages.iter().map(|stage| stage.over).sum());
-        return Extent { requests: bound, duration_s: whole.as_secs_f64() * bound / mean, assumed: true };
-    }
-    let (count, last_ns) =
-        schedule::of_step(step, seed).into_iter().flatten().fold((0, 0), |(count, _), at| (count + 1, at));
+fn open(step: &Step, load: &LoadStep, stages: &[Stage], count: Count<'_>) -> Extent {
+    let arrivals = schedule::expected_arrivals(load).unwrap_or_default();
+    let Some((count, last_ns)) = count(step, stages, arrivals) else {
+        let rate = schedule::mean_rate(stages).unwrap_or_default();
+        let whole = load.duration.map_or(f64::INFINITY, |duration| duration.as_secs_f64());
+        return Extent { requests: arrivals, duration_s: (arrivals / rate).min(whole), assumed: true };
+    };
     // the step ends with its last arrival where that is its last request
     let duration = load.duration.filter(|_| load.requests != Some(count));
     let duration_s = duration.map_or(last_ns as f64 / 1e9, |duration| duration.as_secs_f64());
@@ -124,20 +225,22 @@ fn seconds_per_request(
 ) -> f64 {
     let seconds = load.traffic.iter().map(|traffic| {
         let users_here = f64::from(users) * traffic.share;
-        traffic.share * service_seconds(&endpoints[traffic.endpoint], means[traffic.endpoint], users_here)
+        let endpoint = &endpoints[traffic.endpoint];
+        traffic.share * service_seconds(endpoint, means[traffic.endpoint], users_here, f64::from(load.batch))
     });
     seconds.sum()
 }
 
-/// A simulated server by its settings: overhead, prefill, then output × (base + per sequence × batch), and users
-/// beyond its batch wait for a place. A real one by the speed assumed above.
-fn service_seconds(endpoint: &PlannedEndpoint, mean: MeanTokens, users: f64) -> f64 {
+/// A simulated server by its settings: overhead, prefill, then output × (base + per sequence × sequences), and what
+/// exceeds its batch waits for a place. Every prompt of a request is a sequence. A real server by the speed assumed
+/// above.
+fn service_seconds(endpoint: &PlannedEndpoint, mean: MeanTokens, users: f64, prompts: f64) -> f64 {
     let Some(sim) = &endpoint.sim else {
         return ASSUMED_TTFT_S + mean.output / ASSUMED_TOKENS_PER_SECOND;
     };
     let places = f64::from(sim.max_batch.max(1));
-    let batch = users.clamp(1.0, places);
-    let decode_step = sim.step_base_s + sim.step_per_sequence_s * batch;
-    let prefill = mean.input / sim.prefill_tokens_per_second;
-    (sim.overhead_s + prefill + mean.output * decode_step) * (users / places).max(1.0)
+    let sequences = users.max(1.0) * prompts;
+    let decode_step = sim.step_base_s + sim.step_per_sequence_s * sequences.min(places);
+    let prefill = prompts * mean.input / sim.prefill_tokens_per_second;
+    (sim.overhead_s + prefill + mean.output * decode_step) * (sequences / places).max(1.0)
 }

@@ -1,15 +1,15 @@
 //! Scenarios for tests, made by hand.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
 
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, Open, Phase,
-        Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic, Target,
-        Workload,
+        Address, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model,
+        OnInconclusive, Open, Order, Output, Phase, Places, Platform, PromptLength, Run, Scenario, Secret,
+        Severity, Shape, Sim, Stage, Synthetic, Target, Threads, Workload,
     },
 };
 
@@ -27,6 +27,7 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         stream: true,
         timeout: seconds(120),
         api_key: None,
+        headers: BTreeMap::new(),
     }
 }
 
@@ -39,7 +40,16 @@ pub(super) fn open(shape: Shape) -> Load {
 }
 
 pub(super) fn phase(requests: Option<u64>, duration: Option<u64>, load: Load) -> Phase {
-    Phase { measure: true, requests, duration: duration.map(seconds), endpoints: None, load }
+    Phase {
+        measure: true,
+        requests,
+        duration: duration.map(seconds),
+        endpoints: None,
+        load,
+        same_as: None,
+        order: Order::InTurn,
+        batch_sizes: Vec::new(),
+    }
 }
 
 pub(super) fn pause(length: u64) -> Phase {
@@ -54,6 +64,7 @@ pub(super) fn target(metric: &str, bound: Bound) -> Target {
         step: None,
         endpoint: None,
         severity: Severity::Fail,
+        abort: None,
         from_preset: false,
     }
 }
@@ -66,6 +77,7 @@ pub(super) fn named<T>(entries: impl IntoIterator<Item = (&'static str, T)>) -> 
 pub(super) fn bare() -> Scenario {
     Scenario {
         name: "bare".to_owned(),
+        case: Vec::new(),
         description: String::new(),
         seed: 42,
         platform: Platform {
@@ -79,8 +91,20 @@ pub(super) fn bare() -> Scenario {
             max_in_flight: 2000,
             drain: seconds(30),
             ready_timeout: seconds(60),
+            on_inconclusive: OnInconclusive::Fail,
+            repeats: 1,
+            threads: Threads::All,
+            allow_hosts: Vec::new(),
+            ceiling: Ceiling::default(),
         },
-        defaults: Defaults { timeout: seconds(120), concurrency: vec![1, 2], requests: 50 },
+        output: Output::default(),
+        defaults: Defaults {
+            timeout: seconds(120),
+            concurrency: vec![1, 2],
+            requests: 50,
+            batch_sizes: vec![1, 4],
+            max_endpoints: 5,
+        },
         endpoints: named([("flash", endpoint(None))]),
         workloads: named([(
             "prose",
@@ -92,6 +116,8 @@ pub(super) fn bare() -> Scenario {
             }),
         )]),
         phases: IndexMap::new(),
+        objectives: Vec::new(),
+        price: None,
         targets: IndexMap::new(),
         sims: named([(
             "small",
@@ -106,6 +132,7 @@ pub(super) fn bare() -> Scenario {
             },
         )]),
         origins: Vec::new(),
+        places: Places::default(),
     }
 }
 

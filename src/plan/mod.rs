@@ -4,15 +4,20 @@
 //! its load and when it ends. What is known only at run time (addresses of simulated servers, `model = "auto"`,
 //! secrets) is resolved at readiness and is not part of it.
 
+mod admit;
+pub mod cases;
 mod compile;
-mod describe;
+pub mod describe;
 pub mod diff;
+pub mod estimate;
 mod expect;
 mod experiment;
 pub mod graph;
 pub mod origins;
+mod provable;
 pub mod render;
 mod route;
+mod safety;
 pub mod schedule;
 mod spikes;
 mod targets;
@@ -24,18 +29,24 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use compile::compile;
+pub use admit::admit;
+pub use compile::{compile, compile_all};
 pub use expect::totals;
+pub use experiment::hash as experiment_of;
 pub use route::endpoint_of;
+pub use safety::findings as unsafe_in;
 pub use targets::explored_only;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     catalog::{MetricName, Protocol},
-    config::{Address, Arrivals, Bound, Model, Origin, Platform, Secret, Severity, Sim, Stage, Workload},
+    config::{
+        Address, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, Model, Objective, OnInconclusive,
+        Origin, Output, Platform, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Workload, case_name,
+    },
 };
 
 /// The version of `plan.json`.
@@ -50,10 +61,22 @@ pub struct Plan {
     pub tool_version: String,
     /// The scenario's name.
     pub name: String,
+    /// Which case of the scenario's matrix this is; empty where there is no matrix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub case: Vec<Axis>,
+    /// What the runs of one command over one scenario have in common, where they are several; the planner leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Which of its repeats this run is, from 1; the planner leaves it out, as there is none where it is run once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
     /// The scenario's description.
     pub description: String,
     /// SHA-256, in hex, over what makes two runs the same experiment: workloads, load, protocol, model, seed.
     pub experiment: String,
+    /// The name of the run folder whose plan this is once more; `None` for a plan that comes from a scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<String>,
     /// Every random choice follows from this.
     pub seed: u64,
     /// The platform and why.
@@ -62,12 +85,27 @@ pub struct Plan {
     pub label: String,
     /// Limits of the run as a whole.
     pub limits: Limits,
+    /// How many times it is run, each time with the same requests.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub repeats: u32,
+    /// What a run leaves behind.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub output: Output,
     /// The servers under test; steps refer to them by index.
     pub endpoints: Vec<PlannedEndpoint>,
     /// The nodes of the graph, in an order in which they can run; `Step::id` is the index.
     pub steps: Vec<Step>,
+    /// What every request should meet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objectives: Vec<Objective>,
+    /// What the platform or its tokens cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
     /// What must hold, with the scopes in which it is judged.
     pub targets: Vec<PlannedTarget>,
+    /// What a run comes to in which a judged target could not be decided.
+    #[serde(default, skip_serializing_if = "OnInconclusive::is_default")]
+    pub on_inconclusive: OnInconclusive,
     /// What the planner thinks the user should know before the run.
     pub warnings: Vec<String>,
     /// Where every leaf of the scenario came from.
@@ -111,6 +149,21 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Whether the gaps between the chunks of a step's answers are known: their arrivals are kept, and are those of one
+    /// stream rather than of several at once.
+    pub fn has_gaps(&self, load: &LoadStep) -> bool {
+        self.output.chunks == Chunks::Full && load.batch == 1
+    }
+
+    /// The name, with the case of a matrix: `mixed-traffic · users=2,model=b`.
+    pub fn title(&self) -> String {
+        if self.case.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{} · {}", self.name, case_name(&self.case))
+        }
+    }
+
     /// The step with its load, of every step that sends requests, in order.
     pub fn loads(&self) -> impl Iterator<Item = (&Step, &LoadStep)> {
         self.steps.iter().filter_map(|step| Some((step, step.load()?)))
@@ -128,6 +181,15 @@ pub struct Limits {
     /// How long an endpoint may take to become ready.
     #[serde(rename = "ready_timeout_s", with = "crate::units::seconds")]
     pub ready_timeout: Duration,
+    /// Threads that send requests and read answers.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub threads: Threads,
+    /// Public hosts that load may go to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow_hosts: Vec<String>,
+    /// What the run may come to at most; not in the file where it is the built-in one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ceiling: Ceiling,
 }
 
 /// An endpoint with its workload.
@@ -148,6 +210,9 @@ pub struct PlannedEndpoint {
     pub timeout: Duration,
     /// The reference to its key; never the key.
     pub api_key: Option<Secret>,
+    /// What else goes with every request, by name in lower case; secrets by reference.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, HeaderText>,
     /// The name of its workload.
     pub workload_name: String,
     /// What is sent.
@@ -193,6 +258,7 @@ impl Step {
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "a plan has few steps, and nearly all of them are loads")]
 pub enum Work {
     /// Wait until these endpoints answer.
     Ready {
@@ -222,11 +288,36 @@ pub struct LoadStep {
     pub traffic: Vec<Traffic>,
     /// How they arrive.
     pub pattern: Pattern,
+    /// The phase whose load this is a part of, where it was said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<SameAs>,
+    /// The step beside which it runs: the end of its arrivals ends the arrivals of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<usize>,
+    /// Prompts in each of its requests.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub batch: u32,
     /// Ends the step after so many requests.
     pub requests: Option<u64>,
     /// Ends the arrivals of the step after so long.
     #[serde(rename = "duration_s", with = "crate::units::seconds::option")]
     pub duration: Option<Duration>,
+}
+
+/// What a count is where nobody wrote it.
+fn one() -> u32 {
+    1
+}
+
+/// What nobody set is not written.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Counts of one are not written, so that what does not use them reads and hashes as it did without them.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 /// An endpoint's part of a step.
@@ -294,6 +385,9 @@ pub struct Expected {
     pub output_tokens: Option<f64>,
     /// Seconds without the drain.
     pub duration_s: Option<f64>,
+    /// What it costs; `None` also without a price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
     /// Whether the figures rest on an assumed speed of the server rather than on the file alone.
     pub assumed: bool,
 }
@@ -333,6 +427,14 @@ pub struct PlannedTarget {
     pub bound: Bound,
     /// What a miss means; a preset's targets are `info` unless the preset was named.
     pub severity: Severity,
+    /// Ends the run once the target has failed for so long; only where a miss means failure.
+    #[serde(
+        default,
+        rename = "abort_after_s",
+        with = "crate::units::seconds::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub abort: Option<Duration>,
     /// Whether a platform preset set it rather than the scenario.
     pub from_preset: bool,
     /// One row each; empty when the plan measures the metric nowhere, which the report lists as skipped.

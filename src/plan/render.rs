@@ -4,11 +4,11 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{
     Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work, describe, explored_only,
-    totals,
+    graph::runs_side_by_side, totals,
 };
 use crate::{
-    config::{Address, Model, Severity},
-    units::{show_count, show_number, show_seconds, show_share},
+    config::{Address, Ceiling, Chunks, Model, OnInconclusive, Output, Severity, Threads},
+    units::{show_count, show_number, show_seconds, show_share, write_duration},
 };
 
 /// The plan as aligned tables: endpoints, steps with what is expected of them, targets with their scopes, warnings.
@@ -18,30 +18,73 @@ pub fn text(plan: &Plan) -> String {
         sections.push(targets(plan));
     }
     if !plan.warnings.is_empty() {
-        sections.push(warnings(plan));
+        sections.push(warnings(&plan.warnings));
     }
     sections.join("\n")
 }
 
 fn head(plan: &Plan) -> String {
-    let mut title = plan.name.clone();
-    if !plan.description.is_empty() {
-        title += ": ";
-        title += &plan.description;
-    }
     let mut table = table();
     let platform = format!("{} ({})", plan.platform.name, plan.platform.reason);
     table.add_row(["platform", &platform]);
     table.add_row(["seed", &plan.seed.to_string()]);
     table.add_row(["experiment", &plan.experiment]);
-    format!("{title}\n{}", lines(&table))
+    if !plan.objectives.is_empty() {
+        table.add_row(["objectives", &describe::objectives(&plan.objectives)]);
+    }
+    if let Some(price) = plan.price {
+        table.add_row(["price", &describe::price(price)]);
+    }
+    if plan.on_inconclusive == OnInconclusive::Warn {
+        table.add_row(["inconclusive", "only warns"]);
+    }
+    if plan.repeats > 1 {
+        table.add_row(["repeats", &format!("{}, with the same requests each time", plan.repeats)]);
+    }
+    if let Threads::Number(threads) = plan.limits.threads {
+        table.add_row(["threads", &show_count(u64::from(threads))]);
+    }
+    if plan.output != Output::default() {
+        table.add_row(["output", &output(&plan.output)]);
+    }
+    if let Some(run) = &plan.rerun_of {
+        table.add_row(["rerun of", run]);
+    }
+    if !plan.limits.allow_hosts.is_empty() {
+        table.add_row(["allowed hosts", &plan.limits.allow_hosts.join(", ")]);
+    }
+    if plan.limits.ceiling != Ceiling::default() {
+        table.add_row(["ceiling", &describe::ceiling(plan.limits.ceiling)]);
+    }
+    format!("{}\n{}", title(&plan.title(), &plan.description), lines(&table))
+}
+
+/// A name with what it answers, where that is said.
+pub(super) fn title(name: &str, description: &str) -> String {
+    if description.is_empty() { name.to_owned() } else { format!("{name}: {description}") }
+}
+
+/// What a run leaves behind, in words.
+fn output(output: &Output) -> String {
+    let mut parts = vec!["summary.json".to_owned()];
+    parts.extend(output.formats.iter().map(|format| format.name().to_owned()));
+    let kept = [(output.prompts, "prompts"), (output.answers, "answers")];
+    parts.extend(kept.into_iter().filter(|(kept, _)| *kept).map(|(_, what)| what.to_owned()));
+    if output.chunks == Chunks::None {
+        parts.push("no arrivals of chunks".to_owned());
+    }
+    parts.join(", ")
 }
 
 fn endpoints(plan: &Plan) -> String {
     let mut table = table();
-    table.set_header(["endpoint", "address", "protocol", "model", "answers", "workload"]);
+    let mut header = vec!["endpoint", "address", "protocol", "model", "answers", "workload"];
+    let any_headers = plan.endpoints.iter().any(|endpoint| !endpoint.headers.is_empty());
+    header.extend(any_headers.then_some("headers"));
+    table.set_header(header);
     for endpoint in &plan.endpoints {
-        table.add_row([
+        let names: Vec<&str> = endpoint.headers.keys().map(String::as_str).collect();
+        let mut row = vec![
             endpoint.name.clone(),
             address(endpoint),
             endpoint.protocol.name().to_owned(),
@@ -51,7 +94,9 @@ fn endpoints(plan: &Plan) -> String {
             },
             if endpoint.stream { "streamed" } else { "whole" }.to_owned(),
             endpoint.workload_name.clone(),
-        ]);
+        ];
+        row.extend(any_headers.then(|| names.join(", ")));
+        table.add_row(row);
     }
     lines(&table)
 }
@@ -65,62 +110,92 @@ fn address(endpoint: &PlannedEndpoint) -> String {
 
 fn steps(plan: &Plan) -> String {
     let mut table = table();
-    table.set_header(["step", "load", "requests", "tokens in", "tokens out", "duration", "endpoints"]);
-    for column in 2..6 {
+    let priced = plan.price.is_some();
+    // a plan that is a chain says its order by the order of the rows
+    let graph = runs_side_by_side(plan);
+    let mut row = |cells: [String; 8], after: String| {
+        let [.., endpoints] = &cells;
+        let shown = if priced { &cells[..7] } else { &cells[..6] };
+        table.add_row(shown.iter().chain([endpoints]).chain(graph.then_some(&after)));
+    };
+    let header = ["step", "load", "requests", "tokens in", "tokens out", "duration", "cost", "endpoints"];
+    row(header.map(str::to_owned), "after".to_owned());
+    for step in &plan.steps {
+        row(step_row(plan, step), after(plan, step));
+    }
+    let whole = totals(plan);
+    let [requests, input, output, duration, cost] = totals_shown(plan);
+    let blank = String::new;
+    row(["total".to_owned(), blank(), requests, input, output, duration, cost, blank()], blank());
+    for column in 2..if priced { 7 } else { 6 } {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    for step in &plan.steps {
-        table.add_row(step_row(plan, step));
-    }
-    let whole = totals(plan);
-    let [requests, input, output, duration] = totals_shown(plan);
-    table.add_row(["total".to_owned(), String::new(), requests, input, output, duration, String::new()]);
-    let note = if whole.assumed { ESTIMATES } else { "" };
-    format!("{}{note}", lines(&table))
+    format!("{}{}", lines(&table), note(whole.assumed))
+}
+
+/// What stands below figures that are assumed.
+pub(super) fn note(assumed: bool) -> &'static str {
+    if assumed { ESTIMATES } else { "" }
+}
+
+/// What a step waits for, in words: other phases; nothing for a level behind another of the same phase.
+fn after(plan: &Plan, step: &Step) -> String {
+    let others = step.after.iter().map(|before| plan.steps[*before].phase.as_str());
+    others.filter(|phase| *phase != step.phase).collect::<Vec<_>>().join(", ")
 }
 
 /// What `≈` rests on.
 const ESTIMATES: &str = "  ≈ by the settings of simulated servers, and 0.2 s to the first token and 30 tokens/s a user of real ones\n";
 
-fn step_row(plan: &Plan, step: &Step) -> [String; 7] {
+fn step_row(plan: &Plan, step: &Step) -> [String; 8] {
     let blank = String::new;
     let (name, what) = (describe::step_name(step), describe::work(plan, step));
     let load = match &step.work {
         Work::Load(load) => load,
-        Work::Ready { .. } => return [name, blank(), blank(), blank(), blank(), blank(), what],
+        Work::Ready { .. } => return [name, blank(), blank(), blank(), blank(), blank(), blank(), what],
         Work::Pause { duration } => {
             let duration = show_seconds(duration.as_secs_f64());
-            return [name, what, blank(), blank(), blank(), duration, blank()];
+            let cost = step.expected.cost.map(show_number).unwrap_or_default();
+            return [name, what, blank(), blank(), blank(), duration, cost, blank()];
         }
     };
-    let [requests, input, output, duration] = step_shown(step, load);
-    [name, what, requests, input, output, duration, shares(plan, load)]
+    let [requests, input, output, duration, cost] = step_shown(step, load);
+    [name, what, requests, input, output, duration, cost, shares(plan, load)]
 }
 
-/// What is expected of a step: requests, tokens in and out, duration.
-pub(super) fn step_shown(step: &Step, load: &LoadStep) -> [String; 4] {
-    figures(&step.expected, requests_estimated(step, load), duration_estimated(step, load))
+/// What is expected of a step: requests, tokens in and out, duration, cost.
+pub(super) fn step_shown(step: &Step, load: &LoadStep) -> [String; 5] {
+    figures(&step.expected, (requests_estimated(step, load), duration_estimated(step, load)))
 }
 
 /// What is expected of all steps together.
-pub(super) fn totals_shown(plan: &Plan) -> [String; 4] {
-    let any =
-        |estimated: fn(&Step, &LoadStep) -> bool| plan.loads().any(|(step, load)| estimated(step, load));
-    figures(&totals(plan), any(requests_estimated), any(duration_estimated))
+pub(super) fn totals_shown(plan: &Plan) -> [String; 5] {
+    figures(&totals(plan), totals_estimated(plan))
 }
 
-fn requests_estimated(step: &Step, load: &LoadStep) -> bool {
+/// Whether the requests and the duration of all steps together are estimates.
+pub(super) fn totals_estimated(plan: &Plan) -> (bool, bool) {
+    let any =
+        |estimated: fn(&Step, &LoadStep) -> bool| plan.loads().any(|(step, load)| estimated(step, load));
+    (any(requests_estimated), any(duration_estimated))
+}
+
+pub(super) fn requests_estimated(step: &Step, load: &LoadStep) -> bool {
     step.expected.assumed && step.expected.requests != load.requests.map(|requests| requests as f64)
 }
 
-fn duration_estimated(step: &Step, load: &LoadStep) -> bool {
+pub(super) fn duration_estimated(step: &Step, load: &LoadStep) -> bool {
     step.expected.assumed && step.expected.duration_s != load.duration.map(|duration| duration.as_secs_f64())
 }
 
-/// Requests, tokens in and out, duration. Tokens are as good as the number of requests.
-fn figures(expected: &Expected, requests_estimated: bool, duration_estimated: bool) -> [String; 4] {
+/// Requests, tokens in and out, duration, cost, with whether requests and duration are estimates. Tokens are as good as
+/// the number of requests, and the cost is as good as both.
+pub(super) fn figures(
+    expected: &Expected,
+    (requests_estimated, duration_estimated): (bool, bool),
+) -> [String; 5] {
     let count = |number: Option<f64>| figure(number.map(|n| show_count(n as u64)), requests_estimated);
     let tokens = |number: Option<f64>| figure(number.map(show_tokens), requests_estimated);
     [
@@ -128,6 +203,7 @@ fn figures(expected: &Expected, requests_estimated: bool, duration_estimated: bo
         tokens(expected.input_tokens),
         tokens(expected.output_tokens),
         figure(expected.duration_s.map(show_seconds), duration_estimated),
+        figure(expected.cost.map(show_number), requests_estimated || duration_estimated),
     ]
 }
 
@@ -177,7 +253,11 @@ fn severity(target: &PlannedTarget) -> String {
         Severity::Warn => "warn",
         Severity::Info => "info",
     };
-    if target.from_preset { format!("{word} (preset)") } else { word.to_owned() }
+    let word = if target.from_preset { format!("{word} (preset)") } else { word.to_owned() };
+    match target.abort {
+        Some(after) => format!("{word}, ends the run after {}", write_duration(after)),
+        None => word,
+    }
 }
 
 /// Where a target is judged; all steps of a phase in a word.
@@ -201,9 +281,9 @@ fn places(plan: &Plan, target: &PlannedTarget) -> String {
     places.join(", ")
 }
 
-fn warnings(plan: &Plan) -> String {
+pub(super) fn warnings(warnings: &[String]) -> String {
     let mut text = String::new();
-    for warning in &plan.warnings {
+    for warning in warnings {
         text += "warning: ";
         text += &warning.replace('\n', "\n  ");
         text += "\n";

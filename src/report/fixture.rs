@@ -11,12 +11,13 @@ use super::Report;
 use crate::{
     catalog::{Metric, MetricName, Protocol},
     config::{
-        Address, Arrivals, Bound, Faults, Layer, Lengths, Model, Origin, Platform, PromptLength, Severity,
-        Sim, Stage, Synthetic, Workload,
+        Address, Arrivals, Bound, Ceiling, Faults, Layer, Lengths, Model, Objective, OnInconclusive, Origin,
+        Output, Platform, Price, PromptLength, Severity, Sim, Stage, Synthetic, Threads, Workload,
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
-        Counts, Distribution, Ending, Failure, Point, Scope, Slice, Summary, Timeline, Tokens, Values, Window,
+        Counts, Distribution, Ending, Failure, Met, Point, Scope, Slice, Summary, Timeline, Tokens, Values,
+        Window,
     },
     plan::{
         Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Traffic,
@@ -203,6 +204,7 @@ fn scope(key: ScopeKey, load: &Load, requests: &[&Request]) -> Scope {
         measured: load.phase != "warmup",
         explores: load.phase == "ladder",
         users,
+        batch: (key.step.is_some() || load.phase != "ladder").then_some(1),
         offered_rate: (load.phase == "mixed").then_some(match key.endpoint.as_deref() {
             Some("thinker") => 2.4,
             Some(_) => 5.6,
@@ -220,6 +222,7 @@ fn scope(key: ScopeKey, load: &Load, requests: &[&Request]) -> Scope {
             outcomes,
             completed_in_window: ok.len() as u64,
             replaced_connections: 0,
+            met: None,
         },
         tokens: Tokens {
             input: ok.len() as u64 * 400,
@@ -276,7 +279,7 @@ fn timeline(requests: &[Request]) -> Timeline {
     let mut slices = vec![Slice::default(); 184];
     for load in loads() {
         for slice in &mut slices[load.from as usize..(load.from + load.length) as usize] {
-            load.phase.clone_into(&mut slice.phase);
+            slice.phases = vec![load.phase.to_owned()];
         }
     }
     for slice in &mut slices {
@@ -330,6 +333,7 @@ fn endpoint(name: &str, sim_name: Option<&str>) -> PlannedEndpoint {
         stream: true,
         timeout: Duration::from_secs(120),
         api_key: None,
+        headers: BTreeMap::new(),
         workload_name: "summaries".to_owned(),
         workload: Workload::Synthetic(Synthetic {
             prompt: PromptLength::Tokens(Lengths::Constant(400)),
@@ -378,6 +382,9 @@ fn steps() -> Vec<Step> {
                 first_seq,
                 traffic: traffic.clone(),
                 pattern,
+                same_as: None,
+                until: None,
+                batch: 1,
                 requests: (load.phase == "warmup").then_some(20),
                 duration: (load.phase != "warmup").then_some(length),
             }),
@@ -402,6 +409,7 @@ fn plan() -> Plan {
         metric: metric(metric_name),
         bound,
         severity,
+        abort: None,
         from_preset: false,
         scopes: vec![scope],
     };
@@ -409,8 +417,12 @@ fn plan() -> Plan {
         format: crate::plan::FORMAT,
         tool_version: "0.1.0".to_owned(),
         name: "mixed-traffic".to_owned(),
+        case: Vec::new(),
+        group: None,
+        repeat: None,
         description: "A 70B thinker and a 7B flash model share one GPU".to_owned(),
         experiment: "9f2c4b7a1d8e53066b1f0c9ad4472e8b5d3a9c61e07f48b2a6c5d1908e37f4ab".to_owned(),
+        rerun_of: None,
         seed: 42,
         platform: Platform {
             name: "rtx_4090".to_owned(),
@@ -423,7 +435,12 @@ fn plan() -> Plan {
             max_in_flight: 2000,
             drain: Duration::from_secs(30),
             ready_timeout: Duration::from_secs(60),
+            threads: Threads::All,
+            allow_hosts: Vec::new(),
+            ceiling: Ceiling::default(),
         },
+        repeats: 1,
+        output: Output::default(),
         endpoints: vec![endpoint("thinker", Some("rtx_4090")), endpoint("flash", Some("small"))],
         steps: steps(),
         targets: vec![
@@ -442,6 +459,9 @@ fn plan() -> Plan {
                 at("mixed", None, Some("flash")),
             ),
         ],
+        objectives: Vec::new(),
+        price: None,
+        on_inconclusive: OnInconclusive::Fail,
         warnings: vec!["target `tail` needs 299 requests and gets about 144".to_owned()],
         origins: vec![
             Origin {
@@ -489,6 +509,7 @@ fn system() -> SystemInfo {
             gpu_note: String::new(),
         },
         servers: vec![server("thinker", 41_001), server("flash", 41_002)],
+        client_threads: Some(16),
     }
 }
 
@@ -538,6 +559,7 @@ fn summary() -> Summary {
         ],
         notes: vec!["`flash`: 3 of 331 answers had fewer tokens than were asked for".to_owned()],
         ending: Ending::Completed,
+        abort: None,
         accounts: Vec::new(),
     }
 }
@@ -752,6 +774,21 @@ pub(crate) fn quiet() -> Run {
     run
 }
 
+/// The quiet run with an objective that nine in ten requests met, and a price.
+pub(crate) fn with_objectives() -> Run {
+    let mut run = quiet();
+    run.plan.objectives = vec![Objective { metric: Metric::Ttft, at_most: Duration::from_millis(500) }];
+    run.plan.price = Some(Price::PerHour(0.69));
+    for scope in &mut run.summary.scopes {
+        let met = scope.counts.due * 9 / 10;
+        scope.counts.met = Some(Met { due: met, completed_in_window: met });
+        scope.rates.insert(Metric::Goodput, met as f64 / 60.0);
+        scope.rates.insert(Metric::ObjectivesMetRate, 0.9);
+        scope.rates.insert(Metric::CostPerMillionTokens, 0.137);
+    }
+    run
+}
+
 /// A run in which nothing was answered: no series, no rates, no points.
 pub(crate) fn dead() -> Run {
     let mut run = quiet();
@@ -795,6 +832,7 @@ pub(crate) fn record() -> Record {
         endpoint: "flash".to_owned(),
         measured: true,
         user: None,
+        batch: 1,
         due_ns: 12_000_000_000,
         queue_wait_ns: 0,
         sent_ns: Some(12_000_050_000),
@@ -807,6 +845,7 @@ pub(crate) fn record() -> Record {
         first_token_ns: Some(12_085_000_000),
         first_content_ns: Some(12_085_000_000),
         last_token_ns: Some(12_500_000_000),
+        decode_ns: None,
         end_ns: 12_500_100_000,
         chunks: 64,
         reads: 60,

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::{Report, words};
 use crate::{
     catalog::{Kind, Metric, MetricName, Statistic},
-    config::Bound,
-    metrics::{Counts, Distribution, Failure, Scope, Tokens, Values, Window},
+    config::{Bound, Objective, case_name},
+    metrics::{Counts, Distribution, Ending, Failure, Scope, Tokens, Values, Window},
     plan::ScopeKey,
     verdict::{Check, Conclusion, Judged},
 };
@@ -21,16 +21,27 @@ pub const FORMAT: u32 = 1;
 /// The whole of `summary.json`.
 pub fn json(report: &Report) -> Value {
     let Report { plan, system, summary, verdict, .. } = report;
-    let ending = if verdict.conclusion == Conclusion::Aborted { "aborted" } else { "completed" };
+    let ending = match summary.ending {
+        Ending::Completed => "completed",
+        _ if summary.abort.is_some() && verdict.conclusion != Conclusion::Aborted => "ended_by_target",
+        _ => "aborted",
+    };
     json!({
         "format": FORMAT,
         "tool_version": system.tool_version,
         "name": plan.name,
+        "case": (!plan.case.is_empty()).then(|| case_name(&plan.case)),
+        "group": plan.group,
+        "repeat": plan.repeat,
+        "repeats": plan.repeats,
         "description": plan.description,
         "experiment": plan.experiment,
+        "rerun_of": plan.rerun_of,
         "seed": plan.seed,
         "platform": plan.platform.name,
         "label": plan.label,
+        "objectives": objectives(&plan.objectives),
+        "price": plan.price,
         "hardware": words::hardware(report),
         "simulated": !words::simulated(report).is_empty(),
         "simulated_servers": words::simulated(report),
@@ -41,6 +52,7 @@ pub fn json(report: &Report) -> Value {
         "elapsed_s": number(report.elapsed_s),
         "ending": ending,
         "run": report.run(),
+        "client_threads": system.client_threads,
         "verdict": words::conclusion(verdict.conclusion),
         "reason": verdict.reason,
         "performance_grade": words::grade(verdict.grade),
@@ -68,6 +80,16 @@ pub fn json(report: &Report) -> Value {
         "warnings": plan.warnings,
         "scopes": summary.scopes.iter().map(scope).collect::<Vec<_>>(),
     })
+}
+
+/// The longest that each part of a request should take.
+fn objectives(objectives: &[Objective]) -> Value {
+    let mut object = Map::new();
+    for objective in objectives {
+        let limit = objective.at_most.as_secs_f64();
+        put(&mut object, objective.metric.name(), objective.metric, Some(limit));
+    }
+    Value::Object(object)
 }
 
 /// A finite number, or `null`: JSON has no other.
@@ -110,6 +132,7 @@ fn scope(scope: &Scope) -> Value {
         "measured": scope.measured,
         "explores": scope.explores,
         "users": scope.users,
+        "batch": scope.batch,
         "offered_rate": scope.offered_rate.map(number),
         "window": scope.window.map(window),
         "counts": counts(&scope.counts),
@@ -136,6 +159,7 @@ fn counts(counts: &Counts) -> Value {
         "outcomes": outcomes,
         "completed_in_window": counts.completed_in_window,
         "replaced_connections": counts.replaced_connections,
+        "objectives_met": counts.met.map(|met| met.due),
     })
 }
 

@@ -1,16 +1,18 @@
 //! The report as one screen of text, and several scenarios as a table.
 
+mod repeats;
 mod targets;
 
 use std::fmt;
 
+pub use self::repeats::repeats;
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, Table};
 
 use super::{Report, words};
 use crate::{
     catalog::{Metric, Statistic},
-    config::Severity,
+    config::{Format, Severity},
     metrics::{Failure, Scope},
     units,
     verdict::{Conclusion, Grade, Level, Mark},
@@ -58,7 +60,7 @@ pub fn terminal(report: &Report, style: Style) -> String {
         scopes(report, style),
         failures(report, style),
         analysis(report, style),
-        vec![format!("{}  {}/report.html", style.paint(DIM, "report"), report.folder)],
+        vec![format!("{}  {}/{}", style.paint(DIM, "report"), report.folder, main_file(report))],
     ];
     let mut out = String::new();
     for section in sections.iter().filter(|section| !section.is_empty()) {
@@ -73,11 +75,16 @@ pub fn terminal(report: &Report, style: Style) -> String {
     out
 }
 
+/// The file of the run folder to look at first.
+fn main_file(report: &Report) -> &'static str {
+    if report.plan.output.formats.contains(&Format::Html) { "report.html" } else { "summary.json" }
+}
+
 fn headline(report: &Report, style: Style) -> Vec<String> {
     let platform = &report.plan.platform;
     let mut lines = vec![format!(
         "{}  {}",
-        style.paint(BOLD, &report.plan.name),
+        style.paint(BOLD, &report.plan.title()),
         style.paint(
             DIM,
             &format!(
@@ -88,6 +95,9 @@ fn headline(report: &Report, style: Style) -> Vec<String> {
             )
         )
     )];
+    if let Some(run) = &report.plan.rerun_of {
+        lines.push(style.paint(DIM, &format!("the plan of {run}, run again")));
+    }
     lines.extend(wrap(&words::hardware(report), style.width).iter().map(|line| style.paint(DIM, line)));
     if let Some(notice) = words::simulated_notice(report) {
         lines.extend(wrap(&notice, style.width).iter().map(|line| style.paint(OPEN, line)));
@@ -164,7 +174,9 @@ fn scopes(report: &Report, style: Style) -> Vec<String> {
     }
     let mut grid = Grid::new(&[
         "", "requests", "ok", "errors", "req/s", "tok/s", "TTFT p50", "p95", "TPOT p50", "e2e p50", "p95",
+        "goodput", "met", "cost/M",
     ]);
+    let (judges, priced) = (!report.plan.objectives.is_empty(), report.plan.price.is_some());
     for (depth, name, scope) in &rows {
         let load = words::load(scope);
         let name = format!("{}{name}", "  ".repeat(*depth));
@@ -183,9 +195,13 @@ fn scopes(report: &Report, style: Style) -> Vec<String> {
             latency(Metric::Tpot, Statistic::P50),
             latency(Metric::E2e, Statistic::P50),
             latency(Metric::E2e, Statistic::P95),
+            if judges { plain(Metric::Goodput) } else { String::new() },
+            if judges { words::of_scope(scope, Metric::ObjectivesMetRate, None) } else { String::new() },
+            if priced { words::of_scope(scope, Metric::CostPerMillionTokens, None) } else { String::new() },
         ]);
     }
-    grid.right(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    grid.right(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+    grid.drop_empty();
     // what follows from other columns goes first
     grid.fit(style.width.saturating_sub(2), &[2, 9, 4, 8, 6, 1]);
     let mut lines = Vec::new();
@@ -193,6 +209,8 @@ fn scopes(report: &Report, style: Style) -> Vec<String> {
         lines.push(if i == 0 { style.paint(DIM, &format!("  {line}")) } else { format!("  {line}") });
     }
     let mut notes = Vec::from_iter(words::uncounted(report));
+    notes.extend(words::objectives(report).map(|objectives| format!("met: requests with {objectives}")));
+    notes.extend(words::price(report).map(|price| format!("cost/M: of a million tokens at {price}")));
     if rows.iter().any(|(_, _, scope)| infinite(scope)) {
         notes.push("∞: percentiles count failed requests as infinite".to_owned());
     }
@@ -267,7 +285,7 @@ fn analysis(report: &Report, style: Style) -> Vec<String> {
 /// One scenario among several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The scenario's name.
+    /// The scenario's name, with its case.
     pub name: String,
     /// What it comes to.
     pub conclusion: Conclusion,
@@ -306,7 +324,7 @@ pub fn line(report: &Report) -> Line {
         )
     });
     Line {
-        name: report.plan.name.clone(),
+        name: report.plan.title(),
         conclusion: verdict.conclusion,
         grade: verdict.grade,
         targets: words::targets_met(verdict.targets_met, verdict.total_targets),
@@ -482,6 +500,17 @@ mod tests {
         }
         let (targets, _) = text.split_once("\nvalidity").expect("a line on validity");
         insta::assert_snapshot!(targets);
+    }
+
+    #[test]
+    fn objectives_and_prices_have_their_columns() {
+        let run = fixture::with_objectives();
+        let text = terminal(&run.report(), Style { width: 140, ..PLAIN });
+        let (_, table) = text.split_once("every judged target passed\n\n").expect("the table");
+        let (table, _) = table.split_once("\n\n").expect("its end");
+        insta::assert_snapshot!(table);
+        // what the plan lacks takes no room
+        assert!(!terminal(&fixture::quiet().report(), PLAIN).contains("goodput"));
     }
 
     #[test]

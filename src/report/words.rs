@@ -7,7 +7,7 @@ use crate::{
     catalog::{Metric, MetricName, Statistic},
     config::{Address, Bound, Severity},
     metrics::{Failure, Scope},
-    plan::PlannedEndpoint,
+    plan::{PlannedEndpoint, describe},
     units,
     verdict::{Conclusion, Grade, Judged, Level, Mark},
 };
@@ -235,11 +235,20 @@ pub(super) fn target_name(target: &Judged) -> String {
     }
 }
 
-/// The load of a scope in words: `8 req/s`; empty where the step's name says it or there is no single one.
+/// The load of a scope in words: `8 req/s`, `2 users × 4 prompts`; empty where the step's name says it or there is no
+/// single one.
 pub(super) fn load(scope: &Scope) -> String {
     if scope.key.step.is_some() || scope.key.endpoint.is_some() {
         return String::new();
     }
+    let load = users_or_rate(scope);
+    match scope.batch.filter(|batch| *batch > 1) {
+        Some(batch) if !load.is_empty() => format!("{load} × {batch} prompts"),
+        _ => load,
+    }
+}
+
+fn users_or_rate(scope: &Scope) -> String {
     match (scope.users, scope.offered_rate) {
         (Some(1), _) => "1 user".to_owned(),
         (Some(users), _) => format!("{users} users"),
@@ -278,6 +287,17 @@ pub(super) fn outline<'a>(report: &Report<'a>) -> Vec<(usize, &'a str, &'a Scope
             (Some(_), Some(endpoint)) => (2, endpoint.as_str(), scope),
         })
         .collect()
+}
+
+/// What every request should meet; `None` without objectives.
+pub(super) fn objectives(report: &Report) -> Option<String> {
+    let objectives = &report.plan.objectives;
+    (!objectives.is_empty()).then(|| describe::objectives(objectives))
+}
+
+/// The price that costs follow from.
+pub(super) fn price(report: &Report) -> Option<String> {
+    report.plan.price.map(describe::price)
 }
 
 /// How many failures of a kind stand in no share: `2 of them outside the window`.

@@ -1,8 +1,11 @@
 //! Summary → [`Verdict`]: validity, confidence, targets, grade, analysis in plain words. Pure.
 
 mod analysis;
+mod contention;
+mod evidence;
 mod grade;
 mod judge;
+mod side;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -10,6 +13,7 @@ mod validity;
 
 use serde::Serialize;
 
+pub use evidence::Evidence;
 pub use judge::{judge, nothing_answered};
 
 use crate::{

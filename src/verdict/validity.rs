@@ -4,7 +4,8 @@ use crate::{
     config::Arrivals,
     metrics::{Account, Ending, Summary},
     plan::{LoadStep, Pattern, Plan, Step, schedule::expected_arrivals},
-    units::{show_count, show_count_of, show_number},
+    record::StopCause,
+    units::{show_count, show_count_of, show_number, write_duration},
     verdict::Check,
 };
 
@@ -18,7 +19,7 @@ pub(super) fn checks(plan: &Plan, summary: &Summary) -> Vec<Check> {
 }
 
 /// The step for people.
-fn title(account: &Account) -> String {
+pub(super) fn title(account: &Account) -> String {
     if account.name == account.phase {
         format!("`{}`", account.phase)
     } else {
@@ -77,6 +78,16 @@ fn imbalance(account: &Account, complete: bool) -> Option<String> {
 
 /// Check 2a: nothing due was left unsent because of a safety cap of our own.
 fn nothing_capped(plan: &Plan, summary: &Summary) -> Check {
+    let ceiling = plan.limits.ceiling;
+    match summary.ending {
+        Ending::Stopped(StopCause::RequestCeiling) => {
+            return stopped_at("requests", &show_count_of(ceiling.requests, "request"));
+        }
+        Ending::Stopped(StopCause::DurationCeiling) => {
+            return stopped_at("duration", &write_duration(ceiling.duration));
+        }
+        _ => {}
+    }
     let cap = plan.limits.max_in_flight;
     let capped: Vec<&Account> = summary
         .accounts
@@ -92,7 +103,7 @@ fn nothing_capped(plan: &Plan, summary: &Summary) -> Check {
     };
     Check {
         id: "2a",
-        name: "no request met the safety cap",
+        name: CAPPED,
         void: true,
         ok: total == 0,
         value,
@@ -100,6 +111,22 @@ fn nothing_capped(plan: &Plan, summary: &Summary) -> Check {
         advice: "raise `run.max_in_flight` or lower the load; a `concurrency_limit` in the phase queues instead and \
                  is part of the experiment"
             .to_owned(),
+    }
+}
+
+/// The name of check 2a.
+const CAPPED: &str = "no request met the safety cap";
+
+/// Check 2a of a run that its ceiling stopped.
+fn stopped_at(key: &str, ceiling: &str) -> Check {
+    Check {
+        id: "2a",
+        name: CAPPED,
+        void: true,
+        ok: false,
+        value: format!("stopped at the ceiling of {ceiling}"),
+        limit: format!("the whole plan within `run.ceiling.{key}`"),
+        advice: format!("plan less, or lift the ceiling: `--ceiling {key}=…`"),
     }
 }
 
@@ -171,6 +198,10 @@ fn load_as_planned(plan: &Plan, summary: &Summary) -> Check {
 /// the answers.
 fn planned(step: &Step, account: &Account) -> Option<(f64, f64)> {
     let load = step.load()?;
+    if load.until.is_some() && load.requests.is_none_or(|requests| account.issued < requests) {
+        // another step ended it
+        return None;
+    }
     match (&load.pattern, load.requests) {
         // bursts spread a count far and unevenly, so what the seed makes of it is held against it
         (Pattern::Open { arrivals: Arrivals::Gamma { .. }, .. }, _) if !step.expected.assumed => {

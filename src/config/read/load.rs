@@ -2,11 +2,12 @@
 
 use super::{
     super::{
-        Arrivals, Closed, Load, Open, Phase, Shape, Spikes, Stage,
+        Arrivals, Closed, Load, Open, Order, Phase, Shape, Spikes, Stage,
         tree::{Node, Value},
     },
     fields::Fields,
     leaf::{self, Read, Wrong, wrong},
+    same_as::{Asked, Others, Written},
 };
 
 const LOAD_HELP: &str = "add `load.closed = { users = 4 }` or `load.open = { rate = 2 }`";
@@ -19,8 +20,8 @@ const SPIKES_HELP: &str = "write `spikes = { every = \"60s\", lasting = \"5s\", 
 /// Plans and reports call the wait for the servers by this name.
 const RESERVED: &str = "phases.ready";
 
-/// Reads a phase.
-pub(super) fn phase(fields: &mut Fields<'_>) -> Option<Phase> {
+/// Reads a phase; one that takes the load of another is read after that one.
+pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) -> Option<Phase> {
     let reserved = fields.path == RESERVED;
     if reserved {
         fields.refuse("is a reserved name", "the readiness check goes by it", "give the phase another name");
@@ -34,6 +35,7 @@ pub(super) fn phase(fields: &mut Fields<'_>) -> Option<Phase> {
     let duration = fields.get("duration", leaf::positive_duration);
     let restricted = fields.node("endpoints").is_some();
     let endpoints = fields.get("endpoints", |node| leaf::distinct(node, leaf::text));
+    let order = order(fields);
     if fields.path == "phases.load" && fields.node("load").is_none() && misplaced(fields) {
         fields.refuse(
             "holds a load, and is read as a phase called `load`",
@@ -42,14 +44,89 @@ pub(super) fn phase(fields: &mut Fields<'_>) -> Option<Phase> {
         );
         return None;
     }
-    let load = load(fields);
-    let lost = (bounded.0 && requests.is_none())
+    let asked = Asked { others, name, endpoints: endpoints.as_deref(), order: order.as_ref(), bounded };
+    let written = load(fields, &asked);
+    let batched = fields.node("batch_sizes").is_some();
+    let batch_sizes = own_batch_sizes(fields);
+    let lost = (batched && batch_sizes.is_none())
+        || (bounded.0 && requests.is_none())
         || (bounded.1 && duration.is_none())
         || (restricted && endpoints.is_none());
     if lost || reserved {
         return None;
     }
-    Some(Phase { measure: measure?, requests, duration, endpoints, load: load? })
+    let Written { load, same_as, requests: taken, duration: length, batch_sizes: theirs } = written?;
+    Some(Phase {
+        measure: measure?,
+        requests: requests.or(taken),
+        duration: duration.or(length),
+        endpoints,
+        load,
+        batch_sizes: batch_sizes.unwrap_or(theirs),
+        same_as,
+        order: order?,
+    })
+}
+
+/// The sizes that a phase writes itself. One that takes the load of another takes its sizes too.
+fn own_batch_sizes(fields: &mut Fields<'_>) -> Option<Vec<u32>> {
+    let same_as = fields.node.at(&["load", "same_as"]).map(|node| node.place.clone());
+    fields.get("batch_sizes", |node| match &same_as {
+        None => batch_sizes(node),
+        Some(same_as) => Err(vec![Wrong {
+            place: node.key.clone(),
+            what: "cannot differ from those of the phase whose load this one takes".to_owned(),
+            label: "set here".to_owned(),
+            help: "remove it: the sizes come with the load".to_owned(),
+            other: Some((same_as.clone(), "taken from there".to_owned())),
+        }]),
+    })
+}
+
+/// Prompts in one request at most: beyond what any server takes, and small enough to hold many of them in memory.
+const MOST_PROMPTS: u32 = 1024;
+
+/// Reads numbers of prompts; `"default"` has been replaced by what it stands for.
+pub(super) fn batch_sizes(node: &Node) -> Read<Vec<u32>> {
+    let size = |node: &Node| {
+        let size = leaf::count::<u32>(1)(node)?;
+        if size > MOST_PROMPTS {
+            return wrong(
+                node,
+                format!("must be {MOST_PROMPTS} or less, found {size}"),
+                "too many prompts for one request",
+                "write a smaller number; `load` says how many requests there are at once",
+            );
+        }
+        Ok(size)
+    };
+    match &node.value {
+        Value::Text(text) => wrong(
+            node,
+            format!("cannot be `{text}`"),
+            "neither numbers nor `default`",
+            "write a list such as `[1, 4, 8]`, or `\"default\"` for `defaults.batch_sizes`",
+        ),
+        _ => leaf::one_or_many(node, size),
+    }
+}
+
+/// Reads when a phase begins.
+fn order(fields: &mut Fields<'_>) -> Option<Order> {
+    match (fields.node("after").is_some(), fields.node("during").is_some()) {
+        (false, false) => Some(Order::InTurn),
+        (true, false) => fields.get("after", |node| match &node.value {
+            // of nothing: as soon as the servers are ready
+            Value::List(items) if items.is_empty() => Ok(Order::After(Vec::new())),
+            _ => leaf::one_or_many(node, leaf::text).map(Order::After),
+        }),
+        (false, true) => fields.get("during", leaf::text).map(Order::During),
+        (true, true) => {
+            let both = "a phase begins after others, or with the one that it runs during: keep one";
+            fields.variant(&["after", "during"], "", both)?;
+            None
+        }
+    }
 }
 
 /// Reads a phase that sends nothing.
@@ -62,7 +139,7 @@ fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
         let both = "a pause sends nothing: remove one of the two, or make two phases";
         fields.variant(&["load", "pause"], LOAD_HELP, both)?;
     }
-    for key in ["measure", "requests", "duration", "endpoints"] {
+    for key in ["measure", "requests", "duration", "endpoints", "batch_sizes"] {
         if table.get(key).is_none() {
             continue;
         }
@@ -76,7 +153,29 @@ fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
             }])
         });
     }
-    Some(Phase { measure: false, requests: None, duration: None, endpoints: None, load: Load::Pause(pause?) })
+    if let Some(during) = table.get("during") {
+        let during = during.key.clone();
+        fields.get("pause", |node| -> Read<()> {
+            Err(vec![Wrong {
+                place: node.key.clone(),
+                what: "sends nothing, and so nothing that could run during another phase".to_owned(),
+                label: "a pause by this".to_owned(),
+                help: "remove `during`; with `after`, a pause may run beside other phases".to_owned(),
+                other: Some((during, "not in a phase with `pause`".to_owned())),
+            }])
+        });
+    }
+    let order = order(fields);
+    Some(Phase {
+        measure: false,
+        requests: None,
+        duration: None,
+        endpoints: None,
+        load: Load::Pause(pause?),
+        batch_sizes: Vec::new(),
+        same_as: None,
+        order: order?,
+    })
 }
 
 /// Whether a phase has in it what belongs in its load.
@@ -85,14 +184,14 @@ fn misplaced(fields: &mut Fields<'_>) -> bool {
     fields.node("open").is_some() || closed
 }
 
-fn load(fields: &mut Fields<'_>) -> Option<Load> {
+fn load(fields: &mut Fields<'_>, asked: &Asked<'_>) -> Option<Written> {
     fields.need("load", LOAD_HELP)?;
     let mut table = fields.table_or("load", &LOAD_HELP.replacen("add", "write", 1))?;
-    let kind =
-        table.variant(&["closed", "open"], LOAD_HELP, "a phase has one load: keep one, or make two phases");
-    let load = match kind {
-        Some("closed") => table.table_at("closed").and_then(closed).map(Load::Closed),
-        Some(_) => table.table_at("open").and_then(open).map(Load::Open),
+    let both = "a phase has one load: keep one, or make two phases";
+    let load = match table.variant(&["closed", "open", "same_as"], LOAD_HELP, both) {
+        Some("closed") => table.table_at("closed").and_then(closed).map(Load::Closed).map(Written::own),
+        Some("open") => table.table_at("open").and_then(open).map(Load::Open).map(Written::own),
+        Some(_) => table.get("same_as", |node| asked.take(node, &leaf::text(node)?)).flatten(),
         None => None,
     };
     table.finish();

@@ -1,7 +1,7 @@
 use crate::{
     catalog::Protocol,
-    config::{Arrivals, Bound, Closed, Load, Open, Severity, Shape, Stage, Target},
-    plan::{Pattern, Plan, Work, compile, fixture, schedule, totals},
+    config::{Arrivals, Bound, Closed, Load, Open, Scenario, Severity, Shape, Stage, Target},
+    plan::{Pattern, Plan, Work, compile, compile_all, fixture, schedule, totals},
 };
 
 fn plan_of(phases: impl IntoIterator<Item = (&'static str, crate::config::Phase)>) -> Plan {
@@ -145,6 +145,48 @@ fn a_schedule_too_long_to_count_is_given_by_its_mean() {
 }
 
 #[test]
+fn enormous_counts_are_not_counted() {
+    let rate = |rate, requests, duration| {
+        fixture::phase(requests, duration, fixture::open(Shape::Rates(vec![rate])))
+    };
+    let plan = plan_of([
+        // longer than any stage can be
+        ("endless", rate(2.0, Some(u64::MAX), None)),
+        ("fast", rate(1e300, None, Some(1_000_000))),
+        ("many", fixture::phase(Some(u64::MAX), None, fixture::closed(&[1, 2]))),
+        // what is left of the countable arrivals is none
+        ("small", rate(2.0, None, Some(60))),
+    ]);
+    let (endless, load) = plan.loads().next().expect("a step");
+    assert_eq!(load.first_seq, 0);
+    let requests = u64::MAX as f64;
+    let seconds = requests / 2.0;
+    assert_eq!((endless.expected.requests, endless.expected.duration_s), (Some(requests), Some(seconds)));
+    let last = plan.steps.last().expect("a step");
+    assert_eq!((last.expected.requests, last.expected.assumed), (Some(120.0), true));
+    // alone it is counted
+    assert!(!plan_of([("small", rate(2.0, None, Some(60)))]).steps[1].expected.assumed);
+}
+
+#[test]
+fn cases_that_share_a_schedule_have_the_plans_they_have_alone() {
+    let case = |seed, rate| Scenario {
+        seed,
+        phases: fixture::named([(
+            "p",
+            fixture::phase(None, Some(600), fixture::open(Shape::Rates(vec![rate]))),
+        )]),
+        ..fixture::bare()
+    };
+    let cases = [case(1, 5.0), case(1, 5.0), case(2, 5.0), case(1, 6.0)];
+    let alone: Vec<_> = cases.iter().map(compile).collect();
+    assert_eq!(compile_all(&cases), alone);
+    let counts: Vec<_> = alone.iter().map(|plan| plan.steps[1].expected.requests).collect();
+    assert_eq!(counts[0], counts[1]);
+    assert!(counts[0] != counts[2] && counts[0] != counts[3], "{counts:?}");
+}
+
+#[test]
 fn a_closed_loop_is_estimated_from_the_speed_of_the_server() {
     // overhead 0.01 + prefill 100 / 1000 + 50 tokens of (0.010 + 0.001 · batch)
     let turn = |batch: f64| 0.11 + 50.0 * (0.01 + 0.001 * batch);
@@ -175,6 +217,60 @@ fn a_closed_loop_is_estimated_from_the_speed_of_the_server() {
         );
         assert!(expected.assumed);
     }
+}
+
+#[test]
+fn every_batch_size_is_a_step_under_each_load() {
+    let steps = |users: &[u32], batch_sizes: &[u32]| {
+        let mut phase = fixture::phase(Some(10), None, fixture::closed(users));
+        phase.batch_sizes = batch_sizes.to_vec();
+        let plan = plan_of([("p", phase)]);
+        let steps = plan.loads().map(|(step, load)| {
+            let (requests, tokens) = (step.expected.requests, step.expected.output_tokens);
+            assert!(near(requests, 10.0) && near(tokens, 10.0 * 50.0 * f64::from(load.batch)), "{step:?}");
+            assert_eq!(load.explores, users.len() > 1 || batch_sizes.len() > 1);
+            (step.name.clone(), load.batch, load.first_seq)
+        });
+        steps.collect::<Vec<_>>()
+    };
+    let named = |steps: &[(&str, u32, u64)]| {
+        steps.iter().map(|(name, batch, seq)| ((*name).to_owned(), *batch, *seq)).collect::<Vec<_>>()
+    };
+    assert_eq!(steps(&[2], &[]), named(&[("p", 1, 0)]));
+    assert_eq!(steps(&[2], &[8]), named(&[("p", 8, 0)]));
+    assert_eq!(steps(&[2], &[1, 4]), named(&[("batch=1", 1, 0), ("batch=4", 4, 10)]));
+    assert_eq!(steps(&[1, 2], &[4]), named(&[("users=1", 4, 0), ("users=2", 4, 10)]));
+    assert_eq!(
+        steps(&[1, 2], &[1, 4]),
+        named(&[
+            ("users=1,batch=1", 1, 0),
+            ("users=1,batch=4", 4, 10),
+            ("users=2,batch=1", 1, 20),
+            ("users=2,batch=4", 4, 30),
+        ])
+    );
+}
+
+#[test]
+fn prompts_of_a_batch_share_the_places_of_the_server() {
+    // overhead 0.01 + prefill of all + 50 tokens of (0.010 + 0.001 · sequences), on 8 places
+    let turn = |prompts: f64| 0.01 + prompts * 0.1 + 50.0 * (0.01 + 0.001 * prompts.min(8.0));
+    for (batch, seconds) in [(1, turn(1.0)), (4, turn(4.0)), (16, 2.0 * turn(16.0))] {
+        let mut phase = fixture::phase(Some(10), None, fixture::closed(&[1]));
+        phase.batch_sizes = vec![batch];
+        let expected = plan_of([("p", phase)]).steps[1].expected;
+        assert!(near(expected.duration_s, 10.0 * seconds), "{batch}: {expected:?}");
+    }
+}
+
+#[test]
+fn a_plan_without_batches_says_nothing_of_them() {
+    let mut phase = fixture::phase(Some(10), None, fixture::closed(&[1]));
+    assert!(!plan_of([("p", phase.clone())]).to_json().contains("\"batch\""));
+    phase.batch_sizes = vec![4];
+    let plan = plan_of([("p", phase)]);
+    assert!(plan.to_json().contains("\"batch\": 4"));
+    assert_eq!(Plan::from_json(&plan.to_json()).expect("a plan"), plan);
 }
 
 #[test]
