@@ -10,6 +10,9 @@ use super::{
     tree::{Node, Table, Value},
 };
 
+/// The text of the built-in defaults.
+pub(super) const BUILT_IN: &str = include_str!("builtin.toml");
+
 /// The built-in defaults.
 pub(super) struct BuiltIn {
     /// The lowest layer.
@@ -23,8 +26,7 @@ pub(super) struct BuiltIn {
 impl BuiltIn {
     /// Reads the embedded text.
     pub(super) fn read(sink: &Sink) -> Self {
-        let mut layer =
-            syntax::parse("built-in defaults", Layer::BuiltIn, include_str!("builtin.toml"), sink);
+        let mut layer = syntax::parse("built-in defaults", Layer::BuiltIn, BUILT_IN, sink);
         let empty = Node::table_at(&layer.place, Table::new());
         let mut take = |key: &str| {
             layer.as_table_mut().and_then(|table| table.shift_remove(key)).unwrap_or_else(|| empty.clone())

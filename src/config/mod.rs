@@ -23,6 +23,7 @@ mod source;
 mod substitute;
 mod syntax;
 mod tree;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ mod tests;
 pub use diagnostic::{Diagnostic, Label, Problems};
 pub use presets::PresetInfo;
 pub use scenario::*;
+pub use written::{preset_schema, scenario_schema};
 
 use std::{io, path::Path};
 

@@ -8,8 +8,11 @@ mod servers;
 mod targets;
 mod workloads;
 
+#[cfg(test)]
+pub(super) use fields::asked;
 use fields::{Fields, entries};
 use indexmap::IndexMap;
+pub(super) use servers::OPERATIONS;
 
 use super::{
     Defaults, Endpoint, Origin, Phase, Platform, Run, Scenario, Sim, Target, Workload, diagnostic::Sink,

@@ -1,0 +1,176 @@
+//! The file as it is written, for its JSON Schema: which keys there are, what may stand behind them, in words.
+//!
+//! A scenario is read by hand, for the sake of its messages; nothing here ever holds a value. A test keeps both
+//! sides together: the keys of each table here are those that the reader asks for, and the exclusive groups those
+//! that layers clear.
+//!
+//! Every table may be given piece by piece over several layers, so nothing is required that another layer could say.
+
+#![expect(dead_code, reason = "the types stand for what is written; none is ever made")]
+
+mod defaults;
+mod load;
+mod servers;
+mod shape;
+mod targets;
+#[cfg(test)]
+mod tests;
+mod values;
+mod walk;
+mod workloads;
+
+use schemars::JsonSchema;
+use serde_json::Value;
+
+use self::{
+    load::Phase,
+    servers::{Endpoint, Sim},
+    shape::{exactly, partial, requires},
+    targets::Target,
+    values::{AnyOf, Count, Duration, Ladder, Named, PlainName, PositiveDuration, Seed, Text},
+    workloads::Workload,
+};
+use crate::schema;
+
+/// The schema of scenario files, with the built-in defaults in it.
+pub fn scenario_schema() -> Value {
+    let mut schema = schema::read::<Scenario>();
+    defaults::insert(&mut schema);
+    schema
+}
+
+/// The schema of preset files.
+pub fn preset_schema() -> Value {
+    schema::read::<Preset>()
+}
+
+/// A load test of language-model servers. Times are numbers of seconds or text such as `"250ms"`, shares `0.05` or
+/// `"5%"`, rates numbers per second or text such as `"90/min"`. Any text may hold `${NAME}` or `${NAME:-default}`
+/// from the environment, and `$$` for `$`; a text that holds a variable may stand for a value of any kind.
+#[derive(JsonSchema)]
+#[schemars(title = "Scenario", deny_unknown_fields, transform = requires(&["version", "name"]))]
+struct Scenario {
+    /// The version of the language.
+    #[schemars(transform = exactly(1))]
+    version: Count,
+    /// The name of the experiment and of its run folders.
+    #[schemars(extend("examples" = ["mixed-traffic"]))]
+    name: PlainName,
+    /// The run as a whole: the platform, a label, limits.
+    run: Run,
+    #[serde(flatten)]
+    tables: Tables,
+    /// What differs on a platform, under the name of its preset, in the shape of what it overrides. It also holds for
+    /// the presets that extend that one.
+    #[schemars(extend("examples" = [{ "cpu_only": { "targets": { "speed": { "at_least": 10 } } } }]))]
+    platforms: Named<Override>,
+}
+
+/// `[platforms.NAME]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Override {
+    /// Limits and labels that differ.
+    run: RunSettings,
+    #[serde(flatten)]
+    tables: Tables,
+}
+
+/// A platform preset: a partial scenario that says how much load a platform takes and what it should reach.
+#[derive(JsonSchema)]
+#[schemars(title = "Preset", deny_unknown_fields, transform = partial)]
+struct Preset {
+    /// What it stands for, in a few words.
+    #[schemars(extend("examples" = ["one RTX 4090 with 24 GB"]))]
+    note: Text,
+    /// The preset below this one.
+    #[schemars(extend("examples" = ["cuda"]))]
+    extends: Text,
+    /// The machines that it is chosen on when nobody names a platform: those that have the operating system or the GPU.
+    detect: Detect,
+    /// Limits and labels of the run.
+    run: RunSettings,
+    #[serde(flatten)]
+    tables: Tables,
+}
+
+/// `[detect]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Detect {
+    /// The operating system.
+    #[schemars(extend("examples" = ["linux", "macos"]))]
+    os: Text,
+    /// A part of the GPU's name, as whole words; a list of such parts; or `true` for any NVIDIA GPU.
+    #[schemars(extend("examples" = ["RTX 4090", ["L40", "L40S"]]))]
+    gpu: AnyOf<bool, AnyOf<Text, Vec<Text>>>,
+    /// A part of the names of GPUs that will not do after all, or a list of such parts.
+    #[schemars(extend("examples" = ["Laptop"]))]
+    except: AnyOf<Text, Vec<Text>>,
+}
+
+/// What every layer may say.
+#[derive(JsonSchema)]
+struct Tables {
+    /// What the experiment answers.
+    #[schemars(extend("examples" = ["How many users does this server serve at once?"]))]
+    description: Text,
+    /// Every random choice follows from it: the same seed sends the same requests at the same times.
+    seed: Seed,
+    /// What endpoints and phases use when they say nothing.
+    defaults: Defaults,
+    /// The servers under test, each under a name of its own.
+    #[schemars(extend("examples" = [{ "main": { "url": "http://127.0.0.1:8080/v1" } }]))]
+    endpoints: Named<Endpoint>,
+    /// What is sent, by name. Without any, prompts of about 128 tokens ask for 64.
+    #[schemars(extend("examples" = [{ "questions": { "synthetic": { "prompt_tokens": 100, "output_tokens": 64 } } }]))]
+    workloads: Named<Workload>,
+    /// The load, in the order in which it runs.
+    #[schemars(extend("examples" = [{ "main": { "requests": 100, "load": { "closed": { "users": 4 } } } }]))]
+    phases: Named<Phase>,
+    /// What must hold, judged at 95 % confidence.
+    #[schemars(extend("examples" = [{ "first_token": { "metric": "ttft.p95", "at_most": "500ms" } }]))]
+    targets: Named<Target>,
+    /// Settings of simulated servers, by the name behind `sim:`. Every preset has a built-in one of its name.
+    #[schemars(extend("examples" = [{ "slow": { "extends": "rtx_4090", "step_base": "45ms" } }]))]
+    sims: Named<Sim>,
+}
+
+/// `[run]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Run {
+    /// The preset that chooses load and targets: a name that `scenario presets` lists, the path of a preset of one's
+    /// own, or `"auto"` to take it from the machine.
+    #[schemars(extend("examples" = ["rtx_4090", "platforms/desk.toml"]))]
+    platform: Text,
+    #[serde(flatten)]
+    settings: RunSettings,
+}
+
+/// What every layer may say of the run.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct RunSettings {
+    /// Goes on every chart beside the hardware.
+    #[schemars(extend("examples" = ["Vast.ai"]))]
+    label: Text,
+    /// Safety cap on requests in flight. Reaching it makes the run INVALID.
+    max_in_flight: Count,
+    /// How long answers may take to end after the last request of a phase.
+    drain: Duration,
+    /// How long a server may take to answer at all before the first phase.
+    ready_timeout: PositiveDuration,
+}
+
+/// `[defaults]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Defaults {
+    /// Longest that one request may take.
+    timeout: PositiveDuration,
+    /// The ladder that `load.closed = {}` takes: one step per number of users.
+    concurrency: Ladder<Count>,
+    /// Requests per step where a phase says neither `requests`, `duration` nor `stages`.
+    requests: Count,
+}

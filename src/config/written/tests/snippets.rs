@@ -1,0 +1,180 @@
+//! Changes to a good scenario, judged by the reader and by the schema.
+
+use super::*;
+
+const BASE: &str = r#"
+version = 1
+name = "base"
+[endpoints.main]
+url = "http://127.0.0.1:8080/v1"
+[workloads.w.synthetic]
+prompt_tokens = 10
+[phases.closed]
+load.closed.users = 1
+[phases.open]
+duration = "5m"
+load.open.rate = 1
+[targets.t]
+metric = "ttft.p95"
+phase = "closed"
+at_most = "500ms"
+"#;
+
+/// Lays a change over the base; `"-"` removes a key.
+fn changed(change: &str) -> String {
+    fn lay(below: &mut toml::Table, above: toml::Table) {
+        for (key, value) in above {
+            match (below.get_mut(&key), value) {
+                (_, toml::Value::String(text)) if text == "-" => {
+                    below.remove(&key);
+                }
+                (Some(toml::Value::Table(below)), toml::Value::Table(above)) => lay(below, above),
+                (_, value) => {
+                    below.insert(key, value);
+                }
+            }
+        }
+    }
+    let mut table: toml::Table = BASE.parse().expect("valid TOML");
+    lay(&mut table, change.parse().unwrap_or_else(|error| panic!("{change}: {error}")));
+    table.to_string()
+}
+
+#[test]
+fn both_take_the_same() {
+    let validator = validator(&scenario_schema());
+    for change in [
+        "",
+        "description = \"5 $ and ${NOBODY:-nobody}\"",
+        "seed = 9223372036854775807",
+        "name = \"${NOBODY:-x}\"",
+        "run.drain = 0",
+        "run.drain = \"0s\"",
+        "run.drain = \"${NOBODY:-5s}\"",
+        "run.max_in_flight = 1e3",
+        "defaults.concurrency = 4",
+        "defaults.timeout = \" 1 m 30 s \"",
+        "endpoints.main.url = \"sim:rtx_4090\"",
+        "endpoints.main.url = \"https://${HOST:-here}/v1/\"",
+        "endpoints.main.weight = 2",
+        "endpoints.main.stream = \"${NOBODY:-true}\"",
+        "endpoints.main.api_key.env = \"KEY\"",
+        "workloads.w.synthetic.prompt_tokens = { constant = 5 }",
+        "workloads.w.synthetic = { prompt_tokens = \"-\", prompt_words = { poisson.mean = 0.5 } }",
+        "phases.closed.load.closed.users = [1, 2]",
+        "phases.open.load.open.rate = [\"1/s\", \"90/min\"]",
+        "phases.open.load.open = { rate = \"-\", stages = [{ hold = 1, over = 1 }] }",
+        "phases.open.load.open.arrivals.gamma.cv = 0.01",
+        "phases.rest.pause = 1",
+        "targets.t = { metric = \"error_rate\", at_most = \"5 %\" }",
+        "targets.t = { metric = \"error_rate\", at_most = 0.05 }",
+        "targets.t = { metric = \"tokens_per_chunk.mean\", at_most = 2.5 }",
+        "targets.t = { metric = \"requests_per_second\", at_most = \"90/min\" }",
+        "targets.t = { metric = \"e2e\", at_most = \"-\", between = [0.1, \"2s\"] }",
+        "targets.t = { metric = \"${NOBODY:-e2e.max}\", at_most = 5 }",
+        "platforms.mac.targets.t.at_most = 1",
+    ] {
+        let text = changed(change);
+        if let Err(refused) = compile(&text) {
+            panic!("the reader refuses `{change}`: {}", refused.render(false));
+        }
+        assert_eq!(problems(&validator, &document(&text)), "", "the schema refuses `{change}`");
+    }
+}
+
+#[test]
+fn both_refuse_the_same() {
+    let validator = validator(&scenario_schema());
+    for change in [
+        "version = 2",
+        "version = \"-\"",
+        "name = \"-\"",
+        "name = \"a b\"",
+        "name = 5",
+        "nmae = \"x\"",
+        "seed = -1",
+        "seed = 1.5",
+        "description = 5",
+        "run.label = true",
+        "run.max_in_flight = 0",
+        "run.max_in_flight = 5_000_000_000",
+        "run.max_in_flight = \"100\"",
+        "run.drain = -1",
+        "run.drain = \"5 %\"",
+        "run.drain = \"\"",
+        "run.drain = \"1m30\"",
+        "run.ready_timeout = \"0 ms\"",
+        "run.ready_timeout = 0",
+        "run.ready_timeout = [1]",
+        "defaults.concurrency = []",
+        "defaults.concurrency = [1, 1]",
+        "defaults.concurrency = [0]",
+        "endpoints = 5",
+        "endpoints.\"a b\".url = \"sim:mac\"",
+        "endpoints.main.url = \"127.0.0.1\"",
+        "endpoints.main.url = \"sim:\"",
+        "endpoints.main.url = \"http://user:pass@host\"",
+        "endpoints.main.url = \"http://host/v1/chat/completions\"",
+        "endpoints.main.url = \"http://host?x\"",
+        "endpoints.main.protocol = \"openai\"",
+        "endpoints.main.weight = -1",
+        "endpoints.main.stream = \"yes\"",
+        "endpoints.main.timeout = 0",
+        "endpoints.main.api_key = \"secret\"",
+        "endpoints.main.api_key = {}",
+        "endpoints.main.api_key.env = \"${KEY}\"",
+        "endpoints.main.api_key = { env = \"A\", file = \"b\" }",
+        "workloads.w.snippets = {}",
+        "workloads.w.synthetic.prompt_words = 5",
+        "workloads.w.synthetic.prompt_tokens = 0",
+        "workloads.w.synthetic.prompt_tokens = 1.5",
+        "workloads.w.synthetic.prompt_tokens = 2_000_000",
+        "workloads.w.synthetic.prompt_tokens = { constant = 5, uniform = { min = 1, max = 2 } }",
+        "workloads.w.synthetic.prompt_tokens = { normal = { mean = 0, std_dev = 1 } }",
+        "workloads.w.synthetic.shared_prefix_tokens = -1",
+        "phases.closed.users = 1",
+        "phases.closed.requests = 0",
+        "phases.closed.endpoints = []",
+        "phases.closed.endpoints = \"main\"",
+        "phases.closed.load = 5",
+        "phases.closed.load = { closed = \"-\" }",
+        "phases.closed.load.open.rate = 1",
+        "phases.closed.load.closed.users = 0",
+        "phases.closed.pause = 5",
+        "phases.rest = { pause = 5, requests = 1 }",
+        "phases.rest = { pause = 0 }",
+        "phases.open.load.open.rate = 0",
+        "phases.open.load.open.rate = \"1/day\"",
+        "phases.open.load.open.arrivals = \"gamma\"",
+        "phases.open.load.open.arrivals = { gamma.cv = 20 }",
+        "phases.open.load.open.arrivals = { weibull.cv = 2 }",
+        "phases.open.load.open.stages = [{ hold = 1, over = 1 }]",
+        "phases.open.load.open = { rate = \"-\", stages = [] }",
+        "phases.open.load.open = { rate = \"-\", stages = [{ hold = 1 }] }",
+        "phases.open.load.open = { rate = \"-\", stages = [{ from = 1, over = 1 }] }",
+        "phases.open.load.open = { rate = \"-\", stages = [{ hold = 1, to = 1, over = 1 }] }",
+        "phases.open.load.open.concurrency_limit = 0",
+        "phases.open.load.open.spikes.every = 0",
+        "targets.t.metric = \"latency\"",
+        "targets.t.metric = \"error_rate.p95\"",
+        "targets.t.at_least = 1",
+        "targets.t.at_most = \"5%\"",
+        "targets.t.at_most = -1",
+        "targets.t.severity = \"fatal\"",
+        "targets.t = { metric = \"error_rate\", at_most = 5 }",
+        "targets.t = { metric = \"error_rate\", at_most = \"5s\" }",
+        "targets.t = { metric = \"requests_per_second\", at_most = \"5s\" }",
+        "targets.t = { metric = \"tokens_per_chunk\", at_most = \"5\" }",
+        "targets.t = { at_most = \"-\", between = [1] }",
+        "sims.s.jitter = \"3 s\"",
+        "sims.s.jitter = 1.5",
+        "sims.s.faults.stall = 1",
+        "platforms.mac.version = 1",
+        "platforms.mac.run.platform = \"mac\"",
+        "platforms.mac.targets.t.at_most = \"5%%\"",
+    ] {
+        let text = changed(change);
+        assert!(compile(&text).is_err(), "the reader takes `{change}`");
+        assert_ne!(problems(&validator, &document(&text)), "", "the schema takes `{change}`");
+    }
+}
