@@ -3,13 +3,14 @@
 //!
 //! Times are nanoseconds since the start of the run on the monotonic clock.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of `requests.jsonl`, `chunks.bin` and `events.jsonl`.
 pub const FORMAT: u32 = 1;
 
 /// How a request ended. A closed set: everything but `Ok` is a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// A whole answer with output.
@@ -97,7 +98,7 @@ impl Outcome {
 }
 
 /// Where arrival times come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClockSource {
     /// The kernel's receive time.
@@ -107,7 +108,7 @@ pub enum ClockSource {
 }
 
 /// Where token counts come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenSource {
     /// The server's `usage`.
@@ -119,7 +120,7 @@ pub enum TokenSource {
 }
 
 /// One request, as it is kept for ever. `None` is "did not happen" or "the server did not say".
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// Its number in the run; decides its content and, in an open loop, its due time.
     pub seq: u64,
@@ -254,12 +255,13 @@ impl Record {
 }
 
 /// A line of `events.jsonl`: the run's diary. Everything in it is needed to rebuild a report, or is of use to read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Diary {
     /// The first line.
     RunStarted {
-        /// [`FORMAT`].
+        /// The version of the files' format.
+        #[schemars(extend("const" = FORMAT))]
         format: u32,
         /// Nanoseconds since the Unix epoch at time 0 of the run.
         wall_ns: i64,
@@ -311,7 +313,7 @@ pub enum Diary {
 }
 
 /// Why a run stopped early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StopCause {
     /// Ctrl-C.

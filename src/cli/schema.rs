@@ -3,16 +3,25 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use clap::builder::PossibleValuesParser;
 use serde_json::Value;
 
-use super::{exit::Exit, terminal};
-use crate::config;
+use super::{exit::Exit, probe, problems::Problem, terminal};
+use crate::{
+    config::{self, Origin},
+    machine::SystemInfo,
+    plan::{Plan, diff::Difference},
+    record::Diary,
+    report::Document,
+    schema::written,
+    store::RecordLine,
+};
 
 /// Arguments of `schema`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Which one; `--list` shows them all
-    #[arg(value_name = "NAME", default_value = "scenario")]
+    #[arg(value_name = "NAME", default_value = "scenario", value_parser = names(), hide_possible_values = true)]
     name: String,
     /// List the schemas and what each is of
     #[arg(long, conflicts_with_all = ["name", "write"])]
@@ -33,7 +42,28 @@ struct Entry {
 const ENTRIES: &[Entry] = &[
     Entry { name: "scenario", of: "scenario files", make: config::scenario_schema },
     Entry { name: "preset", of: "platform presets", make: config::preset_schema },
+    Entry {
+        name: "plan",
+        of: "`plan.json` of a run folder, and `plan --format json`",
+        make: written::<Plan>,
+    },
+    Entry { name: "record", of: "a line of `requests.jsonl`", make: written::<RecordLine> },
+    Entry { name: "event", of: "a line of `events.jsonl`", make: written::<Diary> },
+    Entry { name: "system-info", of: "`system-info.json`", make: written::<SystemInfo> },
+    Entry {
+        name: "summary",
+        of: "`summary.json`, and one element of `--json` with several",
+        make: written::<Document>,
+    },
+    Entry { name: "problems", of: "`check --format json`", make: written::<Vec<Problem>> },
+    Entry { name: "probe", of: "`probe --format json`", make: written::<probe::Document> },
+    Entry { name: "origins", of: "`plan --origins --format json`", make: written::<Vec<Origin>> },
+    Entry { name: "difference", of: "`plan --diff --format json`", make: written::<Difference> },
 ];
+
+fn names() -> PossibleValuesParser {
+    ENTRIES.iter().map(|entry| entry.name).collect::<Vec<_>>().into()
+}
 
 pub(super) fn schema(arguments: &Arguments) -> anyhow::Result<Exit> {
     if arguments.list {
@@ -46,16 +76,9 @@ pub(super) fn schema(arguments: &Arguments) -> anyhow::Result<Exit> {
         write(folder)?;
         return Ok(Exit::Pass);
     }
-    let Some(entry) = ENTRIES.iter().find(|entry| entry.name == arguments.name) else {
-        let known: Vec<_> = ENTRIES.iter().map(|entry| format!("`{}`", entry.name)).collect();
-        terminal::say(&format!(
-            "error: unknown schema `{}`\n  help: known: {}",
-            arguments.name,
-            known.join(", ")
-        ));
-        return Ok(Exit::Usage);
-    };
-    terminal::print(&entry.text()?);
+    for entry in ENTRIES.iter().filter(|entry| entry.name == arguments.name) {
+        terminal::print(&entry.text()?);
+    }
     Ok(Exit::Pass)
 }
 

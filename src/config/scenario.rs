@@ -6,7 +6,10 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{MetricName, Protocol};
+use crate::{
+    catalog::{MetricName, Protocol},
+    units::Seconds,
+};
 
 /// A checked scenario: every reference in it exists, every number is in range.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +41,7 @@ pub struct Scenario {
 }
 
 /// The platform under test, as far as presets are concerned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Platform {
     /// The preset's name, such as `rtx_4090`; of one from a file the file's name without `.toml`.
     pub name: String,
@@ -96,7 +99,7 @@ pub struct Endpoint {
 }
 
 /// Where an endpoint is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Address {
     /// A base URL such as `http://127.0.0.1:8080/v1`, without a slash at the end.
@@ -106,7 +109,7 @@ pub enum Address {
 }
 
 /// The model that requests name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Model {
     /// `"auto"`: the first model that the server lists.
@@ -116,7 +119,7 @@ pub enum Model {
 }
 
 /// A secret by reference: the value itself is read at readiness and written nowhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Secret {
     /// An environment variable.
@@ -126,7 +129,7 @@ pub enum Secret {
 }
 
 /// `[workloads.NAME]`: one of the kinds of content.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Workload {
     /// Made-up text of a drawn length.
@@ -134,7 +137,7 @@ pub enum Workload {
 }
 
 /// `[workloads.NAME.synthetic]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Synthetic {
     /// How long prompts are.
     pub prompt: PromptLength,
@@ -147,7 +150,7 @@ pub struct Synthetic {
 }
 
 /// How the length of a prompt is drawn.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PromptLength {
     /// `prompt_tokens`: tokens, by an estimate where no tokenizer is given.
@@ -157,7 +160,7 @@ pub enum PromptLength {
 }
 
 /// A distribution of whole lengths, each at least 1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Lengths {
     /// Always this.
@@ -282,7 +285,7 @@ pub struct Open {
 }
 
 /// The arrival process.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Arrivals {
     /// Evenly spaced.
@@ -327,7 +330,7 @@ impl Spikes {
 }
 
 /// A stretch of time in which the rate goes linearly from one value to another.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stage {
     /// Requests per second at its start.
     pub from: f64,
@@ -335,6 +338,7 @@ pub struct Stage {
     pub to: f64,
     /// Its length.
     #[serde(rename = "over_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
     pub over: Duration,
 }
 
@@ -358,7 +362,7 @@ pub struct Target {
 }
 
 /// The limit of a target.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
     /// `≥`.
@@ -382,7 +386,7 @@ pub enum Severity {
 }
 
 /// `[sims.NAME]`: a simulated server. Times are seconds, rates tokens per second, shares `0..=1`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sim {
     /// Prompt tokens that it prefills per second.
@@ -402,7 +406,7 @@ pub struct Sim {
 }
 
 /// Faults of a simulated server; shares are drawn per request from the seed.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Faults {
     /// Share of requests answered with status 500.
@@ -418,7 +422,7 @@ pub struct Faults {
 }
 
 /// Where one leaf of the scenario came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Origin {
     /// Its address, such as `phases.ramp.load.open.rate`.
     pub path: String,
@@ -433,7 +437,7 @@ pub struct Origin {
 }
 
 /// The layers, lowest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
     /// Part of the program.

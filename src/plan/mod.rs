@@ -29,22 +29,27 @@ pub use expect::totals;
 pub use route::endpoint_of;
 pub use targets::explored_only;
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     catalog::{MetricName, Protocol},
     config::{Address, Arrivals, Bound, Model, Origin, Platform, Secret, Severity, Sim, Stage, Workload},
+    schema::{Expectation, Mismatches},
+    units::Seconds,
 };
 
 /// The version of `plan.json`.
 pub const FORMAT: u32 = 1;
 
 /// A compiled scenario.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// The version of this file's format.
+    #[schemars(extend("const" = FORMAT))]
     pub format: u32,
     /// The version of the program that compiled it.
     pub tool_version: String,
@@ -77,12 +82,18 @@ pub struct Plan {
 /// Why a `plan.json` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// It is no JSON, or not that of a plan.
-    #[error("not a plan")]
-    Json(#[from] serde_json::Error),
+    /// It is no JSON.
+    #[error("it is no JSON: {0}")]
+    Syntax(serde_json::Error),
+    /// Its values are not those of a plan.
+    #[error("{0}")]
+    Content(Mismatches),
+    /// A value has the right kind and does not fit, such as a duration of thousands of years.
+    #[error("it is no plan: {0}")]
+    Value(serde_json::Error),
     /// Another version of the program wrote it.
-    #[error("format {0} of `plan.json` is not known; known: {FORMAT}")]
-    Format(u32),
+    #[error("it has format {0}, and this version of `scenario` reads format {FORMAT}")]
+    Format(u64),
     /// Its steps are no graph that could run.
     #[error(transparent)]
     Graph(#[from] graph::GraphError),
@@ -94,19 +105,19 @@ impl Plan {
         serde_json::to_string_pretty(self).expect("a plan has no maps with keys that are not text")
     }
 
-    /// Reads `plan.json` back, and checks what the rest of the program relies on: the format's version, the order of
-    /// the steps and every index in them.
+    /// Reads `plan.json` back, and checks what the rest of the program relies on: the format's version, every value by
+    /// the schema, the order of the steps and every index in them.
     pub fn from_json(text: &str) -> Result<Self, PlanError> {
-        /// Read first, so that a plan of another format is told by its version and not by its first odd field.
-        #[derive(Deserialize)]
-        struct Head {
-            format: u32,
-        }
-        let Head { format } = serde_json::from_str(text)?;
-        if format != FORMAT {
+        static EXPECTED: LazyLock<Expectation> = LazyLock::new(Expectation::of::<Plan>);
+        let document: Value = serde_json::from_str(text).map_err(PlanError::Syntax)?;
+        // first, so that a plan of another format is told by its version and not by its first odd field
+        if let Some(format) = document.get("format").and_then(Value::as_u64)
+            && format != u64::from(FORMAT)
+        {
             return Err(PlanError::Format(format));
         }
-        let plan: Self = serde_json::from_str(text)?;
+        EXPECTED.check(&document).map_err(PlanError::Content)?;
+        let plan: Self = serde_json::from_value(document).map_err(PlanError::Value)?;
         graph::check(&plan)?;
         Ok(plan)
     }
@@ -118,20 +129,22 @@ impl Plan {
 }
 
 /// Limits of the run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Limits {
     /// Safety cap on requests in flight.
     pub max_in_flight: u32,
     /// How long what is in flight may take after arrivals stop.
     #[serde(rename = "drain_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
     pub drain: Duration,
     /// How long an endpoint may take to become ready.
     #[serde(rename = "ready_timeout_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
     pub ready_timeout: Duration,
 }
 
 /// An endpoint with its workload.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedEndpoint {
     /// Its name in the file.
     pub name: String,
@@ -145,6 +158,7 @@ pub struct PlannedEndpoint {
     pub stream: bool,
     /// Longest that one request may take, from `sent`.
     #[serde(rename = "timeout_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
     pub timeout: Duration,
     /// The reference to its key; never the key.
     pub api_key: Option<Secret>,
@@ -164,7 +178,7 @@ impl PlannedEndpoint {
 }
 
 /// A node of the graph.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Its index in [`Plan::steps`].
     pub id: usize,
@@ -191,7 +205,7 @@ impl Step {
 }
 
 /// What a step does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
     /// Wait until these endpoints answer.
@@ -205,12 +219,13 @@ pub enum Work {
     Pause {
         /// For so long.
         #[serde(rename = "duration_s", with = "crate::units::seconds")]
+        #[schemars(with = "Seconds")]
         duration: Duration,
     },
 }
 
 /// A step that sends requests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadStep {
     /// Whether its requests count; `false` is warm-up.
     pub measure: bool,
@@ -226,20 +241,22 @@ pub struct LoadStep {
     pub requests: Option<u64>,
     /// Ends the arrivals of the step after so long.
     #[serde(rename = "duration_s", with = "crate::units::seconds::option")]
+    #[schemars(with = "Option<Seconds>")]
     pub duration: Option<Duration>,
 }
 
 /// An endpoint's part of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Traffic {
     /// Index into [`Plan::endpoints`].
     pub endpoint: usize,
     /// Share of the step's requests, `0..=1`.
+    #[schemars(range(min = 0, max = 1))]
     pub share: f64,
 }
 
 /// How the requests of a step arrive.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pattern {
     /// So many users, each with one request at a time.
@@ -248,9 +265,11 @@ pub enum Pattern {
         users: u32,
         /// They start spread over this time.
         #[serde(rename = "ramp_up_s", with = "crate::units::seconds")]
+        #[schemars(with = "Seconds")]
         ramp_up: Duration,
         /// Pause of a user between an answer and the next request.
         #[serde(rename = "think_time_s", with = "crate::units::seconds")]
+        #[schemars(with = "Seconds")]
         think_time: Duration,
     },
     /// On a schedule that never looks at answers.
@@ -269,13 +288,15 @@ pub enum Pattern {
 }
 
 /// The spikes among the stages of an open loop, as they were written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedSpikes {
     /// One starts at every whole multiple of it.
     #[serde(rename = "every_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
     pub every: Duration,
     /// The length of each.
     #[serde(rename = "lasting_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
     pub lasting: Duration,
     /// Requests per second in them.
     pub rate: f64,
@@ -284,7 +305,7 @@ pub struct PlannedSpikes {
 }
 
 /// What the planner expects of a step. `None` is "cannot be known before the run".
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Expected {
     /// Requests.
     pub requests: Option<f64>,
@@ -299,7 +320,7 @@ pub struct Expected {
 }
 
 /// What numbers are about. `None` means all of them together.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ScopeKey {
     /// The phase.
     pub phase: String,
@@ -323,7 +344,7 @@ impl std::fmt::Display for ScopeKey {
 }
 
 /// A target with the places where it is judged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedTarget {
     /// Its name in the file.
     pub name: String,

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -16,9 +17,11 @@ use crate::{
     record::{self, Event, Record},
 };
 
-/// A record as it stands in the file: each line carries the format's version.
-#[derive(Serialize)]
-struct Line<'a> {
+/// A line of `requests.jsonl`: a record, with the version of the format.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RecordLine<'a> {
+    /// The version of the files' format.
+    #[schemars(extend("const" = record::FORMAT))]
     format: u32,
     #[serde(flatten)]
     record: &'a Record,
@@ -70,7 +73,7 @@ impl Writer {
                     if !chunks.is_empty() {
                         chunks::encode(record.seq, chunks, &mut self.chunks.pending);
                     }
-                    json_line(&Line { format: record::FORMAT, record }, &mut self.requests.pending);
+                    json_line(&RecordLine { format: record::FORMAT, record }, &mut self.requests.pending);
                 }
             }
         }

@@ -15,7 +15,10 @@ use std::{
 
 use time::{OffsetDateTime, macros::format_description};
 
-pub use self::{append::Writer, read::Run};
+pub use self::{
+    append::{RecordLine, Writer},
+    read::Run,
+};
 use crate::plan::Plan;
 
 /// Why the run folder could not be written or read.

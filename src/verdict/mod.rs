@@ -8,6 +8,7 @@ mod targets;
 mod tests;
 mod validity;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use judge::{judge, nothing_answered};
@@ -42,7 +43,7 @@ pub struct Verdict {
 }
 
 /// The run as a whole, in the order in which one beats the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Conclusion {
     /// It was cut short; what was measured is graded.
@@ -58,7 +59,7 @@ pub enum Conclusion {
 }
 
 /// Share of judged targets that passed; one that is inconclusive did not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Grade {
     /// 90 % or more.
@@ -104,7 +105,7 @@ pub struct Judged {
 }
 
 /// What the evidence says of a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Mark {
     /// The other bound is on the bad side.
@@ -116,7 +117,7 @@ pub enum Mark {
 }
 
 /// One check of validity.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Check {
     /// Its number in the list of checks: `1`, `2a`, `4`.
     pub id: &'static str,
@@ -135,7 +136,7 @@ pub struct Check {
 }
 
 /// A line of the analysis.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
     /// How it is to be taken.
     pub level: Level,
@@ -144,7 +145,7 @@ pub struct Finding {
 }
 
 /// How a line of the analysis is to be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Level {
     /// Bad.

@@ -20,6 +20,7 @@ mod plan;
 mod probe;
 mod presets;
 mod readiness;
+mod schemas;
 mod server;
 mod several;
 mod tidy;
