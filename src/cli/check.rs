@@ -7,7 +7,7 @@ use super::{
     problems,
     terminal::{self, Terminal},
 };
-use crate::machine::Machine;
+use crate::{machine::Machine, plan::cases};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub(super) fn check(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
         }
     };
     problems::annotate(&examined);
-    let broken = examined.iter().filter(|examined| examined.plan.is_err()).count();
+    let broken = examined.iter().filter(|examined| examined.plans.is_err()).count();
     match arguments.format {
         Format::Text => say(examined, broken, terminal),
         Format::Json => terminal::print(&serde_json::to_string_pretty(&problems::list(&examined))?),
@@ -50,11 +50,16 @@ pub(super) fn check(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
 
 fn say(examined: Vec<Examined>, broken: usize, terminal: Terminal) {
     let files = plural(examined.len(), "file");
-    for Loaded { file, plan } in say_problems(examined, terminal) {
-        let Some(plan) = plan else { continue };
+    for Loaded { file, plans } in say_problems(examined, terminal) {
+        let Some(plans) = plans else { continue };
         let name = file.display();
-        terminal::print(&format!("{name}: ok ({}, {})", plan.name, plural(plan.steps.len(), "step")));
-        for warning in &plan.warnings {
+        let extent = match plans.as_slice() {
+            [plan] => plural(plan.steps.len(), "step"),
+            cases => plural(cases.len(), "case"),
+        };
+        let scenario = plans.first().map(|plan| plan.name.as_str()).unwrap_or_default();
+        terminal::print(&format!("{name}: ok ({scenario}, {extent})"));
+        for warning in cases::warnings(&plans) {
             terminal::print(&format!("{name}: warning: {warning}"));
         }
     }

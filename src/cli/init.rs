@@ -228,7 +228,7 @@ mod tests {
         let text = found.starter("my.toml");
         assert!(!text.contains('@'), "{text}");
         let input = Input { name: "my.toml", text: &text, platform: None, sets: &[] };
-        plan::compile(&load(&input, &Machine::default(), &|_| None, &crate::cli::load::read).expect(&text))
+        plan::compile(&load(&input, &Machine::default(), &|_| None, &crate::cli::load::read).expect(&text)[0])
     }
 
     #[test]

@@ -18,14 +18,14 @@ use crate::{
 /// A file and what became of it.
 pub(super) struct Loaded {
     pub(super) file: PathBuf,
-    /// `None` after its problems were printed.
-    pub(super) plan: Option<Plan>,
+    /// One for each case; `None` after its problems were printed.
+    pub(super) plans: Option<Vec<Plan>>,
 }
 
-/// A file, and its plan or what is wrong with it.
+/// A file, and the plan of each of its cases or what is wrong with it.
 pub(super) struct Examined {
     pub(super) file: PathBuf,
-    pub(super) plan: Result<Plan, Problems>,
+    pub(super) plans: Result<Vec<Plan>, Problems>,
 }
 
 /// Expands patterns, loads and compiles every file; prints all problems of all files.
@@ -61,17 +61,18 @@ pub(super) fn examine(
             platform: overrides.platform.as_deref(),
             sets: &overrides.sets,
         };
-        let scenario = config::load(&input, machine, &|name| std::env::var(name).ok(), &read);
-        examined.push(Examined { file, plan: scenario.map(|scenario| plan::compile(&scenario)) });
+        let cases = config::load(&input, machine, &|name| std::env::var(name).ok(), &read);
+        let plans = cases.map(|cases| cases.iter().map(plan::compile).collect());
+        examined.push(Examined { file, plans });
     }
     Ok(examined)
 }
 
 /// Prints all problems of all files.
 pub(super) fn say_problems(examined: Vec<Examined>, terminal: Terminal) -> Vec<Loaded> {
-    let said = examined.into_iter().map(|Examined { file, plan }| {
-        let plan = plan.inspect_err(|problems| terminal::say(&problems.render(terminal.color_err())));
-        Loaded { file, plan: plan.ok() }
+    let said = examined.into_iter().map(|Examined { file, plans }| {
+        let plans = plans.inspect_err(|problems| terminal::say(&problems.render(terminal.color_err())));
+        Loaded { file, plans: plans.ok() }
     });
     said.collect()
 }

@@ -7,12 +7,13 @@ use anyhow::Context as _;
 use super::{
     Overrides,
     exit::Exit,
-    load::load,
+    load::{load, read},
     terminal::{self, Terminal},
 };
 use crate::{
+    config::{self, Input},
     machine::Machine,
-    plan::{Plan, diff::diff, graph, origins, render},
+    plan::{Plan, cases, diff::diff, graph, origins, render},
 };
 
 /// Arguments of `plan`.
@@ -27,6 +28,10 @@ pub(super) struct Arguments {
     /// Print how the plan of another scenario file or run folder differs; flags apply to both files
     #[arg(long, value_name = "OTHER")]
     diff: Option<String>,
+    /// Print the scenario as one TOML file with every value that holds: all layers folded, defaults filled in, variables
+    /// replaced, secrets still references. Read from the current folder it is the same experiment
+    #[arg(long, conflicts_with_all = ["origins", "diff"])]
+    resolved: bool,
     /// How to print it; `dot` and `mermaid` are for the graph alone
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -52,15 +57,37 @@ pub(super) fn plan(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
     if let (Some(part), Format::Dot | Format::Mermaid) = (part, arguments.format) {
         return Ok(usage(format!("`{part}` is no graph\n  help: print it as `text` or `json`")));
     }
+    if arguments.resolved && arguments.format != Format::Text {
+        return Ok(usage("`--resolved` is TOML\n  help: leave `--format` out"));
+    }
     let machine = Machine::detect();
+    if arguments.resolved {
+        return Ok(match resolved(arguments, &machine, terminal) {
+            Ok(text) => {
+                terminal::print(text.trim_end());
+                Exit::Pass
+            }
+            Err(exit) => exit,
+        });
+    }
     let read = |path: &str| plans(path, &arguments.overrides, &machine, terminal);
     let plans = match read(&arguments.file) {
         Ok(plans) => plans,
         Err(exit) => return Ok(exit),
     };
     let Some(other) = &arguments.diff else {
-        for plan in &plans {
-            terminal::print(&show(plan, arguments)?);
+        for cases in &plans {
+            if let (Format::Text, false, [_, _, ..]) = (arguments.format, arguments.origins, cases.as_slice())
+            {
+                terminal::print(&cases::text(cases));
+            } else {
+                for plan in cases {
+                    if arguments.origins && arguments.format == Format::Text && cases.len() > 1 {
+                        terminal::print(&format!("{}\n", plan.title()));
+                    }
+                    terminal::print(&show(plan, arguments)?);
+                }
+            }
         }
         return Ok(Exit::Pass);
     };
@@ -68,9 +95,11 @@ pub(super) fn plan(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
         Ok(plans) => plans,
         Err(exit) => return Ok(exit),
     };
+    let (plans, others) = (plans.concat(), others.concat());
     let ([before], [after]) = (plans.as_slice(), others.as_slice()) else {
         return Ok(usage(
-            "`--diff` compares one plan with one other\n  help: name one file or run folder each",
+            "`--diff` compares one plan with one other\n  help: name one file or run folder each, and pin the axes of a \
+             matrix by `--set`",
         ));
     };
     let difference = diff(before, after);
@@ -92,14 +121,35 @@ fn show(plan: &Plan, arguments: &Arguments) -> anyhow::Result<String> {
     })
 }
 
-/// The plan that a run folder holds, or those of the scenario files that a pattern names. What is wrong with them is
+/// The one scenario that the arguments leave, as TOML.
+fn resolved(arguments: &Arguments, machine: &Machine, terminal: Terminal) -> Result<String, Exit> {
+    let path = &arguments.file;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        usage(format!("cannot read `{path}`: {error}\n  help: `--resolved` takes one scenario file"))
+    })?;
+    let Overrides { platform, sets } = &arguments.overrides;
+    let input = Input { name: path, text: &text, platform: platform.as_deref(), sets };
+    let texts =
+        config::resolve(&input, machine, &|name| std::env::var(name).ok(), &read).map_err(|problems| {
+            terminal::say(&problems.render(terminal.color_err()));
+            Exit::Usage
+        })?;
+    <[String; 1]>::try_from(texts).map(|[text]| text).map_err(|texts| {
+        usage(format!(
+            "`{path}` has a matrix of {} cases\n  help: pin its axes by `--set`, so that one is left",
+            texts.len()
+        ))
+    })
+}
+
+/// The plan that a run folder holds, or those of the scenario files that a pattern names, file by file. What is wrong with them is
 /// said here; then there is only an exit code left.
 fn plans(
     path: &str,
     overrides: &Overrides,
     machine: &Machine,
     terminal: Terminal,
-) -> Result<Vec<Plan>, Exit> {
+) -> Result<Vec<Vec<Plan>>, Exit> {
     let folder = Path::new(path);
     if folder.is_dir() {
         if !folder.join("plan.json").is_file() {
@@ -107,11 +157,11 @@ fn plans(
                 "`{path}` is a folder without a `plan.json`\n  help: name a scenario file or a run folder"
             )));
         }
-        return saved(folder).map(|plan| vec![plan]).map_err(|error| usage(format!("{error:#}")));
+        return saved(folder).map(|plan| vec![vec![plan]]).map_err(|error| usage(format!("{error:#}")));
     }
     let file = [path.to_owned()];
     let loaded = load(&file, overrides, machine, terminal).map_err(usage)?;
-    loaded.into_iter().map(|loaded| loaded.plan.ok_or(Exit::Usage)).collect()
+    loaded.into_iter().map(|loaded| loaded.plans.ok_or(Exit::Usage)).collect()
 }
 
 fn saved(folder: &Path) -> anyhow::Result<Plan> {

@@ -144,7 +144,18 @@ fn targets(arguments: &Arguments, terminal: Terminal) -> Option<Vec<Target>> {
     } else {
         let file = std::slice::from_ref(&arguments.what);
         match load(file, &arguments.overrides, &Machine::detect(), terminal) {
-            Ok(mut loaded) if loaded.len() == 1 => loaded.pop()?.plan?,
+            Ok(mut loaded) if loaded.len() == 1 => {
+                let mut plans = loaded.pop()?.plans?;
+                if plans.len() > 1 {
+                    terminal::say(&format!(
+                        "error: `{}` has a matrix of {} cases\n  help: pin its axes by `--set`, so that one is left",
+                        arguments.what,
+                        plans.len()
+                    ));
+                    return None;
+                }
+                plans.pop()?
+            }
             Ok(_) => {
                 terminal::say(&format!("error: `{}` matches several files", arguments.what));
                 return None;
@@ -201,9 +212,9 @@ pub(super) fn at_url(url: &str, overrides: &Overrides) -> Result<Plan, config::P
     );
     let platform = overrides.platform.as_deref();
     let input = Input { name: "URL", text: &text, platform, sets: &overrides.sets };
-    let scenario =
+    let cases =
         config::load(&input, &Machine::default(), &|name| std::env::var(name).ok(), &super::load::read)?;
-    Ok(plan::compile(&scenario))
+    Ok(plan::compile(&cases[0]))
 }
 
 impl Target {

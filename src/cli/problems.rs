@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{load::Examined, terminal};
-use crate::config::{Diagnostic, Label};
+use crate::{
+    config::{Diagnostic, Label},
+    plan::cases,
+};
 
 /// A problem of a file, as `check --format json` prints it. Lines and columns count from 1, columns in characters; an
 /// end is the place right behind.
@@ -73,10 +76,12 @@ impl From<&Label> for Mark {
 /// Every problem of every file, and the planner's warnings, in order.
 pub(super) fn list(examined: &[Examined]) -> Vec<Problem> {
     let mut list = Vec::new();
-    for Examined { file, plan } in examined {
+    for Examined { file, plans } in examined {
         let file = file.display().to_string();
-        match plan {
-            Ok(plan) => list.extend(plan.warnings.iter().map(|warning| Problem::warning(&file, warning))),
+        match plans {
+            Ok(plans) => {
+                list.extend(cases::warnings(plans).iter().map(|warning| Problem::warning(&file, warning)));
+            }
             Err(problems) => list.extend(problems.iter().map(|problem| Problem::error(&file, problem))),
         }
     }

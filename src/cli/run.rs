@@ -29,7 +29,7 @@ use crate::{
     record::{Command, StopCause},
     report,
     sim::Child,
-    store::Writer,
+    store::{self, Writer},
     wire::Clock,
 };
 
@@ -63,14 +63,13 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     };
     problems::annotate(&examined);
     let loaded = say_problems(examined, terminal);
-    let broken = loaded.iter().filter(|loaded| loaded.plan.is_none()).count();
+    let broken = loaded.iter().filter(|loaded| loaded.plans.is_none()).count();
     if broken > 0 {
         let files = plural(loaded.len(), "file");
         terminal::say(&format!("{broken} of {files} cannot be run; nothing was sent"));
         return Ok(Exit::Usage);
     }
-    let plans: Vec<(PathBuf, Plan)> =
-        loaded.into_iter().filter_map(|Loaded { file, plan }| Some((file, plan?))).collect();
+    let plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(cases).collect();
 
     let runtime = Runtime::new().context("cannot start the runtime")?;
     // one for all scenarios: an interruption between two of them must not be lost
@@ -80,7 +79,7 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     let mut rows = Vec::new();
     for (file, plan) in &plans {
         if several && !arguments.output.quiet {
-            terminal::say(&format!("── {} ({})", plan.name, file.display()));
+            terminal::say(&format!("── {} ({})", plan.title(), file.display()));
         }
         let ran = runtime
             .block_on(run_one(plan, &machine, &arguments.output, &mut signals, terminal))
@@ -124,6 +123,15 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     Ok(worst)
 }
 
+/// The plans of a file. Where they are several, they are one group.
+fn cases(loaded: Loaded) -> impl Iterator<Item = (PathBuf, Plan)> {
+    let Loaded { file, plans } = loaded;
+    let plans = plans.unwrap_or_default();
+    let several = plans.len() > 1;
+    let group = plans.first().filter(|_| several).map(|plan| store::group(plan, OffsetDateTime::now_utc()));
+    plans.into_iter().map(move |plan| (file.clone(), Plan { group: group.clone(), ..plan }))
+}
+
 /// Runs one plan: simulated servers, readiness, load, records, report.
 async fn run_one(
     plan: &Plan,
@@ -155,7 +163,7 @@ async fn run_one(
     let writer = Writer::create(&output.results, plan, &system, started)?;
     let folder = writer.folder().to_owned();
     if !output.quiet {
-        terminal::say(&format!("running {} → {}", plan.name, folder.display()));
+        terminal::say(&format!("running {} → {}", plan.title(), folder.display()));
     }
     let recorded = measure(plan, bindings, clock, writer, output.quiet, signals, terminal).await?;
     let Some(rebuilt) = finish(&folder, signals).await else {
@@ -206,7 +214,7 @@ async fn measure(
     quiet: bool,
     signals: &mut Signals,
     terminal: Terminal,
-) -> anyhow::Result<Result<(), crate::store::StoreError>> {
+) -> anyhow::Result<Result<(), store::StoreError>> {
     let (events, events_out) = mpsc::channel(engine::EVENT_QUEUE);
     let (commands, commands_out) = mpsc::channel(8);
     let progress = Progress::new(plan, quiet, terminal);

@@ -42,6 +42,7 @@ struct Entry {
 const ENTRIES: &[Entry] = &[
     Entry { name: "scenario", of: "scenario files", make: config::scenario_schema },
     Entry { name: "preset", of: "platform presets", make: config::preset_schema },
+    Entry { name: "included", of: "files that a scenario includes", make: config::included_schema },
     Entry {
         name: "plan",
         of: "`plan.json` of a run folder, and `plan --format json`",

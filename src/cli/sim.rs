@@ -74,6 +74,6 @@ fn profile(arguments: &Arguments) -> Result<Sim, config::Problems> {
     );
     let sets: Vec<_> = arguments.sets.iter().map(|set| format!("sims.{name}.{set}")).collect();
     let input = Input { name: "scenario sim", text: &text, platform: None, sets: &sets };
-    let scenario = config::load(&input, &Machine::default(), &|_| None, &read)?;
-    Ok(scenario.sims[name].clone())
+    let cases = config::load(&input, &Machine::default(), &|_| None, &read)?;
+    Ok(cases[0].sims[name].clone())
 }

@@ -8,15 +8,18 @@ use std::{
 use indexmap::IndexMap;
 
 use super::{
-    Input, Layer, Origin, Problems, Scenario,
+    Input, Layer, Origin, Problems, Scenario, case_name,
     diagnostic::{Diagnostic, Sink},
     fill::{self, BuiltIn},
+    include,
+    matrix::{Case, Matrix},
     meaning,
-    merge::overlay,
+    merge::{over, overlay},
     nearest::suggest,
     platform::{self, Asked},
     presets::{Library, Preset},
     read::{self, Draft},
+    resolved,
     source::{Place, Source},
     substitute::{Env, substitute},
     syntax,
@@ -31,11 +34,40 @@ pub(super) fn compile(
     env: Env<'_>,
     read: &dyn Fn(&Path) -> io::Result<String>,
     presets: &[(&str, &str)],
-) -> Result<Scenario, Problems> {
+) -> Result<Vec<Scenario>, Problems> {
+    let mut scenarios = Vec::new();
+    each_case(input, machine, env, read, presets, &mut |scenario, _| scenarios.push(scenario))?;
+    Ok(scenarios)
+}
+
+/// The same cases as texts that read back to them.
+pub(super) fn resolve(
+    input: &Input<'_>,
+    machine: &Machine,
+    env: Env<'_>,
+    read: &dyn Fn(&Path) -> io::Result<String>,
+    presets: &[(&str, &str)],
+) -> Result<Vec<String>, Problems> {
+    let mut texts = Vec::new();
+    let mut write = |scenario, root| texts.push(resolved::text(&scenario, root));
+    each_case(input, machine, env, read, presets, &mut write)?;
+    Ok(texts)
+}
+
+/// Compiles every case of a scenario, and hands it on with the tree that it was read from. Where there are problems,
+/// what was handed on before is of no use.
+fn each_case(
+    input: &Input<'_>,
+    machine: &Machine,
+    env: Env<'_>,
+    read: &dyn Fn(&Path) -> io::Result<String>,
+    presets: &[(&str, &str)],
+    keep: &mut dyn FnMut(Scenario, Node),
+) -> Result<(), Problems> {
     let sink = Sink::default();
-    let mut layers = Layers::read(input, presets, &sink);
+    let mut layers = Layers::read(input, env, read, presets, &sink);
     let said = layers.say(env);
-    let file = asked_by_file(&said, input);
+    let file = asked_by_file(&said);
     let asked = asked_by_flag(input).or_else(|| file.clone());
     if let Some(asked) = &asked
         && let Some(path) = asked.path()
@@ -45,20 +77,63 @@ pub(super) fn compile(
     let (platform, chain) = platform::choose(asked.as_ref(), Some(&said), machine, &layers.library, &sink);
     layers.check_names(&chain, file.as_ref(), &sink);
 
-    let mut root = layers.fold(&chain, &sink);
-    if let (Some(flag), Some(run)) = (asked.filter(|asked| asked.by == FLAG), root_table(&mut root, "run")) {
-        let value = Value::Text(flag.name);
-        run.insert("platform".to_owned(), Node { key: flag.place.clone(), place: flag.place, value });
+    let base = layers.fold(&chain, &sink);
+    let cases = layers.cases(env, &sink);
+    let flag = asked.filter(|asked| asked.by == FLAG);
+    let mut found = Found::default();
+    for case in &cases {
+        let there = Sink::default();
+        let mut root = base.clone();
+        layers.lay_over(&mut root, case, &there);
+        if let (Some(flag), Some(run)) = (&flag, root_table(&mut root, "run")) {
+            let value = Value::Text(flag.name.clone());
+            let place = flag.place.clone();
+            run.insert("platform".to_owned(), Node { key: place.clone(), place, value });
+        }
+        substitute(&mut root, env, Some(&there));
+        let draft = layers.finish(&mut root, &there);
+        if let Some(draft) = draft.filter(|_| sink.is_empty() && found.is_empty() && there.is_empty())
+            && let Some(scenario) = draft.finish(platform.clone(), case.axes.clone(), origins(&root))
+        {
+            keep(scenario, root);
+        }
+        found.add(case, there);
     }
-    substitute(&mut root, env, Some(&sink));
-    let draft = layers.finish(&mut root, &sink);
-    layers.check_inactive(&chain, env, &sink);
+    found.report(cases.len(), &sink);
+    if let Some(first) = cases.first() {
+        layers.check_inactive(&chain, first, env, &sink);
+    }
+    if sink.is_empty() { Ok(()) } else { Err(sink.into_problems(input.name)) }
+}
 
-    if !sink.is_empty() {
-        return Err(sink.into_problems());
+/// What is wrong in which cases.
+#[derive(Default)]
+struct Found {
+    /// Each problem with the name of the first case that has it, and their number.
+    problems: Vec<(Diagnostic, String, usize)>,
+}
+
+impl Found {
+    fn is_empty(&self) -> bool {
+        self.problems.is_empty()
     }
-    let origins = origins(&root);
-    draft.and_then(|draft| draft.finish(platform, origins)).ok_or_else(|| sink.into_problems())
+
+    fn add(&mut self, case: &Case, there: Sink) {
+        for problem in there.into_vec() {
+            match self.problems.iter_mut().find(|(known, ..)| *known == problem) {
+                Some((.., count)) => *count += 1,
+                None => self.problems.push((problem, case_name(&case.axes), 1)),
+            }
+        }
+    }
+
+    /// What is wrong with a value of the matrix itself is told by its place.
+    fn report(self, cases: usize, sink: &Sink) {
+        for (problem, first, count) in self.problems {
+            let everywhere = count == cases || problem.is_in(Layer::Matrix);
+            sink.push(if everywhere { problem } else { problem.in_cases(&first, count, cases) });
+        }
+    }
 }
 
 /// How the flag is called in messages.
@@ -71,20 +146,47 @@ const NAMED: &[&str] = &["endpoints", "workloads", "phases", "targets", "sims"];
 struct Layers {
     builtin: BuiltIn,
     library: Library,
+    /// The files that it includes, without their `[platforms.*]`.
+    included: Node,
     /// The scenario without its `[platforms.*]`.
     scenario: Node,
     platforms: IndexMap<String, Node>,
+    /// The `[matrix]` of all of them.
+    matrix: Option<Node>,
     sets: Vec<Node>,
 }
 
 impl Layers {
-    fn read(input: &Input<'_>, presets: &[(&str, &str)], sink: &Sink) -> Self {
+    fn read(
+        input: &Input<'_>,
+        env: Env<'_>,
+        read: &dyn Fn(&Path) -> io::Result<String>,
+        presets: &[(&str, &str)],
+        sink: &Sink,
+    ) -> Self {
         let builtin = BuiltIn::read(sink);
         let library = Library::read(presets, sink);
         let mut scenario = syntax::parse(input.name, Layer::Scenario, input.text, sink);
-        let platforms = take_platforms(&mut scenario, sink);
+        scenario.settle_layers();
+        let mut included = include::included(&mut scenario, input.name, env, read, sink);
+        let mut platforms = take_platforms(&mut included, sink);
+        for (name, changes) in take_platforms(&mut scenario, sink) {
+            match platforms.get_mut(&name) {
+                Some(below) => overlay(below, changes),
+                None => {
+                    platforms.insert(name, changes);
+                }
+            }
+        }
         let mut sets: Vec<Node> = input.sets.iter().map(|set| syntax::parse_set(set, sink)).collect();
         for set in &mut sets {
+            if let Some(include) = set.as_table_mut().and_then(|table| table.shift_remove("include")) {
+                sink.push(
+                    Diagnostic::new("`--set` cannot include files")
+                        .label(&include.key, "not by a flag")
+                        .help("write `include` in the scenario, or set the values themselves"),
+                );
+            }
             if let Some(platforms) = set.as_table_mut().and_then(|table| table.shift_remove("platforms")) {
                 sink.push(
                     Diagnostic::new("`--set` cannot change what other platforms override")
@@ -93,12 +195,21 @@ impl Layers {
                 );
             }
         }
-        Self { builtin, library, scenario, platforms, sets }
+        let mut matrix = None;
+        for layer in [&mut included, &mut scenario].into_iter().chain(&mut sets) {
+            let part = layer.as_table_mut().and_then(|table| table.shift_remove("matrix"));
+            matrix = match (matrix, part) {
+                (Some(below), Some(above)) => Some(over(below, above)),
+                (below, above) => above.or(below),
+            };
+        }
+        Self { builtin, library, included, scenario, platforms, matrix, sets }
     }
 
-    /// What can be known of the scenario before there is a platform: the file with its flags.
+    /// What can be known of the scenario before there is a platform: the files with their flags.
     fn say(&self, env: Env<'_>) -> Node {
-        let mut said = self.scenario.clone();
+        let mut said = self.included.clone();
+        overlay(&mut said, self.scenario.clone());
         for set in &self.sets {
             overlay(&mut said, set.clone());
         }
@@ -123,12 +234,22 @@ impl Layers {
         }
     }
 
-    /// Lays all layers over each other, for a platform and those that it extends, nearest first.
+    /// The cases of the matrix, as far as flags leave them open.
+    fn cases(&self, env: Env<'_>, sink: &Sink) -> Vec<Case> {
+        let none = || Node::table_at(&self.scenario.place, Table::new());
+        let mut matrix = Matrix::read(self.matrix.clone().unwrap_or_else(none), env, sink);
+        matrix.pin(&self.sets);
+        matrix.cases(sink)
+    }
+
+    /// Lays everything below a case and the flags over each other, for a platform and those that it extends, nearest
+    /// first.
     fn fold(&self, chain: &[&Preset], sink: &Sink) -> Node {
         let mut root = self.builtin.layer.clone();
         for preset in chain.iter().rev() {
             overlay(&mut root, preset.layer.clone());
         }
+        overlay(&mut root, self.included.clone());
         overlay(&mut root, self.scenario.clone());
         (root.key, root.place) = (self.scenario.key.clone(), self.scenario.place.clone());
         for preset in chain.iter().rev() {
@@ -138,12 +259,19 @@ impl Layers {
                 overlay(&mut root, changes);
             }
         }
+        root
+    }
+
+    /// Lays a case over what is below it, and the flags over that.
+    fn lay_over(&self, root: &mut Node, case: &Case, sink: &Sink) {
+        let mut layer = case.layer.clone();
+        self.refuse_additions(root, &mut layer, "a matrix changes what there is", sink);
+        overlay(root, layer);
         for set in &self.sets {
             let mut set = set.clone();
-            self.refuse_additions(&root, &mut set, "`--set` changes what there is", sink);
-            overlay(&mut root, set);
+            self.refuse_additions(root, &mut set, "`--set` changes what there is", sink);
+            overlay(root, set);
         }
-        root
     }
 
     /// Takes named things out of a layer that may only change those which are there: a misspelt name would else be
@@ -177,8 +305,8 @@ impl Layers {
         Some(draft)
     }
 
-    /// Compiles for every platform of the scenario that is not in use, and reports what is wrong only there.
-    fn check_inactive(&self, active: &[&Preset], env: Env<'_>, sink: &Sink) {
+    /// Compiles a case for every platform of the scenario that is not in use, and reports what is wrong only there.
+    fn check_inactive(&self, active: &[&Preset], case: &Case, env: Env<'_>, sink: &Sink) {
         for name in self.platforms.keys() {
             if active.iter().any(|preset| preset.name == *name) {
                 continue;
@@ -187,6 +315,7 @@ impl Layers {
             let there = Sink::default();
             let chain = self.library.chain(preset, &there);
             let mut root = self.fold(&chain, &there);
+            self.lay_over(&mut root, case, &there);
             // variables of a platform that is not in use need not be set
             substitute(&mut root, env, None);
             self.finish(&mut root, &there);
@@ -215,28 +344,23 @@ fn asked_by_flag(input: &Input<'_>) -> Option<Asked> {
 }
 
 /// What `run.platform` says, in the file or by `--set`.
-fn asked_by_file(said: &Node, input: &Input<'_>) -> Option<Asked> {
+fn asked_by_file(said: &Node) -> Option<Asked> {
     let node = said.at(&["run", "platform"])?;
     let name = node.as_text()?.to_owned();
     let place = node.place.clone();
-    let (by, folder) = match place.source.layer {
-        Layer::Set => ("`--set run.platform`".to_owned(), PathBuf::new()),
-        _ => (
-            format!("`run.platform` in {}", place.source.name),
-            Path::new(input.name).parent().map(Path::to_owned).unwrap_or_default(),
-        ),
+    let by = match place.source.layer {
+        Layer::Set => "`--set run.platform`".to_owned(),
+        _ => format!("`run.platform` in {}", place.source.name),
     };
+    let folder = place.folder();
     Some(Asked { name, place, by, folder })
 }
 
 /// Takes the `[platforms.NAME]` out of a scenario, as a layer of their own.
 fn take_platforms(scenario: &mut Node, sink: &Sink) -> IndexMap<String, Node> {
-    let Some(mut platforms) = scenario.as_table_mut().and_then(|table| table.shift_remove("platforms"))
-    else {
+    let Some(platforms) = scenario.as_table_mut().and_then(|table| table.shift_remove("platforms")) else {
         return IndexMap::new();
     };
-    let source = platforms.place.source.for_layer(Layer::Platform);
-    platforms.rehome(&source);
     let Value::Table(table) = platforms.value else {
         sink.push(
             Diagnostic::new(format!("`platforms` must be a table, found {}", platforms.value.kind()))
@@ -255,7 +379,7 @@ fn take_platforms(scenario: &mut Node, sink: &Sink) -> IndexMap<String, Node> {
             );
             continue;
         };
-        for key in ["version", "name", "platforms"] {
+        for key in ["version", "name", "platforms", "include", "matrix"] {
             if let Some(fixed) = changes.shift_remove(key) {
                 sink.push(
                     Diagnostic::new(format!("a platform cannot change `{key}`"))

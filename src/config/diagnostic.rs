@@ -33,6 +33,8 @@ pub struct Label {
 enum Kind {
     /// The text cannot be read here.
     Syntax,
+    /// A whole file cannot be read.
+    Unread,
     /// Something that is there is wrong.
     Wrong,
     /// Something is not there; it may stand where the text cannot be read.
@@ -55,6 +57,11 @@ impl Diagnostic {
         Self { kind: Kind::Syntax, ..Self::new(message) }
     }
 
+    /// A whole file cannot be read.
+    pub(super) fn unread(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Unread, ..Self::new(message) }
+    }
+
     pub(super) fn label(mut self, place: &Place, text: impl Into<String>) -> Self {
         self.labels.push(Label { place: place.clone(), text: text.into() });
         self
@@ -68,6 +75,15 @@ impl Diagnostic {
     /// Says on which platform it is one.
     pub(super) fn on_platform(self, name: &str) -> Self {
         Self { message: format!("{} on platform `{name}`", self.message), ..self }
+    }
+
+    /// Says in how many of all cases it is one, and names the first.
+    pub(super) fn in_cases(self, first: &str, count: usize, all: usize) -> Self {
+        let cases = match count {
+            1 => format!("case `{first}`"),
+            _ => format!("{count} of {all} cases, such as `{first}`"),
+        };
+        Self { message: format!("{} in {cases}", self.message), ..self }
     }
 
     /// What is wrong, in one line.
@@ -86,7 +102,7 @@ impl Diagnostic {
     }
 
     /// The place itself rather than its label.
-    fn place(&self) -> Option<&Place> {
+    pub(super) fn place(&self) -> Option<&Place> {
         self.labels.first().map(|label| &label.place)
     }
 
@@ -95,16 +111,20 @@ impl Diagnostic {
         self.place().is_some_and(|place| place.source.layer == layer)
     }
 
-    /// Problems of the file come before those of flags and presets, and in the order of the text.
-    fn order(&self) -> (u8, usize) {
-        let Some(place) = self.place() else { return (0, 0) };
+    /// Problems of the scenario's own file come before those of included ones, flags and presets, and in the order
+    /// of the text.
+    fn order(&self, file: &str) -> (u8, &str, usize) {
+        let Some(place) = self.place() else { return (0, "", 0) };
+        let name = place.source.name.as_str();
         let rank = match place.source.layer {
-            Layer::Scenario | Layer::Platform => 0,
-            Layer::Set => 1,
-            Layer::Preset => 2,
-            Layer::BuiltIn => 3,
+            Layer::Scenario => 0,
+            Layer::Platform | Layer::Matrix if name == file => 0,
+            Layer::Include | Layer::Platform | Layer::Matrix => 1,
+            Layer::Set => 2,
+            Layer::Preset => 3,
+            Layer::BuiltIn => 4,
         };
-        (rank, place.span.start)
+        (rank, name, place.span.start)
     }
 }
 
@@ -166,7 +186,7 @@ impl Sink {
             Kind::Wrong => {
                 found.iter().any(|other| other.kind == Kind::Wrong && other.place() == problem.place())
             }
-            Kind::Syntax | Kind::Missing => found.contains(&problem),
+            Kind::Syntax | Kind::Unread | Kind::Missing => found.contains(&problem),
         };
         if !known {
             found.push(problem);
@@ -191,26 +211,27 @@ impl Sink {
         self.found.into_inner()
     }
 
-    /// Everything found that can be believed: on lines that could not be read nothing else is wrong for certain,
-    /// and what is missing may stand there.
-    pub(super) fn into_problems(self) -> Problems {
+    /// Everything found in a file and around it that can be believed: on lines that could not be read nothing else is
+    /// wrong for certain, and what is missing may stand there, or in a file that could not be read.
+    pub(super) fn into_problems(self, file: &str) -> Problems {
         let mut list = self.found.into_inner();
         let mut unreadable = self.unreadable.into_inner();
         let syntax = list.iter().filter(|problem| problem.kind == Kind::Syntax);
         unreadable.extend(syntax.filter_map(|problem| problem.place().cloned()));
+        let unread = list.iter().any(|problem| problem.kind == Kind::Unread);
         list.retain(|problem| {
             let Some(place) = problem.place() else { return true };
             match problem.kind {
-                Kind::Syntax => true,
+                Kind::Syntax | Kind::Unread => true,
                 // a flag holds one value, so nothing else can stand in it
-                Kind::Missing => unreadable.iter().all(|bad| bad.source.layer == Layer::Set),
+                Kind::Missing => !unread && unreadable.iter().all(|bad| bad.source.layer == Layer::Set),
                 Kind::Wrong => !unreadable.iter().any(|bad| {
                     let (from, to) = bad.lines();
                     bad.shares_text(place) && (from..=to).contains(&place.line())
                 }),
             }
         });
-        list.sort_by_key(Diagnostic::order);
+        list.sort_by(|one, other| one.order(file).cmp(&other.order(file)));
         shorten(&mut list);
         Problems { list }
     }

@@ -3,7 +3,7 @@
 use super::{
     Layer,
     diagnostic::{Diagnostic, Sink},
-    merge::overlay,
+    merge::{over, overlay},
     nearest::suggest,
     presets::Library,
     syntax,
@@ -46,6 +46,7 @@ pub(super) fn fill(root: &mut Node, builtin: &BuiltIn, library: &Library, sink: 
     }
     lay_templates_under(root, builtin);
     fill_endpoints(root);
+    settle_paths(root);
     fill_phases(root);
     fill_sims(root, builtin, library, sink);
 }
@@ -113,6 +114,21 @@ fn fill_endpoints(root: &mut Node) {
     for endpoint in entries(root, "endpoints") {
         insert_missing(endpoint, "timeout", timeout.as_ref());
         insert_missing(endpoint, "workload", only.as_ref());
+    }
+}
+
+/// Puts the folder in front of the path of every secret in a file: a path starts where it is written.
+fn settle_paths(root: &mut Node) {
+    for endpoint in entries(root, "endpoints") {
+        let file = endpoint
+            .get_mut("api_key")
+            .and_then(Node::as_table_mut)
+            .and_then(|secret| secret.get_mut("file"));
+        if let Some(Node { value: Value::Text(path), place, .. }) = file
+            && !path.is_empty()
+        {
+            *path = place.folder().join(&*path).display().to_string();
+        }
     }
 }
 
@@ -197,22 +213,21 @@ impl Profiles<'_> {
     /// of its own name, or the settings that hold without a profile.
     fn own(&self, name: &str, node: &Node, visited: &mut Vec<String>) -> Node {
         visited.push(name.to_owned());
-        let mut node = node.clone();
-        let extends = node.as_table_mut().and_then(|table| table.shift_remove("extends"));
-        let parent = extends.as_ref().and_then(Node::as_text).unwrap_or(name);
+        let extends = node.get("extends");
+        let parent = extends.and_then(Node::as_text).unwrap_or(name);
         let base = match (self.own.get(parent), self.library.sim(parent)) {
             (Some(base), _) if !visited.iter().any(|seen| seen == parent) => self.own(parent, base, visited),
             (_, Some(profile)) if parent == name || !self.own.contains_key(parent) => {
                 self.over_template(profile.clone())
             }
             (known, _) => {
-                if let Some(extends) = &extends {
+                if let Some(extends) = extends {
                     self.refuse(name, parent, extends, known.is_some());
                 }
-                return self.over_template(node);
+                return self.over_template(node.clone());
             }
         };
-        over(base, node)
+        over(base, node.clone())
     }
 
     fn refuse(&self, name: &str, parent: &str, extends: &Node, circular: bool) {
@@ -231,10 +246,4 @@ impl Profiles<'_> {
         };
         self.sink.push(problem);
     }
-}
-
-/// A table of settings over another; neither has keys that exclude each other.
-fn over(mut base: Node, node: Node) -> Node {
-    overlay(&mut base, node);
-    base
 }

@@ -23,11 +23,17 @@ pub(super) fn overlay(below: &mut Node, above: Node) {
     merge(below, above, &mut path);
 }
 
+/// A layer over another.
+pub(super) fn over(mut below: Node, above: Node) -> Node {
+    overlay(&mut below, above);
+    below
+}
+
 fn merge(below: &mut Node, above: Node, path: &mut Vec<String>) {
     match (&mut below.value, above.value) {
         (Value::Table(lower), Value::Table(upper)) => {
-            // whoever writes a table in a scenario owns it, whatever a preset had there
-            if below.place.source.layer < super::Layer::Scenario {
+            // whoever writes a table in a file owns it, whatever a preset had there
+            if below.place.source.layer < super::Layer::Include {
                 (below.key, below.place) = (above.key, above.place);
             }
             clear_exclusive(lower, &upper, path);
@@ -48,11 +54,70 @@ fn merge(below: &mut Node, above: Node, path: &mut Vec<String>) {
     }
 }
 
+/// What two files of one layer cannot both say.
+pub(super) struct Clash<'a> {
+    /// The address of the table that it is in.
+    pub table: String,
+    /// The key in the first file and in the other: the same, or one that excludes it.
+    pub keys: [&'a str; 2],
+    /// What each says.
+    pub nodes: [&'a Node; 2],
+}
+
+/// Lays a file beside those that are one layer with it. Tables merge; of what clashes the first stays.
+pub(super) fn unite(first: &mut Node, other: Node, found: &mut dyn FnMut(Clash<'_>)) {
+    unite_at(first, other, &mut Vec::new(), found);
+}
+
+fn unite_at(first: &mut Node, other: Node, path: &mut Vec<String>, found: &mut dyn FnMut(Clash<'_>)) {
+    let (Value::Table(table), Value::Table(entries)) = (&mut first.value, other.value) else { return };
+    for (key, node) in entries {
+        match table.get_mut(&key) {
+            Some(existing) if existing.as_table().is_some() && node.as_table().is_some() => {
+                path.push(key);
+                unite_at(existing, node, path, found);
+                path.pop();
+            }
+            Some(existing) => {
+                found(Clash { table: path.join("."), keys: [&key, &key], nodes: [existing, &node] });
+            }
+            None => match excluding(table, &key, path) {
+                Some((excluding, existing)) => {
+                    found(Clash { table: path.join("."), keys: [excluding, &key], nodes: [existing, &node] });
+                }
+                None => {
+                    table.insert(key, node);
+                }
+            },
+        }
+    }
+}
+
+/// What the table at an address has beside a key that excludes it.
+fn excluding<'a>(table: &'a Table, key: &str, path: &[String]) -> Option<(&'static str, &'a Node)> {
+    groups(path)
+        .filter(|keys| keys.contains(&key))
+        .find_map(|keys| keys.iter().find_map(|other| Some((*other, table.get(*other)?))))
+}
+
+/// The groups of keys that exclude each other in the table at an address.
+fn groups(path: &[String]) -> impl Iterator<Item = &'static [&'static str]> {
+    // an override has the shape of what it overrides
+    let path = match path {
+        [first, _, rest @ ..] if first == "platforms" => rest,
+        [first, rest @ ..] if first == "matrix" => rest,
+        _ => path,
+    };
+    let here = move |pattern: &[&str]| {
+        pattern.len() == path.len()
+            && pattern.iter().zip(path).all(|(pattern, key)| *pattern == "*" || pattern == key)
+    };
+    EXCLUSIVE.iter().filter(move |(pattern, _)| here(pattern)).map(|(_, keys)| *keys)
+}
+
 fn clear_exclusive(lower: &mut Table, upper: &Table, path: &[String]) {
-    for (pattern, keys) in EXCLUSIVE {
-        let here = pattern.len() == path.len()
-            && pattern.iter().zip(path).all(|(pattern, key)| *pattern == "*" || pattern == key);
-        if here && keys.iter().any(|key| upper.contains_key(*key)) {
+    for keys in groups(path) {
+        if keys.iter().any(|key| upper.contains_key(*key)) {
             lower.retain(|key, _| upper.contains_key(key) || !keys.contains(&key.as_str()));
         }
     }

@@ -1,7 +1,7 @@
 //! TOML → [`Scenario`]: the only code that knows TOML.
 //!
-//! Layers (built-in defaults, platform preset, scenario, its `[platforms.NAME]`, `--set`) are folded into one value
-//! whose leaves remember where they came from; then the value is read into the types of `scenario.rs` and its
+//! Layers (built-in defaults, platform preset, included files, scenario, its `[platforms.NAME]`, `--set`) are folded into
+//! one value whose leaves remember where they came from; then the value is read into the types of `scenario.rs` and its
 //! meaning is checked. All problems are collected as [`Diagnostic`]s and reported at once.
 //!
 //! ```text
@@ -12,12 +12,15 @@ mod compile;
 mod detect;
 mod diagnostic;
 mod fill;
+mod include;
+mod matrix;
 mod meaning;
 mod merge;
 mod nearest;
 mod platform;
 mod presets;
 mod read;
+mod resolved;
 pub mod scenario;
 mod source;
 mod substitute;
@@ -31,7 +34,7 @@ mod tests;
 pub use diagnostic::{Diagnostic, Label, Problems};
 pub use presets::PresetInfo;
 pub use scenario::*;
-pub use written::{preset_schema, scenario_schema};
+pub use written::{included_schema, preset_schema, scenario_schema};
 
 use std::{io, path::Path};
 
@@ -51,7 +54,8 @@ pub struct Input<'a> {
 }
 
 /// Reads a scenario with everything that bears on it: the layers of its platform on this machine, environment
-/// variables through `env`, and a preset that is named by its path through `read`.
+/// variables through `env`, and files that it includes or names as its preset through `read`. A scenario with a
+/// `[matrix]` is several, one for each case, in order; any other is one.
 ///
 /// # Errors
 ///
@@ -61,8 +65,24 @@ pub fn load(
     machine: &Machine,
     env: &dyn Fn(&str) -> Option<String>,
     read: &dyn Fn(&Path) -> io::Result<String>,
-) -> Result<Scenario, Problems> {
+) -> Result<Vec<Scenario>, Problems> {
     compile::compile(input, machine, env, read, presets::EMBEDDED)
+}
+
+/// Reads a scenario like [`load`], and writes each of its cases as one text of TOML: all layers folded, all defaults filled
+/// in, variables replaced by their values, secrets still references. Read from the current folder on the same machine,
+/// the text gives the same scenario, but for where its values come from.
+///
+/// # Errors
+///
+/// Those of [`load`].
+pub fn resolve(
+    input: &Input<'_>,
+    machine: &Machine,
+    env: &dyn Fn(&str) -> Option<String>,
+    read: &dyn Fn(&Path) -> io::Result<String>,
+) -> Result<Vec<String>, Problems> {
+    compile::resolve(input, machine, env, read, presets::EMBEDDED)
 }
 
 /// The presets that are part of the program, in the order in which they are tried.

@@ -34,9 +34,18 @@ pub(super) struct Asked {
 impl Asked {
     /// The path of the preset, where what was said is one: it has a `/` or ends in `.toml`.
     pub(super) fn path(&self) -> Option<PathBuf> {
-        let file = Path::new(&self.name).extension().is_some_and(|extension| extension == "toml");
-        (file || self.name.contains('/')).then(|| self.folder.join(&self.name))
+        path(&self.name, &self.folder)
     }
+}
+
+fn path(name: &str, folder: &Path) -> Option<PathBuf> {
+    let file = Path::new(name).extension().is_some_and(|extension| extension == "toml");
+    (file || name.contains('/')).then(|| folder.join(name))
+}
+
+/// The path that a text names as a preset, from the current folder.
+pub(super) fn path_of(node: &Node) -> Option<PathBuf> {
+    path(node.as_text()?, &node.place.folder())
 }
 
 /// Chooses a preset, and returns it before those that it extends. What is named wins; then a scenario whose endpoints

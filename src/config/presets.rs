@@ -239,6 +239,8 @@ impl Preset {
         refuse(&["version"]);
         refuse(&["name"]);
         refuse(&["platforms"]);
+        refuse(&["include"]);
+        refuse(&["matrix"]);
         refuse(&["run", "platform"]);
     }
 }

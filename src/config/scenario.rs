@@ -16,6 +16,8 @@ use crate::{
 pub struct Scenario {
     /// The name of the experiment; also names the run folder.
     pub name: String,
+    /// What sets this case of a matrix apart, one value per axis; empty where there is no matrix.
+    pub case: Vec<Axis>,
     /// What it answers; may be empty.
     pub description: String,
     /// Every random choice of the run follows from this.
@@ -38,6 +40,23 @@ pub struct Scenario {
     pub sims: IndexMap<String, Sim>,
     /// Where every leaf came from, in the order of its path.
     pub origins: Vec<Origin>,
+}
+
+/// The value that one axis of a `[matrix]` has in a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Axis {
+    /// The address that it varies, such as `phases.main.load.closed.users`.
+    pub path: String,
+    /// The shortest end of the address that no other axis of the matrix ends with, such as `users`.
+    pub name: String,
+    /// The value in letters, digits, `.`, `_`, `-`, `+` and `~`, unlike that of any other case on this axis.
+    pub value: String,
+}
+
+/// The name of a case: `users=2,model=b`; empty where there is no matrix. It can be a part of a file's name.
+pub fn case_name(case: &[Axis]) -> String {
+    let parts: Vec<String> = case.iter().map(|axis| format!("{}={}", axis.name, axis.value)).collect();
+    parts.join(",")
 }
 
 /// The platform under test, as far as presets are concerned.
@@ -444,10 +463,14 @@ pub enum Layer {
     BuiltIn,
     /// A platform preset.
     Preset,
+    /// The files that a scenario includes.
+    Include,
     /// The scenario file.
     Scenario,
     /// Its own `[platforms.NAME]`.
     Platform,
+    /// The case of its `[matrix]`.
+    Matrix,
     /// `--set`.
     Set,
 }

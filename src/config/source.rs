@@ -1,6 +1,11 @@
 //! Texts that values come from, and places in them.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{
+    fmt,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::Layer;
 
@@ -13,16 +18,22 @@ pub(super) struct Source {
     pub layer: Layer,
     /// The text as it may be shown: literal secrets are masked, byte for byte.
     pub text: Arc<str>,
+    /// Where its lines begin, after the first.
+    lines: Arc<[usize]>,
 }
 
 impl Source {
     pub(super) fn new(name: impl Into<String>, layer: Layer, text: &str) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), layer, text: mask_secrets(text).into() })
+        let text: Arc<str> = mask_secrets(text).into();
+        let lines =
+            text.bytes().zip(1..).filter_map(|(byte, next)| (byte == b'\n').then_some(next)).collect();
+        Arc::new(Self { name: name.into(), layer, text, lines })
     }
 
     /// The same text under another layer.
     pub(super) fn for_layer(&self, layer: Layer) -> Arc<Self> {
-        Arc::new(Self { name: self.name.clone(), layer, text: Arc::clone(&self.text) })
+        let (name, text, lines) = (self.name.clone(), Arc::clone(&self.text), Arc::clone(&self.lines));
+        Arc::new(Self { name, layer, text, lines })
     }
 }
 
@@ -46,27 +57,29 @@ impl Place {
         Self::new(source, 0..0)
     }
 
-    fn before(&self) -> &[u8] {
-        &self.source.text.as_bytes()[..self.span.start]
+    /// Lines that begin before or at an offset, without the first.
+    fn lines_until(&self, at: usize) -> usize {
+        self.source.lines.partition_point(|start| *start <= at)
     }
 
     /// The line that it starts on, from 1.
     pub(super) fn line(&self) -> u32 {
-        self.before().split(|byte| *byte == b'\n').count() as u32
+        self.lines_until(self.span.start) as u32 + 1
     }
 
     /// Characters before it on its line, plus 1.
     pub(super) fn column(&self) -> u32 {
-        let before = self.before();
-        let line = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        String::from_utf8_lossy(&before[line..]).chars().count() as u32 + 1
+        let line = match self.lines_until(self.span.start) {
+            0 => 0,
+            line => self.source.lines[line - 1],
+        };
+        String::from_utf8_lossy(&self.source.text.as_bytes()[line..self.span.start]).chars().count() as u32
+            + 1
     }
 
     /// The lines that it touches, first and last.
     pub(super) fn lines(&self) -> (u32, u32) {
-        let first = self.line();
-        let inside = &self.source.text.as_bytes()[self.span.clone()];
-        (first, first + inside.split(|byte| *byte == b'\n').count() as u32 - 1)
+        (self.line(), self.lines_until(self.span.end) as u32 + 1)
     }
 
     /// The empty place right behind it.
@@ -77,6 +90,23 @@ impl Place {
     /// Whether another place lies in the same text, under whatever layer.
     pub(super) fn shares_text(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.source.text, &other.source.text)
+    }
+
+    /// The folder that a path written there starts at: that of the file; the current one in a flag.
+    pub(super) fn folder(&self) -> PathBuf {
+        match self.source.layer {
+            Layer::BuiltIn | Layer::Set => PathBuf::new(),
+            _ => Path::new(&self.source.name).parent().map(Path::to_owned).unwrap_or_default(),
+        }
+    }
+
+    /// Whether it is another place or a part of it.
+    pub(super) fn lies_in(&self, other: &Self) -> bool {
+        let (inner, outer) = (&self.span, &other.span);
+        self.source.layer == other.source.layer
+            && self.shares_text(other)
+            && outer.start <= inner.start
+            && inner.end <= outer.end
     }
 
     /// The text of it.

@@ -29,13 +29,18 @@ pub(super) fn substitute(node: &mut Node, env: Env<'_>, sink: Option<&Sink>) {
         Value::List(list) => list.iter_mut().for_each(|node| substitute(node, env, sink)),
         Value::Table(table) => {
             for (key, node) in table {
-                if key != "api_key" {
+                if !is_raw(key) {
                     substitute(node, env, sink);
                 }
             }
         }
         _ => {}
     }
+}
+
+/// Whether what is under a key is taken as it is written: the reference to a secret.
+pub(super) fn is_raw(key: &str) -> bool {
+    key == "api_key"
 }
 
 /// Why a text cannot be filled in.

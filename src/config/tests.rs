@@ -1,6 +1,9 @@
 //! Layers and precedence, origins, the choice of the platform, and that everything embedded or ready loads.
 
+mod include;
+mod matrix;
 mod platforms;
+mod resolved;
 
 use std::{io, path::Path, time::Duration};
 
@@ -50,7 +53,12 @@ fn compile_case(case: &Case<'_>) -> Result<Scenario, Problems> {
         "PLATFORM" => Some("inner".to_owned()),
         _ => None,
     };
-    compile::compile(&input, &Machine::default(), &env, &nothing, PRESETS)
+    compile::compile(&input, &Machine::default(), &env, &nothing, PRESETS).map(only)
+}
+
+/// The only case of a scenario without a matrix.
+fn only(cases: Vec<Scenario>) -> Scenario {
+    <[_; 1]>::try_from(cases).map(|[only]| only).expect("one case")
 }
 
 fn compiled(platform: Option<&str>, text: &str, sets: &[&str]) -> Scenario {
@@ -421,8 +429,8 @@ fn the_platform_is_named_or_found_and_says_why() {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
         let input = Input { name: "test.toml", text: &text, platform: flag, sets: &sets };
         let env = |name: &str| (name == "PLATFORM").then(|| "inner".to_owned());
-        let scenario = compile::compile(&input, &machine, &env, &nothing, PRESETS)
-            .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let cases = compile::compile(&input, &machine, &env, &nothing, PRESETS);
+        let scenario = only(cases.unwrap_or_else(|problems| panic!("{}", problems.render(false))));
         let platform = &scenario.platform;
         assert_eq!((platform.name.as_str(), platform.named), (name, named), "{text}");
         assert_eq!(platform.reason, reason);

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::source::{Place, Source};
+use super::{
+    Layer,
+    source::{Place, Source},
+};
 
 /// A table, in the order of the text.
 pub(super) type Table = IndexMap<String, Node>;
@@ -103,8 +106,18 @@ impl Node {
         }
     }
 
+    /// Gives what a file says of platforms and of cases the layers that they are.
+    pub(super) fn settle_layers(&mut self) {
+        let source = Arc::clone(&self.place.source);
+        for (key, layer) in [("platforms", Layer::Platform), ("matrix", Layer::Matrix)] {
+            if let Some(node) = self.as_table_mut().and_then(|table| table.get_mut(key)) {
+                node.rehome(&source.for_layer(layer));
+            }
+        }
+    }
+
     /// Moves it, with all that is in it, to another source of the same text.
-    pub(super) fn rehome(&mut self, source: &Arc<Source>) {
+    fn rehome(&mut self, source: &Arc<Source>) {
         self.key.source = Arc::clone(source);
         self.place.source = Arc::clone(source);
         match &mut self.value {

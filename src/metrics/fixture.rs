@@ -136,6 +136,8 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         format: crate::plan::FORMAT,
         tool_version: "0".to_owned(),
         name: "test".to_owned(),
+        case: Vec::new(),
+        group: None,
         description: String::new(),
         experiment: "0".repeat(64),
         seed: 1,

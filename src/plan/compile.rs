@@ -21,6 +21,8 @@ pub fn compile(scenario: &Scenario) -> Plan {
         format: FORMAT,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         name: scenario.name.clone(),
+        case: scenario.case.clone(),
+        group: None,
         description: scenario.description.clone(),
         experiment: String::new(),
         seed: scenario.seed,

@@ -66,6 +66,7 @@ pub(super) fn named<T>(entries: impl IntoIterator<Item = (&'static str, T)>) -> 
 pub(super) fn bare() -> Scenario {
     Scenario {
         name: "bare".to_owned(),
+        case: Vec::new(),
         description: String::new(),
         seed: 42,
         platform: Platform {

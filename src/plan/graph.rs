@@ -77,7 +77,7 @@ fn edges(plan: &Plan) -> impl Iterator<Item = (usize, usize)> {
 
 /// The graph in the language of Graphviz.
 pub fn dot(plan: &Plan) -> String {
-    let mut text = format!("digraph \"{}\" {{\n  rankdir=LR\n  node [shape=box]\n", quoted(&plan.name));
+    let mut text = format!("digraph \"{}\" {{\n  rankdir=LR\n  node [shape=box]\n", quoted(&plan.title()));
     for step in &plan.steps {
         let label = label(plan, step).map(|line| quoted(&line)).join("\\n");
         // writing to a string does not fail

@@ -4,6 +4,7 @@
 //! its load and when it ends. What is known only at run time (addresses of simulated servers, `model = "auto"`,
 //! secrets) is resolved at readiness and is not part of it.
 
+pub mod cases;
 mod compile;
 mod describe;
 pub mod diff;
@@ -37,7 +38,10 @@ use serde_json::Value;
 
 use crate::{
     catalog::{MetricName, Protocol},
-    config::{Address, Arrivals, Bound, Model, Origin, Platform, Secret, Severity, Sim, Stage, Workload},
+    config::{
+        Address, Arrivals, Axis, Bound, Model, Origin, Platform, Secret, Severity, Sim, Stage, Workload,
+        case_name,
+    },
     schema::{Expectation, Mismatches},
     units::Seconds,
 };
@@ -55,6 +59,12 @@ pub struct Plan {
     pub tool_version: String,
     /// The scenario's name.
     pub name: String,
+    /// Which case of the scenario's matrix this is; empty where there is no matrix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub case: Vec<Axis>,
+    /// What the runs of one command over one scenario have in common, where they are several; the planner leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// The scenario's description.
     pub description: String,
     /// SHA-256, in hex, over what makes two runs the same experiment: workloads, load, protocol, model, seed.
@@ -120,6 +130,15 @@ impl Plan {
         let plan: Self = serde_json::from_value(document).map_err(PlanError::Value)?;
         graph::check(&plan)?;
         Ok(plan)
+    }
+
+    /// The name, with the case of a matrix: `mixed-traffic · users=2,model=b`.
+    pub fn title(&self) -> String {
+        if self.case.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{} · {}", self.name, case_name(&self.case))
+        }
     }
 
     /// The step with its load, of every step that sends requests, in order.

@@ -39,8 +39,10 @@ fn layer(layer: Layer) -> &'static str {
     match layer {
         Layer::BuiltIn => "built-in",
         Layer::Preset => "preset",
+        Layer::Include => "include",
         Layer::Scenario => "scenario",
         Layer::Platform => "platform",
+        Layer::Matrix => "matrix",
         Layer::Set => "flag",
     }
 }

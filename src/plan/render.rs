@@ -18,23 +18,23 @@ pub fn text(plan: &Plan) -> String {
         sections.push(targets(plan));
     }
     if !plan.warnings.is_empty() {
-        sections.push(warnings(plan));
+        sections.push(warnings(&plan.warnings));
     }
     sections.join("\n")
 }
 
 fn head(plan: &Plan) -> String {
-    let mut title = plan.name.clone();
-    if !plan.description.is_empty() {
-        title += ": ";
-        title += &plan.description;
-    }
     let mut table = table();
     let platform = format!("{} ({})", plan.platform.name, plan.platform.reason);
     table.add_row(["platform", &platform]);
     table.add_row(["seed", &plan.seed.to_string()]);
     table.add_row(["experiment", &plan.experiment]);
-    format!("{title}\n{}", lines(&table))
+    format!("{}\n{}", title(&plan.title(), &plan.description), lines(&table))
+}
+
+/// A name with what it answers, where that is said.
+pub(super) fn title(name: &str, description: &str) -> String {
+    if description.is_empty() { name.to_owned() } else { format!("{name}: {description}") }
 }
 
 fn endpoints(plan: &Plan) -> String {
@@ -77,8 +77,12 @@ fn steps(plan: &Plan) -> String {
     let whole = totals(plan);
     let [requests, input, output, duration] = totals_shown(plan);
     table.add_row(["total".to_owned(), String::new(), requests, input, output, duration, String::new()]);
-    let note = if whole.assumed { ESTIMATES } else { "" };
-    format!("{}{note}", lines(&table))
+    format!("{}{}", lines(&table), note(whole.assumed))
+}
+
+/// What stands below figures that are assumed.
+pub(super) fn note(assumed: bool) -> &'static str {
+    if assumed { ESTIMATES } else { "" }
 }
 
 /// What `≈` rests on.
@@ -101,14 +105,19 @@ fn step_row(plan: &Plan, step: &Step) -> [String; 7] {
 
 /// What is expected of a step: requests, tokens in and out, duration.
 pub(super) fn step_shown(step: &Step, load: &LoadStep) -> [String; 4] {
-    figures(&step.expected, requests_estimated(step, load), duration_estimated(step, load))
+    figures(&step.expected, (requests_estimated(step, load), duration_estimated(step, load)))
 }
 
 /// What is expected of all steps together.
 pub(super) fn totals_shown(plan: &Plan) -> [String; 4] {
+    figures(&totals(plan), totals_estimated(plan))
+}
+
+/// Whether the requests and the duration of all steps together are estimates.
+pub(super) fn totals_estimated(plan: &Plan) -> (bool, bool) {
     let any =
         |estimated: fn(&Step, &LoadStep) -> bool| plan.loads().any(|(step, load)| estimated(step, load));
-    figures(&totals(plan), any(requests_estimated), any(duration_estimated))
+    (any(requests_estimated), any(duration_estimated))
 }
 
 fn requests_estimated(step: &Step, load: &LoadStep) -> bool {
@@ -119,8 +128,12 @@ fn duration_estimated(step: &Step, load: &LoadStep) -> bool {
     step.expected.assumed && step.expected.duration_s != load.duration.map(|duration| duration.as_secs_f64())
 }
 
-/// Requests, tokens in and out, duration. Tokens are as good as the number of requests.
-fn figures(expected: &Expected, requests_estimated: bool, duration_estimated: bool) -> [String; 4] {
+/// Requests, tokens in and out, duration, with whether requests and duration are estimates. Tokens are as good as the
+/// number of requests.
+pub(super) fn figures(
+    expected: &Expected,
+    (requests_estimated, duration_estimated): (bool, bool),
+) -> [String; 4] {
     let count = |number: Option<f64>| figure(number.map(|n| show_count(n as u64)), requests_estimated);
     let tokens = |number: Option<f64>| figure(number.map(show_tokens), requests_estimated);
     [
@@ -201,9 +214,9 @@ fn places(plan: &Plan, target: &PlannedTarget) -> String {
     places.join(", ")
 }
 
-fn warnings(plan: &Plan) -> String {
+pub(super) fn warnings(warnings: &[String]) -> String {
     let mut text = String::new();
-    for warning in &plan.warnings {
+    for warning in warnings {
         text += "warning: ";
         text += &warning.replace('\n', "\n  ");
         text += "\n";

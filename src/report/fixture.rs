@@ -409,6 +409,8 @@ fn plan() -> Plan {
         format: crate::plan::FORMAT,
         tool_version: "0.1.0".to_owned(),
         name: "mixed-traffic".to_owned(),
+        case: Vec::new(),
+        group: None,
         description: "A 70B thinker and a 7B flash model share one GPU".to_owned(),
         experiment: "9f2c4b7a1d8e53066b1f0c9ad4472e8b5d3a9c61e07f48b2a6c5d1908e37f4ab".to_owned(),
         seed: 42,

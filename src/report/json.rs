@@ -15,6 +15,7 @@ use serde_json::Value;
 use self::{scope::Numbers, target::Row};
 use super::{Report, words};
 use crate::{
+    config::case_name,
     metrics,
     record::Outcome,
     verdict::{Check, Conclusion, Finding, Grade},
@@ -34,6 +35,10 @@ pub struct Document<'a> {
     tool_version: &'a str,
     /// The scenario's name.
     name: &'a str,
+    /// The case of the scenario's matrix; null where there is no matrix.
+    case: Option<String>,
+    /// What the runs of one command over one scenario have in common; null where there was one.
+    group: Option<&'a str>,
     /// The scenario's description.
     description: &'a str,
     /// SHA-256, in hex, over what makes two runs the same experiment.
@@ -142,6 +147,8 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         format: FORMAT,
         tool_version: &system.tool_version,
         name: &plan.name,
+        case: (!plan.case.is_empty()).then(|| case_name(&plan.case)),
+        group: plan.group.as_deref(),
         description: &plan.description,
         experiment: &plan.experiment,
         seed: plan.seed,

@@ -77,7 +77,7 @@ fn headline(report: &Report, style: Style) -> Vec<String> {
     let platform = &report.plan.platform;
     let mut lines = vec![format!(
         "{}  {}",
-        style.paint(BOLD, &report.plan.name),
+        style.paint(BOLD, &report.plan.title()),
         style.paint(
             DIM,
             &format!(
@@ -267,7 +267,7 @@ fn analysis(report: &Report, style: Style) -> Vec<String> {
 /// One scenario among several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The scenario's name.
+    /// The scenario's name, with its case.
     pub name: String,
     /// What it comes to.
     pub conclusion: Conclusion,
@@ -306,7 +306,7 @@ pub fn line(report: &Report) -> Line {
         )
     });
     Line {
-        name: report.plan.name.clone(),
+        name: report.plan.title(),
         conclusion: verdict.conclusion,
         grade: verdict.grade,
         targets: words::targets_met(verdict.targets_met, verdict.total_targets),

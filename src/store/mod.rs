@@ -19,7 +19,7 @@ pub use self::{
     append::{RecordLine, Writer},
     read::Run,
 };
-use crate::plan::Plan;
+use crate::{config::case_name, plan::Plan};
 
 /// Why the run folder could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -91,14 +91,27 @@ pub fn replace_with(
     Ok(path)
 }
 
-/// Makes `runs/<date>_<scenario>_<platform>/` under the results folder; a name that is taken gets a suffix.
-fn create_folder(results: &Path, plan: &Plan, started: OffsetDateTime) -> Result<PathBuf, StoreError> {
-    let runs = results.join("runs");
-    fs::create_dir_all(&runs).map_err(failed("create", &runs))?;
+/// Characters of a case in the name of a folder.
+const CASE: usize = 100;
+
+/// What runs of one scenario that were started together have in common: the time, the scenario and the platform.
+pub fn group(plan: &Plan, started: OffsetDateTime) -> String {
     let date = started
         .format(format_description!("[year]-[month]-[day]T[hour]-[minute]-[second]Z"))
         .unwrap_or_else(|_| started.unix_timestamp().to_string());
-    let name = format!("{date}_{}_{}", file_name(&plan.name), file_name(&plan.platform.name));
+    format!("{date}_{}_{}", file_name(&plan.name), file_name(&plan.platform.name))
+}
+
+/// Makes `runs/<date>_<scenario>_<platform>/` under the results folder, for a case of a matrix with `_<case>` behind; a
+/// name that is taken gets a suffix.
+fn create_folder(results: &Path, plan: &Plan, started: OffsetDateTime) -> Result<PathBuf, StoreError> {
+    let runs = results.join("runs");
+    fs::create_dir_all(&runs).map_err(failed("create", &runs))?;
+    let mut name = group(plan, started);
+    if !plan.case.is_empty() {
+        name.push('_');
+        name.extend(case_name(&plan.case).chars().take(CASE));
+    }
     let mut suffix = 1;
     loop {
         let folder = if suffix == 1 { runs.join(&name) } else { runs.join(format!("{name}-{suffix}")) };

@@ -108,7 +108,7 @@ fn what_was_tried_is_told() {
             std::fs::read_to_string(path)
         })
         .unwrap();
-    assert_eq!(scenario.endpoints["main"].model, Model::Auto);
+    assert_eq!(scenario[0].endpoints["main"].model, Model::Auto);
 }
 
 #[test]

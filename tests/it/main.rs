@@ -15,6 +15,7 @@ mod engine;
 mod init;
 mod kit;
 mod load;
+mod matrix;
 mod nothing_lost;
 mod plan;
 mod probe;

@@ -91,10 +91,49 @@ fn what_cannot_be_compared_is_wrong_usage() {
         (vec!["plan", &good, "--origins", "--format", "dot"], "`--origins` is no graph"),
         (vec!["plan", &good, "--diff", &good, "--format", "mermaid"], "`--diff` is no graph"),
         (vec!["plan", &good, "--diff", &good, "--origins"], "cannot be used with"),
+        (vec!["plan", &good, "--resolved", "--origins"], "cannot be used with"),
+        (vec!["plan", &good, "--resolved", "--format", "json"], "`--resolved` is TOML"),
+        (vec!["plan", folder, "--resolved"], "`--resolved` takes one scenario file"),
+        (vec!["plan", &file, "--resolved"], "must be 1 or more, found 0"),
     ] {
         let done = bench.command(&arguments).env("A_KEY", "x").output().map(crate::kit::Done::from).unwrap();
         let done = done.expect_code(2);
         assert!(done.stderr.contains(message), "{arguments:?}: {}", done.stderr);
         assert_eq!(done.stdout, "", "{arguments:?}");
     }
+}
+
+#[test]
+fn a_resolved_scenario_is_the_same_experiment() {
+    let bench = Bench::new();
+    std::fs::create_dir_all(bench.path("plans/common")).unwrap();
+    bench.file(
+        "plans/common/server.toml",
+        "[endpoints.main]\nurl = \"sim:rtx_4090\"\napi_key.env = \"A_KEY\"\n",
+    );
+    let text = "version = 1\nname = \"small\"\ninclude = [\"common/server.toml\"]\n\
+                [phases.load]\nload.closed = {}\n[matrix]\nphases.load.requests = [4, \"${MANY:-5}\"]\n";
+    let file = bench.file("plans/small.toml", text);
+    let resolved = |arguments: &[&str]| {
+        let arguments = [&["plan", file.as_str(), "--resolved"], arguments].concat();
+        let command = bench.command(&arguments).env("A_KEY", "the-secret-itself").output();
+        command.map(crate::kit::Done::from).unwrap()
+    };
+    let several = resolved(&[]).expect_code(2);
+    assert!(several.stderr.contains("has a matrix of 2 cases\n  help: pin its axes"), "{}", several.stderr);
+    let pin = ["--set", "phases.load.requests=${MANY:-5}", "--platform", "mac"];
+    let done = resolved(&pin).expect_code(0);
+    assert!(
+        done.stdout.contains("requests = 5\n") && done.stdout.contains("users = [1, 2, 4]\n"),
+        "{}",
+        done.stdout
+    );
+    assert!(!done.stdout.contains("the-secret-itself") && done.stdout.contains("api_key.env = \"A_KEY\"\n"));
+    bench.file("resolved.toml", &done.stdout);
+    let experiment = |arguments: &[&str]| {
+        let done = bench.run(&[&["plan", "--format", "json"], arguments].concat()).expect_code(0);
+        let plan: Value = serde_json::from_str(&done.stdout).unwrap();
+        plan["experiment"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(experiment(&["resolved.toml"]), experiment(&[&[file.as_str()], &pin[..]].concat()));
 }

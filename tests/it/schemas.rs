@@ -213,6 +213,17 @@ fn everything_that_is_written_is_as_its_schema_says() {
 }
 
 #[test]
+fn a_resolved_scenario_is_a_scenario() {
+    let bench = Bench::new();
+    let validator = jsonschema::draft7::new(&schema("scenario")).unwrap();
+    let file = bench.file("all.toml", SCENARIO);
+    let done = bench.run(&["plan", &file, "--resolved"]).expect_code(0);
+    let document: Value = toml::from_str(&done.stdout).unwrap();
+    assert_eq!(document["endpoints"]["main"]["model"], "auto");
+    check(&validator, &document);
+}
+
+#[test]
 fn what_somebody_changed_in_a_run_is_refused_in_words() {
     let bench = Bench::new();
     let file = bench.file(

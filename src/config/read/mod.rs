@@ -15,8 +15,8 @@ use indexmap::IndexMap;
 pub(super) use servers::OPERATIONS;
 
 use super::{
-    Defaults, Endpoint, Origin, Phase, Platform, Run, Scenario, Sim, Target, Workload, diagnostic::Sink,
-    tree::Node,
+    Axis, Defaults, Endpoint, Origin, Phase, Platform, Run, Scenario, Sim, Target, Workload,
+    diagnostic::Sink, tree::Node,
 };
 
 /// The longest prompt or answer, in tokens or words: beyond any model's context, and small enough to sum over.
@@ -45,9 +45,15 @@ pub(super) struct Draft {
 
 impl Draft {
     /// The scenario; `None` if anything could not be read.
-    pub(super) fn finish(self, platform: Platform, origins: Vec<Origin>) -> Option<Scenario> {
+    pub(super) fn finish(
+        self,
+        platform: Platform,
+        case: Vec<Axis>,
+        origins: Vec<Origin>,
+    ) -> Option<Scenario> {
         Some(Scenario {
             name: self.name?,
+            case,
             description: self.description?,
             seed: self.seed?,
             platform,
@@ -70,18 +76,7 @@ fn all<T>(map: IndexMap<String, Option<T>>) -> Option<IndexMap<String, T>> {
 /// Reads the merged and filled tree.
 pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     let mut fields = Fields::open("", root, sink)?;
-    fields.require("version", "version = 1", |node| {
-        let version = leaf::count::<u32>(0)(node)?;
-        if version != VERSION {
-            return leaf::wrong(
-                node,
-                format!("must be {VERSION}, found {version}"),
-                "not a version of the language that this program reads",
-                "write `version = 1`, or use a newer program",
-            );
-        }
-        Ok(())
-    });
+    fields.require("version", "version = 1", known_version);
     let name = fields.require("name", "name = \"my-experiment\"", name);
     let description = if fields.node("description").is_some() {
         fields.get("description", leaf::text)
@@ -96,8 +91,32 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     let sims = named(&mut fields, "sims", sink, servers::sim);
     let phases = named(&mut fields, "phases", sink, load::phase);
     let targets = named(&mut fields, "targets", sink, targets::target);
+    // taken out long before; known here so that a misspelt one finds its name
+    for key in ["include", "platforms", "matrix"] {
+        fields.node(key);
+    }
     fields.finish();
     Some(Draft { name, description, seed, run, defaults, endpoints, workloads, phases, targets, sims })
+}
+
+/// Checks the version of a file that need not have one.
+pub(super) fn version(file: &Node, sink: &Sink) {
+    if let Some(mut fields) = Fields::open("", file, sink) {
+        fields.get("version", known_version);
+    }
+}
+
+fn known_version(node: &Node) -> leaf::Read<()> {
+    let version = leaf::count::<u32>(0)(node)?;
+    if version == VERSION {
+        return Ok(());
+    }
+    leaf::wrong(
+        node,
+        format!("must be {VERSION}, found {version}"),
+        "not a version of the language that this program reads",
+        "write `version = 1`, or use a newer program",
+    )
 }
 
 /// Reads every entry of a table of named things.

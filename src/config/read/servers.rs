@@ -160,6 +160,8 @@ fn secret(fields: &mut Fields<'_>) -> Option<Secret> {
 
 /// Reads a simulated server.
 pub(super) fn sim(fields: &mut Fields<'_>) -> Option<Sim> {
+    // followed long before, by `fill`
+    fields.node("extends");
     let prefill = fields.get("prefill_tokens_per_second", leaf::positive);
     let step_base = fields.get("step_base", leaf::positive_duration);
     let step_per_sequence = fields.get("step_per_sequence", leaf::duration);

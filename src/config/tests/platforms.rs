@@ -5,7 +5,7 @@ use std::{io, path::Path, time::Duration};
 
 use super::{
     super::{Bound, Input, Layer, Problems, Scenario, Severity, detect, load, preset, presets},
-    CLOSED, HEAD, nothing, origin,
+    CLOSED, HEAD, nothing, only, origin,
 };
 use crate::machine::{Gpu, Machine};
 
@@ -71,8 +71,8 @@ fn a_machine_takes_the_most_specific_preset_that_knows_it() {
 fn load_on(platform: &str) -> Scenario {
     let text = format!("{HEAD}{CLOSED}");
     let input = Input { name: "test.toml", text: &text, platform: Some(platform), sets: &[] };
-    load(&input, &Machine::default(), &|_| None, &nothing)
-        .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+    let cases = load(&input, &Machine::default(), &|_| None, &nothing);
+    only(cases.unwrap_or_else(|problems| panic!("{}", problems.render(false))))
 }
 
 #[test]
@@ -107,8 +107,8 @@ fn every_preset_has_a_note_a_rule_and_a_simulated_server() {
         assert!(!preset.note.is_empty() && !preset.detects.is_empty(), "{name}");
         let text = format!("version = 1\nname = \"test\"\n[endpoints.main]\nurl = \"sim:{name}\"\n{CLOSED}");
         let input = Input { name: "test.toml", text: &text, platform: None, sets: &[] };
-        let scenario = load(&input, &Machine::default(), &|_| None, &nothing)
-            .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let cases = load(&input, &Machine::default(), &|_| None, &nothing);
+        let scenario = only(cases.unwrap_or_else(|problems| panic!("{}", problems.render(false))));
         assert_eq!(scenario.platform.name, *name);
         // a simulated server of the machine reaches what its preset asks of one stream, and batches its whole ladder
         let sim = &scenario.sims[name];
@@ -135,7 +135,7 @@ fn what_a_preset_extends_lies_below_it() {
          [platforms.h200.defaults]\nrequests = 9\n"
     );
     let input = Input { name: "test.toml", text: &text, platform: Some("h200"), sets: &[] };
-    let scenario = load(&input, &Machine::default(), &|_| None, &nothing).expect("a scenario");
+    let scenario = load(&input, &Machine::default(), &|_| None, &nothing).map(only).expect("a scenario");
     assert_eq!((scenario.defaults.timeout.as_secs(), scenario.defaults.requests), (7, 9));
 }
 
@@ -181,7 +181,7 @@ fn with_preset(
         Some("folder/my_box.toml" | "folder/rtx_4090.toml" | "here/my_box.toml") => Ok(preset.to_owned()),
         _ => Err(io::Error::other("no such file")),
     };
-    load(&input, &machine("linux", &["NVIDIA H200"]), &env, &read)
+    load(&input, &machine("linux", &["NVIDIA H200"]), &env, &read).map(only)
 }
 
 const OWN: &str = "extends = \"rtx_3080\"\nnote = \"under the desk\"\n[detect]\ngpu = [\"RTX 3080\"]\n\

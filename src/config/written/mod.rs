@@ -10,6 +10,7 @@
 
 mod defaults;
 mod load;
+mod matrix;
 mod servers;
 mod shape;
 mod targets;
@@ -19,8 +20,10 @@ mod values;
 mod walk;
 mod workloads;
 
-use schemars::JsonSchema;
-use serde_json::Value;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
 
 use self::{
     load::Phase,
@@ -35,7 +38,18 @@ use crate::schema;
 /// The schema of scenario files, with the built-in defaults in it.
 pub fn scenario_schema() -> Value {
     let mut schema = schema::read::<Scenario>();
+    matrix::insert(&mut schema);
     defaults::insert(&mut schema);
+    schema
+}
+
+/// The schema of files that a scenario includes: such files, of which nothing must be there.
+pub fn included_schema() -> Value {
+    let mut schema = scenario_schema();
+    schema["title"] = "Included file".into();
+    for required in ["required", "anyOf"] {
+        schema.as_object_mut().and_then(|schema| schema.shift_remove(required));
+    }
     schema
 }
 
@@ -48,7 +62,7 @@ pub fn preset_schema() -> Value {
 /// `"5%"`, rates numbers per second or text such as `"90/min"`. Any text may hold `${NAME}` or `${NAME:-default}`
 /// from the environment, and `$$` for `$`; a text that holds a variable may stand for a value of any kind.
 #[derive(JsonSchema)]
-#[schemars(title = "Scenario", deny_unknown_fields, transform = requires(&["version", "name"]))]
+#[schemars(title = "Scenario", deny_unknown_fields, transform = requires(&["version"]), transform = named)]
 struct Scenario {
     /// The version of the language.
     #[schemars(transform = exactly(1))]
@@ -56,6 +70,9 @@ struct Scenario {
     /// The name of the experiment and of its run folders.
     #[schemars(extend("examples" = ["mixed-traffic"]))]
     name: PlainName,
+    /// Files that this one is laid over, with paths from its folder.
+    #[schemars(extend("examples" = [["common/endpoints.toml"]]))]
+    include: Vec<Text>,
     /// The run as a whole: the platform, a label, limits.
     run: Run,
     #[serde(flatten)]
@@ -64,6 +81,31 @@ struct Scenario {
     /// the presets that extend that one.
     #[schemars(extend("examples" = [{ "cpu_only": { "targets": { "speed": { "at_least": 10 } } } }]))]
     platforms: Named<Override>,
+    /// Lists of values in the shape of what they vary: every combination is a case, and the cases run one after another.
+    #[schemars(extend("examples" = [{ "endpoints": { "main": { "model": ["small", "large"] } } }]))]
+    matrix: Varied,
+}
+
+/// An included file may give the name.
+fn named(schema: &mut Schema) {
+    schema.insert("anyOf".to_owned(), json!([{ "required": ["name"] }, { "required": ["include"] }]));
+}
+
+/// `[matrix]`. What its tables look like is made from those of an override.
+enum Varied {}
+
+impl JsonSchema for Varied {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Varied".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "allOf": [{ "$ref": "#/definitions/VariedOverride" }] })
+    }
 }
 
 /// `[platforms.NAME]`.

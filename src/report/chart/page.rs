@@ -51,7 +51,7 @@ impl Page {
         let place = format!(
             "{} · scenario {} · {}",
             words::hardware(report),
-            report.plan.name,
+            report.plan.title(),
             words::started(report)
         );
         let mut lines: Vec<_> = broken(&place, FOOT, room).into_iter().map(|line| (line, MUTED)).collect();

@@ -45,8 +45,8 @@ pub(super) fn page(report: &Report) -> Value {
     let Report { plan, system, summary, verdict, .. } = report;
     let failing = verdict.validity.iter().filter(|check| !check.ok).count();
     json!({
-        "title": format!("{} · {}", plan.name, words::conclusion(verdict.conclusion)),
-        "name": plan.name,
+        "title": format!("{} · {}", plan.title(), words::conclusion(verdict.conclusion)),
+        "name": plan.title(),
         "description": plan.description,
         "notice": words::simulated_notice(report),
         "uncounted": words::uncounted(report),
@@ -307,8 +307,10 @@ fn origins(report: &Report) -> Value {
             let layer = match origin.layer {
                 Layer::BuiltIn => "built-in",
                 Layer::Preset => "preset",
+                Layer::Include => "include",
                 Layer::Scenario => "scenario",
                 Layer::Platform => "platform",
+                Layer::Matrix => "matrix",
                 Layer::Set => "set",
             };
             let place = match origin.line {

@@ -24,6 +24,13 @@ fn ready_scenarios_and_presets() {
             assert_eq!(problems(&validator, &document(&text)), "", "{name}");
         }
     }
+    let part = validator(&included_schema());
+    for (name, text) in files("tests/broken/include") {
+        if let Ok(table) = text.parse::<toml::Table>() {
+            let document = serde_json::to_value(table).expect("a JSON value");
+            assert_eq!(problems(&part, &document).is_empty(), !name.ends_with("mistakes.toml"), "{name}");
+        }
+    }
     let maximal = document(MAXIMAL);
     assert_eq!(problems(&validator(&scenario_schema()), &maximal), "");
 }

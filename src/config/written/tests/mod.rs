@@ -21,7 +21,7 @@ use crate::{
 const MAXIMAL: &str = include_str!("maximal.toml");
 
 /// Compiles a scenario as the program does, in the folder of the broken ones.
-fn compile(text: &str) -> Result<crate::config::Scenario, Problems> {
+fn compile(text: &str) -> Result<Vec<crate::config::Scenario>, Problems> {
     let input = Input { name: "test.toml", text, platform: None, sets: &[] };
     let read =
         |path: &Path| -> io::Result<String> { std::fs::read_to_string(root("tests/broken").join(path)) };

@@ -1,0 +1,85 @@
+//! The cases of a matrix side by side.
+
+use comfy_table::CellAlignment;
+
+use super::{Expected, Plan, render, totals};
+use crate::{config::case_name, units::show_count};
+
+/// How many cases there are and what all of them come to, then a line for each, and what the planner warns of.
+pub fn text(plans: &[Plan]) -> String {
+    let Some(first) = plans.first() else { return String::new() };
+    let estimated = plans.iter().map(render::totals_estimated).fold((false, false), |all, one| {
+        let ((requests, duration), (more_requests, more_duration)) = (all, one);
+        (requests || more_requests, duration || more_duration)
+    });
+    let whole = sum(plans);
+    let [requests, input, output, duration] = render::figures(&whole, estimated);
+    let axes: Vec<&str> = first.case.iter().map(|axis| axis.path.as_str()).collect();
+    let mut head = render::table();
+    let platform = format!("{} ({})", first.platform.name, first.platform.reason);
+    head.add_row(["platform", &platform]);
+    head.add_row(["cases", &format!("{}, by {}", show_count(plans.len() as u64), axes.join(" and "))]);
+    head.add_row([
+        "total",
+        &format!("{requests} requests, {input} tokens in, {output} tokens out, {duration}"),
+    ]);
+    let mut sections = vec![
+        format!("{}\n{}", render::title(&first.name, &first.description), render::lines(&head)),
+        format!("{}{}", rows(plans), render::note(whole.assumed)),
+    ];
+    let warnings = warnings(plans);
+    if !warnings.is_empty() {
+        sections.push(render::warnings(&warnings));
+    }
+    sections.join("\n")
+}
+
+fn sum(plans: &[Plan]) -> Expected {
+    let wholes: Vec<Expected> = plans.iter().map(totals).collect();
+    let sum = |figure: fn(&Expected) -> Option<f64>| wholes.iter().map(figure).sum();
+    Expected {
+        requests: sum(|whole| whole.requests),
+        input_tokens: sum(|whole| whole.input_tokens),
+        output_tokens: sum(|whole| whole.output_tokens),
+        duration_s: sum(|whole| whole.duration_s),
+        assumed: wholes.iter().any(|whole| whole.assumed),
+    }
+}
+
+fn rows(plans: &[Plan]) -> String {
+    let mut table = render::table();
+    table.set_header(["case", "requests", "tokens in", "tokens out", "duration", "experiment"]);
+    for column in 1..5 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for plan in plans {
+        let [requests, input, output, duration] = render::totals_shown(plan);
+        let experiment = format!("{:.12}", plan.experiment);
+        table.add_row([case_name(&plan.case), requests, input, output, duration, experiment]);
+    }
+    render::lines(&table)
+}
+
+/// What the planner warns of in the plans of one scenario, each once: what not every case has says where it is.
+pub fn warnings(plans: &[Plan]) -> Vec<String> {
+    let mut found: Vec<(&String, &Plan, usize)> = Vec::new();
+    for plan in plans {
+        for warning in &plan.warnings {
+            match found.iter_mut().find(|(known, ..)| *known == warning) {
+                Some((.., count)) => *count += 1,
+                None => found.push((warning, plan, 1)),
+            }
+        }
+    }
+    let told = found.into_iter().map(|(warning, first, count)| {
+        let first = case_name(&first.case);
+        match count {
+            _ if count == plans.len() => warning.clone(),
+            1 => format!("case `{first}`: {warning}"),
+            _ => format!("{count} of {} cases, such as `{first}`: {warning}", plans.len()),
+        }
+    });
+    told.collect()
+}
