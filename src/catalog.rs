@@ -24,12 +24,20 @@ pub enum Unit {
     Share,
     /// A plain number.
     Number,
+    /// An amount of money, in the currency in which the scenario gives its price.
+    Money,
 }
 
 impl Unit {
     /// Every unit.
-    pub const ALL: [Self; 5] =
-        [Self::Seconds, Self::TokensPerSecond, Self::RequestsPerSecond, Self::Share, Self::Number];
+    pub const ALL: [Self; 6] = [
+        Self::Seconds,
+        Self::TokensPerSecond,
+        Self::RequestsPerSecond,
+        Self::Share,
+        Self::Number,
+        Self::Money,
+    ];
 
     /// A value of this unit for people: `51.2 ms`, `58.3 tok/s`, `4.2 %`.
     pub fn show(self, value: f64) -> String {
@@ -38,7 +46,7 @@ impl Unit {
             Self::TokensPerSecond => format!("{} tok/s", units::show_number(value)),
             Self::RequestsPerSecond => format!("{} req/s", units::show_number(value)),
             Self::Share => units::show_share(value),
-            Self::Number => units::show_number(value),
+            Self::Number | Self::Money => units::show_number(value),
         }
     }
 
@@ -47,7 +55,9 @@ impl Unit {
     pub fn json(self) -> (&'static str, f64) {
         match self {
             Self::Seconds => ("_ms", 1e3),
-            Self::TokensPerSecond | Self::RequestsPerSecond | Self::Number | Self::Share => ("", 1.0),
+            Self::TokensPerSecond | Self::RequestsPerSecond | Self::Number | Self::Share | Self::Money => {
+                ("", 1.0)
+            }
         }
     }
 }
@@ -101,21 +111,27 @@ pub enum Metric {
     OutputTokensPerSecond,
     /// Requests completed inside the window ÷ its length.
     RequestsPerSecond,
+    /// Requests per second that met every objective: failures count against it.
+    Goodput,
     /// Share of requests due in the window that failed.
     ErrorRate,
     /// Share of requests due in the window that timed out.
     TimeoutRate,
     /// Share of requests due in the window that timed out or got 429 or 503.
     ContentionErrorRate,
+    /// Share of requests due in the window that met every objective; failures did not.
+    ObjectivesMetRate,
     /// Share of successes whose `e2e` lies beyond mean + 3 σ.
     SpikeRate,
     /// Share of successes whose `e2e` lies beyond median + 3 × 1.4826 × MAD.
     SpikeRateMad,
+    /// What a million tokens, input and output together, cost at the scenario's price.
+    CostPerMillionTokens,
 }
 
 impl Metric {
     /// Every metric, in the order in which reports list them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Ttft,
         Self::Ttfc,
         Self::Tpot,
@@ -129,11 +145,14 @@ impl Metric {
         Self::OutputTokensPerSecond,
         Self::DecodeTokensPerSecond,
         Self::RequestsPerSecond,
+        Self::Goodput,
         Self::ErrorRate,
         Self::TimeoutRate,
         Self::ContentionErrorRate,
+        Self::ObjectivesMetRate,
         Self::SpikeRate,
         Self::SpikeRateMad,
+        Self::CostPerMillionTokens,
     ];
 
     /// The name in TOML, JSON and reports.
@@ -152,11 +171,14 @@ impl Metric {
             Self::DecodeTokensPerSecond => "decode_tokens_per_second",
             Self::OutputTokensPerSecond => "output_tokens_per_second",
             Self::RequestsPerSecond => "requests_per_second",
+            Self::Goodput => "goodput",
             Self::ErrorRate => "error_rate",
             Self::TimeoutRate => "timeout_rate",
             Self::ContentionErrorRate => "contention_error_rate",
+            Self::ObjectivesMetRate => "objectives_met_rate",
             Self::SpikeRate => "spike_rate",
             Self::SpikeRateMad => "spike_rate.mad",
+            Self::CostPerMillionTokens => "cost_per_million_tokens",
         }
     }
 
@@ -174,22 +196,28 @@ impl Metric {
             | Self::Itl => Unit::Seconds,
             Self::TokensPerChunk => Unit::Number,
             Self::DecodeTokensPerSecond | Self::OutputTokensPerSecond => Unit::TokensPerSecond,
-            Self::RequestsPerSecond => Unit::RequestsPerSecond,
+            Self::RequestsPerSecond | Self::Goodput => Unit::RequestsPerSecond,
             Self::ErrorRate
             | Self::TimeoutRate
             | Self::ContentionErrorRate
+            | Self::ObjectivesMetRate
             | Self::SpikeRate
             | Self::SpikeRateMad => Unit::Share,
+            Self::CostPerMillionTokens => Unit::Money,
         }
     }
 
     /// How it comes about.
     pub fn kind(self) -> Kind {
         match self {
-            Self::OutputTokensPerSecond | Self::RequestsPerSecond => Kind::Rate,
+            Self::OutputTokensPerSecond
+            | Self::RequestsPerSecond
+            | Self::Goodput
+            | Self::CostPerMillionTokens => Kind::Rate,
             Self::ErrorRate
             | Self::TimeoutRate
             | Self::ContentionErrorRate
+            | Self::ObjectivesMetRate
             | Self::SpikeRate
             | Self::SpikeRateMad => Kind::Share,
             _ => Kind::Series,
@@ -210,14 +238,37 @@ impl Metric {
         )
     }
 
+    /// Whether it says how many requests met the objectives, and so is nothing without `[objectives]`.
+    pub fn needs_objectives(self) -> bool {
+        matches!(self, Self::Goodput | Self::ObjectivesMetRate)
+    }
+
+    /// Whether it is a share of the requests due, each of which counts or does not.
+    pub fn is_share_of_due(self) -> bool {
+        matches!(
+            self,
+            Self::ErrorRate | Self::TimeoutRate | Self::ContentionErrorRate | Self::ObjectivesMetRate
+        )
+    }
+
     /// Which way is better.
     pub fn direction(self) -> Direction {
         match self {
             Self::DecodeTokensPerSecond
             | Self::OutputTokensPerSecond
             | Self::RequestsPerSecond
+            | Self::Goodput
+            | Self::ObjectivesMetRate
             | Self::TokensPerChunk => Direction::Higher,
             _ => Direction::Lower,
+        }
+    }
+
+    /// What a failed request counts as where requests are ranked: infinity, or 0 where higher is better.
+    pub fn worst(self) -> f64 {
+        match self.direction() {
+            Direction::Lower => f64::INFINITY,
+            Direction::Higher => 0.0,
         }
     }
 
@@ -233,6 +284,28 @@ impl Metric {
 impl Serialize for Metric {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Metric {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let unknown = || serde::de::Error::custom(format!("unknown metric `{name}`"));
+        Self::ALL.into_iter().find(|metric| metric.name() == name).ok_or_else(unknown)
+    }
+}
+
+impl JsonSchema for Metric {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Metric".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "enum": Self::ALL.map(Self::name) })
     }
 }
 
@@ -318,6 +391,13 @@ impl MetricName {
             let statistics = series.map(move |statistic| format!("{}.{}", metric.name(), statistic.name()));
             std::iter::once(metric.name().to_owned()).chain(statistics)
         })
+    }
+
+    /// Whether it is judged by counting requests: each lies beyond a limit or does not, as for shares of the requests
+    /// due and percentiles of a series with one value per request. Such evidence only grows with every request.
+    pub fn counts_requests(self) -> bool {
+        let percentile = self.statistic.and_then(Statistic::quantile).is_some();
+        self.metric.is_share_of_due() || (percentile && self.metric != Metric::Itl)
     }
 }
 

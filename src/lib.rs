@@ -25,6 +25,7 @@ pub mod protocol;
 pub mod engine;
 pub mod metrics;
 pub mod verdict;
+pub mod control;
 pub mod report;
 pub mod store;
 pub mod live;

@@ -6,6 +6,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::plan::ScopeKey;
+
 /// The version of `requests.jsonl`, `chunks.bin` and `events.jsonl`.
 pub const FORMAT: u32 = 1;
 
@@ -298,6 +300,8 @@ pub enum Diary {
         /// Requests that the plan's schedule had due in it; more than `issued` when it was cut short.
         due: u64,
     },
+    /// A target ends the run; `stopping` follows.
+    Aborted(Abort),
     /// Somebody or something asked the run to stop early.
     Stopping {
         /// When.
@@ -312,6 +316,23 @@ pub enum Diary {
     },
 }
 
+/// A target that has failed for as long as its `abort` says, and so ends the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Abort {
+    /// When.
+    pub at_ns: u64,
+    /// The target.
+    pub target: String,
+    /// Where it failed.
+    pub scope: ScopeKey,
+    /// Since when the evidence has said so.
+    pub since_ns: u64,
+    /// Requests behind the evidence.
+    pub requests: u64,
+    /// Those of them on the wrong side of the limit.
+    pub beyond: u64,
+}
+
 /// Why a run stopped early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -324,6 +345,8 @@ pub enum StopCause {
     Cancel,
     /// The writer fell behind, or the disk refused.
     Recorder,
+    /// A target had failed for as long as its `abort` says.
+    Abort,
 }
 
 /// What the engine tells: in one order, through one channel.

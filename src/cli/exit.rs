@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use crate::{metrics::Ending, record::StopCause, verdict::Conclusion};
+use crate::{config::OnInconclusive, metrics::Ending, record::StopCause, verdict::Conclusion};
 
 /// What `--help` says about them.
 pub(super) const HELP: &str = "\
 Exit codes:
   0    every judged target passed, or none was declared and the run is valid
-  1    a target failed, or every measured request did
+  1    a target failed (also when it ended the run), or every measured request did
   2    wrong usage or an invalid scenario; nothing was sent
   3    the measurement is invalid or inconclusive
   4    the environment failed: no endpoint answered, disk, limits
@@ -34,13 +34,21 @@ pub(super) enum Exit {
 
 impl Exit {
     /// The exit code of a judged run. `silent` is that no endpoint ever answered.
-    pub(super) fn of(conclusion: Conclusion, ending: Ending, silent: bool) -> Self {
+    pub(super) fn of(
+        conclusion: Conclusion,
+        ending: Ending,
+        silent: bool,
+        on_inconclusive: OnInconclusive,
+    ) -> Self {
         match conclusion {
             _ if ending == Ending::Stopped(StopCause::Recorder) => Self::Environment,
             // an interrupted run may not have given the first answer its time
-            _ if ending == Ending::Completed && silent => Self::Environment,
+            _ if silent && matches!(ending, Ending::Completed | Ending::Stopped(StopCause::Abort)) => {
+                Self::Environment
+            }
             Conclusion::Pass => Self::Pass,
             Conclusion::Fail => Self::Fail,
+            Conclusion::Inconclusive if on_inconclusive == OnInconclusive::Warn => Self::Pass,
             Conclusion::Inconclusive | Conclusion::Invalid => Self::Invalid,
             Conclusion::Aborted => Self::Interrupted,
         }
@@ -68,6 +76,7 @@ mod tests {
     fn what_ended_a_run_comes_before_how_it_was_judged() {
         let interrupted = Ending::Stopped(StopCause::Interrupt);
         let recorder = Ending::Stopped(StopCause::Recorder);
+        let aborted = Ending::Stopped(StopCause::Abort);
         for (conclusion, ending, silent, exit) in [
             (Conclusion::Pass, Ending::Completed, false, Exit::Pass),
             (Conclusion::Fail, Ending::Completed, false, Exit::Fail),
@@ -76,8 +85,24 @@ mod tests {
             (Conclusion::Aborted, interrupted, false, Exit::Interrupted),
             (Conclusion::Aborted, interrupted, true, Exit::Interrupted),
             (Conclusion::Aborted, recorder, false, Exit::Environment),
+            (Conclusion::Fail, aborted, false, Exit::Fail),
+            (Conclusion::Fail, aborted, true, Exit::Environment),
         ] {
-            assert_eq!(Exit::of(conclusion, ending, silent), exit, "{conclusion:?} {ending:?} {silent}");
+            let of = Exit::of(conclusion, ending, silent, OnInconclusive::Fail);
+            assert_eq!(of, exit, "{conclusion:?} {ending:?} {silent}");
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_decided_may_only_warn() {
+        for (conclusion, exit) in [
+            (Conclusion::Pass, Exit::Pass),
+            (Conclusion::Inconclusive, Exit::Pass),
+            (Conclusion::Invalid, Exit::Invalid),
+            (Conclusion::Fail, Exit::Fail),
+        ] {
+            let of = Exit::of(conclusion, Ending::Completed, false, OnInconclusive::Warn);
+            assert_eq!(of, exit, "{conclusion:?}");
         }
     }
 

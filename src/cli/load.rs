@@ -62,7 +62,10 @@ pub(super) fn examine(
             sets: &overrides.sets,
         };
         let cases = config::load(&input, machine, &|name| std::env::var(name).ok(), &read);
-        let plans = cases.map(|cases| cases.iter().map(plan::compile).collect());
+        let plans = cases.and_then(|cases| {
+            let plans: Vec<Plan> = cases.iter().map(plan::compile).collect();
+            plan::check(&name, &cases, &plans).map(|()| plans)
+        });
         examined.push(Examined { file, plans });
     }
     Ok(examined)

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     metrics::{self, Source as _, Summary},
-    record::Diary,
+    record::{Abort, Diary},
     report::{self, Report},
     store::{self, Run},
     verdict::{self, Verdict},
@@ -43,7 +43,7 @@ impl Rebuilt {
     /// The exit code of the run.
     pub(super) fn exit(&self) -> Exit {
         let silent = verdict::nothing_answered(&self.summary);
-        Exit::of(self.verdict.conclusion, self.summary.ending, silent)
+        Exit::of(self.verdict.conclusion, self.summary.ending, silent, self.run.plan.on_inconclusive)
     }
 
     /// The view that renderers take.
@@ -67,6 +67,7 @@ fn elapsed_s(diary: &[Diary]) -> f64 {
         Diary::StepStarted { at_ns, .. }
         | Diary::Issued { at_ns, .. }
         | Diary::StepEnded { at_ns, .. }
+        | Diary::Aborted(Abort { at_ns, .. })
         | Diary::Stopping { at_ns, .. }
         | Diary::RunEnded { at_ns } => *at_ns,
     });
@@ -92,9 +93,10 @@ fn write(folder: &Path, rebuilt: &Rebuilt) -> anyhow::Result<()> {
         out.write_all(report::csv_header().as_bytes())?;
         let mut row = String::new();
         let mut failed = None;
-        rebuilt.run.scan(&mut |record, _| {
+        let objectives = &rebuilt.run.plan.objectives;
+        rebuilt.run.scan(&mut |record, chunks| {
             row.clear();
-            report::csv_row(record, &mut row);
+            report::csv_row(record, metrics::objectives_met(objectives, record, chunks), &mut row);
             if failed.is_none() {
                 failed = out.write_all(row.as_bytes()).err();
             }

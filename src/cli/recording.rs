@@ -10,10 +10,12 @@ use tokio::{
 
 use super::terminal::{self, Terminal};
 use crate::{
+    control::Watch,
     live,
     plan::Plan,
-    record::{Command, Event, StopCause},
+    record::{Abort, Command, Diary, Event, StopCause},
     store::{StoreError, Writer},
+    units,
     wire::Clock,
 };
 
@@ -90,7 +92,8 @@ impl Voice {
 }
 
 /// Starts the thread. It ends when the engine has dropped its end of `events`, and gives the writer back with the
-/// first error of the disk. On an error it asks the engine to stop and goes on trying, so that nothing measured is
+/// first error of the disk. A target without hope ends the run from here, by the same evidence that is written. On an
+/// error it asks the engine to stop and goes on trying, so that nothing measured is
 /// lost where the disk recovers.
 pub(super) fn start(
     mut writer: Writer,
@@ -98,6 +101,7 @@ pub(super) fn start(
     commands: Sender<Command>,
     clock: Clock,
     mut progress: Progress,
+    mut watch: Option<Watch>,
 ) -> JoinHandle<Result<(), StoreError>> {
     let runtime = Handle::current();
     let voice = progress.voice();
@@ -124,13 +128,32 @@ pub(super) fn start(
                         }
                         for event in batch.drain(..) {
                             progress.observe(&event);
+                            if let Some(watch) = &mut watch {
+                                watch.observe(&event);
+                            }
                         }
                     }
                     _ = frames.tick() => progress.tick(clock.now_ns()),
+                }
+                if let Some(abort) = watch.as_mut().and_then(|watch| watch.look(clock.now_ns())) {
+                    voice.say(&said(&abort));
+                    // what a disk refuses goes out with the next batch, which then says so
+                    let _ = writer.append(&[Event::Diary(Diary::Aborted(abort))]);
+                    let _ = commands.try_send(Command::Cancel(StopCause::Abort));
                 }
             }
         });
         progress.finish();
         first_error.map_or(Ok(()), Err)
     })
+}
+
+/// That a target ends the run.
+fn said(abort: &Abort) -> String {
+    let Abort { target, scope, requests, beyond, .. } = abort;
+    format!(
+        "stopping: `{target}` has failed in `{scope}`, by {} of {}, and ends the run",
+        units::show_count(*beyond),
+        units::show_count_of(*requests, "request"),
+    )
 }

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     config::{Address, Secret},
+    control::Watch,
     engine::{self, Binding},
     machine::{self, Machine, SystemInfo},
     plan::Plan,
@@ -219,7 +220,7 @@ async fn measure(
     let (commands, commands_out) = mpsc::channel(8);
     let progress = Progress::new(plan, quiet, terminal);
     let voice = progress.voice();
-    let recording = recording::start(writer, events_out, commands.clone(), clock, progress);
+    let recording = recording::start(writer, events_out, commands.clone(), clock, progress, Watch::new(plan));
     let mut running = {
         let plan = plan.clone();
         tokio::spawn(engine::run(plan, bindings, clock, events, commands_out))

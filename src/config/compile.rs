@@ -8,7 +8,7 @@ use std::{
 use indexmap::IndexMap;
 
 use super::{
-    Input, Layer, Origin, Problems, Scenario, case_name,
+    Axis, Input, Layer, Origin, Places, Problems, Scenario, case_name,
     diagnostic::{Diagnostic, Sink},
     fill::{self, BuiltIn},
     include,
@@ -93,11 +93,12 @@ fn each_case(
         substitute(&mut root, env, Some(&there));
         let draft = layers.finish(&mut root, &there);
         if let Some(draft) = draft.filter(|_| sink.is_empty() && found.is_empty() && there.is_empty())
-            && let Some(scenario) = draft.finish(platform.clone(), case.axes.clone(), origins(&root))
+            && let Some(scenario) =
+                draft.finish(platform.clone(), case.axes.clone(), origins(&root), Places::of(&root))
         {
             keep(scenario, root);
         }
-        found.add(case, there);
+        found.add(&case.axes, there);
     }
     found.report(cases.len(), &sink);
     if let Some(first) = cases.first() {
@@ -108,7 +109,7 @@ fn each_case(
 
 /// What is wrong in which cases.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     /// Each problem with the name of the first case that has it, and their number.
     problems: Vec<(Diagnostic, String, usize)>,
 }
@@ -118,17 +119,17 @@ impl Found {
         self.problems.is_empty()
     }
 
-    fn add(&mut self, case: &Case, there: Sink) {
+    pub(super) fn add(&mut self, axes: &[Axis], there: Sink) {
         for problem in there.into_vec() {
             match self.problems.iter_mut().find(|(known, ..)| *known == problem) {
                 Some((.., count)) => *count += 1,
-                None => self.problems.push((problem, case_name(&case.axes), 1)),
+                None => self.problems.push((problem, case_name(axes), 1)),
             }
         }
     }
 
     /// What is wrong with a value of the matrix itself is told by its place.
-    fn report(self, cases: usize, sink: &Sink) {
+    pub(super) fn report(self, cases: usize, sink: &Sink) {
         for (problem, first, count) in self.problems {
             let everywhere = count == cases || problem.is_in(Layer::Matrix);
             sink.push(if everywhere { problem } else { problem.in_cases(&first, count, cases) });

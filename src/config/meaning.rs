@@ -1,5 +1,6 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
+mod needs;
 mod spikes;
 
 use super::{
@@ -24,8 +25,10 @@ pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
             check.spikes(name, phase);
         }
     }
+    check.objectives();
     for (name, target) in &draft.targets {
         if let Some(target) = target {
+            check.abort(name, target);
             check.target(name, target);
         }
     }
@@ -192,7 +195,7 @@ impl<'a> Check<'a> {
 
     fn target(&self, name: &str, target: &Target) {
         // a preset's targets apply where they can
-        if target.from_preset {
+        if target.from_preset || !self.has_what_it_needs(name, target) {
             return;
         }
         let references =

@@ -13,6 +13,8 @@ pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["phases", "*"], &["load", "pause"]),
     (&["phases", "*", "load"], &["closed", "open"]),
     (&["phases", "*", "load", "open"], &["rate", "stages"]),
+    (&["price"], &["per_hour", "per_million_input_tokens"]),
+    (&["price"], &["per_hour", "per_million_output_tokens"]),
     (&["targets", "*"], &["at_least", "at_most", "between"]),
 ];
 

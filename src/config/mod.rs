@@ -17,6 +17,7 @@ mod matrix;
 mod meaning;
 mod merge;
 mod nearest;
+mod places;
 mod platform;
 mod presets;
 mod read;
@@ -32,6 +33,7 @@ mod written;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Label, Problems};
+pub use places::{Finding, Places, refuse};
 pub use presets::PresetInfo;
 pub use scenario::*;
 pub use written::{included_schema, preset_schema, scenario_schema};

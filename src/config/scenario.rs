@@ -6,8 +6,9 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Places;
 use crate::{
-    catalog::{MetricName, Protocol},
+    catalog::{Metric, MetricName, Protocol},
     units::Seconds,
 };
 
@@ -34,12 +35,18 @@ pub struct Scenario {
     pub workloads: IndexMap<String, Workload>,
     /// The load, in the order in which it runs.
     pub phases: IndexMap<String, Phase>,
+    /// What every request should meet; empty without `[objectives]`.
+    pub objectives: Vec<Objective>,
+    /// What the platform or its tokens cost.
+    pub price: Option<Price>,
     /// What must hold.
     pub targets: IndexMap<String, Target>,
     /// Settings of simulated servers, by the name behind `sim:`; built-in profiles need none here.
     pub sims: IndexMap<String, Sim>,
     /// Where every leaf came from, in the order of its path.
     pub origins: Vec<Origin>,
+    /// Where every leaf stands in its text.
+    pub places: Places,
 }
 
 /// The value that one axis of a `[matrix]` has in a case.
@@ -83,6 +90,26 @@ pub struct Run {
     pub drain: Duration,
     /// How long an endpoint may take to answer its readiness check.
     pub ready_timeout: Duration,
+    /// What a run comes to in which a judged target could not be decided.
+    pub on_inconclusive: OnInconclusive,
+}
+
+/// `run.on_inconclusive`: what it means that a judged target could not be decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnInconclusive {
+    /// The run does not pass: exit code 3.
+    #[default]
+    Fail,
+    /// It is said, and the exit code is 0.
+    Warn,
+}
+
+impl OnInconclusive {
+    /// Whether it is what holds where nobody says otherwise.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `[defaults]`.
@@ -361,6 +388,47 @@ pub struct Stage {
     pub over: Duration,
 }
 
+/// A key of `[objectives]`: the longest that a part of each request should take.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Objective {
+    /// What of a request: one of [`Objective::METRICS`].
+    pub metric: Metric,
+    /// The limit; exactly this long is met.
+    #[serde(rename = "at_most_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
+    pub at_most: Duration,
+}
+
+impl Objective {
+    /// What an objective can be about. Of `itl` it is the largest gap of a request.
+    pub const METRICS: [Metric; 5] = [Metric::Ttft, Metric::Ttfc, Metric::Tpot, Metric::Itl, Metric::E2e];
+}
+
+/// `[price]`, in whatever currency it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Price {
+    /// What the platform costs while it is there.
+    PerHour(f64),
+    /// What tokens cost.
+    PerMillionTokens {
+        /// A million prompt tokens.
+        input: f64,
+        /// A million output tokens.
+        output: f64,
+    },
+}
+
+impl Price {
+    /// What so many seconds of the platform and so many tokens cost.
+    pub fn cost(self, seconds: f64, input_tokens: f64, output_tokens: f64) -> f64 {
+        match self {
+            Self::PerHour(price) => price * seconds / 3600.0,
+            Self::PerMillionTokens { input, output } => (input * input_tokens + output * output_tokens) / 1e6,
+        }
+    }
+}
+
 /// `[targets.NAME]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
@@ -376,6 +444,8 @@ pub struct Target {
     pub endpoint: Option<String>,
     /// What a miss means.
     pub severity: Severity,
+    /// Ends the run once the target has failed for so long.
+    pub abort: Option<Duration>,
     /// Whether it comes from the preset rather than from the file.
     pub from_preset: bool,
 }

@@ -148,8 +148,10 @@ async fn supervise(
                     Command::Drain(cause) => (Arrivals::Stopped, cause),
                     Command::Cancel(cause) => (Arrivals::Cancelled, cause),
                 };
+                // the moment comes first: what is cut off for it ends after it
+                let at_ns = clock.now_ns();
                 run.advance(arrivals);
-                recorder.diary(Diary::Stopping { at_ns: clock.now_ns(), cause }).await;
+                recorder.diary(Diary::Stopping { at_ns, cause }).await;
             }
             Some(()) = recorder_full.recv() => {
                 stopped = true;

@@ -100,7 +100,7 @@ impl Progress {
                 }
             }
             Event::Diary(Diary::Stopping { .. }) => self.stopping = true,
-            Event::Diary(Diary::RunStarted { .. } | Diary::RunEnded { .. }) => {}
+            Event::Diary(Diary::RunStarted { .. } | Diary::Aborted(_) | Diary::RunEnded { .. }) => {}
         }
     }
 

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use crate::{
-    catalog::{Direction, Metric},
-    metrics::{Counts, Distribution, Tokens, Values, window::Span},
+    catalog::Metric,
+    config::{Objective, Price},
+    metrics::{
+        Carrier, Counts, Distribution, Met, Reading, Tokens, Values, objectives_met, reading, window::Span,
+    },
     record::{Outcome, Record, TokenSource},
     stats::{Moments, median, median_absolute_deviation},
 };
@@ -22,18 +25,18 @@ const MAD_TO_SIGMA: f64 = 1.4826;
 
 /// What is to be known of a request beside its record.
 #[derive(Clone, Copy)]
-pub(super) struct Setting {
+pub(super) struct Setting<'a> {
     /// The window of its step.
     pub(super) window: Span,
-    /// Whether its endpoint streams, so that a failure has missed its first token too.
-    pub(super) streams: bool,
-    /// Whether the plan limits concurrency, so that there is a queue to wait in.
-    pub(super) queues: bool,
+    /// What series it has a part in.
+    pub(super) carrier: Carrier,
     /// When somebody stopped the run.
     pub(super) stopped_ns: Option<u64>,
+    /// What every request should meet.
+    pub(super) objectives: &'a [Objective],
 }
 
-impl Setting {
+impl Setting<'_> {
     /// Whether the tool itself cut the request off, which says nothing of the server. A drain that took too long
     /// does.
     fn cut_off(self, record: &Record) -> bool {
@@ -49,6 +52,10 @@ pub(super) struct Cell {
     pub(super) tokens: Tokens,
     /// Output tokens that arrived inside the window.
     tokens_in_window: f64,
+    /// Prompt tokens whose answer began inside the window.
+    input_in_window: u64,
+    /// Answers that began inside the window and do not say how many prompt tokens they are to.
+    pub(super) without_input: u64,
     /// Streams whose chunk times are lost.
     pub(super) without_chunk_times: u64,
     series: BTreeMap<Metric, Series>,
@@ -82,13 +89,17 @@ impl Gaps {
 
 impl Cell {
     /// Takes in one request. Returns whether it counts in shares and percentiles.
-    pub(super) fn add(&mut self, record: &Record, chunks: &[u64], setting: Setting) -> bool {
+    pub(super) fn add(&mut self, record: &Record, chunks: &[u64], setting: Setting<'_>) -> bool {
         self.counts.issued += 1;
         self.counts.replaced_connections += u64::from(record.attempts > 1);
         let window = setting.window;
+        let met = objectives_met(setting.objectives, record, chunks);
+        self.count_met(met, |_| ());
         if !record.outcome.failed() && window.contains(record.end_ns) {
             self.counts.completed_in_window += 1;
+            self.count_met(met, |met| met.completed_in_window += 1);
         }
+        self.add_input(record, window);
         let streamed = record.first_token_ns.is_some();
         self.without_chunk_times += u64::from(streamed && chunks.is_empty());
         if let Some(tokens) = record.output_tokens {
@@ -105,13 +116,35 @@ impl Cell {
         }
         self.counts.due += 1;
         *self.counts.outcomes.entry(record.outcome).or_default() += 1;
-        self.add_client_times(record, setting);
-        if record.outcome.failed() {
-            self.add_failure(setting.streams);
-        } else {
+        self.count_met(met, |met| met.due += 1);
+        self.add_readings(record, setting.carrier);
+        if !record.outcome.failed() {
             self.add_success(record, chunks);
         }
         true
+    }
+
+    /// Counts a request that met the objectives; where there are any, that nothing met them is a count too.
+    fn count_met(&mut self, met: Option<bool>, count: impl FnOnce(&mut Met)) {
+        if let Some(met) = met {
+            let all = self.counts.met.get_or_insert_default();
+            if met {
+                count(all);
+            }
+        }
+    }
+
+    /// A prompt is read when its answer begins.
+    fn add_input(&mut self, record: &Record, window: Span) {
+        let answered = record.first_token_ns.is_some() || !record.outcome.failed();
+        if !answered || !window.contains(record.first_token_ns.unwrap_or(record.end_ns)) {
+            return;
+        }
+        match record.input_tokens {
+            Some(tokens) => self.input_in_window += tokens,
+            // a failed answer ends before it says so
+            None => self.without_input += u64::from(!record.outcome.failed()),
+        }
     }
 
     /// Takes in requests that were in flight when the tool was killed and left no record.
@@ -120,43 +153,7 @@ impl Cell {
         self.counts.cut_off += requests;
     }
 
-    fn add_failure(&mut self, streams: bool) {
-        let missed = Metric::ALL.into_iter().filter(|metric| metric.needs_stream());
-        let whole = [Metric::E2e, Metric::ServiceE2e];
-        for metric in whole.into_iter().chain(missed.filter(|_| streams)) {
-            self.series.entry(metric).or_default().failed += 1;
-        }
-    }
-
-    /// The client's own times do not depend on how the server answered; only what was never sent has none.
-    fn add_client_times(&mut self, record: &Record, setting: Setting) {
-        let not_sent = record.outcome == Outcome::NotSent;
-        self.push(Metric::SendLag, record.send_lag());
-        if not_sent {
-            self.series.entry(Metric::SendLag).or_default().failed += 1;
-        }
-        if setting.queues {
-            self.push(Metric::QueueWait, (!not_sent).then_some(record.queue_wait_ns as f64 / 1e9));
-            if not_sent {
-                self.series.entry(Metric::QueueWait).or_default().failed += 1;
-            }
-        }
-    }
-
     fn add_success(&mut self, record: &Record, chunks: &[u64]) {
-        self.push(Metric::E2e, record.e2e());
-        self.push(Metric::ServiceE2e, record.service_e2e());
-        self.push(Metric::Ttft, record.ttft());
-        self.push(Metric::Ttfc, record.ttfc());
-        self.push(Metric::ServiceTtft, record.service_ttft());
-        let tpot = record.tpot();
-        self.push(Metric::Tpot, tpot);
-        // all tokens at one moment have no speed
-        self.push(Metric::DecodeTokensPerSecond, tpot.filter(|tpot| *tpot > 0.0).map(f64::recip));
-        if record.token_source == TokenSource::Usage && record.first_token_ns.is_some() && record.chunks > 0 {
-            let per_chunk = record.output_tokens.map(|tokens| tokens as f64 / f64::from(record.chunks));
-            self.push(Metric::TokensPerChunk, per_chunk);
-        }
         for pair in chunks.windows(2) {
             self.gaps.get_or_insert_with(Gaps::new).push(pair[1].saturating_sub(pair[0]));
         }
@@ -171,9 +168,13 @@ impl Cell {
         }
     }
 
-    fn push(&mut self, metric: Metric, value: Option<f64>) {
-        if let Some(value) = value {
-            self.series.entry(metric).or_default().values.push(value);
+    fn add_readings(&mut self, record: &Record, of: Carrier) {
+        for metric in Metric::ALL {
+            match reading(metric, record, of) {
+                Some(Reading::Value(value)) => self.series.entry(metric).or_default().values.push(value),
+                Some(Reading::Failed) => self.series.entry(metric).or_default().failed += 1,
+                None => {}
+            }
         }
     }
 
@@ -184,6 +185,11 @@ impl Cell {
         self.counts.cut_off += other.counts.cut_off;
         self.counts.completed_in_window += other.counts.completed_in_window;
         self.counts.replaced_connections += other.counts.replaced_connections;
+        if let Some(met) = other.counts.met {
+            let own = self.counts.met.get_or_insert_default();
+            own.due += met.due;
+            own.completed_in_window += met.completed_in_window;
+        }
         for (outcome, count) in &other.counts.outcomes {
             *self.counts.outcomes.entry(*outcome).or_default() += count;
         }
@@ -194,6 +200,8 @@ impl Cell {
         self.tokens.cached += other.tokens.cached;
         self.tokens.from_chunks += other.tokens.from_chunks;
         self.tokens_in_window += other.tokens_in_window;
+        self.input_in_window += other.input_in_window;
+        self.without_input += other.without_input;
         self.without_chunk_times += other.without_chunk_times;
         for (metric, series) in &other.series {
             let own = self.series.entry(*metric).or_default();
@@ -211,6 +219,7 @@ impl Cell {
     pub(super) fn rates(
         &self,
         length_s: f64,
+        price: Option<Price>,
         series: &BTreeMap<Metric, Distribution>,
     ) -> BTreeMap<Metric, f64> {
         let mut rates = BTreeMap::new();
@@ -222,11 +231,15 @@ impl Cell {
             let too_short = shortest.is_some_and(|shortest| shortest > length_s);
             if counts.completed_in_window > 0 || !too_short {
                 rates.insert(Metric::RequestsPerSecond, counts.completed_in_window as f64 / length_s);
+                if let Some(met) = counts.met {
+                    rates.insert(Metric::Goodput, met.completed_in_window as f64 / length_s);
+                }
             }
             if self.tokens_in_window > 0.0 || !too_short {
                 rates.insert(Metric::OutputTokensPerSecond, self.tokens_in_window / length_s);
             }
         }
+        rates.extend(self.cost(length_s, price).map(|cost| (Metric::CostPerMillionTokens, cost)));
         if counts.due > 0 {
             let shares = Metric::ALL.into_iter().filter_map(|metric| Some((metric, counts.counted(metric)?)));
             rates.extend(shares.map(|(metric, hits)| (metric, hits as f64 / counts.due as f64)));
@@ -248,6 +261,13 @@ impl Cell {
         rates
     }
 
+    /// What a million tokens cost, of all that were read or arrived inside the window; `None` where some are not known.
+    fn cost(&self, length_s: f64, price: Option<Price>) -> Option<f64> {
+        let (input, output) = (self.input_in_window as f64, self.tokens_in_window);
+        let known = self.without_input == 0 && input + output > 0.0;
+        price.filter(|_| known).map(|price| price.cost(length_s, input, output) / (input + output) * 1e6)
+    }
+
     /// The series that have a value or a failure.
     pub(super) fn distributions(&mut self) -> BTreeMap<Metric, Distribution> {
         let mut all = BTreeMap::new();
@@ -267,11 +287,7 @@ impl Cell {
 }
 
 fn distribution(metric: Metric, values: Values, failed: u64, moments: Moments) -> Distribution {
-    let worst = match metric.direction() {
-        Direction::Lower => f64::INFINITY,
-        Direction::Higher => 0.0,
-    };
-    Distribution { values, failed, worst, mean: moments.mean(), stddev: moments.stddev() }
+    Distribution { values, failed, worst: metric.worst(), mean: moments.mean(), stddev: moments.stddev() }
 }
 
 /// Shows the moments at which the output of a request arrived, each with an equal part of its tokens: its chunks, or

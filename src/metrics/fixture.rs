@@ -5,8 +5,8 @@ use std::{io, time::Duration};
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Lengths, Model, Platform, PromptLength, Severity, Stage, Synthetic,
-        Workload,
+        Address, Arrivals, Bound, Lengths, Model, OnInconclusive, Platform, PromptLength, Severity, Stage,
+        Synthetic, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
@@ -156,6 +156,9 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
         steps: all,
         targets: Vec::new(),
+        objectives: Vec::new(),
+        price: None,
+        on_inconclusive: OnInconclusive::Fail,
         warnings: Vec::new(),
         origins: Vec::new(),
     }
@@ -173,6 +176,7 @@ pub(crate) fn target(name: &str, metric: &str, bound: Bound, in_phase: &str) -> 
         metric: metric.parse().expect("a metric"),
         bound,
         severity: Severity::Fail,
+        abort: None,
         from_preset: false,
         scopes: vec![phase(in_phase)],
     }

@@ -9,6 +9,8 @@ mod distribution;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod notes;
+mod objectives;
+mod reading;
 mod scopes;
 mod summarize;
 mod survey;
@@ -21,6 +23,8 @@ use std::{collections::BTreeMap, io};
 
 pub use account::{Account, Ending};
 pub use distribution::{Distribution, Values};
+pub use objectives::objectives_met;
+pub use reading::{Carrier, Reading, reading};
 pub use scopes::scope_key;
 pub use summarize::summarize;
 
@@ -30,7 +34,7 @@ use serde::Serialize;
 use crate::{
     catalog::{Metric, Statistic},
     plan::ScopeKey,
-    record::{Diary, Outcome, Record},
+    record::{Abort, Diary, Outcome, Record},
 };
 
 /// Where a run can be read from: a folder on disk, or what is still in memory.
@@ -59,6 +63,8 @@ pub struct Summary {
     pub notes: Vec<String>,
     /// How the run ended.
     pub ending: Ending,
+    /// The target that ended it before its time, if one did.
+    pub abort: Option<Abort>,
     /// What became of every request, per load step in the order of the plan.
     pub accounts: Vec<Account>,
 }
@@ -136,17 +142,26 @@ pub struct Counts {
     pub completed_in_window: u64,
     /// Requests whose pooled connection was replaced.
     pub replaced_connections: u64,
+    /// Requests that met every objective; `None` where the plan has none.
+    pub met: Option<Met>,
+}
+
+/// How many requests met every objective of the plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Met {
+    /// Of those due inside the window.
+    pub due: u64,
+    /// Of those that ended inside the window, whenever they were due.
+    pub completed_in_window: u64,
 }
 
 impl Counts {
     /// How many of the requests due in the window a share of them counts; `None` for other metrics.
     pub fn counted(&self, metric: Metric) -> Option<u64> {
-        let counts: fn(Outcome) -> bool = match metric {
-            Metric::ErrorRate => Outcome::failed,
-            Metric::TimeoutRate => |outcome| outcome == Outcome::Timeout,
-            Metric::ContentionErrorRate => Outcome::contention,
-            _ => return None,
-        };
+        if metric == Metric::ObjectivesMetRate {
+            return self.met.map(|met| met.due);
+        }
+        let counts = counts_in(metric)?;
         Some(self.outcomes.iter().filter(|(outcome, _)| counts(**outcome)).map(|(_, count)| count).sum())
     }
 
@@ -158,6 +173,16 @@ impl Counts {
     /// Failures among the due.
     pub fn failed(&self) -> u64 {
         self.outcomes.iter().filter(|(outcome, _)| outcome.failed()).map(|(_, n)| n).sum()
+    }
+}
+
+/// The outcomes that a share of the requests due counts; `None` for metrics that do not go by the outcome.
+pub fn counts_in(metric: Metric) -> Option<fn(Outcome) -> bool> {
+    match metric {
+        Metric::ErrorRate => Some(Outcome::failed),
+        Metric::TimeoutRate => Some(|outcome| outcome == Outcome::Timeout),
+        Metric::ContentionErrorRate => Some(Outcome::contention),
+        _ => None,
     }
 }
 

@@ -28,6 +28,14 @@ pub(super) fn notes(plan: &Plan, accounts: &[Account], cells: &Cells, windows: V
                 show_count(counts.ok()),
             ));
         }
+        if plan.price.is_some() && cell.without_input > 0 {
+            notes.push(format!(
+                "`{name}`: {} of {} answers do not say how many prompt tokens they are to, so nobody knows what a \
+                 million tokens cost",
+                show_count(cell.without_input),
+                show_count(counts.ok()),
+            ));
+        }
         if tokens.output < tokens.requested {
             notes.push(format!(
                 "`{name}`: answers were shorter than asked: {} of {} output tokens, {}",

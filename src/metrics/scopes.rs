@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    config::Price,
     metrics::{
         Scope, Window,
         cell::Cell,
@@ -60,7 +61,7 @@ pub(super) fn assemble(plan: &Plan, survey: &Survey<'_>, cells: &Cells) -> Vec<S
             endpoint: endpoint.map(|index| plan.endpoints[index].name.clone()),
         };
         let scope = |step: Option<&StepSurvey<'_>>, of: &[&StepSurvey<'_>], endpoint: Option<usize>| {
-            gather(key(step, endpoint), of, endpoint, cells)
+            gather(key(step, endpoint), of, endpoint, cells, plan.price)
         };
         let ladder = if steps.len() > 1 { &steps[..] } else { &[] };
         scopes.push(scope(None, &steps, None));
@@ -83,7 +84,13 @@ fn parts(steps: &[&StepSurvey<'_>]) -> Vec<usize> {
     if endpoints.len() > 1 { endpoints } else { Vec::new() }
 }
 
-fn gather(key: ScopeKey, steps: &[&StepSurvey<'_>], endpoint: Option<usize>, cells: &Cells) -> Scope {
+fn gather(
+    key: ScopeKey,
+    steps: &[&StepSurvey<'_>],
+    endpoint: Option<usize>,
+    cells: &Cells,
+    price: Option<Price>,
+) -> Scope {
     let mut sum = Cell::default();
     let mut spans = Vec::new();
     for step in steps {
@@ -101,7 +108,9 @@ fn gather(key: ScopeKey, steps: &[&StepSurvey<'_>], endpoint: Option<usize>, cel
     }
     let window = hull(&spans);
     let series = sum.distributions();
-    let rates = sum.rates(window.map_or(0.0, |window| window.length_s), &series);
+    // an hour of the platform is not one endpoint's
+    let price = price.filter(|price| endpoint.is_none() || !matches!(price, Price::PerHour(_)));
+    let rates = sum.rates(window.map_or(0.0, |window| window.length_s), price, &series);
     let (users, offered_rate) = match steps {
         [step] => load_of(step, endpoint),
         _ => (None, None),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io};
 use crate::{
     catalog::Metric,
     metrics::{
-        Failure, MAX_POINTS, Point, Scope, Source, Summary,
+        Carrier, Failure, MAX_POINTS, Point, Scope, Source, Summary,
         cell::{Cell, Setting},
         notes::notes,
         scopes::{Cells, assemble},
@@ -13,7 +13,7 @@ use crate::{
         timeline::Drawing,
         window::{Span, window},
     },
-    plan::{Pattern, Plan},
+    plan::Plan,
     record::{Outcome, Record},
 };
 
@@ -67,6 +67,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         failures: failures.finish(),
         notes: notes(plan, &accounts, &cells, window_notes),
         ending: survey.ending,
+        abort: survey.abort,
         accounts,
     })
 }
@@ -83,18 +84,18 @@ fn too_short(scope: &Scope) -> Option<String> {
     })
 }
 
-fn setting(
-    plan: &Plan,
+fn setting<'a>(
+    plan: &'a Plan,
     step: &StepSurvey<'_>,
     endpoint: usize,
     window: Span,
     stopped_ns: Option<u64>,
-) -> Setting {
+) -> Setting<'a> {
     Setting {
         window,
-        streams: plan.endpoints[endpoint].stream,
-        queues: matches!(step.load.pattern, Pattern::Open { concurrency_limit: Some(_), .. }),
+        carrier: Carrier::of(&plan.endpoints[endpoint], step.load),
         stopped_ns,
+        objectives: &plan.objectives,
     }
 }
 

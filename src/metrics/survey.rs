@@ -8,7 +8,7 @@ use std::{
 use crate::{
     metrics::{Account, Ending, Source, window::Span},
     plan::{LoadStep, Plan, Step, Work},
-    record::{Diary, Outcome, Record},
+    record::{Abort, Diary, Outcome, Record, StopCause},
 };
 
 /// What the first reading finds.
@@ -16,6 +16,8 @@ pub(super) struct Survey<'a> {
     pub(super) ending: Ending,
     /// When somebody first asked for the end.
     pub(super) stopped_ns: Option<u64>,
+    /// The target that ended the run.
+    pub(super) abort: Option<Abort>,
     /// By index in the plan; load steps only.
     pub(super) steps: BTreeMap<usize, StepSurvey<'a>>,
     /// The end of the last request.
@@ -140,7 +142,7 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
             Work::Ready { .. } | Work::Pause { .. } => None,
         })
         .collect();
-    let mut stopped_ns = None;
+    let (mut stopped_ns, mut abort) = (None, None);
     for line in source.diary() {
         match *line {
             Diary::StepStarted { step, at_ns } => {
@@ -160,6 +162,7 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
                     step.account.scheduled = Some(due);
                 }
             }
+            Diary::Aborted(ref line) => abort = Some(line.clone()),
             Diary::Stopping { at_ns, .. } => {
                 stopped_ns.get_or_insert(at_ns);
             }
@@ -189,5 +192,7 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
     for step in steps.values_mut() {
         step.close(ending);
     }
-    Ok(Survey { ending, stopped_ns, steps, last_end_ns })
+    // where somebody stopped the run first, it was not the target
+    let abort = abort.filter(|_| ending == Ending::Stopped(StopCause::Abort));
+    Ok(Survey { ending, stopped_ns, abort, steps, last_end_ns })
 }

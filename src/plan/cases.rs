@@ -13,7 +13,8 @@ pub fn text(plans: &[Plan]) -> String {
         (requests || more_requests, duration || more_duration)
     });
     let whole = sum(plans);
-    let [requests, input, output, duration] = render::figures(&whole, estimated);
+    let [requests, input, output, duration, cost] = render::figures(&whole, estimated);
+    let cost = if first.price.is_some() { format!(", cost {cost}") } else { String::new() };
     let axes: Vec<&str> = first.case.iter().map(|axis| axis.path.as_str()).collect();
     let mut head = render::table();
     let platform = format!("{} ({})", first.platform.name, first.platform.reason);
@@ -21,7 +22,7 @@ pub fn text(plans: &[Plan]) -> String {
     head.add_row(["cases", &format!("{}, by {}", show_count(plans.len() as u64), axes.join(" and "))]);
     head.add_row([
         "total",
-        &format!("{requests} requests, {input} tokens in, {output} tokens out, {duration}"),
+        &format!("{requests} requests, {input} tokens in, {output} tokens out, {duration}{cost}"),
     ]);
     let mut sections = vec![
         format!("{}\n{}", render::title(&first.name, &first.description), render::lines(&head)),
@@ -42,22 +43,29 @@ fn sum(plans: &[Plan]) -> Expected {
         input_tokens: sum(|whole| whole.input_tokens),
         output_tokens: sum(|whole| whole.output_tokens),
         duration_s: sum(|whole| whole.duration_s),
+        cost: sum(|whole| whole.cost),
         assumed: wholes.iter().any(|whole| whole.assumed),
     }
 }
 
 fn rows(plans: &[Plan]) -> String {
     let mut table = render::table();
-    table.set_header(["case", "requests", "tokens in", "tokens out", "duration", "experiment"]);
-    for column in 1..5 {
+    let priced = plans.iter().any(|plan| plan.price.is_some());
+    let mut row = |cells: [String; 7]| {
+        let [.., experiment] = &cells;
+        let shown = if priced { &cells[..6] } else { &cells[..5] };
+        table.add_row(shown.iter().chain([experiment]));
+    };
+    row(["case", "requests", "tokens in", "tokens out", "duration", "cost", "experiment"].map(str::to_owned));
+    for plan in plans {
+        let [requests, input, output, duration, cost] = render::totals_shown(plan);
+        let experiment = format!("{:.12}", plan.experiment);
+        row([case_name(&plan.case), requests, input, output, duration, cost, experiment]);
+    }
+    for column in 1..if priced { 6 } else { 5 } {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-    }
-    for plan in plans {
-        let [requests, input, output, duration] = render::totals_shown(plan);
-        let experiment = format!("{:.12}", plan.experiment);
-        table.add_row([case_name(&plan.case), requests, input, output, duration, experiment]);
     }
     render::lines(&table)
 }

@@ -35,7 +35,10 @@ pub fn compile(scenario: &Scenario) -> Plan {
         },
         endpoints: endpoints(scenario),
         steps: steps(scenario),
+        objectives: scenario.objectives.clone(),
+        price: scenario.price,
         targets: Vec::new(),
+        on_inconclusive: scenario.run.on_inconclusive,
         warnings: Vec::new(),
         origins: scenario.origins.clone(),
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{LoadStep, Pattern, Plan, PlannedSpikes, PlannedTarget, Step, Work};
 use crate::{
-    config::{Arrivals, Bound, Stage},
+    config::{Arrivals, Bound, Objective, Price, Stage},
     units::{show_count, write_duration},
 };
 
@@ -87,6 +87,25 @@ fn stage(stage: &Stage) -> String {
 fn spikes(spikes: &PlannedSpikes) -> String {
     let [lasting, every] = [spikes.lasting, spikes.every].map(write_duration);
     format!("spikes {}/s for {lasting} every {every}", spikes.rate)
+}
+
+/// What every request should meet: `ttft ≤ 500 ms, tpot ≤ 50.0 ms`.
+pub fn objectives(objectives: &[Objective]) -> String {
+    let each = objectives.iter().map(|objective| {
+        let limit = objective.metric.unit().show(objective.at_most.as_secs_f64());
+        format!("{} ≤ {limit}", objective.metric.name())
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// A price: `0.69 an hour`.
+pub fn price(price: Price) -> String {
+    match price {
+        Price::PerHour(price) => format!("{price} an hour"),
+        Price::PerMillionTokens { input, output } => {
+            format!("{input} for a million input tokens, {output} for a million output tokens")
+        }
+    }
 }
 
 /// A target's limit: `ttft.p95 ≤ 200 ms`.

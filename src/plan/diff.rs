@@ -61,7 +61,7 @@ pub struct StepChange {
     pub step: String,
     /// What became of it.
     pub change: Change,
-    /// What differs: `load`, `endpoints`, `requests`, `input_tokens`, `output_tokens`, `duration_s`. A side
+    /// What differs: `load`, `endpoints`, `requests`, `input_tokens`, `output_tokens`, `duration_s`, `cost`. A side
     /// on which there is no such step is null.
     pub fields: Vec<FieldChange>,
 }
@@ -261,12 +261,13 @@ fn fields(plan: &Plan, step: &Step, load: &LoadStep) -> Vec<Field> {
 }
 
 /// What is expected, with its figures as the plan's table shows them.
-fn figures(expected: &Expected, shown: [String; 4]) -> Vec<Field> {
+fn figures(expected: &Expected, shown: [String; 5]) -> Vec<Field> {
     let values = [
         ("requests", expected.requests),
         ("input_tokens", expected.input_tokens),
         ("output_tokens", expected.output_tokens),
         ("duration_s", expected.duration_s),
+        ("cost", expected.cost),
     ];
     let figures = values.into_iter().zip(shown);
     figures.map(|((field, value), shown)| (field, Reading { value: json!(value), shown })).collect()

@@ -2,7 +2,7 @@
 
 use super::{Expected, LoadStep, Pattern, Plan, PlannedEndpoint, Step, Work, schedule};
 use crate::{
-    config::Stage,
+    config::{Price, Stage},
     workload::{MeanTokens, mean_tokens},
 };
 
@@ -21,7 +21,13 @@ pub(super) fn fill(plan: &mut Plan) {
         plan.endpoints.iter().map(|endpoint| mean_tokens(&endpoint.workload)).collect();
     for step in &mut plan.steps {
         step.expected = expected(step, &plan.endpoints, &means, plan.seed);
+        step.expected.cost = cost(&step.expected, plan.price);
     }
+}
+
+/// What a step costs at a price: for as long as it lasts without the drain, or for its tokens.
+fn cost(expected: &Expected, price: Option<Price>) -> Option<f64> {
+    Some(price?.cost(expected.duration_s?, expected.input_tokens?, expected.output_tokens?))
 }
 
 /// All steps together. A figure is known when that of every step but the readiness check is.
@@ -35,6 +41,7 @@ pub fn totals(plan: &Plan) -> Expected {
         input_tokens: sum(|expected| expected.input_tokens),
         output_tokens: sum(|expected| expected.output_tokens),
         duration_s: sum(|expected| expected.duration_s),
+        cost: sum(|expected| expected.cost),
         assumed: plan.steps.iter().any(|step| step.expected.assumed),
     }
 }
@@ -58,6 +65,7 @@ fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], se
                 // how long a server takes to start is not for the plan to know
                 _ => None,
             },
+            cost: None,
             assumed: false,
         };
     };
@@ -76,6 +84,7 @@ fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], se
         input_tokens: Some(extent.requests * per_request(|tokens| tokens.input)),
         output_tokens: Some(extent.requests * per_request(|tokens| tokens.output)),
         duration_s: Some(extent.duration_s),
+        cost: None,
         assumed: extent.assumed,
     }
 }

@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, Open, Phase,
-        Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic, Target,
-        Workload,
+        Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, OnInconclusive,
+        Open, Phase, Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Stage,
+        Synthetic, Target, Workload,
     },
 };
 
@@ -54,6 +54,7 @@ pub(super) fn target(metric: &str, bound: Bound) -> Target {
         step: None,
         endpoint: None,
         severity: Severity::Fail,
+        abort: None,
         from_preset: false,
     }
 }
@@ -80,6 +81,7 @@ pub(super) fn bare() -> Scenario {
             max_in_flight: 2000,
             drain: seconds(30),
             ready_timeout: seconds(60),
+            on_inconclusive: OnInconclusive::Fail,
         },
         defaults: Defaults { timeout: seconds(120), concurrency: vec![1, 2], requests: 50 },
         endpoints: named([("flash", endpoint(None))]),
@@ -93,6 +95,8 @@ pub(super) fn bare() -> Scenario {
             }),
         )]),
         phases: IndexMap::new(),
+        objectives: Vec::new(),
+        price: None,
         targets: IndexMap::new(),
         sims: named([(
             "small",
@@ -107,6 +111,7 @@ pub(super) fn bare() -> Scenario {
             },
         )]),
         origins: Vec::new(),
+        places: Places::default(),
     }
 }
 

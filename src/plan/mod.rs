@@ -6,12 +6,13 @@
 
 pub mod cases;
 mod compile;
-mod describe;
+pub mod describe;
 pub mod diff;
 mod expect;
 mod experiment;
 pub mod graph;
 pub mod origins;
+mod provable;
 pub mod render;
 mod route;
 pub mod schedule;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use compile::compile;
 pub use expect::totals;
+pub use provable::check;
 pub use route::endpoint_of;
 pub use targets::explored_only;
 
@@ -39,8 +41,8 @@ use serde_json::Value;
 use crate::{
     catalog::{MetricName, Protocol},
     config::{
-        Address, Arrivals, Axis, Bound, Model, Origin, Platform, Secret, Severity, Sim, Stage, Workload,
-        case_name,
+        Address, Arrivals, Axis, Bound, Model, Objective, OnInconclusive, Origin, Platform, Price, Secret,
+        Severity, Sim, Stage, Workload, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -81,8 +83,17 @@ pub struct Plan {
     pub endpoints: Vec<PlannedEndpoint>,
     /// The nodes of the graph, in an order in which they can run; `Step::id` is the index.
     pub steps: Vec<Step>,
+    /// What every request should meet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objectives: Vec<Objective>,
+    /// What the platform or its tokens cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
     /// What must hold, with the scopes in which it is judged.
     pub targets: Vec<PlannedTarget>,
+    /// What a run comes to in which a judged target could not be decided.
+    #[serde(default, skip_serializing_if = "OnInconclusive::is_default")]
+    pub on_inconclusive: OnInconclusive,
     /// What the planner thinks the user should know before the run.
     pub warnings: Vec<String>,
     /// Where every leaf of the scenario came from.
@@ -334,6 +345,9 @@ pub struct Expected {
     pub output_tokens: Option<f64>,
     /// Seconds without the drain.
     pub duration_s: Option<f64>,
+    /// What it costs; `None` also without a price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
     /// Whether the figures rest on an assumed speed of the server rather than on the file alone.
     pub assumed: bool,
 }
@@ -373,6 +387,15 @@ pub struct PlannedTarget {
     pub bound: Bound,
     /// What a miss means; a preset's targets are `info` unless the preset was named.
     pub severity: Severity,
+    /// Ends the run once the target has failed for so long; only where a miss means failure.
+    #[serde(
+        default,
+        rename = "abort_after_s",
+        with = "crate::units::seconds::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<Seconds>")]
+    pub abort: Option<Duration>,
     /// Whether a platform preset set it rather than the scenario.
     pub from_preset: bool,
     /// One row each; empty when the plan measures the metric nowhere, which the report lists as skipped.

@@ -7,8 +7,8 @@ use super::{
     totals,
 };
 use crate::{
-    config::{Address, Model, Severity},
-    units::{show_count, show_number, show_seconds, show_share},
+    config::{Address, Model, OnInconclusive, Severity},
+    units::{show_count, show_number, show_seconds, show_share, write_duration},
 };
 
 /// The plan as aligned tables: endpoints, steps with what is expected of them, targets with their scopes, warnings.
@@ -29,6 +29,15 @@ fn head(plan: &Plan) -> String {
     table.add_row(["platform", &platform]);
     table.add_row(["seed", &plan.seed.to_string()]);
     table.add_row(["experiment", &plan.experiment]);
+    if !plan.objectives.is_empty() {
+        table.add_row(["objectives", &describe::objectives(&plan.objectives)]);
+    }
+    if let Some(price) = plan.price {
+        table.add_row(["price", &describe::price(price)]);
+    }
+    if plan.on_inconclusive == OnInconclusive::Warn {
+        table.add_row(["inconclusive", "only warns"]);
+    }
     format!("{}\n{}", title(&plan.title(), &plan.description), lines(&table))
 }
 
@@ -65,18 +74,26 @@ fn address(endpoint: &PlannedEndpoint) -> String {
 
 fn steps(plan: &Plan) -> String {
     let mut table = table();
-    table.set_header(["step", "load", "requests", "tokens in", "tokens out", "duration", "endpoints"]);
-    for column in 2..6 {
+    let priced = plan.price.is_some();
+    let mut row = |cells: [String; 8]| {
+        let [.., endpoints] = &cells;
+        let shown = if priced { &cells[..7] } else { &cells[..6] };
+        table.add_row(shown.iter().chain([endpoints]));
+    };
+    let header = ["step", "load", "requests", "tokens in", "tokens out", "duration", "cost", "endpoints"];
+    row(header.map(str::to_owned));
+    for step in &plan.steps {
+        row(step_row(plan, step));
+    }
+    let whole = totals(plan);
+    let [requests, input, output, duration, cost] = totals_shown(plan);
+    let blank = String::new;
+    row(["total".to_owned(), blank(), requests, input, output, duration, cost, blank()]);
+    for column in 2..if priced { 7 } else { 6 } {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    for step in &plan.steps {
-        table.add_row(step_row(plan, step));
-    }
-    let whole = totals(plan);
-    let [requests, input, output, duration] = totals_shown(plan);
-    table.add_row(["total".to_owned(), String::new(), requests, input, output, duration, String::new()]);
     format!("{}{}", lines(&table), note(whole.assumed))
 }
 
@@ -88,28 +105,29 @@ pub(super) fn note(assumed: bool) -> &'static str {
 /// What `≈` rests on.
 const ESTIMATES: &str = "  ≈ by the settings of simulated servers, and 0.2 s to the first token and 30 tokens/s a user of real ones\n";
 
-fn step_row(plan: &Plan, step: &Step) -> [String; 7] {
+fn step_row(plan: &Plan, step: &Step) -> [String; 8] {
     let blank = String::new;
     let (name, what) = (describe::step_name(step), describe::work(plan, step));
     let load = match &step.work {
         Work::Load(load) => load,
-        Work::Ready { .. } => return [name, blank(), blank(), blank(), blank(), blank(), what],
+        Work::Ready { .. } => return [name, blank(), blank(), blank(), blank(), blank(), blank(), what],
         Work::Pause { duration } => {
             let duration = show_seconds(duration.as_secs_f64());
-            return [name, what, blank(), blank(), blank(), duration, blank()];
+            let cost = step.expected.cost.map(show_number).unwrap_or_default();
+            return [name, what, blank(), blank(), blank(), duration, cost, blank()];
         }
     };
-    let [requests, input, output, duration] = step_shown(step, load);
-    [name, what, requests, input, output, duration, shares(plan, load)]
+    let [requests, input, output, duration, cost] = step_shown(step, load);
+    [name, what, requests, input, output, duration, cost, shares(plan, load)]
 }
 
-/// What is expected of a step: requests, tokens in and out, duration.
-pub(super) fn step_shown(step: &Step, load: &LoadStep) -> [String; 4] {
+/// What is expected of a step: requests, tokens in and out, duration, cost.
+pub(super) fn step_shown(step: &Step, load: &LoadStep) -> [String; 5] {
     figures(&step.expected, (requests_estimated(step, load), duration_estimated(step, load)))
 }
 
 /// What is expected of all steps together.
-pub(super) fn totals_shown(plan: &Plan) -> [String; 4] {
+pub(super) fn totals_shown(plan: &Plan) -> [String; 5] {
     figures(&totals(plan), totals_estimated(plan))
 }
 
@@ -128,12 +146,12 @@ fn duration_estimated(step: &Step, load: &LoadStep) -> bool {
     step.expected.assumed && step.expected.duration_s != load.duration.map(|duration| duration.as_secs_f64())
 }
 
-/// Requests, tokens in and out, duration, with whether requests and duration are estimates. Tokens are as good as the
-/// number of requests.
+/// Requests, tokens in and out, duration, cost, with whether requests and duration are estimates. Tokens are as good as
+/// the number of requests, and the cost is as good as both.
 pub(super) fn figures(
     expected: &Expected,
     (requests_estimated, duration_estimated): (bool, bool),
-) -> [String; 4] {
+) -> [String; 5] {
     let count = |number: Option<f64>| figure(number.map(|n| show_count(n as u64)), requests_estimated);
     let tokens = |number: Option<f64>| figure(number.map(show_tokens), requests_estimated);
     [
@@ -141,6 +159,7 @@ pub(super) fn figures(
         tokens(expected.input_tokens),
         tokens(expected.output_tokens),
         figure(expected.duration_s.map(show_seconds), duration_estimated),
+        figure(expected.cost.map(show_number), requests_estimated || duration_estimated),
     ]
 }
 
@@ -190,7 +209,11 @@ fn severity(target: &PlannedTarget) -> String {
         Severity::Warn => "warn",
         Severity::Info => "info",
     };
-    if target.from_preset { format!("{word} (preset)") } else { word.to_owned() }
+    let word = if target.from_preset { format!("{word} (preset)") } else { word.to_owned() };
+    match target.abort {
+        Some(after) => format!("{word}, ends the run after {}", write_duration(after)),
+        None => word,
+    }
 }
 
 /// Where a target is judged; all steps of a phase in a word.

@@ -13,6 +13,7 @@ pub(super) fn place(scenario: &Scenario, plan: &Plan) -> Vec<PlannedTarget> {
         metric: target.metric,
         bound: target.bound,
         severity: severity(target, plan),
+        abort: target.abort.filter(|_| severity(target, plan) == Severity::Fail),
         from_preset: target.from_preset,
         scopes: plan.loads().filter_map(|(step, load)| scope(target, step, load, plan)).collect(),
     });
@@ -31,6 +32,7 @@ fn severity(target: &Target, plan: &Plan) -> Severity {
 fn scope(target: &Target, step: &Step, load: &LoadStep, plan: &Plan) -> Option<ScopeKey> {
     let named = target.phase.is_some() || target.step.is_some();
     let here = load.measure
+        && known(target.metric.metric, plan)
         && (named || !load.explores)
         && target.phase.as_ref().is_none_or(|phase| *phase == step.phase)
         && target.step.as_ref().is_none_or(|name| *name == step.name)
@@ -42,12 +44,21 @@ fn scope(target: &Target, step: &Step, load: &LoadStep, plan: &Plan) -> Option<S
     })
 }
 
+/// Whether the plan has what a metric is about, beside requests.
+fn known(metric: Metric, plan: &Plan) -> bool {
+    match metric {
+        Metric::CostPerMillionTokens => plan.price.is_some(),
+        _ => !metric.needs_objectives() || !plan.objectives.is_empty(),
+    }
+}
+
 /// Whether levels that explore carry a metric and no other measured step does: a target on it that names neither phase
 /// nor step is then judged nowhere, though the metric is measured.
 pub fn explored_only(plan: &Plan, metric: Metric) -> bool {
     let mut carriers = plan
         .loads()
         .filter(|(_, load)| load.measure && share_that_carries(metric, None, load, &plan.endpoints) > 0.0)
+        .filter(|_| known(metric, plan))
         .peekable();
     carriers.peek().is_some() && carriers.all(|(_, load)| load.explores)
 }

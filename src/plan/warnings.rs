@@ -129,9 +129,9 @@ fn below_floor(plan: &Plan, target: &PlannedTarget, scopes: &[ScopeKey]) -> Opti
 }
 
 /// What a plan gives a target in one scope.
-struct Supply<'a> {
-    step: &'a Step,
-    load: &'a LoadStep,
+pub(super) struct Supply<'a> {
+    pub(super) step: &'a Step,
+    pub(super) load: &'a LoadStep,
     /// Values of the metric that a request adds, on average; above 0.
     per_request: f64,
     /// Values in all.
@@ -139,7 +139,7 @@ struct Supply<'a> {
 }
 
 /// `None` where the requests have no such values at all.
-fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &ScopeKey) -> Option<Supply<'a>> {
+pub(super) fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &ScopeKey) -> Option<Supply<'a>> {
     let (step, load) = plan.loads().find(|(step, _)| {
         step.phase == scope.phase && scope.step.as_ref().is_none_or(|name| *name == step.name)
     })?;
@@ -150,7 +150,7 @@ fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &ScopeKey) -> Option<Supply
 }
 
 /// How to get enough requests into a step. Numbers are written as a scenario takes them.
-fn fix(supply: &Supply, floor: u64) -> String {
+pub(super) fn fix(supply: &Supply, floor: u64) -> String {
     let Supply { step, load, per_request, .. } = supply;
     let phase = &step.phase;
     let needed = (floor as f64 / per_request).ceil() + outside(step, load);
@@ -207,19 +207,22 @@ fn values_per_request(plan: &Plan, metric: Metric, endpoint: Option<&str>, load:
 
 /// The fewest values that can prove a target, all of them good, and the number that proves it comfortably where that
 /// is known; `None` where the target is judged on its value alone.
-fn floor(target: &PlannedTarget) -> Option<(u64, Option<u64>)> {
+pub(super) fn floor(target: &PlannedTarget) -> Option<(u64, Option<u64>)> {
     if let Some(quantile) = target.metric.statistic.and_then(Statistic::quantile) {
         let good = share_on_good_side(target.bound, quantile);
         return Some((sample_floor(good, CONFIDENCE), comfortable(good)));
     }
-    let share =
-        matches!(target.metric.metric, Metric::ErrorRate | Metric::TimeoutRate | Metric::ContentionErrorRate);
-    match target.bound {
-        Bound::AtMost(limit) | Bound::Between(_, limit) if share => {
-            share_settles_at(0, 0, limit, CONFIDENCE).map(|floor| (floor, None))
-        }
-        _ => None,
+    if !target.metric.metric.is_share_of_due() {
+        return None;
     }
+    // a share of 0 or 1 is no limit that a number of requests could prove
+    let spotless = |allowed: f64| share_settles_at(0, 0, allowed, CONFIDENCE);
+    let floor = match target.bound {
+        Bound::AtMost(limit) => spotless(limit),
+        Bound::AtLeast(limit) => spotless(1.0 - limit),
+        Bound::Between(low, high) => spotless(1.0 - low).max(spotless(high)),
+    };
+    floor.map(|floor| (floor, None))
 }
 
 /// The share of values that a percentile's limit wants on the good side.

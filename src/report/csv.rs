@@ -12,7 +12,7 @@ const HEADER: &str = "\
     seq,input_tokens,output_tokens,total_tokens,latency,ttft,tpot,throughput_tps,tokens_per_sec,\
     status,gpu_memory_mb,phase,step,endpoint,measured,user,due,queue_wait,send_lag,connect,tls,\
     connection_reused,attempts,http_version,http_status,first_byte,service_ttft,ttfc,end,chunks,\
-    stamps_exact,clock,requested_output_tokens,token_source,finish_reason,request_id,error\n";
+    stamps_exact,clock,requested_output_tokens,token_source,finish_reason,request_id,error,objectives_met\n";
 
 /// The first line of the table, with its line end.
 pub fn csv_header() -> &'static str {
@@ -23,7 +23,8 @@ pub fn csv_header() -> &'static str {
 ///
 /// `latency` is `e2e` and `ttft` counts from `due` too; `throughput_tps` is output tokens ÷ latency and
 /// `tokens_per_sec` all tokens ÷ latency; `status` is the outcome. `first_byte` and `end` count from `due`.
-pub fn csv_row(record: &Record, out: &mut String) {
+/// `objectives_met` is empty in a plan without objectives.
+pub fn csv_row(record: &Record, objectives_met: Option<bool>, out: &mut String) {
     let total = record.input_tokens.zip(record.output_tokens).map(|(input, output)| input + output);
     let latency = record.e2e();
     let per_second = |tokens: Option<u64>| {
@@ -77,6 +78,7 @@ pub fn csv_row(record: &Record, out: &mut String) {
     row.text(record.finish_reason.as_deref().unwrap_or_default());
     row.text(&record.request_id);
     row.text(record.error.as_deref().unwrap_or_default());
+    row.display(objectives_met);
     out.push('\n');
 }
 
@@ -138,8 +140,8 @@ mod tests {
     #[test]
     fn a_success() {
         let mut out = String::new();
-        csv_row(&record(), &mut out);
-        insta::assert_snapshot!(out, @"7,400,64,464,0.5,0.085,0.006587302,128,928,ok,,mixed,mixed,flash,true,,12,0,0.00005,,,true,1,1.1,200,0.08,0.08495,0.085,0.5001,64,61,kernel,64,usage,stop,a1-7,");
+        csv_row(&record(), Some(true), &mut out);
+        insta::assert_snapshot!(out, @"7,400,64,464,0.5,0.085,0.006587302,128,928,ok,,mixed,mixed,flash,true,,12,0,0.00005,,,true,1,1.1,200,0.08,0.08495,0.085,0.5001,64,61,kernel,64,usage,stop,a1-7,,true");
     }
 
     #[test]
@@ -162,17 +164,17 @@ mod tests {
             error: Some("could not connect, \"refused\"\nby the peer".to_owned()),
             ..record()
         };
-        csv_row(&failed, &mut out);
+        csv_row(&failed, None, &mut out);
         insta::assert_snapshot!(out, @r#"
         7,,,,,,,,,connect_failed,,mixed,mixed,flash,true,3,12,0,,,,true,1,,,,,,0.5001,64,61,kernel,64,none,,a1-7,"could not connect, ""refused""
-        by the peer"
+        by the peer",
         "#);
     }
 
     #[test]
     fn every_row_has_a_field_per_column() {
         let mut out = String::new();
-        csv_row(&record(), &mut out);
+        csv_row(&record(), None, &mut out);
         assert_eq!(out.trim_end().split(',').count(), HEADER.split(',').count());
     }
 }

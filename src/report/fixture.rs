@@ -11,12 +11,13 @@ use super::Report;
 use crate::{
     catalog::{Metric, MetricName, Protocol},
     config::{
-        Address, Arrivals, Bound, Faults, Layer, Lengths, Model, Origin, Platform, PromptLength, Severity,
-        Sim, Stage, Synthetic, Workload,
+        Address, Arrivals, Bound, Faults, Layer, Lengths, Model, Objective, OnInconclusive, Origin, Platform,
+        Price, PromptLength, Severity, Sim, Stage, Synthetic, Workload,
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
-        Counts, Distribution, Ending, Failure, Point, Scope, Slice, Summary, Timeline, Tokens, Values, Window,
+        Counts, Distribution, Ending, Failure, Met, Point, Scope, Slice, Summary, Timeline, Tokens, Values,
+        Window,
     },
     plan::{
         Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Traffic,
@@ -220,6 +221,7 @@ fn scope(key: ScopeKey, load: &Load, requests: &[&Request]) -> Scope {
             outcomes,
             completed_in_window: ok.len() as u64,
             replaced_connections: 0,
+            met: None,
         },
         tokens: Tokens {
             input: ok.len() as u64 * 400,
@@ -402,6 +404,7 @@ fn plan() -> Plan {
         metric: metric(metric_name),
         bound,
         severity,
+        abort: None,
         from_preset: false,
         scopes: vec![scope],
     };
@@ -444,6 +447,9 @@ fn plan() -> Plan {
                 at("mixed", None, Some("flash")),
             ),
         ],
+        objectives: Vec::new(),
+        price: None,
+        on_inconclusive: OnInconclusive::Fail,
         warnings: vec!["target `tail` needs 299 requests and gets about 144".to_owned()],
         origins: vec![
             Origin {
@@ -540,6 +546,7 @@ fn summary() -> Summary {
         ],
         notes: vec!["`flash`: 3 of 331 answers had fewer tokens than were asked for".to_owned()],
         ending: Ending::Completed,
+        abort: None,
         accounts: Vec::new(),
     }
 }
@@ -751,6 +758,21 @@ pub(crate) fn quiet() -> Run {
     run.verdict.grade = Grade::Excellent;
     run.verdict.targets_met = 2;
     run.verdict.total_targets = 2;
+    run
+}
+
+/// The quiet run with an objective that nine in ten requests met, and a price.
+pub(crate) fn with_objectives() -> Run {
+    let mut run = quiet();
+    run.plan.objectives = vec![Objective { metric: Metric::Ttft, at_most: Duration::from_millis(500) }];
+    run.plan.price = Some(Price::PerHour(0.69));
+    for scope in &mut run.summary.scopes {
+        let met = scope.counts.due * 9 / 10;
+        scope.counts.met = Some(Met { due: met, completed_in_window: met });
+        scope.rates.insert(Metric::Goodput, met as f64 / 60.0);
+        scope.rates.insert(Metric::ObjectivesMetRate, 0.9);
+        scope.rates.insert(Metric::CostPerMillionTokens, 0.137);
+    }
     run
 }
 

@@ -5,6 +5,7 @@
 //! successes alone.
 
 mod figures;
+mod objectives;
 mod scope;
 mod target;
 
@@ -12,10 +13,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use self::{scope::Numbers, target::Row};
+use self::{objectives::Objectives, scope::Numbers, target::Row};
 use super::{Report, words};
 use crate::{
-    config::case_name,
+    config::{Price, case_name},
     metrics,
     record::Outcome,
     verdict::{Check, Conclusion, Finding, Grade},
@@ -49,6 +50,10 @@ pub struct Document<'a> {
     platform: &'a str,
     /// The label beside the hardware; may be empty.
     label: &'a str,
+    /// The longest that each part of a request should take.
+    objectives: Objectives,
+    /// What the platform or its tokens cost.
+    price: Option<Price>,
     /// What it was measured on, in one line.
     hardware: String,
     /// Whether a server was simulated: such numbers describe no hardware.
@@ -107,6 +112,8 @@ enum Ending {
     Completed,
     /// It was cut short; what was measured is graded.
     Aborted,
+    /// By a target that it could no longer meet.
+    EndedByTarget,
 }
 
 /// A target that was not judged.
@@ -154,12 +161,18 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         seed: plan.seed,
         platform: &plan.platform.name,
         label: &plan.label,
+        objectives: Objectives::of(&plan.objectives),
+        price: plan.price,
         hardware: words::hardware(report),
         simulated: !simulated_servers.is_empty(),
         simulated_servers,
         started: report.started.format(&time::format_description::well_known::Rfc3339).ok(),
         elapsed_s: figures::finite(report.elapsed_s),
-        ending: if verdict.conclusion == Conclusion::Aborted { Ending::Aborted } else { Ending::Completed },
+        ending: match verdict.conclusion {
+            Conclusion::Aborted => Ending::Aborted,
+            _ if summary.abort.is_some() => Ending::EndedByTarget,
+            _ => Ending::Completed,
+        },
         run: report.run(),
         verdict: verdict.conclusion,
         reason: &verdict.reason,

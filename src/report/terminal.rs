@@ -164,7 +164,9 @@ fn scopes(report: &Report, style: Style) -> Vec<String> {
     }
     let mut grid = Grid::new(&[
         "", "requests", "ok", "errors", "req/s", "tok/s", "TTFT p50", "p95", "TPOT p50", "e2e p50", "p95",
+        "goodput", "met", "cost/M",
     ]);
+    let (judges, priced) = (!report.plan.objectives.is_empty(), report.plan.price.is_some());
     for (depth, name, scope) in &rows {
         let load = words::load(scope);
         let name = format!("{}{name}", "  ".repeat(*depth));
@@ -183,9 +185,13 @@ fn scopes(report: &Report, style: Style) -> Vec<String> {
             latency(Metric::Tpot, Statistic::P50),
             latency(Metric::E2e, Statistic::P50),
             latency(Metric::E2e, Statistic::P95),
+            if judges { plain(Metric::Goodput) } else { String::new() },
+            if judges { words::of_scope(scope, Metric::ObjectivesMetRate, None) } else { String::new() },
+            if priced { words::of_scope(scope, Metric::CostPerMillionTokens, None) } else { String::new() },
         ]);
     }
-    grid.right(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    grid.right(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+    grid.drop_empty();
     // what follows from other columns goes first
     grid.fit(style.width.saturating_sub(2), &[2, 9, 4, 8, 6, 1]);
     let mut lines = Vec::new();
@@ -193,6 +199,8 @@ fn scopes(report: &Report, style: Style) -> Vec<String> {
         lines.push(if i == 0 { style.paint(DIM, &format!("  {line}")) } else { format!("  {line}") });
     }
     let mut notes = Vec::from_iter(words::uncounted(report));
+    notes.extend(words::objectives(report).map(|objectives| format!("met: requests with {objectives}")));
+    notes.extend(words::price(report).map(|price| format!("cost/M: of a million tokens at {price}")));
     if rows.iter().any(|(_, _, scope)| infinite(scope)) {
         notes.push("∞: percentiles count failed requests as infinite".to_owned());
     }
@@ -482,6 +490,17 @@ mod tests {
         }
         let (targets, _) = text.split_once("\nvalidity").expect("a line on validity");
         insta::assert_snapshot!(targets);
+    }
+
+    #[test]
+    fn objectives_and_prices_have_their_columns() {
+        let run = fixture::with_objectives();
+        let text = terminal(&run.report(), Style { width: 140, ..PLAIN });
+        let (_, table) = text.split_once("every judged target passed\n\n").expect("the table");
+        let (table, _) = table.split_once("\n\n").expect("its end");
+        insta::assert_snapshot!(table);
+        // what the plan lacks takes no room
+        assert!(!terminal(&fixture::quiet().report(), PLAIN).contains("goodput"));
     }
 
     #[test]

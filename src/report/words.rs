@@ -7,7 +7,7 @@ use crate::{
     catalog::{Metric, MetricName, Statistic},
     config::{Address, Bound, Severity},
     metrics::{Failure, Scope},
-    plan::PlannedEndpoint,
+    plan::{PlannedEndpoint, describe},
     units,
     verdict::{Conclusion, Grade, Judged, Level, Mark},
 };
@@ -278,6 +278,17 @@ pub(super) fn outline<'a>(report: &Report<'a>) -> Vec<(usize, &'a str, &'a Scope
             (Some(_), Some(endpoint)) => (2, endpoint.as_str(), scope),
         })
         .collect()
+}
+
+/// What every request should meet; `None` without objectives.
+pub(super) fn objectives(report: &Report) -> Option<String> {
+    let objectives = &report.plan.objectives;
+    (!objectives.is_empty()).then(|| describe::objectives(objectives))
+}
+
+/// The price that costs follow from.
+pub(super) fn price(report: &Report) -> Option<String> {
+    report.plan.price.map(describe::price)
 }
 
 /// How many failures of a kind stand in no share: `2 of them outside the window`.

@@ -2,11 +2,11 @@
 
 use crate::{
     catalog::{Metric, Statistic},
-    metrics::{Failure, Scope, Summary},
+    metrics::{Account, Ending, Failure, Scope, Summary},
     plan::Plan,
     record::Outcome,
     units::{show_count, show_count_of, show_seconds, show_share},
-    verdict::{Finding, Level},
+    verdict::{Finding, Level, validity::title},
 };
 
 /// More failures than this share of the due requests are a FAIL line.
@@ -42,9 +42,26 @@ pub(super) fn findings(plan: &Plan, summary: &Summary) -> Vec<Finding> {
             );
         }
     }
+    findings.extend(not_run(summary).map(|text| Finding { level: Level::Info, text }));
     findings.extend(wrong_path(summary).map(|text| Finding { level: Level::Warning, text }));
     findings.extend(simulated(plan).map(|text| Finding { level: Level::Info, text }));
     findings
+}
+
+/// The steps that were never begun, where the run ended before its time.
+fn not_run(summary: &Summary) -> Option<String> {
+    /// More names than this say no more.
+    const NAMED: usize = 4;
+    let never = |account: &&Account| account.scheduled.is_none() && account.issued == 0;
+    let steps: Vec<String> = summary.accounts.iter().filter(never).map(title).collect();
+    if summary.ending == Ending::Completed || steps.is_empty() {
+        return None;
+    }
+    let named = steps.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let more = steps.len().saturating_sub(NAMED);
+    let rest =
+        if more == 0 { String::new() } else { format!(" and {}", show_count_of(more as u64, "more step")) };
+    Some(format!("not run, since the run ended before: {named}{rest}"))
 }
 
 type Line = Option<(Level, String)>;

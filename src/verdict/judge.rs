@@ -2,11 +2,11 @@
 
 use crate::{
     catalog::MetricName,
-    config::{Bound, Severity},
+    config::{Bound, OnInconclusive, Severity},
     metrics::{Account, Ending, Failure, Summary},
     plan::{Plan, explored_only},
-    record::StopCause,
-    units::{show_count, show_count_of},
+    record::{Abort, StopCause},
+    units::{show_count, show_count_of, show_seconds},
     verdict::{
         Check, Conclusion, Grade, Judged, Mark, Verdict, analysis::findings, grade::judged,
         targets::judge_targets, validity::checks,
@@ -27,7 +27,7 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
     let count = |mark: Mark| marks.values().filter(|of| **of == mark).count() as u64;
     let (targets_met, total_targets) = (count(Mark::Pass), marks.len() as u64);
     let tally = Tally { met: targets_met, failed: count(Mark::Fail), total: total_targets };
-    let (conclusion, reason) = conclude(summary, &validity, &targets, tally);
+    let (conclusion, reason) = conclude(plan, summary, &validity, &targets, tally);
     Verdict {
         conclusion,
         reason,
@@ -65,7 +65,13 @@ struct Tally {
     total: u64,
 }
 
-fn conclude(summary: &Summary, validity: &[Check], targets: &[Judged], tally: Tally) -> (Conclusion, String) {
+fn conclude(
+    plan: &Plan,
+    summary: &Summary,
+    validity: &[Check],
+    targets: &[Judged],
+    tally: Tally,
+) -> (Conclusion, String) {
     if let Some(reason) = cut_short(summary.ending) {
         return (Conclusion::Aborted, format!("{reason}; what was measured is graded"));
     }
@@ -76,6 +82,10 @@ fn conclude(summary: &Summary, validity: &[Check], targets: &[Judged], tally: Ta
         .collect();
     if !broken.is_empty() {
         return (Conclusion::Invalid, broken.join("; "));
+    }
+    if let Some(abort) = &summary.abort {
+        let reasons = std::iter::once(ended_by(abort, targets)).chain(all_failed(summary));
+        return (Conclusion::Fail, reasons.collect::<Vec<_>>().join("; "));
     }
     if let Some(reason) = all_failed(summary) {
         return (Conclusion::Fail, reason);
@@ -91,7 +101,12 @@ fn conclude(summary: &Summary, validity: &[Check], targets: &[Judged], tally: Ta
     }
     if met < total {
         let open = total - met;
-        let reason = format!("{open} of {judged} could not be decided: {}", first(Mark::Inconclusive));
+        let which = first(Mark::Inconclusive);
+        let only_warns = match plan.on_inconclusive {
+            OnInconclusive::Fail => "",
+            OnInconclusive::Warn => "; `run.on_inconclusive` lets that only warn",
+        };
+        let reason = format!("{open} of {judged} could not be decided: {which}{only_warns}");
         return (Conclusion::Inconclusive, reason);
     }
     let reason = match total {
@@ -107,7 +122,8 @@ fn conclude(summary: &Summary, validity: &[Check], targets: &[Judged], tally: Ta
 
 fn cut_short(ending: Ending) -> Option<&'static str> {
     match ending {
-        Ending::Completed => None,
+        // a target that ended the run has failed, which is a verdict
+        Ending::Completed | Ending::Stopped(StopCause::Abort) => None,
         Ending::Killed => Some("the tool was killed while it ran"),
         Ending::Stopped(StopCause::Interrupt | StopCause::Cancel) => Some("the run was interrupted"),
         Ending::Stopped(StopCause::Terminate) => Some("the run was told to end"),
@@ -115,6 +131,20 @@ fn cut_short(ending: Ending) -> Option<&'static str> {
             Some("the results could not be written fast enough, or at all")
         }
     }
+}
+
+/// That a target ended the run, and what it saw.
+fn ended_by(abort: &Abort, targets: &[Judged]) -> String {
+    let row = targets.iter().find(|row| row.name == abort.target && row.scope == abort.scope);
+    let seconds = |ns: u64| show_seconds(ns as f64 / 1e9);
+    format!(
+        "{}; with {} of {} beyond that it ended the run after {}, having failed for {}",
+        row.map(describe).unwrap_or_default(),
+        show_count(abort.beyond),
+        show_count_of(abort.requests, "request"),
+        seconds(abort.at_ns),
+        seconds(abort.at_ns.saturating_sub(abort.since_ns)),
+    )
 }
 
 /// That every measured request failed, with the first error of the most frequent kind.

@@ -1,8 +1,10 @@
 //! Summary → [`Verdict`]: validity, confidence, targets, grade, analysis in plain words. Pure.
 
 mod analysis;
+mod evidence;
 mod grade;
 mod judge;
+mod side;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -11,6 +13,7 @@ mod validity;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use evidence::Evidence;
 pub use judge::{judge, nothing_answered};
 
 use crate::{

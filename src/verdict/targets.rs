@@ -7,16 +7,14 @@ use crate::{
     config::{Bound, Severity},
     metrics::{Distribution, Scope, Summary, scope_key},
     plan::{Plan, PlannedTarget, ScopeKey},
-    stats::{
-        cumulative, holm, lower_rank, normal_quantile, normal_tail, sample_floor, score, settles_at,
-        share_settles_at, upper_rank, wilson,
-    },
+    record::Abort,
+    stats::{holm, lower_rank, upper_rank, wilson},
     units::{show_count, show_count_of, show_share},
-    verdict::{Judged, Mark},
+    verdict::{
+        Judged, Mark,
+        side::{CONFIDENCE, End, Side},
+    },
 };
-
-/// The confidence of each one-sided bound.
-pub(super) const CONFIDENCE: f64 = 0.95;
 
 /// Judges every target in every scope of it; what decides comes first, and of that the worst.
 pub(super) fn judge_targets(plan: &Plan, summary: &Summary) -> Vec<Judged> {
@@ -27,6 +25,9 @@ pub(super) fn judge_targets(plan: &Plan, summary: &Summary) -> Vec<Judged> {
         .map(|(target, key)| Row::new(target, key, summary.scope(&scope_key(plan, key))))
         .collect();
     correct_for_many(&mut rows);
+    for row in &mut rows {
+        row.end_the_run(summary.abort.as_ref());
+    }
     let mut judged: Vec<Judged> = rows.into_iter().map(Row::finish).collect();
     judged.sort_by(worst_first);
     judged
@@ -41,79 +42,6 @@ struct Row {
     sides: Vec<Side>,
     /// Requests per value of its sample: 1 but for pooled gaps.
     requests_per_value: f64,
-}
-
-/// One side of a target as a test on the number of values beyond the limit, in which the good side is always the lower
-/// one: an at-least target on a quantile or a share is an at-most target on the mirrored values.
-#[derive(Clone, Copy)]
-struct Side {
-    values: u64,
-    beyond: u64,
-    /// The share of values that the limit allows beyond it.
-    allowed: f64,
-    by: Test,
-}
-
-/// How a side is decided.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Test {
-    /// A percentile: exact order statistics.
-    Order,
-    /// A share of requests: the score test, whose bounds are Wilson's.
-    Score,
-}
-
-impl Side {
-    fn quantile(self) -> f64 {
-        1.0 - self.allowed
-    }
-
-    /// The chance of so many values beyond the limit if the quantile or the share were within it: small speaks for
-    /// FAIL.
-    fn p_value(self) -> f64 {
-        match self.by {
-            Test::Order => cumulative(self.values, self.values - self.beyond, self.quantile()),
-            Test::Score => normal_tail(score(self.values, self.beyond, self.allowed)),
-        }
-    }
-
-    fn mark(self) -> Mark {
-        let (good, bad) = match self.by {
-            Test::Order => {
-                let within = self.values - self.beyond;
-                (
-                    upper_rank(self.values, self.quantile(), CONFIDENCE).is_some_and(|rank| rank <= within),
-                    lower_rank(self.values, self.quantile(), CONFIDENCE).is_some_and(|rank| rank > within),
-                )
-            }
-            Test::Score => {
-                let (score, z) = (score(self.values, self.beyond, self.allowed), normal_quantile(CONFIDENCE));
-                (score <= -z, score > z)
-            }
-        };
-        match (good, bad) {
-            (true, _) => Mark::Pass,
-            (false, true) => Mark::Fail,
-            (false, false) => Mark::Inconclusive,
-        }
-    }
-
-    /// The fewest values that could show the good side, none of them beyond the limit.
-    fn floor(self) -> Option<u64> {
-        match self.by {
-            Test::Order => Some(sample_floor(self.quantile(), CONFIDENCE)),
-            Test::Score => share_settles_at(0, 0, self.allowed, CONFIDENCE),
-        }
-    }
-
-    /// How many more values would settle it.
-    fn needs(self, confidence: f64) -> Option<u64> {
-        let total = match self.by {
-            Test::Order => settles_at(self.values, self.beyond, self.quantile(), confidence),
-            Test::Score => share_settles_at(self.values, self.beyond, self.allowed, confidence),
-        };
-        total.map(|total| total - self.values)
-    }
 }
 
 impl Row {
@@ -152,6 +80,16 @@ impl Row {
         self.judged
     }
 
+    /// What ended the run has failed by what was known then, whatever requests came in or were cut off after it.
+    fn end_the_run(&mut self, abort: Option<&Abort>) {
+        let Judged { name, scope, .. } = &self.judged;
+        if abort.is_some_and(|abort| abort.target == *name && abort.scope == *scope) {
+            self.judged.mark = Mark::Fail;
+            self.judged.needs = None;
+            self.note("ended the run");
+        }
+    }
+
     fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }
@@ -169,20 +107,10 @@ impl Row {
             bound_at(lower_rank(values, quantile, CONFIDENCE), f64::NEG_INFINITY),
             bound_at(upper_rank(values, quantile, CONFIDENCE), f64::INFINITY),
         ));
-        let at_most = |limit: f64| Side {
-            values,
-            beyond: values - leading(series, values, |value| value <= limit),
-            allowed: 1.0 - quantile,
-            by: Test::Order,
-        };
-        let at_least = |limit: f64| Side {
-            values,
-            beyond: leading(series, values, |value| value < limit),
-            allowed: quantile,
-            by: Test::Order,
-        };
-        let bound = judged.bound;
-        self.decide(bound, at_least, at_most);
+        self.decide(values, |end| match end {
+            End::Low(limit) => leading(series, values, |value| value < limit),
+            End::High(limit) => values - leading(series, values, |value| value <= limit),
+        });
         let judged = &mut self.judged;
         if judged.metric.metric == Metric::Itl {
             judged.samples = scope.counts.due;
@@ -209,19 +137,18 @@ impl Row {
         self.judged.samples = due;
         self.judged.value = Some(hits as f64 / due as f64);
         self.judged.interval = wilson(due, hits, CONFIDENCE);
-        let side = |beyond, allowed| Side { values: due, beyond, allowed, by: Test::Score };
-        self.decide(self.judged.bound, |limit| side(due - hits, 1.0 - limit), |limit| side(hits, limit));
+        self.decide(due, |end| match end {
+            End::Low(_) => due - hits,
+            End::High(_) => hits,
+        });
         self.note(format!("Wilson bounds of {}", show_count_of(due, "request")));
         self.say_what_is_missing();
     }
 
-    /// Sets the sides that a bound has, and the mark that they come to.
-    fn decide(&mut self, bound: Bound, at_least: impl Fn(f64) -> Side, at_most: impl Fn(f64) -> Side) {
-        self.sides = match bound {
-            Bound::AtMost(limit) => vec![at_most(limit)],
-            Bound::AtLeast(limit) => vec![at_least(limit)],
-            Bound::Between(low, high) => vec![at_least(low), at_most(high)],
-        };
+    /// Sets the sides that the bound has, each with the values beyond its end, and the mark that they come to.
+    fn decide(&mut self, values: u64, beyond: impl Fn(End) -> u64) {
+        let Judged { metric, bound, .. } = self.judged;
+        self.sides = End::of(bound).map(|end| Side::new(metric, end, values, beyond(end))).collect();
         self.judged.mark = self.sides.iter().map(|side| side.mark()).min().unwrap_or(Mark::Inconclusive);
     }
 

@@ -1,5 +1,6 @@
 //! Verdicts over hand-made runs; a fault for every rule and a healthy neighbour beside it.
 
+mod abort;
 mod analysis;
 mod conclusion;
 mod targets;

@@ -18,7 +18,7 @@ pub(super) fn checks(plan: &Plan, summary: &Summary) -> Vec<Check> {
 }
 
 /// The step for people.
-fn title(account: &Account) -> String {
+pub(super) fn title(account: &Account) -> String {
     if account.name == account.phase {
         format!("`{}`", account.phase)
     } else {

@@ -15,7 +15,7 @@ load.closed = { users = 2 }
 
 /// Like [`GOOD`], with too few requests for its percentile.
 fn short() -> String {
-    format!("{GOOD}[targets.tail]\nmetric = \"e2e.p99\"\nat_most = \"1s\"\n")
+    format!("{GOOD}[targets.tail]\nmetric = \"e2e.p99\"\nat_most = \"1s\"\nseverity = \"warn\"\n")
 }
 
 /// Like [`GOOD`], with a misspelt key and a duration that is none.
@@ -91,6 +91,33 @@ fn wrong_usage_is_no_problem_of_a_file() {
         assert_eq!(done.stdout, "");
         assert!(done.stderr.contains(message), "{}", done.stderr);
     }
+}
+
+#[test]
+fn a_target_that_cannot_pass_is_refused_where_the_requests_are_too_few() {
+    let bench = Bench::new();
+    let tail = format!("{GOOD}[targets.tail]\nmetric = \"e2e.p99\"\nat_most = \"1s\"\n");
+    let file = bench.file("tail.toml", &tail);
+    for command in ["check", "plan", "run"] {
+        let done = bench.run(&[command, &file]).expect_code(2);
+        assert!(done.stderr.contains("`targets.tail` cannot be proved"), "{}", done.stderr);
+        assert!(done.stderr.contains("set `phases.load.requests` to 299 or more"), "{}", done.stderr);
+    }
+    bench.run(&["check", &file, "--set", "phases.load.requests=299"]).expect_code(0);
+    bench.run(&["check", &file, "--set", "targets.tail.severity=info"]).expect_code(0);
+    // the server decides how many there are
+    bench
+        .run(&["check", &file, "--set", "phases.load.duration=1s", "--set", "phases.load.requests=300"])
+        .expect_code(0);
+    // of several cases, the one that has too few
+    let cases = bench.file("cases.toml", &format!("{tail}[matrix]\nphases.load.requests = [50, 400, 500]\n"));
+    let done = bench.run(&["check", &cases]).expect_code(2);
+    assert!(
+        done.stderr.contains("case `requests=50`") && done.stderr.contains("50 requests"),
+        "{}",
+        done.stderr
+    );
+    assert!(bench.runs().is_empty(), "nothing was sent");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod broken;
 mod check;
 mod engine;
 mod init;
+mod judging;
 mod kit;
 mod load;
 mod matrix;

@@ -150,6 +150,11 @@ load.open = { stages = [{ from = 5, to = 30, over = "600ms" }], arrivals = { gam
 [phases.spikes]
 duration = "1s"
 load.open = { rate = 10, spikes = { every = "400ms", lasting = "100ms", rate = 50 }, concurrency_limit = 4 }
+[objectives]
+ttft = "500ms"
+itl = "1s"
+[price]
+per_hour = 0.69
 [targets.first_token]
 metric = "ttft.p50"
 at_most = "1ns"
@@ -161,6 +166,9 @@ at_most = 10
 metric = "error_rate"
 between = ["1%", "2%"]
 severity = "warn"
+[targets.cost]
+metric = "cost_per_million_tokens"
+at_most = 1
 [targets.nowhere]
 metric = "queue_wait"
 phase = "spikes"

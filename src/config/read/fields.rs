@@ -28,6 +28,7 @@ const BELONGS: &[(&str, &str)] = &[
     ("concurrency", "defaults"),
     ("platform", "run"),
     ("label", "run"),
+    ("on_inconclusive", "run"),
 ];
 
 /// The reader of one table.

@@ -4,6 +4,8 @@ mod fields;
 mod leaf;
 mod load;
 mod metric;
+mod objectives;
+mod price;
 mod servers;
 mod targets;
 mod workloads;
@@ -15,8 +17,8 @@ use indexmap::IndexMap;
 pub(super) use servers::OPERATIONS;
 
 use super::{
-    Axis, Defaults, Endpoint, Origin, Phase, Platform, Run, Scenario, Sim, Target, Workload,
-    diagnostic::Sink, tree::Node,
+    Axis, Defaults, Endpoint, Objective, OnInconclusive, Origin, Phase, Places, Platform, Price, Run,
+    Scenario, Sim, Target, Workload, diagnostic::Sink, tree::Node,
 };
 
 /// The longest prompt or answer, in tokens or words: beyond any model's context, and small enough to sum over.
@@ -38,7 +40,11 @@ pub(super) struct Draft {
     pub workloads: IndexMap<String, Option<Workload>>,
     /// Likewise.
     pub phases: IndexMap<String, Option<Phase>>,
-    /// Likewise.
+    /// Those that could be read.
+    pub objectives: Vec<Objective>,
+    /// What could be read of it.
+    pub price: Option<Price>,
+    /// By name; every name of the file is there.
     pub targets: IndexMap<String, Option<Target>>,
     sims: IndexMap<String, Option<Sim>>,
 }
@@ -50,6 +56,7 @@ impl Draft {
         platform: Platform,
         case: Vec<Axis>,
         origins: Vec<Origin>,
+        places: Places,
     ) -> Option<Scenario> {
         Some(Scenario {
             name: self.name?,
@@ -62,9 +69,12 @@ impl Draft {
             endpoints: all(self.endpoints)?,
             workloads: all(self.workloads)?,
             phases: all(self.phases)?,
+            objectives: self.objectives,
+            price: self.price,
             targets: all(self.targets)?,
             sims: all(self.sims)?,
             origins,
+            places,
         })
     }
 }
@@ -90,13 +100,28 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     let workloads = named(&mut fields, "workloads", sink, workloads::workload);
     let sims = named(&mut fields, "sims", sink, servers::sim);
     let phases = named(&mut fields, "phases", sink, load::phase);
+    let objectives = fields.table_at("objectives").map(objectives::objectives).unwrap_or_default();
+    let price = fields.table_at("price").and_then(price::price);
     let targets = named(&mut fields, "targets", sink, targets::target);
     // taken out long before; known here so that a misspelt one finds its name
     for key in ["include", "platforms", "matrix"] {
         fields.node(key);
     }
     fields.finish();
-    Some(Draft { name, description, seed, run, defaults, endpoints, workloads, phases, targets, sims })
+    Some(Draft {
+        name,
+        description,
+        seed,
+        run,
+        defaults,
+        endpoints,
+        workloads,
+        phases,
+        objectives,
+        price,
+        targets,
+        sims,
+    })
 }
 
 /// Checks the version of a file that need not have one.
@@ -161,8 +186,16 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
     let max_in_flight = fields.get("max_in_flight", leaf::count(1));
     let drain = fields.get("drain", leaf::duration);
     let ready_timeout = fields.get("ready_timeout", leaf::positive_duration);
+    let outcomes = [("fail", OnInconclusive::Fail), ("warn", OnInconclusive::Warn)];
+    let on_inconclusive = fields.get("on_inconclusive", leaf::word(&outcomes));
     fields.finish();
-    Some(Run { label: label?, max_in_flight: max_in_flight?, drain: drain?, ready_timeout: ready_timeout? })
+    Some(Run {
+        label: label?,
+        max_in_flight: max_in_flight?,
+        drain: drain?,
+        ready_timeout: ready_timeout?,
+        on_inconclusive: on_inconclusive?,
+    })
 }
 
 fn defaults(mut fields: Fields<'_>) -> Option<Defaults> {

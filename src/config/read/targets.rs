@@ -1,5 +1,7 @@
 //! `[targets.NAME]`.
 
+use std::time::Duration;
+
 use super::{
     super::{Bound, Layer, Severity, Target, tree::Node},
     fields::Fields,
@@ -20,6 +22,7 @@ pub(super) fn target(fields: &mut Fields<'_>) -> Option<Target> {
     });
     let severities = [("fail", Severity::Fail), ("warn", Severity::Warn), ("info", Severity::Info)];
     let severity = fields.get("severity", leaf::word(&severities));
+    let abort = abort(fields);
     if selectors.iter().any(|(given, value)| *given && value.is_none()) {
         return None;
     }
@@ -31,8 +34,17 @@ pub(super) fn target(fields: &mut Fields<'_>) -> Option<Target> {
         step,
         endpoint,
         severity: severity?,
+        abort,
         from_preset: from_preset(fields.node),
     })
+}
+
+/// How long the target has to have failed before it ends the run; what is wrong with it is reported.
+fn abort(fields: &mut Fields<'_>) -> Option<Duration> {
+    let mut table = fields.table_or("abort", "write `abort = { after = \"10s\" }`")?;
+    let after = table.require("after", "after = \"10s\"", leaf::duration);
+    table.finish();
+    after
 }
 
 /// Whether no layer above the presets has a hand in it.
@@ -54,7 +66,7 @@ fn bound(fields: &mut Fields<'_>, metric: Option<MetricName>) -> Option<Bound> {
         Unit::Seconds => leaf::duration(node).map(|duration| duration.as_secs_f64()),
         Unit::Share => leaf::share(node),
         Unit::TokensPerSecond | Unit::RequestsPerSecond => leaf::rate(node),
-        Unit::Number => leaf::not_negative(node),
+        Unit::Number | Unit::Money => leaf::not_negative(node),
     };
     match kind {
         "at_least" => fields.get(kind, limit).map(Bound::AtLeast),

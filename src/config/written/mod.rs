@@ -29,11 +29,11 @@ use self::{
     load::Phase,
     servers::{Endpoint, Sim},
     shape::{exactly, partial, requires},
-    targets::Target,
-    values::{AnyOf, Count, Duration, Ladder, Named, PlainName, PositiveDuration, Seed, Text},
+    targets::{Objectives, Price, Target},
+    values::{AnyOf, Count, Duration, Ladder, Named, PlainName, PositiveDuration, Seed, Text, Word},
     workloads::Workload,
 };
-use crate::schema;
+use crate::{config::OnInconclusive, schema};
 
 /// The schema of scenario files, with the built-in defaults in it.
 pub fn scenario_schema() -> Value {
@@ -170,6 +170,13 @@ struct Tables {
     /// The load, in the order in which it runs.
     #[schemars(extend("examples" = [{ "main": { "requests": 100, "load": { "closed": { "users": 4 } } } }]))]
     phases: Named<Phase>,
+    /// What is asked of every request: the longest that each part of it should take. `goodput` counts the requests that
+    /// meet all.
+    #[schemars(extend("examples" = [{ "ttft": "500ms", "tpot": "50ms" }]))]
+    objectives: Objectives,
+    /// What the platform costs an hour, or what its tokens cost, in a currency of one's choice.
+    #[schemars(extend("examples" = [{ "per_hour": 0.69 }]))]
+    price: Price,
     /// What must hold, judged at 95 % confidence.
     #[schemars(extend("examples" = [{ "first_token": { "metric": "ttft.p95", "at_most": "500ms" } }]))]
     targets: Named<Target>,
@@ -203,6 +210,8 @@ struct RunSettings {
     drain: Duration,
     /// How long a server may take to answer at all before the first phase.
     ready_timeout: PositiveDuration,
+    /// What a run comes to in which a judged target could not be decided.
+    on_inconclusive: Word<OnInconclusive>,
 }
 
 /// `[defaults]`.

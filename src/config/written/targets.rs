@@ -4,8 +4,11 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde_json::json;
 
 use super::{
-    shape::{demand, exclusive, partial},
-    values::{AnyOf, Duration, MetricWord, Name, NotNegative, Pair, Rate, Share, Text, Word},
+    shape::{alone, demand, exclusive, partial},
+    values::{
+        AnyOf, Duration, MetricWord, Name, NotNegative, Pair, Positive, PositiveDuration, Rate, Share, Text,
+        Word,
+    },
 };
 use crate::{
     catalog::{Metric, Statistic, Unit},
@@ -44,6 +47,59 @@ pub(super) struct Target {
     endpoint: Name,
     /// What a miss means.
     severity: Word<Severity>,
+    /// Ends the run early when it is hopeless; for shares of requests and percentiles of their times.
+    #[schemars(extend("examples" = [{ "after": "10s" }]))]
+    abort: Abort,
+}
+
+/// `targets.NAME.abort`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Abort {
+    /// The target must have failed for so long.
+    #[schemars(extend("examples" = ["10s"]))]
+    after: Duration,
+}
+
+/// `[objectives]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+pub(super) struct Objectives {
+    /// Longest time to first token.
+    #[schemars(extend("examples" = ["500ms"]))]
+    ttft: PositiveDuration,
+    /// Longest time to first output that is not reasoning.
+    #[schemars(extend("examples" = ["2s"]))]
+    ttfc: PositiveDuration,
+    /// Longest time per output token after the first.
+    #[schemars(extend("examples" = ["50ms"]))]
+    tpot: PositiveDuration,
+    /// Longest gap between two chunks.
+    #[schemars(extend("examples" = ["500ms"]))]
+    itl: PositiveDuration,
+    /// Longest time to the whole answer.
+    #[schemars(extend("examples" = ["10s"]))]
+    e2e: PositiveDuration,
+}
+
+/// `[price]`.
+#[derive(JsonSchema)]
+#[schemars(
+    deny_unknown_fields,
+    transform = partial,
+    transform = alone("per_hour", &["per_million_input_tokens", "per_million_output_tokens"])
+)]
+#[expect(clippy::struct_field_names, reason = "these are the keys")]
+pub(super) struct Price {
+    /// What the platform costs while it is there.
+    #[schemars(extend("examples" = [0.69]))]
+    per_hour: Positive,
+    /// What a million prompt tokens cost; nothing where only output has a price.
+    #[schemars(extend("examples" = [0.15]))]
+    per_million_input_tokens: NotNegative,
+    /// What a million output tokens cost; nothing where only prompts have a price.
+    #[schemars(extend("examples" = [0.6]))]
+    per_million_output_tokens: NotNegative,
 }
 
 /// A limit in the unit of any metric.
@@ -63,7 +119,7 @@ fn limits_in_units(schema: &mut Schema) {
             Unit::Seconds => Duration::json_schema(generator),
             Unit::Share => Share::json_schema(generator),
             Unit::TokensPerSecond | Unit::RequestsPerSecond => Rate::json_schema(generator),
-            Unit::Number => NotNegative::json_schema(generator),
+            Unit::Number | Unit::Money => NotNegative::json_schema(generator),
         };
         let pattern = format!(r"^(?:{})(?:\.(?:{}))?$", metrics.join("|"), statistics().join("|"));
         demand(

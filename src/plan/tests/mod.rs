@@ -2,6 +2,7 @@ mod compile;
 mod diff;
 mod experiment;
 mod graph;
+mod judging;
 mod origins;
 mod schedule;
 mod spikes;

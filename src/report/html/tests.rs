@@ -96,6 +96,18 @@ fn it_says_what_matters() {
 }
 
 #[test]
+fn objectives_and_prices_have_their_columns() {
+    let html = markup(&page(&fixture::with_objectives()));
+    for text in
+        [">goodput</th>", ">met</th>", ">cost/M</th>", "<dd>ttft ≤ 500 ms</dd>", "<dd>0.69 an hour</dd>"]
+    {
+        assert!(html.contains(text), "{text}");
+    }
+    let quiet = markup(&page(&fixture::quiet()));
+    assert!(!quiet.contains(">goodput</th>") && !quiet.contains(">cost/M</th>"));
+}
+
+#[test]
 fn a_row_for_information_does_not_look_like_a_failure() {
     let html = markup(&page(&fixture::mixed()));
     let (_, preset) = html

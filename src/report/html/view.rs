@@ -21,7 +21,7 @@ const GROUPS: [(&str, Metric, &[Statistic]); 4] = [
 ];
 
 /// How metrics are defined, for the foot of the page.
-const GLOSSARY: [(&str, &str); 10] = [
+const GLOSSARY: [(&str, &str); 13] = [
     ("TTFT", "first event with output − due; connecting is left out"),
     ("e2e", "last event with output − due; for answers without a stream, end − due"),
     ("due", "the scheduled time of an open loop; in a closed loop, the moment the user was ready to send"),
@@ -30,6 +30,9 @@ const GLOSSARY: [(&str, &str); 10] = [
     ("tok/s", "output tokens that arrived inside the window ÷ its length, all requests together"),
     ("req/s", "requests completed inside the window ÷ its length"),
     ("errors", "share of the requests due in the window that failed in any way"),
+    ("goodput", "requests completed inside the window that met every objective ÷ its length"),
+    ("met", "share of the requests due in the window that met every objective; a failed one did not"),
+    ("cost/M", "what a million tokens cost at the price of the scenario, input and output together"),
     (
         "percentiles",
         "nearest rank, with failed requests as infinite (∞); JSON also has those of the successes alone",
@@ -93,6 +96,8 @@ pub(super) fn page(report: &Report) -> Value {
             .collect::<Value>(),
         "notes": summary.notes,
         "warnings": plan.warnings,
+        "objectives": words::objectives(report),
+        "price": words::price(report),
         "system": machine(report),
         "servers": servers(report),
         "plan": {
@@ -228,6 +233,9 @@ fn row(depth: usize, name: &str, scope: &Scope) -> Value {
         "some_errors": scope.counts.failed() > 0,
         "requests_per_second": rate(Metric::RequestsPerSecond),
         "tokens_per_second": rate(Metric::OutputTokensPerSecond),
+        "goodput": rate(Metric::Goodput),
+        "met": words::of_scope(scope, Metric::ObjectivesMetRate, None),
+        "cost": words::of_scope(scope, Metric::CostPerMillionTokens, None),
         "latencies": latencies,
     })
 }

@@ -62,6 +62,8 @@ struct Counts<'a> {
     completed_in_window: u64,
     /// Requests whose pooled connection was replaced.
     replaced_connections: u64,
+    /// Requests due in the window that met every objective; null without objectives.
+    objectives_met: Option<u64>,
 }
 
 /// Tokens of the successes due in the window.
@@ -112,6 +114,7 @@ impl<'a> Counts<'a> {
             outcomes: &counts.outcomes,
             completed_in_window: counts.completed_in_window,
             replaced_connections: counts.replaced_connections,
+            objectives_met: counts.met.map(|met| met.due),
         }
     }
 }

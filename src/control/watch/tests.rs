@@ -1,0 +1,247 @@
+use crate::{
+    config::Bound,
+    metrics::fixture::{MS, Run, SEC, answer, closed, failure, level, load, open, phase, plan, target},
+    plan::{Pattern, PlannedTarget},
+    record::{Outcome, StopCause},
+};
+
+use super::*;
+
+/// A target on errors that ends the run after so many milliseconds.
+fn errors(after_ms: u64, scopes: Vec<ScopeKey>) -> PlannedTarget {
+    PlannedTarget {
+        abort: Some(Duration::from_millis(after_ms)),
+        scopes,
+        ..target("errors", "error_rate", Bound::AtMost(0.05), "load")
+    }
+}
+
+/// Shows a run to a watch, with a look after every event and every 100 ms between them; gives what ended it.
+fn watched(run: &Run) -> Option<Abort> {
+    let mut watch = Watch::new(&run.plan).expect("a target that may end the run");
+    let mut events: Vec<(u64, Event)> = run
+        .diary
+        .iter()
+        .filter_map(|line| match line {
+            Diary::StepStarted { at_ns, .. } | Diary::Stopping { at_ns, .. } => Some((*at_ns, line)),
+            Diary::StepEnded { at_ns, .. } | Diary::RunEnded { at_ns } => Some((*at_ns + 1, line)),
+            _ => None,
+        })
+        .map(|(at_ns, line)| (at_ns, Event::Diary(line.clone())))
+        .collect();
+    events.extend(run.records.iter().map(|(record, chunks)| {
+        let event = Event::Finished { record: Box::new(record.clone()), chunks: chunks.clone() };
+        (record.end_ns, event)
+    }));
+    events.sort_by_key(|(at_ns, _)| *at_ns);
+    let mut now_ns = 0;
+    for (at_ns, event) in events {
+        while now_ns + 100 * MS < at_ns {
+            now_ns += 100 * MS;
+            if let Some(abort) = watch.look(now_ns) {
+                return Some(abort);
+            }
+        }
+        now_ns = at_ns;
+        watch.observe(&event);
+        if let Some(abort) = watch.look(now_ns) {
+            return Some(abort);
+        }
+    }
+    None
+}
+
+/// One user with a request every 100 ms, each with its outcome.
+fn requests(targets: Vec<PlannedTarget>, outcomes: impl IntoIterator<Item = Outcome>) -> Run {
+    let mut run = Run::new(plan(&["chat"], vec![closed("load", 1, 1_000)]));
+    run.plan.targets = targets;
+    run.start(1, 0);
+    for (number, outcome) in outcomes.into_iter().enumerate() {
+        let due_ns = number as u64 * 100 * MS;
+        run.push_user(
+            1,
+            0,
+            match outcome {
+                Outcome::Ok => answer(due_ns, 50 * MS, &[]),
+                _ => failure(due_ns, 50 * MS, outcome),
+            },
+        );
+    }
+    run.end()
+}
+
+#[test]
+fn a_plan_without_abort_is_not_watched() {
+    let mut run = requests(vec![], [Outcome::Ok; 3]);
+    assert!(Watch::new(&run.plan).is_none());
+    run.plan.targets = vec![target("errors", "error_rate", Bound::AtMost(0.05), "load")];
+    assert!(Watch::new(&run.plan).is_none());
+}
+
+#[test]
+fn a_dead_server_ends_the_run_once_the_target_has_failed_for_as_long_as_it_says() {
+    let run = requests(vec![errors(1_000, vec![phase("load")])], [Outcome::HttpError; 100]);
+    let abort = watched(&run).expect("nothing but failures");
+    assert_eq!((abort.target.as_str(), &abort.scope), ("errors", &phase("load")));
+    // the third failure ends at 250 ms, the next look is due by 500 ms
+    assert!((250 * MS..=500 * MS).contains(&abort.since_ns), "{abort:?}");
+    assert!((SEC..=SEC + 500 * MS).contains(&(abort.at_ns - abort.since_ns)), "{abort:?}");
+    assert!(abort.requests >= 10 && abort.beyond == abort.requests, "{abort:?}");
+}
+
+#[test]
+fn a_healthy_server_is_left_alone() {
+    let some = (0..1_000).map(|i| if i % 40 == 0 { Outcome::HttpError } else { Outcome::Ok });
+    assert_eq!(watched(&requests(vec![errors(0, vec![phase("load")])], some)), None);
+}
+
+#[test]
+fn a_bad_start_that_mends_is_forgiven_within_the_time() {
+    // four failures, then none: hopeless until the share has come down again
+    let mends = (0..200).map(|i| if i < 4 { Outcome::HttpError } else { Outcome::Ok });
+    let run = |after_ms| requests(vec![errors(after_ms, vec![phase("load")])], mends.clone());
+    assert!(watched(&run(0)).is_some());
+    assert_eq!(watched(&run(20_000)), None);
+}
+
+#[test]
+fn silence_is_no_forgiveness() {
+    // three failures at once, then nothing ends any more
+    let mut run = requests(vec![errors(5_000, vec![phase("load")])], [Outcome::Timeout; 3]);
+    run.diary.retain(|line| !matches!(line, Diary::StepEnded { .. } | Diary::RunEnded { .. }));
+    run.diary.push(Diary::RunEnded { at_ns: 60 * SEC });
+    assert!(watched(&run).is_some_and(|abort| abort.at_ns < 6 * SEC));
+}
+
+#[test]
+fn each_share_counts_its_own_and_percentiles_count_failures_as_the_worst() {
+    let hopeless = |metric: &str, bound, outcome| {
+        let target = PlannedTarget { abort: Some(Duration::ZERO), ..target("t", metric, bound, "load") };
+        watched(&requests(vec![target], vec![outcome; 40])).is_some()
+    };
+    let few = Bound::AtMost(0.05);
+    assert!(hopeless("timeout_rate", few, Outcome::Timeout));
+    assert!(!hopeless("timeout_rate", few, Outcome::HttpError));
+    assert!(hopeless("contention_error_rate", few, Outcome::Overloaded));
+    assert!(!hopeless("contention_error_rate", few, Outcome::HttpError));
+    assert!(hopeless("ttft.p95", Bound::AtMost(10.0), Outcome::HttpError));
+    assert!(hopeless("ttft.p95", Bound::AtMost(0.04), Outcome::Ok));
+    assert!(!hopeless("ttft.p95", Bound::AtMost(0.05), Outcome::Ok));
+}
+
+#[test]
+fn objectives_are_judged_on_the_way() {
+    let target = PlannedTarget {
+        abort: Some(Duration::ZERO),
+        ..target("met", "objectives_met_rate", Bound::AtLeast(0.9), "load")
+    };
+    let mut run = requests(vec![target], [Outcome::Ok; 40]);
+    let objective = |ms| crate::config::Objective {
+        metric: crate::catalog::Metric::Ttft,
+        at_most: Duration::from_millis(ms),
+    };
+    run.plan.objectives = vec![objective(50)];
+    assert_eq!(watched(&run), None);
+    run.plan.objectives = vec![objective(49)];
+    assert!(watched(&run).is_some());
+}
+
+#[test]
+fn only_the_requests_that_a_target_is_about_count() {
+    let mut run = Run::new(plan(&["big", "small"], vec![closed("load", 1, 100)]));
+    let scope = |endpoint: &str| ScopeKey { endpoint: Some(endpoint.to_owned()), ..phase("load") };
+    run.start(1, 0);
+    for number in 0..100 {
+        let due_ns = number * 100 * MS;
+        // only `big` fails
+        let request =
+            if number % 2 == 0 { failure(due_ns, MS, Outcome::HttpError) } else { answer(due_ns, MS, &[]) };
+        run.push_to(1, (number % 2) as usize, Some(0), request);
+    }
+    let mut run = run.end();
+    for (endpoint, ends) in [("small", false), ("big", true)] {
+        run.plan.targets = vec![errors(0, vec![scope(endpoint)])];
+        assert_eq!(watched(&run).is_some(), ends, "{endpoint}");
+    }
+}
+
+#[test]
+fn users_who_still_start_are_outside_the_window() {
+    let run = |ramp_up_s| {
+        let mut step = closed("load", 4, 1_000);
+        load(&mut step).pattern =
+            Pattern::Closed { users: 4, ramp_up: Duration::from_secs(ramp_up_s), think_time: Duration::ZERO };
+        let mut run = Run::new(plan(&["chat"], vec![step]));
+        run.plan.targets = vec![errors(0, vec![phase("load")])];
+        run.start(1, 0);
+        for number in 0..20 {
+            run.push_user(1, 0, failure(number * 100 * MS, MS, Outcome::HttpError));
+        }
+        run.end()
+    };
+    assert!(watched(&run(0)).is_some());
+    // the last of four starts after three quarters of it
+    assert!(watched(&run(2)).is_some_and(|abort| abort.at_ns > 1_500 * MS));
+    assert_eq!(watched(&run(8)), None);
+}
+
+/// A ladder of two levels of two seconds and a phase behind it; one of them fails.
+fn ladder(failing: usize, targets: Vec<PlannedTarget>) -> Run {
+    let levels = [level(closed("ladder", 1, 20), "users=1"), level(closed("ladder", 2, 20), "users=2")];
+    let [one, two] = levels;
+    let mut run = Run::new(plan(&["chat"], vec![one, two, open("after", 10.0, 2)]));
+    run.plan.targets = targets;
+    for step in 1..=3 {
+        let begin = (step as u64 - 1) * 3 * SEC;
+        run.start(step, begin);
+        for number in 0..20 {
+            let due_ns = begin + number * 100 * MS;
+            let fails = step == failing;
+            let request =
+                if fails { failure(due_ns, MS, Outcome::HttpError) } else { answer(due_ns, MS, &[]) };
+            run.push(step, request);
+        }
+        run.finish(step, begin + 2 * SEC);
+    }
+    run.end()
+}
+
+fn levels() -> Vec<ScopeKey> {
+    let step = |name: &str| ScopeKey { step: Some(name.to_owned()), ..phase("ladder") };
+    vec![step("users=1"), step("users=2")]
+}
+
+#[test]
+fn a_level_that_failed_ends_the_run_in_the_next_one_but_not_in_a_phase_of_no_concern() {
+    // hopeless at once, for longer than the level lasts
+    let abort = watched(&ladder(1, vec![errors(2_500, levels())])).expect("the target cannot pass any more");
+    assert_eq!(abort.scope.step.as_deref(), Some("users=1"));
+    assert!((3 * SEC..4 * SEC).contains(&abort.at_ns), "in the second level: {abort:?}");
+    assert_eq!(watched(&ladder(2, vec![errors(2_500, levels())])), None, "the rest measures other things");
+    let everywhere = [levels(), vec![phase("after")]].concat();
+    assert!(watched(&ladder(2, vec![errors(2_500, everywhere)])).is_some_and(|abort| abort.at_ns >= 6 * SEC));
+    assert_eq!(watched(&ladder(3, vec![errors(0, levels())])), None);
+}
+
+#[test]
+fn a_run_that_is_ending_is_not_ended_again() {
+    let mut run = requests(vec![errors(0, vec![phase("load")])], [Outcome::HttpError; 100]);
+    run.diary.insert(1, Diary::Stopping { at_ns: 0, cause: StopCause::Interrupt });
+    assert_eq!(watched(&run), None);
+}
+
+#[test]
+fn looks_are_a_quarter_of_a_second_apart() {
+    let run = requests(vec![errors(0, vec![phase("load")])], [Outcome::Ok; 1]);
+    let mut watch = Watch::new(&run.plan).expect("a target that may end the run");
+    watch.observe(&Event::Diary(Diary::StepStarted { step: 1, at_ns: 0 }));
+    assert_eq!(watch.look(0), None);
+    for _ in 0..10 {
+        let (mut record, chunks) = failure(0, MS, Outcome::HttpError);
+        (record.step_id, record.endpoint) = (1, "chat".to_owned());
+        watch.observe(&Event::Finished { record: Box::new(record), chunks });
+    }
+    assert_eq!(watch.look(249 * MS), None);
+    assert!(watch.look(250 * MS).is_some());
+    assert_eq!(watch.look(900 * MS), None, "once");
+}

@@ -1,0 +1,72 @@
+//! What one request adds to a series: the one place that says so, for summaries and for whoever looks while it runs.
+
+use crate::{
+    catalog::Metric,
+    plan::{LoadStep, Pattern, PlannedEndpoint},
+    record::{Outcome, Record, TokenSource},
+};
+
+/// What a request adds to a series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reading {
+    /// A value, in the metric's base unit.
+    Value(f64),
+    /// No value for its failure; it counts as the worst.
+    Failed,
+}
+
+/// What is to be known of a request beside its record.
+#[derive(Debug, Clone, Copy)]
+pub struct Carrier {
+    /// Whether its endpoint streams, so that a failure has missed its first token too.
+    pub streams: bool,
+    /// Whether the plan limits concurrency, so that there is a queue to wait in.
+    pub queues: bool,
+}
+
+impl Carrier {
+    /// That of the requests of a step to one of its endpoints.
+    pub fn of(endpoint: &PlannedEndpoint, load: &LoadStep) -> Self {
+        let queues = matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. });
+        Self { streams: endpoint.stream, queues }
+    }
+}
+
+/// What a request adds to a series with one value per request; `None` where it has no part in it. Of `itl`, which
+/// pools the gaps of all, it is the failure alone.
+pub fn reading(metric: Metric, record: &Record, of: Carrier) -> Option<Reading> {
+    // the client's own times do not depend on how the server answered; only what was never sent has none
+    let of_client = |value: Option<f64>| match record.outcome {
+        Outcome::NotSent => Some(Reading::Failed),
+        _ => value.map(Reading::Value),
+    };
+    match metric {
+        Metric::SendLag => return of_client(record.send_lag()),
+        Metric::QueueWait if !of.queues => return None,
+        Metric::QueueWait => return of_client(Some(record.queue_wait_ns as f64 / 1e9)),
+        _ => {}
+    }
+    if record.outcome.failed() {
+        let whole = matches!(metric, Metric::E2e | Metric::ServiceE2e);
+        return (whole || (of.streams && metric.needs_stream())).then_some(Reading::Failed);
+    }
+    let value = match metric {
+        Metric::E2e => record.e2e(),
+        Metric::ServiceE2e => record.service_e2e(),
+        Metric::Ttft => record.ttft(),
+        Metric::Ttfc => record.ttfc(),
+        Metric::ServiceTtft => record.service_ttft(),
+        Metric::Tpot => record.tpot(),
+        // all tokens at one moment have no speed
+        Metric::DecodeTokensPerSecond => record.tpot().filter(|tpot| *tpot > 0.0).map(f64::recip),
+        Metric::TokensPerChunk => tokens_per_chunk(record),
+        _ => None,
+    };
+    value.map(Reading::Value)
+}
+
+fn tokens_per_chunk(record: &Record) -> Option<f64> {
+    let told = record.token_source == TokenSource::Usage;
+    let streamed = record.first_token_ns.is_some() && record.chunks > 0;
+    record.output_tokens.filter(|_| told && streamed).map(|tokens| tokens as f64 / f64::from(record.chunks))
+}

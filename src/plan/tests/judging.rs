@@ -1,0 +1,187 @@
+//! What a plan knows of judgement: objectives, prices, targets that end the run, targets that nothing can prove.
+
+use std::time::Duration;
+
+use crate::{
+    catalog::Metric,
+    config::{Bound, Load, Objective, OnInconclusive, Price, Scenario, Severity, Shape, Target},
+    plan::{Plan, check, compile, diff::diff, fixture, render, totals},
+};
+
+/// Everything that is judged, over the small scenario with one closed and one open phase and a pause.
+fn judged() -> Scenario {
+    let mut scenario = fixture::bare();
+    scenario.phases = fixture::named([
+        ("users", fixture::phase(Some(300), None, fixture::closed(&[4]))),
+        ("rest", fixture::pause(360)),
+        ("arrivals", fixture::phase(None, Some(60), fixture::open(Shape::Rates(vec![5.0])))),
+    ]);
+    scenario.objectives = vec![
+        Objective { metric: Metric::Ttft, at_most: Duration::from_millis(500) },
+        Objective { metric: Metric::E2e, at_most: fixture::seconds(3) },
+    ];
+    scenario.price = Some(Price::PerHour(3.6));
+    scenario.run.on_inconclusive = OnInconclusive::Warn;
+    scenario.targets = fixture::named([
+        ("good", fixture::target("goodput", Bound::AtLeast(3.0))),
+        ("met", fixture::target("objectives_met_rate", Bound::AtLeast(0.9))),
+        ("cost", fixture::target("cost_per_million_tokens", Bound::AtMost(0.5))),
+        (
+            "errors",
+            Target {
+                abort: Some(fixture::seconds(10)),
+                ..fixture::target("error_rate", Bound::AtMost(0.05))
+            },
+        ),
+    ]);
+    scenario
+}
+
+#[test]
+fn a_plan_shows_how_it_is_judged_and_what_it_costs() {
+    insta::assert_snapshot!(render::text(&compile(&judged())));
+}
+
+#[test]
+fn none_of_it_is_the_experiment_and_all_of_it_is_kept() {
+    let plan = compile(&judged());
+    assert_eq!(Plan::from_json(&plan.to_json()).expect("its own text"), plan);
+    let mut without = judged();
+    (without.objectives, without.price) = (Vec::new(), None);
+    without.targets.clear();
+    without.run.on_inconclusive = OnInconclusive::Fail;
+    let without = compile(&without);
+    assert_eq!(without.experiment, plan.experiment);
+    for key in ["objectives", "price", "cost", "on_inconclusive", "abort"] {
+        assert!(!without.to_json().contains(&format!("\"{key}")), "{key}");
+    }
+}
+
+#[test]
+fn a_step_costs_its_time_or_its_tokens() {
+    let mut scenario = judged();
+    let plan = compile(&scenario);
+    // 3.6 an hour is 0.001 a second
+    let costs: Vec<f64> = plan.steps[2..].iter().map(|step| step.expected.cost.expect("a price")).collect();
+    assert!((costs[0] - 0.36).abs() < 1e-12 && (costs[1] - 0.06).abs() < 1e-12, "{costs:?}");
+    let whole = totals(&plan);
+    let seconds = whole.duration_s.expect("every step has one");
+    assert!((whole.cost.expect("a price") - seconds / 1000.0).abs() < 1e-9);
+
+    scenario.price = Some(Price::PerMillionTokens { input: 2.0, output: 0.0 });
+    let dear = compile(&scenario);
+    let whole = totals(&dear);
+    let input = whole.input_tokens.expect("every step has some");
+    assert!((whole.cost.expect("a price") - 2.0 * input / 1e6).abs() < 1e-9);
+    assert_eq!(dear.steps[2].expected.cost, Some(0.0), "a pause has no tokens");
+
+    scenario.price = None;
+    assert_eq!(totals(&compile(&scenario)).cost, None);
+    let changes = diff(&plan, &dear);
+    assert!(changes.same_experiment && changes.plan.iter().any(|field| field.field == "cost"));
+}
+
+#[test]
+fn what_the_scenario_lacks_is_measured_nowhere() {
+    let mut scenario = judged();
+    (scenario.objectives, scenario.price) = (Vec::new(), None);
+    let plan = compile(&scenario);
+    for target in &plan.targets {
+        assert_eq!(target.scopes.is_empty(), target.name != "errors", "{}", target.name);
+    }
+}
+
+#[test]
+fn only_what_decides_ends_a_run() {
+    let mut scenario = judged();
+    scenario.targets["errors"].from_preset = true;
+    let abort = |plan: &Plan| plan.targets.iter().find(|target| target.name == "errors").expect("it").abort;
+    scenario.platform.named = true;
+    assert_eq!(abort(&compile(&scenario)), Some(fixture::seconds(10)));
+    // nobody named the preset, so it is for information
+    scenario.platform.named = false;
+    assert_eq!(abort(&compile(&scenario)), None);
+}
+
+/// Whether a target over one phase is refused, before anything of its severity or its layer changes that.
+fn refused(metric: &str, bound: Bound, requests: Option<u64>, duration: Option<u64>, load: Load) -> bool {
+    refused_after(metric, bound, requests, duration, load, |_| ())
+}
+
+fn refused_after(
+    metric: &str,
+    bound: Bound,
+    requests: Option<u64>,
+    duration: Option<u64>,
+    load: Load,
+    change: impl Fn(&mut Target),
+) -> bool {
+    let mut scenario = fixture::bare();
+    scenario.objectives = judged().objectives;
+    scenario.phases = fixture::named([("load", fixture::phase(requests, duration, load))]);
+    let mut target = fixture::target(metric, bound);
+    change(&mut target);
+    scenario.targets = fixture::named([("only", target)]);
+    let plan = compile(&scenario);
+    let refused = check("test.toml", std::slice::from_ref(&scenario), std::slice::from_ref(&plan)).is_err();
+    // what is refused would at least be warned about
+    assert!(!refused || plan.warnings.iter().any(|warning| warning.contains("`only`")), "{metric}");
+    refused
+}
+
+#[test]
+fn what_no_outcome_can_prove_is_refused() {
+    let four = || fixture::closed(&[4]);
+    let high = |limit| Bound::AtMost(limit);
+    for (metric, bound, requests, no) in [
+        ("e2e.p50", high(1.0), 4, true),
+        ("e2e.p50", high(1.0), 5, false),
+        ("e2e.p90", high(1.0), 28, true),
+        ("e2e.p90", high(1.0), 29, false),
+        ("e2e.p95", high(1.0), 58, true),
+        ("e2e.p95", high(1.0), 59, false),
+        ("e2e.p99", high(1.0), 298, true),
+        ("e2e.p99", high(1.0), 299, false),
+        ("e2e.p999", high(1.0), 2_994, true),
+        ("e2e.p999", high(1.0), 2_995, false),
+        ("decode_tokens_per_second.p95", Bound::AtLeast(30.0), 1, false),
+        ("error_rate", high(0.01), 267, true),
+        ("error_rate", high(0.01), 268, false),
+        ("error_rate", high(0.05), 51, true),
+        ("error_rate", high(0.05), 52, false),
+        // judged on the count
+        ("error_rate", high(0.0), 1, false),
+        ("objectives_met_rate", Bound::AtLeast(0.95), 51, true),
+        ("objectives_met_rate", Bound::AtLeast(0.95), 52, false),
+        ("objectives_met_rate", Bound::AtLeast(1.0), 1, false),
+        // judged on their values, whatever their number
+        ("e2e.mean", high(1.0), 1, false),
+        ("output_tokens_per_second", Bound::AtLeast(1.0), 1, false),
+        // the server says how many gaps a request has
+        ("itl.p99", high(1.0), 1, false),
+    ] {
+        assert_eq!(refused(metric, bound, Some(requests), None, four()), no, "{metric} {requests}");
+    }
+}
+
+#[test]
+fn only_what_is_known_for_certain_is_refused() {
+    let p99 = |requests, duration, load| refused("e2e.p99", Bound::AtMost(1.0), requests, duration, load);
+    let rate = |rate| fixture::open(Shape::Rates(vec![rate]));
+    // a schedule is counted
+    assert!(p99(None, Some(10), rate(10.0)));
+    assert!(!p99(None, Some(60), rate(10.0)));
+    assert!(p99(Some(50), None, rate(10.0)));
+    // whichever ends it first, there are no more than these
+    assert!(p99(Some(50), Some(60), fixture::closed(&[4])));
+    // the server decides
+    assert!(!p99(None, Some(1), fixture::closed(&[1])));
+    assert!(!p99(Some(400), Some(1), fixture::closed(&[1])));
+    let spared = |change: fn(&mut Target)| {
+        !refused_after("e2e.p99", Bound::AtMost(1.0), Some(50), None, fixture::closed(&[4]), change)
+    };
+    assert!(!spared(|_| ()));
+    assert!(spared(|target| target.severity = Severity::Warn));
+    assert!(spared(|target| target.severity = Severity::Info));
+    assert!(spared(|target| target.from_preset = true));
+}

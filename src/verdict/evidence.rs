@@ -1,0 +1,122 @@
+//! What speaks against a target while its requests still come.
+
+use super::side::{End, Side};
+use crate::{catalog::MetricName, config::Bound, verdict::Mark};
+
+/// The chance of a look at evidence that would call a sound target hopeless. Whoever looks again and again finds any
+/// level once: of a sample that grows a thousandfold under steady looks, a bound of z standard errors is crossed with a
+/// chance of about z φ(z) ln(1000) / 2, which is 3.6 % at this level. So the looks together stay within the 5 % of one
+/// verdict.
+const EVERY_LOOK: f64 = 0.001;
+
+/// Requests counted against the limits of a target, one after the other. Its size does not grow with them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    metric: MetricName,
+    requests: u64,
+    /// The ends of the target, each with the requests beyond it.
+    ends: Vec<(End, u64)>,
+}
+
+impl Evidence {
+    /// No evidence yet; `None` where the metric is not judged by counting requests.
+    pub fn new(metric: MetricName, bound: Bound) -> Option<Self> {
+        let ends = End::of(bound).map(|end| (end, 0)).collect();
+        metric.counts_requests().then_some(Self { metric, requests: 0, ends })
+    }
+
+    /// Takes in a request with its value, infinite or 0 where it failed; of a share, 1 for what it counts and 0 for the
+    /// rest.
+    pub fn add(&mut self, value: f64) {
+        self.requests += 1;
+        let share = self.metric.statistic.is_none();
+        for (end, beyond) in &mut self.ends {
+            *beyond += u64::from(match end {
+                End::Low(_) if share => value < 0.5,
+                End::High(_) if share => value > 0.5,
+                End::Low(limit) => value < *limit,
+                End::High(limit) => value > *limit,
+            });
+        }
+    }
+
+    /// The requests so far, and how many lie beyond the end that most are beyond.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.requests, self.ends.iter().map(|(_, beyond)| *beyond).max().unwrap_or(0))
+    }
+
+    /// Whether the target has failed by what is there, so that one may say so however often one has looked.
+    pub fn is_hopeless(&self) -> bool {
+        let mut sides =
+            self.ends.iter().map(|(end, beyond)| Side::new(self.metric, *end, self.requests, *beyond));
+        self.requests > 0 && sides.any(|side| side.mark() == Mark::Fail && side.exact_p_value() <= EVERY_LOOK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt as _, SeedableRng as _};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    fn evidence(metric: &str, bound: Bound) -> Evidence {
+        Evidence::new(metric.parse().expect("a metric"), bound).expect("a metric that counts requests")
+    }
+
+    /// After how many requests, each with this value, there is no hope any more.
+    fn hopeless_after(metric: &str, bound: Bound, value: f64) -> Option<u64> {
+        let mut evidence = evidence(metric, bound);
+        (1..=20_000).find(|_| {
+            evidence.add(value);
+            evidence.is_hopeless()
+        })
+    }
+
+    #[test]
+    fn what_is_as_bad_as_can_be_is_hopeless_soon() {
+        let (failed, missed) = (1.0, f64::INFINITY);
+        for (metric, bound, value, requests) in [
+            // 0.05³ ≤ 0.001
+            ("error_rate", Bound::AtMost(0.05), failed, Some(3)),
+            ("error_rate", Bound::AtMost(0.0), failed, Some(1)),
+            ("error_rate", Bound::AtMost(0.5), failed, Some(10)),
+            ("error_rate", Bound::AtMost(0.05), 0.0, None),
+            ("error_rate", Bound::AtMost(1.0), failed, None),
+            ("objectives_met_rate", Bound::AtLeast(0.9), 0.0, Some(3)),
+            ("objectives_met_rate", Bound::AtLeast(0.9), 1.0, None),
+            ("ttft.p95", Bound::AtMost(0.2), missed, Some(3)),
+            ("ttft.p95", Bound::AtMost(0.2), 0.3, Some(3)),
+            ("ttft.p50", Bound::AtMost(0.2), 0.3, Some(10)),
+            ("ttft.p95", Bound::AtMost(0.2), 0.2, None),
+            ("ttft.p50", Bound::Between(0.1, 0.2), 0.05, Some(10)),
+            ("ttft.p50", Bound::Between(0.1, 0.2), 0.15, None),
+            ("decode_tokens_per_second.p50", Bound::AtLeast(30.0), 0.0, Some(10)),
+        ] {
+            assert_eq!(hopeless_after(metric, bound, value), requests, "{metric} {bound:?} {value}");
+        }
+    }
+
+    #[test]
+    fn a_sound_target_outlives_thousands_of_looks() {
+        const RUNS: u64 = 300;
+        let abandoned = (0..RUNS).filter(|seed| {
+            let mut rng = ChaCha8Rng::seed_from_u64(*seed);
+            let mut evidence = evidence("error_rate", Bound::AtMost(0.05));
+            // as near the limit as a sound server can be, with a look after every tenth request
+            (1..=5_000).any(|request| {
+                evidence.add(f64::from(u8::from(rng.random::<f64>() < 0.05)));
+                request % 10 == 0 && evidence.is_hopeless()
+            })
+        });
+        assert!(abandoned.count() <= RUNS as usize / 20);
+    }
+
+    #[test]
+    fn what_is_known_only_at_the_end_has_no_evidence_on_the_way() {
+        for metric in ["itl.p95", "e2e.mean", "e2e.max", "goodput", "spike_rate", "cost_per_million_tokens"] {
+            let metric = metric.parse().expect("a metric");
+            assert_eq!(Evidence::new(metric, Bound::AtMost(1.0)), None, "{metric}");
+        }
+    }
+}
