@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use crate::plan::{Pattern, Plan, Work};
+use crate::plan::{LoadStep, Pattern, Plan, Step, graph::most_at_once};
 
 /// Descriptors that the program needs besides sockets under load: files of the run, the runtime, children.
 const OWN_DESCRIPTORS: u64 = 64;
@@ -55,25 +55,30 @@ fn check_ports(connections: u64, ports: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The most requests that any step of the plan can have in flight.
+/// The most requests that steps of the plan which can run at once can have in flight. What the plan itself bounds, users
+/// and limits on concurrency, comes on top of the safety cap that everything else shares.
 fn most_in_flight(plan: &Plan) -> u64 {
     let cap = u64::from(plan.limits.max_in_flight);
-    plan.steps
-        .iter()
-        .filter_map(|step| match &step.work {
-            Work::Ready { .. } | Work::Pause { .. } => None,
-            Work::Load(load) => Some(match &load.pattern {
-                Pattern::Closed { users, .. } => u64::from(*users),
-                Pattern::Open { concurrency_limit, .. } => {
-                    // without a limit of the plan, a slow server decides: the safety cap or all its requests, which
-                    // are known from the schedule
-                    let all = step.expected.requests.map_or(u64::MAX, |requests| requests.ceil() as u64);
-                    concurrency_limit.map_or(cap, u64::from).min(cap).min(all)
-                }
-            }),
-        })
-        .max()
-        .unwrap_or(0)
+    let bounded = |load: &LoadStep| match &load.pattern {
+        Pattern::Closed { users, .. } => Some(u64::from(*users)),
+        Pattern::Open { concurrency_limit, .. } => {
+            concurrency_limit.map(u64::from).filter(|limit| *limit <= cap)
+        }
+    };
+    // without a limit of the plan, a slow server decides: the safety cap or all its requests, which are known from the
+    // schedule unless another step ends it
+    let shared = |step: &Step, load: &LoadStep| {
+        let all = step.expected.requests.filter(|_| load.until.is_none());
+        all.map_or(cap, |requests| (requests.ceil() as u64).min(cap))
+    };
+    let on_top = most_at_once(plan, |step| step.load().and_then(bounded).unwrap_or(0));
+    let under_the_cap = most_at_once(plan, |step| {
+        step.load().filter(|load| bounded(load).is_none()).map_or(0, |load| shared(step, load))
+    });
+    let at_once = most_at_once(plan, |step| {
+        step.load().map_or(0, |load| bounded(load).unwrap_or_else(|| shared(step, load)))
+    });
+    at_once.min(on_top + under_the_cap.min(cap))
 }
 
 #[cfg(unix)]

@@ -91,7 +91,7 @@ fn each_case(
             run.insert("platform".to_owned(), Node { key: place.clone(), place, value });
         }
         substitute(&mut root, env, Some(&there));
-        let draft = layers.finish(&mut root, &there);
+        let draft = layers.finish(&mut root, platform.named, &there);
         if let Some(draft) = draft.filter(|_| sink.is_empty() && found.is_empty() && there.is_empty())
             && let Some(scenario) =
                 draft.finish(platform.clone(), case.axes.clone(), origins(&root), Places::of(&root))
@@ -298,11 +298,11 @@ impl Layers {
         }
     }
 
-    /// What follows once the layers are one: defaults, types, meaning.
-    fn finish(&self, root: &mut Node, sink: &Sink) -> Option<Draft> {
+    /// What follows once the layers are one: defaults, types, meaning. `named` is whether somebody chose the platform.
+    fn finish(&self, root: &mut Node, named: bool, sink: &Sink) -> Option<Draft> {
         fill::fill(root, &self.builtin, &self.library, sink);
         let draft = read::draft(root, sink)?;
-        meaning::check(root, &draft, sink);
+        meaning::check(root, &draft, named, sink);
         Some(draft)
     }
 
@@ -319,7 +319,8 @@ impl Layers {
             self.lay_over(&mut root, case, &there);
             // variables of a platform that is not in use need not be set
             substitute(&mut root, env, None);
-            self.finish(&mut root, &there);
+            // what its preset says binds only those who choose it
+            self.finish(&mut root, false, &there);
             for problem in there.into_vec() {
                 if !sink.contains(&problem) {
                     sink.push(if problem.is_in(Layer::Platform) {

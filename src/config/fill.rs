@@ -145,7 +145,10 @@ fn fill_phases(root: &mut Node) {
         {
             insert_missing(closed, "users", concurrency.as_ref());
         }
-        if !staged && !phase.contains_key("pause") && !phase.contains_key("duration") {
+        let ends = staged || ["pause", "duration", "during"].iter().any(|key| phase.contains_key(*key));
+        // a phase with the load of another ends as that one does
+        let same = phase.get("load").is_some_and(|load| load.get("same_as").is_some());
+        if !ends && !same {
             insert_missing(phase, "requests", requests.as_ref());
         }
     }

@@ -1,10 +1,11 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
 mod needs;
+mod order;
 mod spikes;
 
 use super::{
-    Endpoint, Load, Phase, Target,
+    Endpoint, Layer, Load, Phase, Target,
     diagnostic::{Diagnostic, Sink},
     nearest::{quoted, suggest},
     read::Draft,
@@ -13,18 +14,23 @@ use super::{
 };
 use crate::catalog::Metric;
 
-/// Checks a draft. Values that could not be read are taken to be fine.
-pub(super) fn check(root: &Node, draft: &Draft, sink: &Sink) {
+/// Checks a draft. Values that could not be read are taken to be fine. `named` is whether somebody chose the platform
+/// whose preset is in it.
+pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
     let check = Check { root, draft, sink };
     check.something_to_do();
     check.workloads();
     check.weights();
     for (name, phase) in &draft.phases {
         check.phase(name);
+        check.references(name);
         if let Some(phase) = phase {
             check.spikes(name, phase);
+            check.during(name, phase);
         }
     }
+    check.circle();
+    check.crowd(named);
     check.objectives();
     for (name, target) in &draft.targets {
         if let Some(target) = target {

@@ -9,6 +9,7 @@
 //! ```
 
 mod compile;
+mod crowd;
 mod detect;
 mod diagnostic;
 mod fill;
@@ -17,6 +18,7 @@ mod matrix;
 mod meaning;
 mod merge;
 mod nearest;
+mod order;
 mod places;
 mod platform;
 mod presets;
@@ -26,13 +28,16 @@ pub mod scenario;
 mod source;
 mod substitute;
 mod syntax;
+pub mod traffic;
 mod tree;
 mod written;
 
 #[cfg(test)]
 mod tests;
 
+pub use crowd::{Crowd, crowd};
 pub use diagnostic::{Diagnostic, Label, Problems};
+pub use order::predecessors;
 pub use places::{Finding, Places, refuse};
 pub use presets::PresetInfo;
 pub use scenario::*;

@@ -1,7 +1,7 @@
 //! A scenario with all its layers folded and everything filled in, as TOML that reads back to the same plan.
 
 use super::{
-    Scenario,
+    Layer, Scenario,
     diagnostic::Sink,
     read,
     substitute::is_raw,
@@ -26,9 +26,11 @@ const ORDER: &[&str] = &[
 const NAMED: &[&str] = &["endpoints", "workloads", "phases", "targets", "sims"];
 
 /// The text. Paths in it start at the current folder, where it can be written to. What a preset says of targets stays
-/// with the preset, since it is the preset's to say whether they judge.
+/// with the preset, since it is the preset's to say whether they judge, and so does a limit on endpoints that nobody asked
+/// for: said by the scenario it would bind.
 pub(super) fn text(scenario: &Scenario, mut root: Node) -> String {
     settle_platform(&mut root);
+    leave_out_limits(&mut root);
     give_types(&mut root);
     let mut kept = Vec::new();
     let (mut values, mut sections) = (String::new(), String::new());
@@ -69,6 +71,18 @@ fn settle_platform(root: &mut Node) {
     let Some(node) = run.and_then(|run| run.get_mut("platform")) else { return };
     if let Some(path) = super::platform::path_of(node) {
         node.value = Value::Text(path.display().to_string());
+    }
+}
+
+/// Takes out a limit on endpoints that is no word of the scenario's own.
+fn leave_out_limits(root: &mut Node) {
+    const LIMIT: &str = "max_endpoints";
+    let defaults =
+        root.as_table_mut().and_then(|table| table.get_mut("defaults")).and_then(Node::as_table_mut);
+    if let Some(defaults) = defaults
+        && defaults.get(LIMIT).is_some_and(|limit| limit.place.source.layer < Layer::Include)
+    {
+        defaults.shift_remove(LIMIT);
     }
 }
 

@@ -119,8 +119,10 @@ pub struct Defaults {
     pub timeout: Duration,
     /// The ladder that `load.closed = {}` takes.
     pub concurrency: Vec<u32>,
-    /// Requests per step where a phase says neither `requests`, `duration` nor `stages`.
+    /// Requests per step where a phase says neither `requests`, `duration`, `stages`, `during` nor `same_as`.
     pub requests: u64,
+    /// Most endpoints on this machine that may be loaded at once; simulated and remote ones are free.
+    pub max_endpoints: u32,
 }
 
 /// `[endpoints.NAME]`.
@@ -152,6 +154,18 @@ pub enum Address {
     Url(String),
     /// `sim:NAME`: an embedded simulated server, started for the run.
     Sim(String),
+}
+
+impl Address {
+    /// Whether it is the URL of a server on this machine, by its name or number: `localhost`, `127.0.0.1`, `[::1]`.
+    pub fn is_loopback(&self) -> bool {
+        let Self::Url(url) = self else { return false };
+        let Ok(uri) = url.parse::<http::Uri>() else { return false };
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let localhost =
+            host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
+        localhost || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
 }
 
 /// The model that requests name.
@@ -264,6 +278,32 @@ pub struct Phase {
     pub endpoints: Option<Vec<String>>,
     /// How requests arrive.
     pub load: Load,
+    /// Where the load comes from, where it is that of another phase.
+    pub same_as: Option<SameAs>,
+    /// When it begins.
+    pub order: Order,
+}
+
+/// When a phase begins. What a phase waits for has ended when what runs during it has ended, too.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Order {
+    /// When the phase before it in the file has ended.
+    #[default]
+    InTurn,
+    /// `after`: when these phases have ended; of none: as soon as the servers are ready.
+    After(Vec<String>),
+    /// `during`: together with this phase, until its arrivals stop. Such a phase has one step.
+    During(String),
+}
+
+/// `load.same_as`: a part of another phase's load. The load itself is already worked out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SameAs {
+    /// The other phase.
+    pub phase: String,
+    /// The share of its traffic that goes to the endpoints of this one, `0..=1`.
+    #[schemars(range(min = 0, max = 1))]
+    pub share: f64,
 }
 
 impl Phase {

@@ -5,6 +5,7 @@ mod judging;
 mod matrix;
 mod platforms;
 mod resolved;
+mod same_as;
 
 use std::{io, path::Path, time::Duration};
 

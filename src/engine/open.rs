@@ -27,7 +27,7 @@ use crate::plan::schedule;
 /// Requests whose bodies are made ahead of need.
 const AHEAD: usize = 256;
 
-/// Longest sleep of the pacer without a look at whether the run was stopped.
+/// Longest sleep of the pacer without a look at whether its arrivals were ended.
 const NAP: Duration = Duration::from_millis(50);
 
 /// A schedule whose first requests are being made.
@@ -118,7 +118,9 @@ fn pace(
         }
         run.count_issued();
         let (run, alive, places) = (Arc::clone(run), alive.clone(), places.cloned());
-        if let Some(cap) = cap.filter(|cap| run.in_flight() >= *cap) {
+        // counted here and not in the task, so that the next look at the cap sees it
+        let in_flight = cap.map(|cap| run.enter_below(cap).ok_or(cap));
+        if let Some(Err(cap)) = in_flight {
             runtime.spawn(async move {
                 let reason = format!("`run.max_in_flight` = {cap} was reached");
                 not_sent(&run, request, due_ns, 0, reason).await;
@@ -126,8 +128,7 @@ fn pace(
             });
             continue;
         }
-        // counted here and not in the task, so that the next look at the cap sees it
-        let in_flight = cap.map(|_| run.enter());
+        let in_flight = in_flight.and_then(Result::ok);
         runtime.spawn(async move {
             send(&run, request, due_ns, places, in_flight).await;
             drop(alive);
@@ -174,10 +175,10 @@ async fn send(
     drop((in_flight, place));
 }
 
-/// Sleeps until a moment of the run. `false` when the run was stopped before it.
+/// Sleeps until a moment of the run. `false` when the arrivals were ended before it.
 fn sleep_until(run: &StepRun, at_ns: u64) -> bool {
     loop {
-        if run.arrivals() >= Arrivals::Stopped {
+        if run.arrivals() >= Arrivals::Over {
             return false;
         }
         let left = Duration::from_nanos(at_ns.saturating_sub(run.shared.clock.now_ns()));

@@ -15,12 +15,45 @@ use crate::{plan::LoadStep, record::Diary};
 pub(super) enum Arrivals {
     /// Requests go out.
     Running,
-    /// The plan has no more; what waits in the step's own queue still goes out.
+    /// The plan has no more, or the step that this one runs beside has no more; what waits in the step's own queue still
+    /// goes out.
     Over,
     /// Somebody stopped the run: nothing new goes out, what was sent may end.
     Stopped,
     /// What was sent is cut off.
     Cancelled,
+}
+
+/// How far the arrivals of a step have come, for everybody to see.
+pub(super) struct Course(watch::Sender<Arrivals>);
+
+impl Default for Course {
+    fn default() -> Self {
+        Self(watch::Sender::new(Arrivals::Running))
+    }
+}
+
+impl Course {
+    pub(super) fn now(&self) -> Arrivals {
+        *self.0.borrow()
+    }
+
+    /// Moves the arrivals forward; a step back is ignored.
+    pub(super) fn advance(&self, to: Arrivals) {
+        self.0.send_if_modified(|now| {
+            let forward = to > *now;
+            if forward {
+                *now = to;
+            }
+            forward
+        });
+    }
+
+    /// Waits until the arrivals have come at least so far.
+    pub(super) async fn reached(&self, at_least: Arrivals) {
+        // the sender lives in self, so the channel cannot close under the wait
+        let _ = self.0.subscribe().wait_for(|now| *now >= at_least).await;
+    }
 }
 
 /// A load step in progress.
@@ -32,7 +65,6 @@ pub(super) struct StepRun {
     issued: AtomicU64,
     in_flight: AtomicU64,
     users: AtomicU32,
-    arrivals: watch::Sender<Arrivals>,
 }
 
 impl StepRun {
@@ -45,7 +77,6 @@ impl StepRun {
             issued: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             users: AtomicU32::new(0),
-            arrivals: watch::Sender::new(Arrivals::Running),
         })
     }
 
@@ -74,14 +105,19 @@ impl StepRun {
         self.issued.load(Ordering::Relaxed)
     }
 
-    pub(super) fn in_flight(&self) -> u64 {
-        self.in_flight.load(Ordering::Relaxed)
-    }
-
     /// Counts a request as in flight until the guard is dropped.
     pub(super) fn enter(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlight(Arc::clone(self))
+    }
+
+    /// The same, unless so many are in flight already over all steps of the run.
+    pub(super) fn enter_below(self: &Arc<Self>, cap: u64) -> Option<InFlight> {
+        let below = |n: u64| (n < cap).then_some(n + 1);
+        self.shared.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below).ok()?;
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        Some(InFlight(Arc::clone(self)))
     }
 
     /// Counts a user as at work until the guard is dropped.
@@ -92,7 +128,7 @@ impl StepRun {
 
     /// What [`Self::issued_line`] tells.
     pub(super) fn counts(&self) -> (u64, u64, u32) {
-        (self.issued(), self.in_flight(), self.users.load(Ordering::Relaxed))
+        (self.issued(), self.in_flight.load(Ordering::Relaxed), self.users.load(Ordering::Relaxed))
     }
 
     pub(super) fn issued_line(&self) -> Diary {
@@ -100,25 +136,22 @@ impl StepRun {
         Diary::Issued { step: self.step_id, at_ns: self.shared.clock.now_ns(), issued, in_flight, users }
     }
 
+    fn course(&self) -> &Course {
+        &self.shared.arrivals[self.step_id]
+    }
+
     pub(super) fn arrivals(&self) -> Arrivals {
-        *self.arrivals.borrow()
+        self.course().now()
     }
 
-    /// Moves the arrivals forward; a step back is ignored.
+    /// See [`Course::advance`].
     pub(super) fn advance(&self, to: Arrivals) {
-        self.arrivals.send_if_modified(|now| {
-            let forward = to > *now;
-            if forward {
-                *now = to;
-            }
-            forward
-        });
+        self.course().advance(to);
     }
 
-    /// Waits until the arrivals have come at least so far.
+    /// See [`Course::reached`].
     pub(super) async fn reached(&self, at_least: Arrivals) {
-        // the sender lives in self, so the channel cannot close under the wait
-        let _ = self.arrivals.subscribe().wait_for(|now| *now >= at_least).await;
+        self.course().reached(at_least).await;
     }
 
     /// Waits until nothing new arrives, for whatever reason.
@@ -133,6 +166,7 @@ pub(super) struct InFlight(Arc<StepRun>);
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -24,6 +24,10 @@ pub struct Progress {
 struct Planned {
     phase: String,
     name: String,
+    /// The steps that must end first.
+    after: Vec<usize>,
+    /// Whether it ends with a step beside it.
+    guest: bool,
     does: Does,
     users: Option<u32>,
     requests: Option<u64>,
@@ -70,6 +74,8 @@ impl Progress {
                 Planned {
                     phase: step.phase.clone(),
                     name: step.name.clone(),
+                    after: step.after.clone(),
+                    guest: step.load().is_some_and(|load| load.until.is_some()),
                     does,
                     users,
                     requests,
@@ -170,67 +176,91 @@ impl Progress {
 
     /// How much of the run is done, `0..=1`; `None` where the plan cannot know how long it takes.
     pub fn done(&self, now_ns: u64) -> Option<f64> {
-        let left = self.left_now(now_ns)? + self.left_later()?;
+        let left = self.left_of_run(now_ns)?;
         let past = now_ns as f64 / 1e9;
         (past + left > 0.0).then(|| past / (past + left))
     }
 
-    /// Where the run is.
+    /// Where the run is: the steps under way, in the order in which they started.
     fn place(&self) -> String {
-        let Some(running) = self.running.last() else {
-            return match self.steps.iter().all(|step| step.ended) {
+        let names: Vec<String> =
+            self.running.iter().map(|running| self.steps[running.step].title()).collect();
+        match names.as_slice() {
+            [] => match self.steps.iter().all(|step| step.ended) {
                 _ if self.stopping => "stopping".to_owned(),
                 true => "done".to_owned(),
                 false if self.steps.iter().any(|step| step.does != Does::Wait && step.started) => {
                     "between phases".to_owned()
                 }
                 false => "opening connections".to_owned(),
-            };
+            },
+            [only] => format!("phase {only}"),
+            several => format!("phases {}", several.join(" + ")),
+        }
+    }
+
+    /// Users of closed loops at work; requests in flight of open ones. Of steps side by side the sums.
+    fn load(&self) -> Vec<String> {
+        let planned = |running: &&Running| &self.steps[running.step];
+        let closed = || self.running.iter().filter(|running| planned(running).users.is_some());
+        let users: u32 = closed().map(|running| running.users).sum();
+        // the step's name says how many there are
+        let named = match self.running.as_slice() {
+            [only] => {
+                let step = &self.steps[only.step];
+                step.users == Some(users) && step.name == format!("users={users}")
+            }
+            _ => false,
         };
-        let planned = &self.steps[running.step];
-        if planned.does == Does::Pause {
-            format!("phase {} · pause", planned.phase)
-        } else if planned.name == planned.phase {
-            format!("phase {}", planned.phase)
-        } else {
-            format!("phase {} · {}", planned.phase, planned.name)
+        let open = || self.running.iter().filter(|running| planned(running).is_open());
+        let in_flight: u64 = open().map(|running| running.in_flight).sum();
+        let mut parts = Vec::new();
+        if users > 0 && !named {
+            parts.push(format!("users {users}"));
         }
+        if open().any(|running| running.issued > 0) {
+            parts.push(format!("in flight {in_flight}"));
+        }
+        parts
     }
 
-    /// Users of closed loops at work; requests in flight of open ones.
-    fn load(&self) -> Option<String> {
-        let running = self.running.last()?;
-        let planned = &self.steps[running.step];
-        match planned.users {
-            // the step's name says how many there are
-            Some(users) if planned.name == format!("users={users}") && running.users == users => None,
-            Some(_) => (running.users > 0).then(|| format!("users {}", running.users)),
-            None => (running.issued > 0).then(|| format!("in flight {}", running.in_flight)),
-        }
-    }
-
-    /// Time left, of the run where that is known, else of the step.
+    /// Time left, of the run where that is known, else of the steps under way.
     fn left(&self, now_ns: u64) -> Option<String> {
-        let now = self.left_now(now_ns)?;
         let whole = |seconds: f64| match seconds.ceil() {
             seconds if seconds < 100.0 => format!("{seconds:.0} s"),
             seconds => units::show_seconds(seconds),
         };
-        match self.left_later() {
-            Some(later) => Some(format!("{} left", whole(now + later))),
-            None => Some(format!("{} left in this step", whole(now))),
+        if let Some(left) = self.left_of_run(now_ns) {
+            return Some(format!("{} left", whole(left)));
         }
-    }
-
-    /// Seconds until the steps under way stop sending: what ends first of their duration and, at the pace so far,
-    /// their count.
-    fn left_now(&self, now_ns: u64) -> Option<f64> {
-        self.running
+        let now = self
+            .running
             .iter()
+            .filter(|running| !self.steps[running.step].guest)
             .map(|running| self.left_of(running, now_ns))
-            .try_fold(0.0, |longest: f64, left| left.map(|left| longest.max(left)))
+            .try_fold(0.0, |longest: f64, left| left.map(|left| longest.max(left)))?;
+        let steps = if self.running.len() == 1 { "this step" } else { "these steps" };
+        Some(format!("{} left in {steps}", whole(now)))
     }
 
+    /// Seconds until the last step stops sending: the longest way through the graph from here on.
+    fn left_of_run(&self, now_ns: u64) -> Option<f64> {
+        let mut ends: Vec<f64> = Vec::with_capacity(self.steps.len());
+        for (index, step) in self.steps.iter().enumerate() {
+            let begin = step.after.iter().map(|before| ends[*before]).fold(0.0, f64::max);
+            let under_way = self.running.iter().find(|running| running.step == index);
+            ends.push(match under_way {
+                // the step that it ends with says when
+                _ if step.guest || step.ended || step.does == Does::Wait => begin,
+                Some(running) => self.left_of(running, now_ns)?,
+                None if step.started => begin,
+                None => begin + step.duration.map(|duration| duration.as_secs_f64()).or(step.expected_s)?,
+            });
+        }
+        Some(ends.into_iter().fold(0.0, f64::max))
+    }
+
+    /// Seconds until a step under way stops sending: what ends first of its duration and, at the pace so far, its count.
     fn left_of(&self, running: &Running, now_ns: u64) -> Option<f64> {
         let planned = &self.steps[running.step];
         let past = now_ns.saturating_sub(running.since_ns) as f64 / 1e9;
@@ -245,14 +275,23 @@ impl Progress {
             (time, count) => time.or(count),
         }
     }
+}
 
-    /// Seconds of the steps to come.
-    fn left_later(&self) -> Option<f64> {
-        self.steps
-            .iter()
-            .filter(|step| step.does != Does::Wait && !step.started)
-            .map(|step| step.duration.map(|duration| duration.as_secs_f64()).or(step.expected_s))
-            .sum()
+impl Planned {
+    /// Its name for people: `ramp`, `ladder · users=16`, `rest · pause`.
+    fn title(&self) -> String {
+        if self.does == Does::Pause {
+            format!("{} · pause", self.phase)
+        } else if self.name == self.phase {
+            self.phase.clone()
+        } else {
+            format!("{} · {}", self.phase, self.name)
+        }
+    }
+
+    /// Whether its requests come on a schedule.
+    fn is_open(&self) -> bool {
+        self.does == Does::Send && self.users.is_none()
     }
 }
 

@@ -101,6 +101,55 @@ fn a_pause_is_shown_with_the_time_that_is_left() {
 }
 
 #[test]
+fn steps_side_by_side_share_a_line_and_the_longest_way_is_left() {
+    let mut plan = fixture::mixed().plan;
+    let (warmup, mixed) = (step_of(&plan, "warmup"), step_of(&plan, "mixed"));
+    plan.steps.truncate(mixed + 1);
+    // beside the open loop: users until it ends, and a short pause
+    let mut users = plan.steps[warmup].clone();
+    users.phase = "users".to_owned();
+    users.name = "users".to_owned();
+    if let Work::Load(load) = &mut users.work {
+        (load.requests, load.until) = (None, Some(mixed));
+    }
+    let mut rest = users.clone();
+    rest.phase = "rest".to_owned();
+    rest.name = "rest".to_owned();
+    rest.work = Work::Pause { duration: Duration::from_secs(20) };
+    let mut last = plan.steps[mixed].clone();
+    (last.phase, last.name) = ("last".to_owned(), "last".to_owned());
+    for step in [users, rest, last] {
+        let id = plan.steps.len();
+        let after =
+            if step.phase == "last" { vec![mixed, id - 2, id - 1] } else { plan.steps[mixed].after.clone() };
+        plan.steps.push(crate::plan::Step { id, after, ..step });
+    }
+    let mut progress = Progress::new(&plan);
+    progress.observe(&started(warmup, 0));
+    progress.observe(&ended(warmup, 10));
+    for step in [mixed, mixed + 1, mixed + 2] {
+        progress.observe(&started(step, 10));
+    }
+    progress.observe(&issued(mixed, 7, 0));
+    progress.observe(&issued(mixed + 1, 2, 2));
+    for second in 11..20 {
+        progress.observe(&finished(mixed, second * SECOND, Outcome::Ok));
+        progress.observe(&finished(mixed + 1, second * SECOND, Outcome::Ok));
+    }
+    insta::assert_snapshot!(
+        progress.line(20 * SECOND),
+        @"[20s] phases mixed + users + rest · pause · users 2 · in flight 7 · 18 requests · 2.00 req/s · 100 tok/s · p90 2.00 s · errors 0.0 % · 1m 50s left"
+    );
+    assert!(progress.done(20 * SECOND).is_some_and(|done| (0.1..0.2).contains(&done)));
+    progress.observe(&ended(mixed + 2, 30));
+    for step in [mixed, mixed + 1] {
+        progress.observe(&ended(step, 70));
+    }
+    progress.observe(&started(mixed + 3, 70));
+    assert_eq!(progress.line(80 * SECOND), "[1m20s] phase last · 50 s left");
+}
+
+#[test]
 fn a_step_that_ends_by_count_is_estimated_from_its_pace() {
     let mut plan = fixture::mixed().plan;
     let step = step_of(&plan, "warmup");

@@ -56,6 +56,8 @@ fn step(phase: &str, pattern: Pattern, requests: Option<u64>, duration: Option<D
             first_seq: 0,
             traffic: Vec::new(),
             pattern,
+            same_as: None,
+            until: None,
             requests,
             duration,
         }),

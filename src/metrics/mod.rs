@@ -215,8 +215,8 @@ pub struct Timeline {
 /// One slice of the run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Slice {
-    /// The phase that was running at its start; empty between phases.
-    pub phase: String,
+    /// The phases that were running at its start, in the order of the plan; none between phases.
+    pub phases: Vec<String>,
     /// Output tokens that arrived, by endpoint.
     pub output_tokens: BTreeMap<String, f64>,
     /// Requests that became due.

@@ -17,20 +17,20 @@ pub(super) struct Drawing {
 }
 
 impl Drawing {
-    /// Empty slices over the whole run, marked with the phase at their start.
+    /// Empty slices over the whole run, marked with the phases at their start.
     pub(super) fn new(survey: &Survey<'_>) -> Self {
         let total_ns = survey.last_end_ns;
         let slice_ns = total_ns.div_ceil(MAX_SLICES * SECOND_NS).max(1) * SECOND_NS;
-        let phase_at = |at_ns: u64| {
-            let mut running = survey.steps.values().filter(|step| {
+        let phases_at = |at_ns: u64| -> Vec<String> {
+            let running = survey.steps.values().filter(|step| {
                 // a step that did not end was running to the last
                 step.started_ns.is_some_and(|start| start <= at_ns)
                     && step.ended_ns.is_none_or(|end| at_ns < end)
             });
-            running.next_back().map_or(String::new(), |step| step.step.phase.clone())
+            running.map(|step| step.step.phase.clone()).collect()
         };
         let slices = (0..total_ns.div_ceil(slice_ns))
-            .map(|i| Slice { phase: phase_at(i * slice_ns), ..Slice::default() })
+            .map(|i| Slice { phases: phases_at(i * slice_ns), ..Slice::default() })
             .collect();
         Self { slice_ns, total_ns, slices }
     }

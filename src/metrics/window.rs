@@ -63,11 +63,9 @@ pub(super) fn window(step: &StepSurvey<'_>, ending: Ending) -> (Option<Span>, Op
     (Some(hull), Some(note))
 }
 
-/// Whether the count ended a step, or would have: a step with a duration beside it may have met that first.
+/// Whether the count ended a step, or would have: a step with a duration beside it may have met that first, and one that
+/// ends with another step that end.
 fn ended_by_count(step: &StepSurvey<'_>) -> bool {
-    match (step.load.requests, step.load.duration) {
-        (Some(_), None) => true,
-        (Some(requests), Some(_)) => step.account.issued >= requests,
-        (None, _) => false,
-    }
+    let otherwise = step.load.duration.is_some() || step.load.until.is_some();
+    step.load.requests.is_some_and(|requests| !otherwise || step.account.issued >= requests)
 }

@@ -1,13 +1,16 @@
 //! The compiler: one pass after the other, each a function of what the passes before it made.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     Expected, FORMAT, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, Step, Work, expect,
     experiment, graph, spikes, targets, traffic, warnings,
 };
 use crate::{
-    config::{Address, Closed, Load, Open, Phase, Scenario, Shape, Spikes, Stage},
+    config::{Address, Closed, Load, Open, Order, Phase, Scenario, Shape, Spikes, Stage, predecessors},
     units::seconds_to_duration,
 };
 
@@ -46,8 +49,9 @@ pub fn compile(scenario: &Scenario) -> Plan {
     number(&mut plan.steps);
     plan.targets = targets::place(scenario, &plan);
     plan.warnings = warnings::collect(&plan);
+    plan.warnings.extend(warnings::crowd(scenario));
     plan.experiment = experiment::hash(&plan);
-    debug_assert!(graph::check(&plan).is_ok(), "steps follow each other");
+    debug_assert!(graph::check(&plan).is_ok(), "steps wait for earlier ones only");
     plan
 }
 
@@ -71,63 +75,80 @@ fn endpoints(scenario: &Scenario) -> Vec<PlannedEndpoint> {
     planned.collect()
 }
 
-/// `ready`, then one step per level of each phase, each after the one before it.
+/// `ready`, then one step per level of each phase: the first level after the phases that the phase waits for, each
+/// other one after the level before it.
 fn steps(scenario: &Scenario) -> Vec<Step> {
+    let before = predecessors(scenario.phases.iter().map(|(name, phase)| (name.as_str(), phase)));
     let mut steps = vec![ready()];
     let mut used = BTreeSet::new();
-    for (phase_name, phase) in &scenario.phases {
-        if let Load::Pause(duration) = phase.load {
-            steps.push(pause(steps.len(), phase_name, duration));
-            continue;
+    // the last step of every phase that has its steps
+    let mut last: BTreeMap<usize, usize> = BTreeMap::new();
+    for index in in_order(&before) {
+        let (name, phase) = (&scenario.phases.keys()[index], &scenario.phases[index]);
+        let mut after: Vec<usize> = before[index].iter().map(|phase| last[phase]).collect();
+        after.sort_unstable();
+        if after.is_empty() {
+            after.push(0);
         }
-        let traffic = traffic::shares(scenario, phase);
-        used.extend(traffic.iter().map(|traffic| traffic.endpoint));
-        let levels = levels(phase);
-        let explores = levels.len() > 1;
-        for (level, (pattern, duration)) in phase.load.levels().into_iter().zip(levels) {
-            let id = steps.len();
-            steps.push(Step {
-                id,
-                name: if explores { level } else { phase_name.clone() },
-                phase: phase_name.clone(),
-                after: vec![id - 1],
-                work: Work::Load(LoadStep {
+        let first = steps.len();
+        if let Load::Pause(duration) = phase.load {
+            steps.push(step(first, name, name.clone(), after, Work::Pause { duration }));
+        } else {
+            let traffic = traffic::shares(scenario, phase);
+            used.extend(traffic.iter().map(|traffic| traffic.endpoint));
+            let levels = levels(phase);
+            let explores = levels.len() > 1;
+            for (level, (pattern, duration)) in phase.load.levels().into_iter().zip(levels) {
+                let load = LoadStep {
                     measure: phase.measure,
                     explores,
                     first_seq: 0,
                     traffic: traffic.clone(),
                     pattern,
+                    same_as: phase.same_as.clone(),
+                    until: None,
                     requests: phase.requests,
                     duration,
-                }),
-                expected: Expected::default(),
-            });
+                };
+                let id = steps.len();
+                let after = if id == first { std::mem::take(&mut after) } else { vec![id - 1] };
+                let level = if explores { level } else { name.clone() };
+                steps.push(step(id, name, level, after, Work::Load(load)));
+            }
+        }
+        last.insert(index, steps.len() - 1);
+    }
+    for (index, (_, phase)) in scenario.phases.iter().enumerate() {
+        let Order::During(host) = &phase.order else { continue };
+        let host = scenario.phases.get_index_of(host).map(|host| last[&host]);
+        if let Work::Load(load) = &mut steps[last[&index]].work {
+            load.until = host;
         }
     }
     steps[0].work = Work::Ready { endpoints: used.into_iter().collect() };
     steps
 }
 
-fn ready() -> Step {
-    Step {
-        id: 0,
-        name: "ready".to_owned(),
-        phase: "ready".to_owned(),
-        after: Vec::new(),
-        work: Work::Ready { endpoints: Vec::new() },
-        expected: Expected::default(),
+/// Phases in an order in which they can run: each as early as it stands in the file, but behind what it waits for.
+fn in_order(before: &[Vec<usize>]) -> Vec<usize> {
+    let mut order: Vec<usize> = Vec::with_capacity(before.len());
+    let mut placed = vec![false; before.len()];
+    while order.len() < before.len() {
+        let next = (0..before.len())
+            .find(|phase| !placed[*phase] && before[*phase].iter().all(|earlier| placed[*earlier]))
+            .expect("a checked scenario: phases wait for each other in no circle");
+        placed[next] = true;
+        order.push(next);
     }
+    order
 }
 
-fn pause(id: usize, phase: &str, duration: Duration) -> Step {
-    Step {
-        id,
-        name: phase.to_owned(),
-        phase: phase.to_owned(),
-        after: vec![id - 1],
-        work: Work::Pause { duration },
-        expected: Expected::default(),
-    }
+fn ready() -> Step {
+    step(0, "ready", "ready".to_owned(), Vec::new(), Work::Ready { endpoints: Vec::new() })
+}
+
+fn step(id: usize, phase: &str, name: String, after: Vec<usize>, work: Work) -> Step {
+    Step { id, name, phase: phase.to_owned(), after, work, expected: Expected::default() }
 }
 
 /// The load of each level of a phase, and when it ends by time.
@@ -176,6 +197,8 @@ fn number(steps: &mut [Step]) {
         let scheduled = step.expected.requests.unwrap_or(0.0) as u64;
         next += match (&load.pattern, load.requests) {
             (Pattern::Closed { .. }, requests) => requests.unwrap_or(UNCOUNTED_BLOCK),
+            // how long it goes on is not the plan's to know
+            (Pattern::Open { .. }, Some(requests)) if load.until.is_some() => requests,
             // a mean, and what a Poisson count may have above it
             (Pattern::Open { .. }, _) if step.expected.assumed => UNCOUNTED_BLOCK.max(2 * scheduled),
             (Pattern::Open { .. }, _) => scheduled,

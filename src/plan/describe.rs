@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{LoadStep, Pattern, Plan, PlannedSpikes, PlannedTarget, Step, Work};
 use crate::{
     config::{Arrivals, Bound, Objective, Price, Stage},
-    units::{show_count, write_duration},
+    units::{show_count, show_share, write_duration},
 };
 
 /// A step's name with its phase: `ladder · users=4`; a single step is called like its phase.
@@ -21,13 +21,22 @@ pub(super) fn work(plan: &Plan, step: &Step) -> String {
                 endpoints.iter().map(|endpoint| plan.endpoints[*endpoint].name.as_str()).collect();
             names.join(", ")
         }
-        Work::Load(step) => load(step),
+        Work::Load(step) => load(plan, step),
         Work::Pause { duration } => format!("pause {}", write_duration(*duration)),
     }
 }
 
+/// The phases that a step waits for; nothing where it is the step before it in the plan.
+pub(super) fn after(plan: &Plan, step: &Step) -> String {
+    if step.after.iter().copied().eq(step.id.checked_sub(1)) {
+        return String::new();
+    }
+    let phases: Vec<&str> = step.after.iter().map(|before| plan.steps[*before].phase.as_str()).collect();
+    phases.join(", ")
+}
+
 /// A load in a line: `poisson 8/s, 120s`, `4 users, 100 requests`.
-pub(super) fn load(load: &LoadStep) -> String {
+pub(super) fn load(plan: &Plan, load: &LoadStep) -> String {
     let mut parts = Vec::new();
     match &load.pattern {
         Pattern::Closed { users, ramp_up, think_time } => {
@@ -58,6 +67,8 @@ pub(super) fn load(load: &LoadStep) -> String {
     }
     parts.extend(load.requests.map(|requests| format!("{} requests", show_count(requests))));
     parts.extend(load.duration.filter(|duration| !in_stages(&load.pattern, *duration)).map(write_duration));
+    parts.extend(load.until.map(|until| format!("until {} ends", plan.steps[until].phase)));
+    parts.extend(load.same_as.as_ref().map(|same| format!("{} of {}", show_share(same.share), same.phase)));
     if !load.measure {
         parts.push("not measured".to_owned());
     }

@@ -61,7 +61,8 @@ pub struct StepChange {
     pub step: String,
     /// What became of it.
     pub change: Change,
-    /// What differs: `load`, `endpoints`, `requests`, `input_tokens`, `output_tokens`, `duration_s`, `cost`. A side
+    /// What differs: `after` (phases, where they are not the step before it), `load`, `endpoints`, `requests`,
+    /// `input_tokens`, `output_tokens`, `duration_s`, `cost`. A side
     /// on which there is no such step is null.
     pub fields: Vec<FieldChange>,
 }
@@ -253,7 +254,8 @@ type Field = (&'static str, Reading);
 
 fn fields(plan: &Plan, step: &Step, load: &LoadStep) -> Vec<Field> {
     let mut fields = vec![
-        ("load", Reading::words(describe::load(load))),
+        ("after", Reading::words(describe::after(plan, step))),
+        ("load", Reading::words(describe::load(plan, load))),
         ("endpoints", Reading::words(render::shares(plan, load))),
     ];
     fields.extend(figures(&step.expected, render::step_shown(step, load)));

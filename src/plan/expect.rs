@@ -3,6 +3,7 @@
 use super::{Expected, LoadStep, Pattern, Plan, PlannedEndpoint, Step, Work, schedule};
 use crate::{
     config::{Price, Stage},
+    units::seconds_to_duration,
     workload::{MeanTokens, mean_tokens},
 };
 
@@ -23,6 +24,32 @@ pub(super) fn fill(plan: &mut Plan) {
         step.expected = expected(step, &plan.endpoints, &means, plan.seed);
         step.expected.cost = cost(&step.expected, plan.price);
     }
+    for index in 0..plan.steps.len() {
+        let Some(within) = plan.steps[index].load().and_then(|load| within(load, &plan.steps)) else {
+            continue;
+        };
+        let step = Step { work: Work::Load(within), ..plan.steps[index].clone() };
+        let expected = expected(&step, &plan.endpoints, &means, plan.seed);
+        plan.steps[index].expected =
+            Expected { assumed: true, cost: cost(&expected, plan.price), ..expected };
+    }
+}
+
+/// The load of a step that ends with another one, as if it ended by the time that the other's phase is expected to
+/// take. `None` where a step ends by itself.
+fn within(load: &LoadStep, steps: &[Step]) -> Option<LoadStep> {
+    let host = &steps.get(load.until?)?.phase;
+    let seconds =
+        steps.iter().filter(|step| step.phase == *host).filter_map(|step| step.expected.duration_s).sum();
+    let span = seconds_to_duration(seconds)?;
+    let mut load = LoadStep { until: None, ..load.clone() };
+    if let (Pattern::Open { stages, .. }, None) = (&mut load.pattern, load.duration)
+        && let [rate] = stages.as_mut_slice()
+    {
+        rate.over = span;
+    }
+    load.duration = Some(load.duration.map_or(span, |duration| duration.min(span)));
+    Some(load)
 }
 
 /// What a step costs at a price: for as long as it lasts without the drain, or for its tokens.
@@ -30,20 +57,37 @@ fn cost(expected: &Expected, price: Option<Price>) -> Option<f64> {
     Some(price?.cost(expected.duration_s?, expected.input_tokens?, expected.output_tokens?))
 }
 
-/// All steps together. A figure is known when that of every step but the readiness check is.
+/// All steps together: the sums, and the longest way through the graph. A figure is known when that of every step but
+/// the readiness check is.
 pub fn totals(plan: &Plan) -> Expected {
     let sum = |figure: fn(&Expected) -> Option<f64>| {
         let steps = plan.steps.iter().filter(|step| !matches!(step.work, Work::Ready { .. }));
         steps.map(|step| figure(&step.expected)).sum::<Option<f64>>()
     };
-    Expected {
+    let whole = Expected {
         requests: sum(|expected| expected.requests),
         input_tokens: sum(|expected| expected.input_tokens),
         output_tokens: sum(|expected| expected.output_tokens),
-        duration_s: sum(|expected| expected.duration_s),
-        cost: sum(|expected| expected.cost),
+        duration_s: longest_way(plan),
+        cost: None,
         assumed: plan.steps.iter().any(|step| step.expected.assumed),
+    };
+    // an hour costs as much as it costs, whatever runs side by side in it
+    Expected { cost: cost(&whole, plan.price), ..whole }
+}
+
+/// Seconds until the last step ends when each begins as soon as it may.
+fn longest_way(plan: &Plan) -> Option<f64> {
+    let mut ends: Vec<f64> = Vec::with_capacity(plan.steps.len());
+    for step in &plan.steps {
+        let begin = step.after.iter().map(|before| ends[*before]).fold(0.0, f64::max);
+        let length = match step.work {
+            Work::Ready { .. } => 0.0,
+            Work::Load(_) | Work::Pause { .. } => step.expected.duration_s?,
+        };
+        ends.push(begin + length);
     }
+    Some(ends.into_iter().fold(0.0, f64::max))
 }
 
 /// Requests and seconds of a step.
@@ -69,6 +113,10 @@ fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], se
             assumed: false,
         };
     };
+    if load.until.is_some() {
+        // known once the steps that it ends with are
+        return Expected::default();
+    }
     let extent = match &load.pattern {
         Pattern::Open { stages, .. } => open(step, load, stages, seed),
         Pattern::Closed { users, ramp_up, think_time } => {

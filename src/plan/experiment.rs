@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{LoadStep, Pattern, Plan, Work};
+use super::{LoadStep, Pattern, Plan, Step, Work, schedule::step_key};
 use crate::{
     catalog::Protocol,
     config::{Model, Workload},
@@ -37,6 +37,8 @@ enum Part<'a> {
     Load(Load<'a>),
     /// A server is another after a rest.
     Pause {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        after: Option<Vec<String>>,
         phase: &'a str,
         #[serde(rename = "pause_s", with = "crate::units::seconds")]
         pause: Duration,
@@ -55,6 +57,12 @@ struct Endpoint<'a> {
 
 #[derive(Serialize)]
 struct Load<'a> {
+    /// What it waits for, where that is not the step before it alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Vec<String>>,
+    /// The step that it ends with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
     phase: &'a str,
     step: &'a str,
     measure: bool,
@@ -91,8 +99,12 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
     });
     let steps = plan.steps.iter().filter_map(|step| match &step.work {
         Work::Ready { .. } => None,
-        Work::Pause { duration } => Some(Part::Pause { phase: &step.phase, pause: *duration }),
+        Work::Pause { duration } => {
+            Some(Part::Pause { after: after(plan, step), phase: &step.phase, pause: *duration })
+        }
         Work::Load(load) => Some(Part::Load(Load {
+            after: after(plan, step),
+            until: load.until.map(|until| key(&plan.steps[until])),
             phase: &step.phase,
             step: &step.name,
             measure: load.measure,
@@ -109,6 +121,16 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
         endpoints: used.collect(),
         steps: steps.collect(),
     }
+}
+
+/// What a step waits for, unless that is the step before it: most plans are a chain, and their order says so already.
+fn after(plan: &Plan, step: &Step) -> Option<Vec<String>> {
+    let chained = step.after.iter().copied().eq(step.id.checked_sub(1));
+    (!chained).then(|| step.after.iter().map(|before| key(&plan.steps[*before])).collect())
+}
+
+fn key(step: &Step) -> String {
+    step_key(&step.phase, &step.name)
 }
 
 fn traffic<'a>(plan: &'a Plan, load: &LoadStep) -> BTreeMap<&'a str, String> {

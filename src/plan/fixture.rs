@@ -8,8 +8,8 @@ use crate::{
     catalog::Protocol,
     config::{
         Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, OnInconclusive,
-        Open, Phase, Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Stage,
-        Synthetic, Target, Workload,
+        Open, Order, Phase, Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim,
+        Stage, Synthetic, Target, Workload,
     },
 };
 
@@ -39,7 +39,15 @@ pub(super) fn open(shape: Shape) -> Load {
 }
 
 pub(super) fn phase(requests: Option<u64>, duration: Option<u64>, load: Load) -> Phase {
-    Phase { measure: true, requests, duration: duration.map(seconds), endpoints: None, load }
+    Phase {
+        measure: true,
+        requests,
+        duration: duration.map(seconds),
+        endpoints: None,
+        load,
+        same_as: None,
+        order: Order::InTurn,
+    }
 }
 
 pub(super) fn pause(length: u64) -> Phase {
@@ -83,7 +91,7 @@ pub(super) fn bare() -> Scenario {
             ready_timeout: seconds(60),
             on_inconclusive: OnInconclusive::Fail,
         },
-        defaults: Defaults { timeout: seconds(120), concurrency: vec![1, 2], requests: 50 },
+        defaults: Defaults { timeout: seconds(120), concurrency: vec![1, 2], requests: 50, max_endpoints: 5 },
         endpoints: named([("flash", endpoint(None))]),
         workloads: named([(
             "prose",

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use petgraph::{algo::toposort, graph::DiGraph};
+use petgraph::{
+    algo::{DfsSpace, ford_fulkerson, has_path_connecting, toposort},
+    graph::{DiGraph, NodeIndex},
+};
 
 use super::{Plan, Step, Work, describe};
 
@@ -36,6 +39,14 @@ pub enum GraphError {
         /// What it waits for.
         after: usize,
     },
+    /// A step ends with one that does not exist, sends nothing, or cannot run beside it.
+    #[error("step {step} ends with step {until}, which is no load that runs beside it")]
+    Until {
+        /// The step that ends.
+        step: usize,
+        /// What it ends with.
+        until: usize,
+    },
     /// A step uses an endpoint that does not exist, or none at all.
     #[error("step {0} has no endpoint that exists")]
     Endpoint(usize),
@@ -62,17 +73,85 @@ pub fn check(plan: &Plan) -> Result<(), GraphError> {
             return Err(GraphError::Endpoint(index));
         }
     }
-    let graph = DiGraph::<(), ()>::from_edges(edges(plan).map(|(from, to)| (from as u32, to as u32)));
-    toposort(&graph, None).map_err(|cycle| GraphError::Cycle(cycle.node_id().index()))?;
-    match edges(plan).find(|(from, to)| from > to) {
-        Some((after, step)) => Err(GraphError::Order { step, after }),
-        None => Ok(()),
+    let graph = of_steps(plan);
+    let mut space = DfsSpace::new(&graph);
+    toposort(&graph, Some(&mut space)).map_err(|cycle| GraphError::Cycle(cycle.node_id().index()))?;
+    if let Some((after, step)) = edges(plan).find(|(from, to)| from > to) {
+        return Err(GraphError::Order { step, after });
     }
+    for (step, until) in plan.loads().filter_map(|(step, load)| Some((step.id, load.until?))) {
+        let host = plan.steps.get(until).and_then(Step::load);
+        let mut leads = |from, to| {
+            let [from, to] = [from, to].map(NodeIndex::new);
+            has_path_connecting(&graph, from, to, Some(&mut space))
+        };
+        let beside =
+            host.is_some_and(|host| host.until.is_none()) && !leads(step, until) && !leads(until, step);
+        if !beside {
+            return Err(GraphError::Until { step, until });
+        }
+    }
+    Ok(())
+}
+
+/// Every step as a node, with an edge from what must end to what it lets start.
+fn of_steps(plan: &Plan) -> DiGraph<(), ()> {
+    let mut graph = DiGraph::with_capacity(plan.steps.len(), plan.steps.len());
+    for _ in &plan.steps {
+        graph.add_node(());
+    }
+    graph.extend_with_edges(edges(plan).map(|(from, to)| (from as u32, to as u32)));
+    graph
+}
+
+/// Whether some steps can run at the same time.
+pub fn runs_side_by_side(plan: &Plan) -> bool {
+    plan.steps.iter().skip(1).any(|step| !step.after.iter().copied().eq([step.id - 1]))
+}
+
+/// The largest sum of the steps' weights that can come together, over all sets of steps that can run at the same time.
+///
+/// Steps of which any two can run at once are an antichain of the order of the graph, and the heaviest antichain weighs
+/// as much as all steps less a maximum flow between their pairs in order (Dilworth's theorem with weights, Fulkerson 1956).
+pub fn most_at_once(plan: &Plan, weight: impl Fn(&Step) -> u64) -> u64 {
+    let graph = of_steps(plan);
+    let weights: Vec<u64> = plan.steps.iter().map(weight).collect();
+    let total: u64 = weights.iter().sum();
+    if !runs_side_by_side(plan) {
+        return weights.into_iter().max().unwrap_or(0);
+    }
+    let mut network = DiGraph::<(), u64>::new();
+    let (source, sink) = (network.add_node(()), network.add_node(()));
+    let ends: Vec<_> = weights
+        .iter()
+        .map(|weight| {
+            let (earlier, later) = (network.add_node(()), network.add_node(()));
+            network.add_edge(source, earlier, *weight);
+            network.add_edge(later, sink, *weight);
+            (earlier, later)
+        })
+        .collect();
+    let mut space = DfsSpace::new(&graph);
+    for (first, (earlier, _)) in ends.iter().enumerate() {
+        for (second, (_, later)) in ends.iter().enumerate() {
+            let [from, to] = [first, second].map(NodeIndex::new);
+            if first != second && has_path_connecting(&graph, from, to, Some(&mut space)) {
+                network.add_edge(*earlier, *later, total);
+            }
+        }
+    }
+    let (flow, _) = ford_fulkerson(&network, source, sink);
+    total - flow
 }
 
 /// What must end, and what it lets start.
 fn edges(plan: &Plan) -> impl Iterator<Item = (usize, usize)> {
     plan.steps.iter().flat_map(|step| step.after.iter().map(|after| (*after, step.id)))
+}
+
+/// Steps with those whose arrivals end with theirs.
+fn hosts(plan: &Plan) -> impl Iterator<Item = (usize, usize)> {
+    plan.loads().filter_map(|(step, load)| Some((load.until?, step.id)))
 }
 
 /// The graph in the language of Graphviz.
@@ -85,6 +164,9 @@ pub fn dot(plan: &Plan) -> String {
     }
     for (from, to) in edges(plan) {
         let _ = writeln!(text, "  s{from} -> s{to}");
+    }
+    for (host, step) in hosts(plan) {
+        let _ = writeln!(text, "  s{host} -> s{step} [style=dashed, constraint=false, label=\"ends\"]");
     }
     text + "}\n"
 }
@@ -102,6 +184,9 @@ pub fn mermaid(plan: &Plan) -> String {
     }
     for (from, to) in edges(plan) {
         let _ = writeln!(text, "  s{from} --> s{to}");
+    }
+    for (host, step) in hosts(plan) {
+        let _ = writeln!(text, "  s{host} -. ends .-> s{step}");
     }
     text
 }

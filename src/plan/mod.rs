@@ -41,8 +41,8 @@ use serde_json::Value;
 use crate::{
     catalog::{MetricName, Protocol},
     config::{
-        Address, Arrivals, Axis, Bound, Model, Objective, OnInconclusive, Origin, Platform, Price, Secret,
-        Severity, Sim, Stage, Workload, case_name,
+        Address, Arrivals, Axis, Bound, Model, Objective, OnInconclusive, Origin, Platform, Price, SameAs,
+        Secret, Severity, Sim, Stage, Workload, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -237,6 +237,7 @@ impl Step {
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "a plan has few steps, and nearly all of them are loads")]
 pub enum Work {
     /// Wait until these endpoints answer.
     Ready {
@@ -267,6 +268,12 @@ pub struct LoadStep {
     pub traffic: Vec<Traffic>,
     /// How they arrive.
     pub pattern: Pattern,
+    /// The phase whose load this is a part of, where it was said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<SameAs>,
+    /// The step beside which it runs: the end of its arrivals ends the arrivals of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<usize>,
     /// Ends the step after so many requests.
     pub requests: Option<u64>,
     /// Ends the arrivals of the step after so long.

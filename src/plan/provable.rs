@@ -44,7 +44,7 @@ fn unprovable(plan: &Plan, target: &PlannedTarget) -> Option<Finding> {
                 show_count(most),
             ),
             labels: std::iter::once(asked).chain(given).collect(),
-            help: format!("{}, or set `severity = \"warn\"`", fix(&supply, floor)),
+            help: format!("{}, or set `severity = \"warn\"`", fix(plan, &supply, floor)),
         })
     })
 }

@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{
     Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work, describe, explored_only,
-    totals,
+    graph::runs_side_by_side, totals,
 };
 use crate::{
     config::{Address, Model, OnInconclusive, Severity},
@@ -75,20 +75,22 @@ fn address(endpoint: &PlannedEndpoint) -> String {
 fn steps(plan: &Plan) -> String {
     let mut table = table();
     let priced = plan.price.is_some();
-    let mut row = |cells: [String; 8]| {
+    // a plan that is a chain says its order by the order of the rows
+    let graph = runs_side_by_side(plan);
+    let mut row = |cells: [String; 8], after: String| {
         let [.., endpoints] = &cells;
         let shown = if priced { &cells[..7] } else { &cells[..6] };
-        table.add_row(shown.iter().chain([endpoints]));
+        table.add_row(shown.iter().chain([endpoints]).chain(graph.then_some(&after)));
     };
     let header = ["step", "load", "requests", "tokens in", "tokens out", "duration", "cost", "endpoints"];
-    row(header.map(str::to_owned));
+    row(header.map(str::to_owned), "after".to_owned());
     for step in &plan.steps {
-        row(step_row(plan, step));
+        row(step_row(plan, step), after(plan, step));
     }
     let whole = totals(plan);
     let [requests, input, output, duration, cost] = totals_shown(plan);
     let blank = String::new;
-    row(["total".to_owned(), blank(), requests, input, output, duration, cost, blank()]);
+    row(["total".to_owned(), blank(), requests, input, output, duration, cost, blank()], blank());
     for column in 2..if priced { 7 } else { 6 } {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -100,6 +102,12 @@ fn steps(plan: &Plan) -> String {
 /// What stands below figures that are assumed.
 pub(super) fn note(assumed: bool) -> &'static str {
     if assumed { ESTIMATES } else { "" }
+}
+
+/// What a step waits for, in words: other phases; nothing for a level behind another of the same phase.
+fn after(plan: &Plan, step: &Step) -> String {
+    let others = step.after.iter().map(|before| plan.steps[*before].phase.as_str());
+    others.filter(|phase| *phase != step.phase).collect::<Vec<_>>().join(", ")
 }
 
 /// What `≈` rests on.

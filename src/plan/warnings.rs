@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     catalog::{Metric, Statistic},
-    config::{Bound, Severity},
+    config::{self, Bound, Scenario, Severity},
     stats::{sample_floor, share_settles_at},
     units::{seconds_to_duration, show_count, show_count_of, write_duration},
     workload::mean_tokens,
@@ -21,7 +21,7 @@ const CONFIDENCE: f64 = 0.95;
 /// Everything worth a warning, in the order of the plan.
 pub(super) fn collect(plan: &Plan) -> Vec<String> {
     let idle = idle_endpoints(plan);
-    let empty = plan.loads().filter_map(|(step, load)| no_arrivals(step, load));
+    let empty = plan.loads().filter_map(|(step, load)| no_arrivals(plan, step, load));
     let steps: Vec<_> = plan.loads().collect();
     let few = steps.chunk_by(|(one, _), (next, _)| one.phase == next.phase).filter_map(few_per_user);
     let judging = plan.targets.iter().filter(|target| target.severity != Severity::Info);
@@ -30,6 +30,27 @@ pub(super) fn collect(plan: &Plan) -> Vec<String> {
         phases.filter_map(|scopes| below_floor(plan, target, scopes))
     });
     nothing_measured(plan).into_iter().chain(idle).chain(empty).chain(few).chain(short).collect()
+}
+
+/// More endpoints on this machine at once than a limit says that nobody asked for: one that was asked for makes the
+/// scenario wrong.
+pub(super) fn crowd(scenario: &Scenario) -> Option<String> {
+    let phases: Vec<_> = scenario.phases.iter().map(|(name, phase)| (name.as_str(), phase)).collect();
+    let endpoints: Vec<_> =
+        scenario.endpoints.iter().map(|(name, endpoint)| (name.as_str(), endpoint)).collect();
+    let limit = scenario.defaults.max_endpoints;
+    let crowd = config::crowd(&phases, &endpoints, limit)?;
+    let quoted =
+        |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let noun = if crowd.phases.len() == 1 { "phase" } else { "phases" };
+    Some(format!(
+        "{noun} {}: {} endpoints on this machine are loaded at once ({}), and the preset `{}` thinks of {limit}\n\
+         help: load them one after another, or set `defaults.max_endpoints`",
+        quoted(&crowd.phases),
+        crowd.endpoints.len(),
+        quoted(&crowd.endpoints),
+        scenario.platform.name,
+    ))
 }
 
 fn nothing_measured(plan: &Plan) -> Option<String> {
@@ -58,13 +79,13 @@ fn idle_endpoints(plan: &Plan) -> Vec<String> {
 }
 
 /// A short open phase at a low rate may have nothing in it, which the seed tells beforehand.
-fn no_arrivals(step: &Step, load: &LoadStep) -> Option<String> {
+fn no_arrivals(plan: &Plan, step: &Step, load: &LoadStep) -> Option<String> {
     let open = matches!(load.pattern, Pattern::Open { .. });
     (open && step.expected.requests == Some(0.0)).then(|| {
         format!(
             "{}: nothing arrives in it\nhelp: let `{}` last longer, or raise its rate",
             place(step, load),
-            step.phase
+            lasting(plan, step, load)
         )
     })
 }
@@ -124,7 +145,7 @@ fn below_floor(plan: &Plan, target: &PlannedTarget, scopes: &[ScopeKey]) -> Opti
         name = target.name,
         metric = target.metric,
         has = show_count(supply.values as u64),
-        fix = fix(supply, floor),
+        fix = fix(plan, supply, floor),
     ))
 }
 
@@ -150,7 +171,7 @@ pub(super) fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &ScopeKey) -> Op
 }
 
 /// How to get enough requests into a step. Numbers are written as a scenario takes them.
-pub(super) fn fix(supply: &Supply, floor: u64) -> String {
+pub(super) fn fix(plan: &Plan, supply: &Supply, floor: u64) -> String {
     let Supply { step, load, per_request, .. } = supply;
     let phase = &step.phase;
     let needed = (floor as f64 / per_request).ceil() + outside(step, load);
@@ -162,8 +183,25 @@ pub(super) fn fix(supply: &Supply, floor: u64) -> String {
             format!("set `phases.{phase}.requests` to {needed} or more, which takes {time}")
         }
         (true, None) => format!("set `phases.{phase}.requests` to {needed} or more"),
-        (false, Some(time)) => format!("let `{phase}` last {time} or longer, for {needed} requests"),
-        (false, None) => format!("let `{phase}` last longer, for {needed} requests"),
+        (false, Some(time)) => {
+            let phase = lasting(plan, step, load);
+            format!("let `{phase}` last {time} or longer, for {needed} requests")
+        }
+        (false, None) => {
+            let phase = lasting(plan, step, load);
+            format!("let `{phase}` last longer, for {needed} requests")
+        }
+    }
+}
+
+/// The phase that must last longer so that a step does: its own, or the one that it runs during.
+fn lasting<'a>(plan: &'a Plan, step: &'a Step, load: &LoadStep) -> &'a str {
+    let own = load.duration.is_some_and(|duration| {
+        step.expected.duration_s.is_some_and(|expected| expected >= duration.as_secs_f64())
+    });
+    match load.until {
+        Some(host) if !own => &plan.steps[host].phase,
+        _ => &step.phase,
     }
 }
 

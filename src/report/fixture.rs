@@ -278,7 +278,7 @@ fn timeline(requests: &[Request]) -> Timeline {
     let mut slices = vec![Slice::default(); 184];
     for load in loads() {
         for slice in &mut slices[load.from as usize..(load.from + load.length) as usize] {
-            load.phase.clone_into(&mut slice.phase);
+            slice.phases = vec![load.phase.to_owned()];
         }
     }
     for slice in &mut slices {
@@ -380,6 +380,8 @@ fn steps() -> Vec<Step> {
                 first_seq,
                 traffic: traffic.clone(),
                 pattern,
+                same_as: None,
+                until: None,
                 requests: (load.phase == "warmup").then_some(20),
                 duration: (load.phase != "warmup").then_some(length),
             }),

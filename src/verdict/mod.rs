@@ -1,6 +1,7 @@
 //! Summary → [`Verdict`]: validity, confidence, targets, grade, analysis in plain words. Pure.
 
 mod analysis;
+mod contention;
 mod evidence;
 mod grade;
 mod judge;

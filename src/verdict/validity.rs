@@ -171,6 +171,10 @@ fn load_as_planned(plan: &Plan, summary: &Summary) -> Check {
 /// the answers.
 fn planned(step: &Step, account: &Account) -> Option<(f64, f64)> {
     let load = step.load()?;
+    if load.until.is_some() && load.requests.is_none_or(|requests| account.issued < requests) {
+        // another step ended it
+        return None;
+    }
     match (&load.pattern, load.requests) {
         // bursts spread a count far and unevenly, so what the seed makes of it is held against it
         (Pattern::Open { arrivals: Arrivals::Gamma { .. }, .. }, _) if !step.expected.assumed => {

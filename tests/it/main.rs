@@ -25,6 +25,7 @@ mod readiness;
 mod schemas;
 mod server;
 mod several;
+mod side_by_side;
 mod tidy;
 mod timing;
 mod traps;

@@ -44,7 +44,7 @@ fn one_preset_is_printed_as_it_can_be_used() {
     assert!(done.stdout.contains("[sims.h200]"));
 
     // a copy with a change is a preset of its own
-    let copy = done.stdout.replace("[detect]", "[defaults]\nconcurrency = [1, 3]\n[detect]");
+    let copy = done.stdout.replace("[defaults]\n", "[defaults]\nconcurrency = [1, 3]\n");
     let copy = bench.file("bigger.toml", &copy);
     let file = bench.file("first.toml", SCENARIO);
     let plan = bench.run(&["plan", &file, "--platform", &copy]).expect_code(0);

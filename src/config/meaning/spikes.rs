@@ -11,7 +11,11 @@ impl Check<'_> {
         let Load::Open(open) = &phase.load else { return };
         let Some(spikes) = &open.spikes else { return };
         let table = ["phases", name, "load", "open", "spikes"];
-        let leaf = |key| self.place(&["phases", name, "load", "open", "spikes", key]);
+        // spikes that came with another phase's load are spoken of where that was asked for
+        let taken = self.root.at(&["phases", name, "load", "same_as"]).map(|node| &node.place);
+        let leaf =
+            |key| taken.unwrap_or_else(|| self.place(&["phases", name, "load", "open", "spikes", key]));
+        let here = taken.unwrap_or_else(|| self.key(&table));
         let address = table.join(".");
 
         if spikes.lasting >= spikes.every {
@@ -25,7 +29,7 @@ impl Check<'_> {
         if matches!(&open.shape, Shape::Rates(rates) if rates.len() > 1) {
             return self.sink.push(
                 Diagnostic::new(format!("`phases.{name}` has spikes over a ladder of rates"))
-                    .label(self.key(&table), "spikes here")
+                    .label(here, "spikes here")
                     .label(self.place(&["phases", name, "load", "open", "rate"]), "several rates here")
                     .help("keep one rate, or make a phase of each"),
             );
@@ -33,7 +37,7 @@ impl Check<'_> {
         let Some(length) = phase.length() else {
             return self.sink.push(
                 Diagnostic::missing(format!("`phases.{name}` has spikes and no `duration`"))
-                    .label(self.key(&table), "spikes come by the clock")
+                    .label(here, "spikes come by the clock")
                     .help(format!(
                         "add `duration = \"{}\"` or more",
                         write_duration(spikes.every.saturating_mul(2))

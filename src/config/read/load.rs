@@ -2,11 +2,12 @@
 
 use super::{
     super::{
-        Arrivals, Closed, Load, Open, Phase, Shape, Spikes, Stage,
+        Arrivals, Closed, Load, Open, Order, Phase, Shape, Spikes, Stage,
         tree::{Node, Value},
     },
     fields::Fields,
     leaf::{self, Read, Wrong, wrong},
+    same_as::{Asked, Others, Written},
 };
 
 const LOAD_HELP: &str = "add `load.closed = { users = 4 }` or `load.open = { rate = 2 }`";
@@ -19,8 +20,8 @@ const SPIKES_HELP: &str = "write `spikes = { every = \"60s\", lasting = \"5s\", 
 /// Plans and reports call the wait for the servers by this name.
 const RESERVED: &str = "phases.ready";
 
-/// Reads a phase.
-pub(super) fn phase(fields: &mut Fields<'_>) -> Option<Phase> {
+/// Reads a phase; one that takes the load of another is read after that one.
+pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) -> Option<Phase> {
     let reserved = fields.path == RESERVED;
     if reserved {
         fields.refuse("is a reserved name", "the readiness check goes by it", "give the phase another name");
@@ -34,6 +35,7 @@ pub(super) fn phase(fields: &mut Fields<'_>) -> Option<Phase> {
     let duration = fields.get("duration", leaf::positive_duration);
     let restricted = fields.node("endpoints").is_some();
     let endpoints = fields.get("endpoints", |node| leaf::distinct(node, leaf::text));
+    let order = order(fields);
     if fields.path == "phases.load" && fields.node("load").is_none() && misplaced(fields) {
         fields.refuse(
             "holds a load, and is read as a phase called `load`",
@@ -42,14 +44,42 @@ pub(super) fn phase(fields: &mut Fields<'_>) -> Option<Phase> {
         );
         return None;
     }
-    let load = load(fields);
+    let asked = Asked { others, name, endpoints: endpoints.as_deref(), order: order.as_ref(), bounded };
+    let written = load(fields, &asked);
     let lost = (bounded.0 && requests.is_none())
         || (bounded.1 && duration.is_none())
         || (restricted && endpoints.is_none());
     if lost || reserved {
         return None;
     }
-    Some(Phase { measure: measure?, requests, duration, endpoints, load: load? })
+    let Written { load, same_as, requests: taken, duration: length } = written?;
+    Some(Phase {
+        measure: measure?,
+        requests: requests.or(taken),
+        duration: duration.or(length),
+        endpoints,
+        load,
+        same_as,
+        order: order?,
+    })
+}
+
+/// Reads when a phase begins.
+fn order(fields: &mut Fields<'_>) -> Option<Order> {
+    match (fields.node("after").is_some(), fields.node("during").is_some()) {
+        (false, false) => Some(Order::InTurn),
+        (true, false) => fields.get("after", |node| match &node.value {
+            // of nothing: as soon as the servers are ready
+            Value::List(items) if items.is_empty() => Ok(Order::After(Vec::new())),
+            _ => leaf::one_or_many(node, leaf::text).map(Order::After),
+        }),
+        (false, true) => fields.get("during", leaf::text).map(Order::During),
+        (true, true) => {
+            let both = "a phase begins after others, or with the one that it runs during: keep one";
+            fields.variant(&["after", "during"], "", both)?;
+            None
+        }
+    }
 }
 
 /// Reads a phase that sends nothing.
@@ -76,7 +106,28 @@ fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
             }])
         });
     }
-    Some(Phase { measure: false, requests: None, duration: None, endpoints: None, load: Load::Pause(pause?) })
+    if let Some(during) = table.get("during") {
+        let during = during.key.clone();
+        fields.get("pause", |node| -> Read<()> {
+            Err(vec![Wrong {
+                place: node.key.clone(),
+                what: "sends nothing, and so nothing that could run during another phase".to_owned(),
+                label: "a pause by this".to_owned(),
+                help: "remove `during`; with `after`, a pause may run beside other phases".to_owned(),
+                other: Some((during, "not in a phase with `pause`".to_owned())),
+            }])
+        });
+    }
+    let order = order(fields);
+    Some(Phase {
+        measure: false,
+        requests: None,
+        duration: None,
+        endpoints: None,
+        load: Load::Pause(pause?),
+        same_as: None,
+        order: order?,
+    })
 }
 
 /// Whether a phase has in it what belongs in its load.
@@ -85,14 +136,14 @@ fn misplaced(fields: &mut Fields<'_>) -> bool {
     fields.node("open").is_some() || closed
 }
 
-fn load(fields: &mut Fields<'_>) -> Option<Load> {
+fn load(fields: &mut Fields<'_>, asked: &Asked<'_>) -> Option<Written> {
     fields.need("load", LOAD_HELP)?;
     let mut table = fields.table_or("load", &LOAD_HELP.replacen("add", "write", 1))?;
-    let kind =
-        table.variant(&["closed", "open"], LOAD_HELP, "a phase has one load: keep one, or make two phases");
-    let load = match kind {
-        Some("closed") => table.table_at("closed").and_then(closed).map(Load::Closed),
-        Some(_) => table.table_at("open").and_then(open).map(Load::Open),
+    let both = "a phase has one load: keep one, or make two phases";
+    let load = match table.variant(&["closed", "open", "same_as"], LOAD_HELP, both) {
+        Some("closed") => table.table_at("closed").and_then(closed).map(Load::Closed).map(Written::own),
+        Some("open") => table.table_at("open").and_then(open).map(Load::Open).map(Written::own),
+        Some(_) => table.get("same_as", |node| asked.take(node, &leaf::text(node)?)).flatten(),
         None => None,
     };
     table.finish();

@@ -6,6 +6,7 @@ mod load;
 mod metric;
 mod objectives;
 mod price;
+mod same_as;
 mod servers;
 mod targets;
 mod workloads;
@@ -14,6 +15,7 @@ mod workloads;
 pub(super) use fields::asked;
 use fields::{Fields, entries};
 use indexmap::IndexMap;
+use same_as::Others;
 pub(super) use servers::OPERATIONS;
 
 use super::{
@@ -50,6 +52,11 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// `defaults.max_endpoints`, where it could be read.
+    pub(super) fn max_endpoints(&self) -> Option<u32> {
+        Some(self.defaults.as_ref()?.max_endpoints)
+    }
+
     /// The scenario; `None` if anything could not be read.
     pub(super) fn finish(
         self,
@@ -99,7 +106,7 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     let endpoints = named(&mut fields, "endpoints", sink, servers::endpoint);
     let workloads = named(&mut fields, "workloads", sink, workloads::workload);
     let sims = named(&mut fields, "sims", sink, servers::sim);
-    let phases = named(&mut fields, "phases", sink, load::phase);
+    let phases = phases(&mut fields, &endpoints, sink);
     let objectives = fields.table_at("objectives").map(objectives::objectives).unwrap_or_default();
     let price = fields.table_at("price").and_then(price::price);
     let targets = named(&mut fields, "targets", sink, targets::target);
@@ -153,15 +160,42 @@ fn named<'a, T>(
 ) -> IndexMap<String, Option<T>> {
     entries(root, key, sink)
         .into_iter()
-        .map(|(name, node)| {
-            let value = Fields::open(&format!("{key}.{name}"), node, sink).and_then(|mut fields| {
-                let value = read(&mut fields);
-                fields.finish();
-                value
-            });
-            (name.to_owned(), value)
-        })
+        .map(|(name, node)| (name.to_owned(), one(&format!("{key}.{name}"), node, sink, &read)))
         .collect()
+}
+
+/// Reads one entry of a table of named things.
+fn one<'a, T>(
+    path: &str,
+    node: &'a Node,
+    sink: &'a Sink,
+    read: impl Fn(&mut Fields<'a>) -> Option<T>,
+) -> Option<T> {
+    let mut fields = Fields::open(path, node, sink)?;
+    let value = read(&mut fields);
+    fields.finish();
+    value
+}
+
+/// Reads every phase: first those that have a load of their own, then those that take one from them.
+fn phases<'a>(
+    fields: &mut Fields<'a>,
+    endpoints: &IndexMap<String, Option<Endpoint>>,
+    sink: &'a Sink,
+) -> IndexMap<String, Option<Phase>> {
+    let root = fields.node;
+    let entries = entries(fields, "phases", sink);
+    let mut phases: IndexMap<String, Option<Phase>> =
+        entries.iter().map(|(name, _)| ((*name).to_owned(), None)).collect();
+    for takes in [false, true] {
+        for (name, node) in entries.iter().filter(|(_, node)| same_as::takes(node) == takes) {
+            let others = Others { root, phases: &phases, endpoints };
+            let phase =
+                one(&format!("phases.{name}"), node, sink, |fields| load::phase(name, fields, &others));
+            phases.insert((*name).to_owned(), phase);
+        }
+    }
+    phases
 }
 
 /// A name that can also be the name of a folder.
@@ -202,6 +236,12 @@ fn defaults(mut fields: Fields<'_>) -> Option<Defaults> {
     let timeout = fields.get("timeout", leaf::positive_duration);
     let concurrency = fields.get("concurrency", |node| leaf::one_or_many(node, leaf::count(1)));
     let requests = fields.get("requests", leaf::count(1));
+    let max_endpoints = fields.get("max_endpoints", leaf::count(1));
     fields.finish();
-    Some(Defaults { timeout: timeout?, concurrency: concurrency?, requests: requests? })
+    Some(Defaults {
+        timeout: timeout?,
+        concurrency: concurrency?,
+        requests: requests?,
+        max_endpoints: max_endpoints?,
+    })
 }

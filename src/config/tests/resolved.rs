@@ -73,6 +73,21 @@ pause = "1s"
 [phases.stages]
 load.open = { arrivals = { gamma = { cv = 0.5 } }, stages = [{ from = 1, to = "${NUMBER}", over = "10s" }, { hold = 0.5, over = 20 }] }
 
+[phases.beside]
+during = "stages"
+endpoints = ["sim"]
+load.open = { rate = 1 }
+
+[phases.alone]
+after = ["stages", "rest"]
+endpoints = ["sim"]
+load.same_as = "stages"
+
+[phases.first]
+after = []
+duration = 3
+load.closed = { users = 1 }
+
 [phases.spikes]
 duration = "3m"
 load.open = { arrivals = "constant", rate = "90/min", concurrency_limit = 3, spikes = { every = "1m", lasting = "5s", rate = 20 } }
@@ -152,6 +167,16 @@ fn round(name: &str, text: &str, platform: Option<&str>, sets: &[&str]) -> Strin
     let body = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(body(&twice[0]), body(resolved), "resolving again changes nothing");
     resolved.clone()
+}
+
+#[test]
+fn a_limit_that_nobody_asked_for_binds_nobody_in_the_text() {
+    let local = |n: u16| format!("[endpoints.e{n}]\nurl = \"http://127.0.0.1:{}/v1\"\n", n + 1);
+    let endpoints: String = (0..9).map(local).collect();
+    let text =
+        format!("version = 1\nname = \"nine\"\n{endpoints}[phases.all]\nload.closed = {{ users = 9 }}\n");
+    assert!(!round("nine.toml", &text, None, &[]).contains("max_endpoints"));
+    assert!(round("nine.toml", &text, None, &["defaults.max_endpoints=9"]).contains("max_endpoints = 9"));
 }
 
 #[test]

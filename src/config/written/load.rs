@@ -6,8 +6,8 @@ use serde_json::json;
 use super::{
     shape::{alone, demand, exclusive, one_of, partial, requires},
     values::{
-        AnyOf, AtLeastOne, Count, Different, Duration, Flag, Ladder, LargeCount, Name, PositiveDuration,
-        PositiveRate, Rate, Variation, Word,
+        AnyOf, AtLeastOne, Count, Different, Duration, Flag, Ladder, LargeCount, Name, Names,
+        PositiveDuration, PositiveRate, Rate, Variation, Word,
     },
 };
 
@@ -16,7 +16,8 @@ use super::{
 #[schemars(
     deny_unknown_fields,
     transform = partial,
-    transform = alone("pause", &["load", "measure", "requests", "duration", "endpoints"])
+    transform = alone("pause", &["load", "measure", "requests", "duration", "endpoints", "during"]),
+    transform = exclusive(&["after", "during"])
 )]
 pub(super) struct Phase {
     /// Whether its requests count; `false` is warm-up.
@@ -30,10 +31,17 @@ pub(super) struct Phase {
     /// Only these endpoints; all that take mixed traffic otherwise.
     #[schemars(extend("examples" = [["thinker"]]))]
     endpoints: Different<Name>,
-    /// How requests arrive: `closed` or `open`.
+    /// The phase or phases that must have ended first; the one before it in the file otherwise. An empty list: it begins
+    /// as soon as the servers are ready.
+    #[schemars(extend("examples" = ["warmup", ["warmup", "flash_alone"], []]))]
+    after: AnyOf<Name, Names>,
+    /// The phase beside which this one runs: it begins with that one, and its arrivals stop with that one's.
+    #[schemars(extend("examples" = ["ramp"]))]
+    during: Name,
+    /// How requests arrive: `closed`, `open`, or as in another phase.
     #[schemars(extend("examples" = [{ "closed": { "users": 4 } }, { "open": { "arrivals": "poisson", "rate": 8 } }]))]
     load: Load,
-    /// In place of a load and all the other keys: nothing is sent for so long.
+    /// In place of a load and all the other keys but `after`: nothing is sent for so long.
     #[schemars(extend("examples" = ["30s"]))]
     pause: PositiveDuration,
 }
@@ -48,6 +56,10 @@ struct Load {
     /// Requests arrive when they arrive, whatever the answers do: shows what waiting feels like.
     #[schemars(extend("examples" = [{ "arrivals": "poisson", "rate": 8 }]))]
     open: Open,
+    /// The phase whose load this is, scaled to the share that the endpoints of this phase have in its traffic: a fair
+    /// comparison of alone and together.
+    #[schemars(extend("examples" = ["mixed"]))]
+    same_as: Name,
 }
 
 /// `load.closed`.

@@ -222,6 +222,8 @@ struct Defaults {
     timeout: PositiveDuration,
     /// The ladder that `load.closed = {}` takes: one step per number of users.
     concurrency: Ladder<Count>,
-    /// Requests per step where a phase says neither `requests`, `duration` nor `stages`.
+    /// Requests per step where a phase says neither `requests`, `duration`, `stages`, `during` nor `same_as`.
     requests: Count,
+    /// Most endpoints on this machine that may be loaded at once; simulated and remote ones are free.
+    max_endpoints: Count,
 }

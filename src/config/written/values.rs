@@ -276,6 +276,24 @@ impl<T: JsonSchema> JsonSchema for AtLeastOne<T> {
     }
 }
 
+/// A list of different names, which may be empty.
+pub(super) enum Names {}
+
+impl JsonSchema for Names {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Names".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let items = generator.subschema_for::<Name>();
+        json_schema!({ "type": "array", "items": items, "uniqueItems": true })
+    }
+}
+
 /// One of the words of an enumeration.
 pub(super) struct Word<T>(PhantomData<T>);
 

@@ -227,7 +227,7 @@ fn the_timeline_adds_up() {
     let run = ladder();
     let timeline = run.summary().timeline;
     assert_eq!((timeline.slice_s, timeline.slices.len()), (1.0, 13));
-    let phases: Vec<&str> = timeline.slices.iter().map(|slice| slice.phase.as_str()).collect();
+    let phases: Vec<String> = timeline.slices.iter().map(|slice| slice.phases.join("+")).collect();
     assert_eq!(
         phases,
         ["warmup", "ladder", "ladder", "ladder", "", "", "", "", "", "", "ladder", "ladder", "ladder"]

@@ -5,6 +5,7 @@ mod graph;
 mod judging;
 mod origins;
 mod schedule;
+mod side_by_side;
 mod spikes;
 mod text;
 mod traffic;

@@ -341,6 +341,8 @@ fn the_offered_load_is_the_area_under_the_rate() {
             spikes: None,
             concurrency_limit: None,
         },
+        same_as: None,
+        until: None,
         requests: None,
         duration: None,
     };

@@ -21,9 +21,9 @@ const MANY: usize = 400;
 /// The line of all endpoints together.
 const TOTAL: Color = Color(120, 130, 142);
 
-/// A stretch of the run in one phase.
+/// A stretch of the run in one phase, or in the same ones side by side.
 struct Band {
-    phase: String,
+    phases: Vec<String>,
     from: f64,
     to: f64,
 }
@@ -110,7 +110,7 @@ fn measured(plan: &Plan, phase: &str) -> bool {
         .any(|step| step.phase == phase && matches!(&step.work, Work::Load(load) if load.measure))
 }
 
-/// Shades every other phase, hatches what is not measured, and names each above the curves.
+/// Shades every other band, hatches what is not measured, and names each above the curves.
 fn bands(scene: &mut Scene, panel: &Panel, report: &Report) {
     let top = panel.top - 110.0;
     for (i, band) in phases(report).iter().enumerate() {
@@ -118,15 +118,15 @@ fn bands(scene: &mut Scene, panel: &Panel, report: &Report) {
         if i % 2 == 0 {
             scene.rect((from, top), (to, panel.bottom), BAND, 1.0);
         }
-        let counts = measured(report.plan, &band.phase);
+        let phases = band.phases.join(" + ");
+        let counts = band.phases.iter().any(|phase| measured(report.plan, phase));
         if !counts {
             hatch(scene, (from, top), (to, panel.bottom));
         }
         scene.path(vec![(from, top), (from, panel.bottom)], GRID, 3.0, Dash::Solid);
         let room = to - from - 24.0;
-        let long = format!("{} (not measured)", band.phase);
-        let name =
-            if !counts && text_width(&long, SMALL, true) <= room { long.clone() } else { band.phase.clone() };
+        let long = format!("{phases} (not measured)");
+        let name = if !counts && text_width(&long, SMALL, true) <= room { long.clone() } else { phases };
         if text_width(&name, SMALL, true) <= room {
             scene.bold((from + 14.0, top + 42.0), name, SMALL, MUTED, Anchor::Start);
         } else if to - from > SMALL * 1.5 {
@@ -166,18 +166,55 @@ fn steps(scene: &mut Scene, panel: &Panel, report: &Report) {
     }
 }
 
-/// The phases in the order in which they ran, with the gaps between them left out.
+/// The phases in the order in which they ran, with the gaps between them left out. Phases side by side begin and end a
+/// little apart: a single slice with some of the phases of the band beside it belongs to that band.
 fn phases(report: &Report) -> Vec<Band> {
     let timeline = &report.summary.timeline;
+    let touch = |one: &Band, next: &Band| next.from - one.to < timeline.slice_s / 2.0;
     let mut bands: Vec<Band> = Vec::new();
-    for (i, slice) in timeline.slices.iter().enumerate().filter(|(_, slice)| !slice.phase.is_empty()) {
-        let (from, to) = (timeline.slice_s * i as f64, timeline.slice_s * (i + 1) as f64);
+    for (i, slice) in timeline.slices.iter().enumerate().filter(|(_, slice)| !slice.phases.is_empty()) {
+        let from = timeline.slice_s * i as f64;
+        let next = Band { phases: slice.phases.clone(), from, to: from + timeline.slice_s };
         match bands.last_mut() {
-            Some(band) if band.phase == slice.phase && from - band.to < timeline.slice_s / 2.0 => {
-                band.to = to;
-            }
-            _ => bands.push(Band { phase: slice.phase.clone(), from, to }),
+            Some(band) if band.phases == next.phases && touch(band, &next) => band.to = next.to,
+            _ => bands.push(next),
         }
     }
-    bands
+    let single = |band: &Band| band.to - band.from < timeline.slice_s * 1.5;
+    let within =
+        |one: &Band, other: &Band| single(one) && one.phases.iter().all(|phase| other.phases.contains(phase));
+    let mut merged: Vec<Band> = Vec::new();
+    for band in bands {
+        match merged.last_mut() {
+            Some(last) if touch(last, &band) && within(&band, last) => last.to = band.to,
+            Some(last) if touch(last, &band) && within(last, &band) => {
+                *last = Band { from: last.from, ..band };
+            }
+            _ => merged.push(band),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn phases_that_begin_and_end_a_little_apart_are_one_band() {
+        let mut run = fixture::mixed();
+        let names = ["w", "", "a", "ab", "ab", "ab", "b", "c", "c", "cd", "cd", "cd"];
+        let slice = |names: &str| Slice {
+            phases: names.chars().map(String::from).collect(),
+            ..run.summary.timeline.slices[0].clone()
+        };
+        run.summary.timeline.slices = names.into_iter().map(slice).collect();
+        let bands: Vec<(String, f64, f64)> = phases(&run.report())
+            .into_iter()
+            .map(|band| (band.phases.concat(), band.from, band.to))
+            .collect();
+        let expected = [("w", 0.0, 1.0), ("ab", 2.0, 7.0), ("c", 7.0, 9.0), ("cd", 9.0, 12.0)];
+        assert_eq!(bands, expected.map(|(name, from, to)| (name.to_owned(), from, to)));
+    }
 }

@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 use super::super::Report;
 use crate::{
     catalog::{Metric, Statistic},
-    metrics::{Point, Scope, Slice},
+    metrics::{Point, Scope, Slice, Window},
     plan::Work,
 };
 
 /// Slices kept at most; more are merged.
 const MANY_SLICES: usize = 600;
+/// The smallest part of the run that a stretch of it can be seen at.
+const SEEN: f64 = 0.005;
 /// Requests kept at most; more are thinned evenly.
 const MANY_POINTS: usize = 1500;
 
@@ -105,16 +107,16 @@ fn timeline(report: &Report, endpoints: &[&str]) -> Value {
     })
 }
 
-/// From and to of every phase, in seconds, and whether it counts.
+/// The run in stretches of one phase, or of the same ones side by side: from and to in seconds, and whether they count.
 fn phases(report: &Report) -> Value {
-    let mut hulls: Vec<(&str, f64, f64)> = Vec::new();
-    for scope in
-        report.summary.scopes.iter().filter(|scope| scope.key.step.is_none() && scope.key.endpoint.is_none())
-    {
-        if let Some(window) = scope.window {
-            hulls.push((&scope.key.phase, window.from_s, window.to_s));
-        }
-    }
+    let whole = |scope: &&Scope| scope.key.step.is_none() && scope.key.endpoint.is_none();
+    let windows: Vec<(&str, Window)> = report
+        .summary
+        .scopes
+        .iter()
+        .filter(whole)
+        .filter_map(|scope| Some((scope.key.phase.as_str(), scope.window?)))
+        .collect();
     let counts = |phase: &str| {
         report
             .plan
@@ -122,10 +124,46 @@ fn phases(report: &Report) -> Value {
             .iter()
             .any(|step| step.phase == phase && matches!(&step.work, Work::Load(load) if load.measure))
     };
-    hulls
+    stretches(&windows)
         .into_iter()
-        .map(|(name, from, to)| json!({ "name": name, "from": short(from), "to": short(to), "measured": counts(name) }))
+        .map(|Stretch { phases, from, to }| {
+            let measured = phases.iter().any(|phase| counts(phase));
+            json!({ "name": phases.join(" + "), "from": short(from), "to": short(to), "measured": measured })
+        })
         .collect()
+}
+
+/// A stretch of the run in which the same phases were measured.
+#[derive(Debug, PartialEq)]
+struct Stretch<'a> {
+    phases: Vec<&'a str>,
+    from: f64,
+    to: f64,
+}
+
+/// Cuts the run where a window begins or ends. Phases side by side begin and end a little apart: what is too short to be
+/// seen is left out.
+fn stretches<'a>(windows: &[(&'a str, Window)]) -> Vec<Stretch<'a>> {
+    let mut cuts: Vec<f64> = windows.iter().flat_map(|(_, window)| [window.from_s, window.to_s]).collect();
+    cuts.sort_by(f64::total_cmp);
+    let whole = cuts.last().copied().unwrap_or_default() - cuts.first().copied().unwrap_or_default();
+    let mut stretches: Vec<Stretch<'_>> = Vec::new();
+    for pair in cuts.windows(2) {
+        let &[from, to] = pair else { continue };
+        let over = |window: &Window| window.from_s <= from && to <= window.to_s;
+        let phases: Vec<&str> =
+            windows.iter().filter(|(_, window)| over(window)).map(|(name, _)| *name).collect();
+        let alone =
+            phases.len() == 1 && windows.iter().any(|(_, window)| (window.from_s, window.to_s) == (from, to));
+        if phases.is_empty() || (to - from < whole * SEEN && !alone) {
+            continue;
+        }
+        match stretches.last_mut() {
+            Some(last) if last.phases == phases && last.to == from => last.to = to,
+            _ => stretches.push(Stretch { phases, from, to }),
+        }
+    }
+    stretches
 }
 
 /// Phases of several levels, each with its steps.
@@ -183,4 +221,32 @@ fn points(report: &Report, endpoints: &[&str]) -> Value {
         "tokens_per_second": column(&speed),
         "thinned_from": all.len(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_side_by_side_share_a_stretch() {
+        let window = |from_s, to_s| Window { from_s, to_s, length_s: to_s - from_s };
+        let cut = |windows: &[(&'static str, Window)]| -> Vec<(String, f64, f64)> {
+            stretches(windows).into_iter().map(|s| (s.phases.join("+"), s.from, s.to)).collect()
+        };
+        assert_eq!(cut(&[]), []);
+        // a short phase of its own stays
+        assert_eq!(
+            cut(&[("a", window(0.0, 0.01)), ("b", window(1.0, 100.0))]),
+            [("a".to_owned(), 0.0, 0.01), ("b".to_owned(), 1.0, 100.0)]
+        );
+        // begun and ended a little apart
+        assert_eq!(
+            cut(&[("a", window(0.0, 100.0)), ("b", window(0.1, 99.9)), ("c", window(120.0, 130.0))]),
+            [("a+b".to_owned(), 0.1, 99.9), ("c".to_owned(), 120.0, 130.0)]
+        );
+        assert_eq!(
+            cut(&[("a", window(0.0, 60.0)), ("b", window(0.0, 100.0))]),
+            [("a+b".to_owned(), 0.0, 60.0), ("b".to_owned(), 60.0, 100.0)]
+        );
+    }
 }

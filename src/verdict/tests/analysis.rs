@@ -67,6 +67,70 @@ fn a_path_that_the_server_does_not_know_gets_a_hint() {
     assert!(!analysis(&run).contains("404"));
 }
 
+/// Two endpoints alone, then together: a median first token of these milliseconds each, once a second.
+fn mixed_after_solo(alone: [u64; 2], together: [u64; 2]) -> Run {
+    let names = ["thinker", "flash"];
+    let mut steps =
+        vec![closed("thinker_alone", 1, 10), closed("flash_alone", 1, 10), closed("mixed", 2, 20)];
+    for (endpoint, step) in steps.iter_mut().take(2).enumerate() {
+        let load = load(step);
+        load.same_as = Some(crate::config::SameAs { phase: "mixed".to_owned(), share: 0.5 });
+        load.traffic = vec![crate::plan::Traffic { endpoint, share: 1.0 }];
+    }
+    let mut run = Run::new(plan(&names, steps));
+    for step in [1, 2, 3] {
+        let start = step as u64 * 100 * SEC;
+        run.start(step, start);
+        for endpoint in (0..2).filter(|endpoint| step == 3 || step == endpoint + 1) {
+            let ttft = if step == 3 { together } else { alone }[endpoint];
+            let period = SEC + ttft * MS;
+            for request in 0..10 {
+                let answer = answer(start + request * period, ttft * MS, &[SEC]);
+                // by its place among the endpoints of the step
+                let place = if step == 3 { endpoint } else { 0 };
+                run.push_to(step, place, Some(place as u32), answer);
+            }
+        }
+        run.finish(step, start + 50 * SEC);
+    }
+    run.end()
+}
+
+#[test]
+fn a_mixed_phase_is_held_against_its_endpoints_alone() {
+    let contention = |run: &Run| {
+        let lines = analysis(run);
+        let about = |line: &&str| line.contains("times as long") || line.contains("together");
+        lines.lines().filter(about).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(contention(&mixed_after_solo([100, 50], [110, 60])), @r"
+    Info `thinker`: `ttft.p50` is 110 ms in `mixed` and 100 ms in `thinker_alone`, 1.10 times as long
+    Info `flash`: `ttft.p50` is 60.0 ms in `mixed` and 50.0 ms in `flash_alone`, 1.20 times as long
+    Info `mixed`: 3.68 tok/s together, 98.8 % of the 3.72 tok/s that its endpoints brought alone
+    ");
+    insta::assert_snapshot!(contention(&mixed_after_solo([100, 50], [1000, 2000])), @r"
+    Warning `thinker`: `ttft.p50` is 1.00 s in `mixed` and 100 ms in `thinker_alone`, 10.0 times as long
+    Warning `flash`: `ttft.p50` is 2.00 s in `mixed` and 50.0 ms in `flash_alone`, 40.0 times as long
+    Warning `mixed`: 1.65 tok/s together, 44.3 % of the 3.72 tok/s that its endpoints brought alone
+    ");
+
+    let mut run = mixed_after_solo([100, 50], [110, 60]);
+    let last = run.records.len() - 1;
+    run.records[last].0.outcome = Outcome::Overloaded;
+    insta::assert_snapshot!(contention(&run), @r"
+    Info `thinker`: `ttft.p50` is 110 ms in `mixed` and 100 ms in `thinker_alone`, 1.10 times as long
+    Warning `flash`: `ttft.p50` is 60.0 ms in `mixed` and 50.0 ms in `flash_alone`, 1.20 times as long; failed under contention: 1 there, 0 alone
+    Info `mixed`: 3.68 tok/s together, 98.8 % of the 3.72 tok/s that its endpoints brought alone
+    ");
+
+    // endpoints that were not all measured alone have no sum, and levels that only explore are compared with nothing
+    let mut run = mixed_after_solo([100, 50], [110, 60]);
+    load(&mut run.plan.steps[2]).same_as = None;
+    insta::assert_snapshot!(contention(&run), @"Info `thinker`: `ttft.p50` is 110 ms in `mixed` and 100 ms in `thinker_alone`, 1.10 times as long");
+    load(&mut run.plan.steps[3]).explores = true;
+    assert_eq!(contention(&run), "");
+}
+
 #[test]
 fn the_analysis_says_nothing_without_data() {
     let mut run = Run::new(plan(&["chat"], vec![closed("load", 1, 5)]));

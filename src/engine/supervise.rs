@@ -1,0 +1,131 @@
+//! One step from its start to its end.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Shared, closed, open, passed,
+    step::{Arrivals, StepRun},
+};
+use crate::{
+    plan::{LoadStep, Pattern},
+    record::Diary,
+};
+
+/// Time between two notes in the diary of how many requests were issued.
+const NOTE_EVERY: Duration = Duration::from_millis(100);
+
+/// Longest that a step waits for connections to be opened ahead of it. A server whose accept queue is full lets
+/// them hang for minutes.
+const OPENING: Duration = Duration::from_secs(5);
+
+/// Runs a load step to its end: notes how many requests were issued, ends its arrivals with those of the step that it runs
+/// beside, and cuts off what is in flight when the drain has lasted long enough.
+pub(super) async fn load(shared: Arc<Shared>, step: usize, load: LoadStep) {
+    let host = load.until;
+    let run = StepRun::new(shared, step, load);
+    let Shared { recorder, clock, .. } = run.shared.as_ref();
+    let mut deadline = None;
+    let mut noted = run.counts();
+    let mut ticks = tokio::time::interval(NOTE_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut work = tokio::spawn(perform(Arc::clone(&run)));
+    let due = loop {
+        tokio::select! {
+            due = &mut work => break due,
+            () = over(&run, host), if run.arrivals() == Arrivals::Running => run.advance(Arrivals::Over),
+            () = run.reached(Arrivals::Over), if deadline.is_none() => {
+                deadline = Some(tokio::time::Instant::now() + run.shared.plan.limits.drain);
+            }
+            () = passed(deadline), if run.arrivals() < Arrivals::Cancelled => {
+                run.advance(Arrivals::Cancelled);
+            }
+            _ = ticks.tick() => {
+                if run.counts() != noted {
+                    noted = run.counts();
+                    recorder.diary(run.issued_line()).await;
+                }
+            }
+        }
+    };
+    let issued = run.issued();
+    // a step whose own task died is cut short, and the accounts will say so
+    let due = due.unwrap_or(issued);
+    recorder.diary(Diary::StepEnded { step, at_ns: clock.now_ns(), issued, due }).await;
+}
+
+/// Sends nothing for a while. Any command ends it, since there is nothing to drain.
+pub(super) async fn pause(shared: Arc<Shared>, step: usize, duration: Duration) {
+    let Shared { recorder, clock, arrivals, .. } = shared.as_ref();
+    recorder.diary(Diary::StepStarted { step, at_ns: clock.now_ns() }).await;
+    tokio::select! {
+        () = tokio::time::sleep(duration) => {}
+        () = arrivals[step].reached(Arrivals::Stopped) => {}
+    }
+    recorder.diary(Diary::StepEnded { step, at_ns: clock.now_ns(), issued: 0, due: 0 }).await;
+}
+
+/// Waits until nothing new arrives in the step that another one runs beside, for ever where there is none.
+async fn over(run: &StepRun, host: Option<usize>) {
+    match host {
+        Some(host) => run.shared.arrivals[host].reached(Arrivals::Over).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Opens connections, sends what the step has to send and waits for the answers. Returns how many requests its plan
+/// had due.
+async fn perform(run: Arc<StepRun>) -> u64 {
+    let due = match run.load.pattern.clone() {
+        Pattern::Closed { users, ramp_up, think_time } => {
+            open_connections(&run).await;
+            start(&run).await;
+            closed::perform(&run, users, ramp_up, think_time).await
+        }
+        Pattern::Open { concurrency_limit, .. } => {
+            let mut ahead = open::prepare_ahead(&run);
+            tokio::join!(open_connections(&run), ahead.ready(&run));
+            start(&run).await;
+            open::perform(&run, ahead, concurrency_limit).await
+        }
+    };
+    // what is due in a step that ends with another one is what was issued until then
+    if run.load.until.is_some() { run.issued() } else { due }
+}
+
+/// Fixes time 0 of the step and notes it.
+async fn start(run: &StepRun) {
+    let started = Diary::StepStarted { step: run.step_id, at_ns: run.start() };
+    run.shared.recorder.diary(started).await;
+}
+
+/// Opens connections ahead of the measured window. Failures are left to the requests themselves, which record them.
+async fn open_connections(run: &StepRun) {
+    let all = async {
+        for traffic in &run.load.traffic {
+            let wanted = (expected_concurrency(&run.load) * traffic.share).ceil() as usize;
+            let _ = run.shared.endpoints[traffic.endpoint].pool.open_ahead(wanted).await;
+        }
+    };
+    tokio::select! {
+        () = all => {}
+        () = tokio::time::sleep(OPENING) => {}
+        () = run.arrivals_over() => {}
+    }
+}
+
+/// How many requests of a step may be in flight soon after its start.
+fn expected_concurrency(load: &LoadStep) -> f64 {
+    /// Seconds of arrivals for which an open loop gets connections beforehand; the rest open when they are needed.
+    const AHEAD_S: f64 = 1.0;
+    /// More connections than this are not opened on a guess.
+    const MOST: f64 = 256.0;
+    let requests = load.requests.map_or(f64::INFINITY, |requests| requests as f64);
+    match &load.pattern {
+        Pattern::Closed { users, .. } => f64::from(*users).min(requests),
+        Pattern::Open { stages, concurrency_limit, .. } => {
+            let rate = stages.iter().map(|stage| stage.from.max(stage.to)).fold(0.0, f64::max);
+            let limit = concurrency_limit.map_or(MOST, f64::from);
+            (rate * AHEAD_S).min(limit).min(requests).min(MOST)
+        }
+    }
+}
