@@ -63,7 +63,7 @@ pub(super) fn examine(
         };
         let cases = config::load(&input, machine, &|name| std::env::var(name).ok(), &read);
         let plans = cases.and_then(|cases| {
-            let plans: Vec<Plan> = cases.iter().map(plan::compile).collect();
+            let plans = plan::compile_all(&cases);
             plan::check(&name, &cases, &plans).map(|()| plans)
         });
         examined.push(Examined { file, plans });

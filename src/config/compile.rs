@@ -27,13 +27,13 @@ use super::{
 };
 use crate::machine::Machine;
 
-/// Compiles a scenario with the given presets, by name and text, and with the one that it names by its path.
+/// Compiles a scenario with the given presets and what was wrong with them, and with the one that it names by its path.
 pub(super) fn compile(
     input: &Input<'_>,
     machine: &Machine,
     env: Env<'_>,
     read: &dyn Fn(&Path) -> io::Result<String>,
-    presets: &[(&str, &str)],
+    presets: (Library, Sink),
 ) -> Result<Vec<Scenario>, Problems> {
     let mut scenarios = Vec::new();
     each_case(input, machine, env, read, presets, &mut |scenario, _| scenarios.push(scenario))?;
@@ -46,7 +46,7 @@ pub(super) fn resolve(
     machine: &Machine,
     env: Env<'_>,
     read: &dyn Fn(&Path) -> io::Result<String>,
-    presets: &[(&str, &str)],
+    presets: (Library, Sink),
 ) -> Result<Vec<String>, Problems> {
     let mut texts = Vec::new();
     let mut write = |scenario, root| texts.push(resolved::text(&scenario, root));
@@ -61,11 +61,10 @@ fn each_case(
     machine: &Machine,
     env: Env<'_>,
     read: &dyn Fn(&Path) -> io::Result<String>,
-    presets: &[(&str, &str)],
+    (library, sink): (Library, Sink),
     keep: &mut dyn FnMut(Scenario, Node),
 ) -> Result<(), Problems> {
-    let sink = Sink::default();
-    let mut layers = Layers::read(input, env, read, presets, &sink);
+    let mut layers = Layers::read(input, env, read, library, &sink);
     let said = layers.say(env);
     let file = asked_by_file(&said);
     let asked = asked_by_flag(input).or_else(|| file.clone());
@@ -145,7 +144,7 @@ const NAMED: &[&str] = &["endpoints", "workloads", "phases", "targets", "sims"];
 
 /// Every text, read.
 struct Layers {
-    builtin: BuiltIn,
+    builtin: &'static BuiltIn,
     library: Library,
     /// The files that it includes, without their `[platforms.*]`.
     included: Node,
@@ -162,11 +161,10 @@ impl Layers {
         input: &Input<'_>,
         env: Env<'_>,
         read: &dyn Fn(&Path) -> io::Result<String>,
-        presets: &[(&str, &str)],
+        library: Library,
         sink: &Sink,
     ) -> Self {
-        let builtin = BuiltIn::read(sink);
-        let library = Library::read(presets, sink);
+        let builtin = BuiltIn::get();
         let mut scenario = syntax::parse(input.name, Layer::Scenario, input.text, sink);
         scenario.settle_layers();
         let mut included = include::included(&mut scenario, input.name, env, read, sink);
@@ -300,7 +298,7 @@ impl Layers {
 
     /// What follows once the layers are one: defaults, types, meaning. `named` is whether somebody chose the platform.
     fn finish(&self, root: &mut Node, named: bool, sink: &Sink) -> Option<Draft> {
-        fill::fill(root, &self.builtin, &self.library, sink);
+        fill::fill(root, self.builtin, &self.library, sink);
         let draft = read::draft(root, sink)?;
         meaning::check(root, &draft, named, sink);
         Some(draft)

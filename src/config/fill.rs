@@ -1,5 +1,7 @@
 //! What a scenario leaves out: every default becomes a value of the tree, with the place where it is said.
 
+use std::sync::LazyLock;
+
 use super::{
     Layer,
     diagnostic::{Diagnostic, Sink},
@@ -24,9 +26,16 @@ pub(super) struct BuiltIn {
 }
 
 impl BuiltIn {
-    /// Reads the embedded text.
-    pub(super) fn read(sink: &Sink) -> Self {
-        let mut layer = syntax::parse("built-in defaults", Layer::BuiltIn, BUILT_IN, sink);
+    /// The embedded text, read.
+    pub(super) fn get() -> &'static Self {
+        static READ: LazyLock<BuiltIn> = LazyLock::new(BuiltIn::read);
+        &READ
+    }
+
+    fn read() -> Self {
+        let sink = Sink::default();
+        let mut layer = syntax::parse("built-in defaults", Layer::BuiltIn, BUILT_IN, &sink);
+        debug_assert!(sink.is_empty(), "the built-in defaults are valid");
         let empty = Node::table_at(&layer.place, Table::new());
         let mut take = |key: &str| {
             layer.as_table_mut().and_then(|table| table.shift_remove(key)).unwrap_or_else(|| empty.clone())

@@ -73,7 +73,7 @@ pub fn load(
     env: &dyn Fn(&str) -> Option<String>,
     read: &dyn Fn(&Path) -> io::Result<String>,
 ) -> Result<Vec<Scenario>, Problems> {
-    compile::compile(input, machine, env, read, presets::EMBEDDED)
+    compile::compile(input, machine, env, read, embedded())
 }
 
 /// Reads a scenario like [`load`], and writes each of its cases as one text of TOML: all layers folded, all defaults filled
@@ -89,7 +89,7 @@ pub fn resolve(
     env: &dyn Fn(&str) -> Option<String>,
     read: &dyn Fn(&Path) -> io::Result<String>,
 ) -> Result<Vec<String>, Problems> {
-    compile::resolve(input, machine, env, read, presets::EMBEDDED)
+    compile::resolve(input, machine, env, read, embedded())
 }
 
 /// The presets that are part of the program, in the order in which they are tried.
@@ -117,8 +117,7 @@ pub fn detect(machine: &Machine) -> Platform {
     platform::choose(None, None, machine, &library, &sink).0
 }
 
-/// The embedded presets, which a test holds to be without problems.
+/// The embedded presets, and a place for problems.
 fn embedded() -> (presets::Library, diagnostic::Sink) {
-    let sink = diagnostic::Sink::default();
-    (presets::Library::read(presets::EMBEDDED, &sink), sink)
+    (presets::Library::embedded(), diagnostic::Sink::default())
 }

@@ -1,7 +1,11 @@
 //! Platform presets: partial scenarios with `extends`, `[detect]` and a note. Some are part of the program; one more
 //! may come from a file that somebody names.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, LazyLock},
+};
 
 use super::{
     Layer,
@@ -61,12 +65,19 @@ pub(super) struct Preset {
 
 /// All presets.
 pub(super) struct Library {
-    embedded: Vec<Preset>,
+    embedded: Arc<[Preset]>,
     /// The one from a file, if one was asked for.
     opened: Option<Preset>,
 }
 
 impl Library {
+    /// The presets of the program, which a test holds to be without problems.
+    pub(super) fn embedded() -> Self {
+        static READ: LazyLock<Arc<[Preset]>> =
+            LazyLock::new(|| Library::read(EMBEDDED, &Sink::default()).embedded);
+        Self { embedded: Arc::clone(&READ), opened: None }
+    }
+
     /// Reads presets, given as name and text.
     pub(super) fn read(texts: &[(&str, &str)], sink: &Sink) -> Self {
         let embedded = texts.iter().map(|(name, text)| Preset::embedded(name, text, sink)).collect();

@@ -32,7 +32,9 @@ pub(super) fn parse(name: &str, layer: Layer, text: &str, sink: &Sink) -> Node {
                 .help("close the header with `]`"),
         );
     }
-    let keys = keys(&repaired);
+    // only duplicates are looked for among them
+    let duplicates = errors.iter().any(|error| error.message() == DUPLICATE);
+    let keys = if duplicates { keys(&repaired) } else { Vec::new() };
     let mut twice: Vec<&[String]> = Vec::new();
     let mut last = None;
     for error in errors {
@@ -293,12 +295,15 @@ fn in_sync(text: &str, before: Option<usize>, at: usize) -> bool {
     let Some(before) = before else { return true };
     let start = text[..before].rfind('\n').map_or(0, |at| at + 1);
     let between = &text[start..at.max(start)];
+    if !between.contains('\n') {
+        return false;
+    }
     let open = Tokens::new(between).lex().fold(0_i32, |open, token| match token.kind() {
         TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => open + 1,
         TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => open - 1,
         _ => open,
     });
-    between.contains('\n') && open <= 0
+    open <= 0
 }
 
 /// The line around an offset, without spaces around it and its `=`, and without a comment.
@@ -360,7 +365,10 @@ fn keys(text: &str) -> Vec<Key> {
                 scopes += 1;
                 inside = vec![(scopes, std::mem::take(&mut parts))];
             }
+            // keys without a value
+            EventKind::Newline | EventKind::ValueSep => parts.clear(),
             EventKind::InlineTableOpen => {
+                parts.clear();
                 scopes += 1;
                 let path = found.last().map_or_else(Vec::new, |key: &Key| key.path.clone());
                 inside.push((scopes, path));

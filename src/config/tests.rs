@@ -11,7 +11,7 @@ use std::{io, path::Path, time::Duration};
 
 use super::{
     Arrivals, Bound, Input, Layer, Lengths, Load, Problems, PromptLength, Scenario, Secret, Severity, Shape,
-    Workload, compile, load,
+    Workload, compile, diagnostic::Sink, load, presets::Library,
 };
 use crate::machine::{Gpu, Machine};
 
@@ -55,7 +55,20 @@ fn compile_case(case: &Case<'_>) -> Result<Scenario, Problems> {
         "PLATFORM" => Some("inner".to_owned()),
         _ => None,
     };
-    compile::compile(&input, &Machine::default(), &env, &nothing, PRESETS).map(only)
+    compile_with(&input, &Machine::default(), &env, &nothing, PRESETS).map(only)
+}
+
+/// Loads with these presets.
+fn compile_with(
+    input: &Input<'_>,
+    machine: &Machine,
+    env: &dyn Fn(&str) -> Option<String>,
+    read: &dyn Fn(&Path) -> io::Result<String>,
+    presets: &[(&str, &str)],
+) -> Result<Vec<Scenario>, Problems> {
+    let sink = Sink::default();
+    let library = Library::read(presets, &sink);
+    compile::compile(input, machine, env, read, (library, sink))
 }
 
 /// The only case of a scenario without a matrix.
@@ -431,7 +444,7 @@ fn the_platform_is_named_or_found_and_says_why() {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
         let input = Input { name: "test.toml", text: &text, platform: flag, sets: &sets };
         let env = |name: &str| (name == "PLATFORM").then(|| "inner".to_owned());
-        let cases = compile::compile(&input, &machine, &env, &nothing, PRESETS);
+        let cases = compile_with(&input, &machine, &env, &nothing, PRESETS);
         let scenario = only(cases.unwrap_or_else(|problems| panic!("{}", problems.render(false))));
         let platform = &scenario.platform;
         assert_eq!((platform.name.as_str(), platform.named), (name, named), "{text}");
@@ -480,8 +493,8 @@ fn a_problem_in_a_preset_points_into_the_preset() {
     let presets = [("cpu_only", "extends = \"nothing\"\n[defaults]\ntimeout = \"soon\"\n")];
     let text = format!("{HEAD}{CLOSED}");
     let input = Input { name: "test.toml", text: &text, platform: None, sets: &[] };
-    let problems = compile::compile(&input, &Machine::default(), &|_| None, &nothing, &presets)
-        .expect_err("a bad preset");
+    let problems =
+        compile_with(&input, &Machine::default(), &|_| None, &nothing, &presets).expect_err("a bad preset");
     insta::assert_snapshot!(problems.render(false));
 }
 

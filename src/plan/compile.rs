@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Expected, FORMAT, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, Step, Work, expect,
-    experiment, graph, spikes, targets, traffic, warnings,
+    expect::Counts, experiment, graph, spikes, targets, traffic, warnings,
 };
 use crate::{
     config::{Address, Closed, Load, Open, Order, Phase, Scenario, Shape, Spikes, Stage, predecessors},
@@ -20,6 +20,16 @@ const UNCOUNTED_BLOCK: u64 = 1_000_000_000;
 /// Compiles a checked scenario: one in which every workload, endpoint and simulated server that is named exists, and
 /// every phase says when it ends.
 pub fn compile(scenario: &Scenario) -> Plan {
+    compile_case(scenario, &mut Counts::default())
+}
+
+/// Compiles every case of a scenario, likewise.
+pub fn compile_all(cases: &[Scenario]) -> Vec<Plan> {
+    let mut counts = Counts::default();
+    cases.iter().map(|case| compile_case(case, &mut counts)).collect()
+}
+
+fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
     let mut plan = Plan {
         format: FORMAT,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -45,7 +55,7 @@ pub fn compile(scenario: &Scenario) -> Plan {
         warnings: Vec::new(),
         origins: scenario.origins.clone(),
     };
-    expect::fill(&mut plan);
+    expect::fill(&mut plan, counts);
     number(&mut plan.steps);
     plan.targets = targets::place(scenario, &plan);
     plan.warnings = warnings::collect(&plan);
@@ -190,18 +200,22 @@ fn constant(rate: f64, phase: &Phase) -> Stage {
 
 /// Gives every step its block of sequence numbers: as many as it has requests where that is known.
 fn number(steps: &mut [Step]) {
-    let mut next = 0;
+    let mut next: u64 = 0;
     for step in steps {
         let Work::Load(load) = &mut step.work else { continue };
         load.first_seq = next;
         let scheduled = step.expected.requests.unwrap_or(0.0) as u64;
-        next += match (&load.pattern, load.requests) {
+        let block = match (&load.pattern, load.requests) {
             (Pattern::Closed { .. }, requests) => requests.unwrap_or(UNCOUNTED_BLOCK),
             // how long it goes on is not the plan's to know
             (Pattern::Open { .. }, Some(requests)) if load.until.is_some() => requests,
             // a mean, and what a Poisson count may have above it
-            (Pattern::Open { .. }, _) if step.expected.assumed => UNCOUNTED_BLOCK.max(2 * scheduled),
+            (Pattern::Open { .. }, _) if step.expected.assumed => {
+                UNCOUNTED_BLOCK.max(scheduled.saturating_mul(2))
+            }
             (Pattern::Open { .. }, _) => scheduled,
         };
+        // no run gets to the end of all numbers, whatever was written
+        next = next.saturating_add(block);
     }
 }

@@ -1,5 +1,9 @@
 //! What a plan comes to before it runs: requests, tokens and time of every step, and their totals.
 
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
 use super::{Expected, LoadStep, Pattern, Plan, PlannedEndpoint, Step, Work, schedule};
 use crate::{
     config::{Price, Stage},
@@ -13,15 +17,52 @@ const ASSUMED_TTFT_S: f64 = 0.2;
 /// Tokens per second and user that a real server is assumed to decode.
 const ASSUMED_TOKENS_PER_SECOND: f64 = 30.0;
 
-/// Arrivals that are counted one by one; a schedule with more of them is given by its mean.
-const COUNTED_ARRIVALS: f64 = 2e7;
+/// Arrivals of a plan that are counted one by one, a few hundredths of a second's work; schedules beyond them are given
+/// by their means.
+const COUNTED_ARRIVALS: f64 = 2e6;
+
+/// Arrivals of a schedule that are counted again sooner than looked up.
+const FEW: f64 = 1e3;
+
+/// Schedules that were counted: many cases of a matrix have the same.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// The number of arrivals and the time of the last, by the hash of what a schedule depends on.
+    known: HashMap<[u8; 32], (u64, u64)>,
+}
+
+impl Counts {
+    /// The number of arrivals of an open step, about `expected`, and the time of the last in nanoseconds.
+    fn of(&mut self, step: &Step, stages: &[Stage], seed: u64, expected: f64) -> (u64, u64) {
+        let count = || {
+            let arrivals = schedule::of_step(step, seed).into_iter().flatten();
+            arrivals.fold((0, 0), |(count, _), at| (count + 1, at))
+        };
+        let Some(load) = step.load().filter(|_| expected > FEW) else { return count() };
+        let Pattern::Open { arrivals, .. } = &load.pattern else { return count() };
+        let mut hash = Sha256::new();
+        let key = schedule::step_key(&step.phase, &step.name);
+        hash.update(format!("{seed} {key} {arrivals:?} {:?} {:?}", load.requests, load.duration));
+        for stage in stages {
+            hash.update(stage.from.to_bits().to_le_bytes());
+            hash.update(stage.to.to_bits().to_le_bytes());
+            hash.update(stage.over.as_nanos().to_le_bytes());
+        }
+        *self.known.entry(hash.finalize().into()).or_insert_with(count)
+    }
+}
 
 /// Fills in the expectations of every step.
-pub(super) fn fill(plan: &mut Plan) {
+pub(super) fn fill(plan: &mut Plan, counts: &mut Counts) {
     let means: Vec<MeanTokens> =
         plan.endpoints.iter().map(|endpoint| mean_tokens(&endpoint.workload)).collect();
+    let mut countable = COUNTED_ARRIVALS;
+    let mut count = |step: &Step, stages: &[Stage], arrivals: f64| {
+        countable -= arrivals;
+        (countable >= 0.0).then(|| counts.of(step, stages, plan.seed, arrivals))
+    };
     for step in &mut plan.steps {
-        step.expected = expected(step, &plan.endpoints, &means, plan.seed);
+        step.expected = expected(step, &plan.endpoints, &means, &mut count);
         step.expected.cost = cost(&step.expected, plan.price);
     }
     for index in 0..plan.steps.len() {
@@ -29,11 +70,14 @@ pub(super) fn fill(plan: &mut Plan) {
             continue;
         };
         let step = Step { work: Work::Load(within), ..plan.steps[index].clone() };
-        let expected = expected(&step, &plan.endpoints, &means, plan.seed);
+        let expected = expected(&step, &plan.endpoints, &means, &mut count);
         plan.steps[index].expected =
             Expected { assumed: true, cost: cost(&expected, plan.price), ..expected };
     }
 }
+
+/// Counts the arrivals of a step with these stages and so many of them on average; `None` where it would take too long.
+type Count<'a> = &'a mut dyn FnMut(&Step, &[Stage], f64) -> Option<(u64, u64)>;
 
 /// The load of a step that ends with another one, as if it ended by the time that the other's phase is expected to
 /// take. `None` where a step ends by itself.
@@ -97,7 +141,7 @@ struct Extent {
     assumed: bool,
 }
 
-fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], seed: u64) -> Expected {
+fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], count: Count<'_>) -> Expected {
     let Some(load) = step.load() else {
         let nothing = Some(0.0);
         return Expected {
@@ -118,7 +162,7 @@ fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], se
         return Expected::default();
     }
     let extent = match &load.pattern {
-        Pattern::Open { stages, .. } => open(step, load, stages, seed),
+        Pattern::Open { stages, .. } => open(step, load, stages, count),
         Pattern::Closed { users, ramp_up, think_time } => {
             let turn = seconds_per_request(load, *users, endpoints, means) + think_time.as_secs_f64();
             closed(load, *users, ramp_up.as_secs_f64(), turn)
@@ -138,15 +182,13 @@ fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], se
 }
 
 /// An open loop is known exactly, since its schedule follows from the seed.
-fn open(step: &Step, load: &LoadStep, stages: &[Stage], seed: u64) -> Extent {
-    let mean = schedule::mean_count(stages, load.duration);
-    let bound = load.requests.map_or(mean, |limit| mean.min(limit as f64));
-    if bound > COUNTED_ARRIVALS {
-        let whole = load.duration.unwrap_or_else(|| stages.iter().map(|stage| stage.over).sum());
-        return Extent { requests: bound, duration_s: whole.as_secs_f64() * bound / mean, assumed: true };
-    }
-    let (count, last_ns) =
-        schedule::of_step(step, seed).into_iter().flatten().fold((0, 0), |(count, _), at| (count + 1, at));
+fn open(step: &Step, load: &LoadStep, stages: &[Stage], count: Count<'_>) -> Extent {
+    let arrivals = schedule::expected_arrivals(load).unwrap_or_default();
+    let Some((count, last_ns)) = count(step, stages, arrivals) else {
+        let rate = schedule::mean_rate(stages).unwrap_or_default();
+        let whole = load.duration.map_or(f64::INFINITY, |duration| duration.as_secs_f64());
+        return Extent { requests: arrivals, duration_s: (arrivals / rate).min(whole), assumed: true };
+    };
     // the step ends with its last arrival where that is its last request
     let duration = load.duration.filter(|_| load.requests != Some(count));
     let duration_s = duration.map_or(last_ns as f64 / 1e9, |duration| duration.as_secs_f64());

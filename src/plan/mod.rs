@@ -26,7 +26,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use compile::compile;
+pub use compile::{compile, compile_all};
 pub use expect::totals;
 pub use provable::check;
 pub use route::endpoint_of;

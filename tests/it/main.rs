@@ -12,6 +12,7 @@
 mod broken;
 mod check;
 mod engine;
+mod fuzz;
 mod init;
 mod judging;
 mod kit;

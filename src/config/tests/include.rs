@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, io, path::Path};
 
-use super::{super::Secret, Input, Layer, PRESETS, Problems, Scenario, compile, only, origin};
+use super::{super::Secret, Input, Layer, PRESETS, Problems, Scenario, compile_with, only, origin};
 use crate::machine::Machine;
 
 /// A disk with these files.
@@ -20,7 +20,7 @@ fn load_from(disk: Disk<'_>, text: &str, sets: &[&str]) -> (Result<Scenario, Pro
         let file = disk.iter().find(|(name, _)| *name == path);
         file.map(|(_, text)| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
     };
-    let loaded = compile::compile(&input, &Machine::default(), &env, &read, PRESETS).map(only);
+    let loaded = compile_with(&input, &Machine::default(), &env, &read, PRESETS).map(only);
     (loaded, asked.into_inner())
 }
 

@@ -1,6 +1,8 @@
 //! Matrices: their cases, the names of these, and what pins an axis.
 
-use super::{super::case_name, Bound, HEAD, Input, Layer, Load, PRESETS, Scenario, compile, nothing, origin};
+use super::{
+    super::case_name, Bound, HEAD, Input, Layer, Load, PRESETS, Scenario, compile_with, nothing, origin,
+};
 use crate::machine::Machine;
 
 fn cases_of(text: &str, platform: Option<&str>, sets: &[&str]) -> Result<Vec<Scenario>, String> {
@@ -8,7 +10,7 @@ fn cases_of(text: &str, platform: Option<&str>, sets: &[&str]) -> Result<Vec<Sce
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
     let input = Input { name: "test.toml", text: &text, platform, sets: &sets };
     let env = |name: &str| (name == "MODEL").then(|| "m".to_owned());
-    compile::compile(&input, &Machine::default(), &env, &nothing, PRESETS)
+    compile_with(&input, &Machine::default(), &env, &nothing, PRESETS)
         .map_err(|problems| problems.render(false))
 }
 

@@ -14,7 +14,7 @@ fn solo(mixed: &str, solo: &str) -> crate::config::Phase {
          [phases.mixed]\n{mixed}\n"
     );
     let input = Input { name: "test.toml", text: &text, platform: None, sets: &[] };
-    match compile::compile(&input, &Machine::default(), &|_| None, &nothing, PRESETS).map(only) {
+    match compile_with(&input, &Machine::default(), &|_| None, &nothing, PRESETS).map(only) {
         Ok(scenario) => scenario.phases["solo"].clone(),
         Err(problems) => panic!("{}", problems.render(false)),
     }
@@ -78,14 +78,14 @@ fn a_platform_may_change_the_load_that_is_shared() {
          [platforms.outer.phases.mixed]\nload.closed = {{ users = 50 }}\n"
     );
     let input = Input { name: "test.toml", text: &text, platform: Some("outer"), sets: &[] };
-    let scenario = compile::compile(&input, &Machine::default(), &|_| None, &nothing, PRESETS)
+    let scenario = compile_with(&input, &Machine::default(), &|_| None, &nothing, PRESETS)
         .map(only)
         .expect("all is well");
     assert_eq!(scenario.phases["solo"].load.levels(), ["users=20"]);
     // the one-of merges as loads do
     let sets = ["phases.solo.load.closed.users=3".to_owned()];
     let input = Input { sets: &sets, ..input };
-    let scenario = compile::compile(&input, &Machine::default(), &|_| None, &nothing, PRESETS)
+    let scenario = compile_with(&input, &Machine::default(), &|_| None, &nothing, PRESETS)
         .map(only)
         .expect("all is well");
     assert_eq!(
@@ -111,7 +111,7 @@ fn a_limit_binds_where_somebody_asked_for_it() {
     let load = |platform: Option<&str>, more: &str, sets: &[String]| {
         let text = format!("version = 1\nname = \"test\"\n{SERVERS}{phases}{more}");
         let input = Input { name: "test.toml", text: &text, platform, sets };
-        compile::compile(&input, &plan9, &|_| None, &nothing, LIMITED)
+        compile_with(&input, &plan9, &|_| None, &nothing, LIMITED)
             .map(|cases| only(cases).defaults.max_endpoints)
     };
     let set = ["defaults.max_endpoints=1".to_owned()];

@@ -1,7 +1,7 @@
 use crate::{
     catalog::Protocol,
-    config::{Arrivals, Bound, Closed, Load, Open, Severity, Shape, Stage, Target},
-    plan::{Pattern, Plan, Work, compile, fixture, schedule, totals},
+    config::{Arrivals, Bound, Closed, Load, Open, Scenario, Severity, Shape, Stage, Target},
+    plan::{Pattern, Plan, Work, compile, compile_all, fixture, schedule, totals},
 };
 
 fn plan_of(phases: impl IntoIterator<Item = (&'static str, crate::config::Phase)>) -> Plan {
@@ -142,6 +142,48 @@ fn a_schedule_too_long_to_count_is_given_by_its_mean() {
     // the next block begins behind all of them, the random excess included
     let (_, next) = plan.loads().nth(1).expect("two steps");
     assert!(next.first_seq as f64 > 8.64e10 + 10.0 * 8.64e10_f64.sqrt());
+}
+
+#[test]
+fn enormous_counts_are_not_counted() {
+    let rate = |rate, requests, duration| {
+        fixture::phase(requests, duration, fixture::open(Shape::Rates(vec![rate])))
+    };
+    let plan = plan_of([
+        // longer than any stage can be
+        ("endless", rate(2.0, Some(u64::MAX), None)),
+        ("fast", rate(1e300, None, Some(1_000_000))),
+        ("many", fixture::phase(Some(u64::MAX), None, fixture::closed(&[1, 2]))),
+        // what is left of the countable arrivals is none
+        ("small", rate(2.0, None, Some(60))),
+    ]);
+    let (endless, load) = plan.loads().next().expect("a step");
+    assert_eq!(load.first_seq, 0);
+    let requests = u64::MAX as f64;
+    let seconds = requests / 2.0;
+    assert_eq!((endless.expected.requests, endless.expected.duration_s), (Some(requests), Some(seconds)));
+    let last = plan.steps.last().expect("a step");
+    assert_eq!((last.expected.requests, last.expected.assumed), (Some(120.0), true));
+    // alone it is counted
+    assert!(!plan_of([("small", rate(2.0, None, Some(60)))]).steps[1].expected.assumed);
+}
+
+#[test]
+fn cases_that_share_a_schedule_have_the_plans_they_have_alone() {
+    let case = |seed, rate| Scenario {
+        seed,
+        phases: fixture::named([(
+            "p",
+            fixture::phase(None, Some(600), fixture::open(Shape::Rates(vec![rate]))),
+        )]),
+        ..fixture::bare()
+    };
+    let cases = [case(1, 5.0), case(1, 5.0), case(2, 5.0), case(1, 6.0)];
+    let alone: Vec<_> = cases.iter().map(compile).collect();
+    assert_eq!(compile_all(&cases), alone);
+    let counts: Vec<_> = alone.iter().map(|plan| plan.steps[1].expected.requests).collect();
+    assert_eq!(counts[0], counts[1]);
+    assert!(counts[0] != counts[2] && counts[0] != counts[3], "{counts:?}");
 }
 
 #[test]
