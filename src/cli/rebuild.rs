@@ -9,6 +9,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
+    config::Format,
     metrics::{self, Source as _, Summary},
     record::{Abort, Diary},
     report::{self, Report},
@@ -88,13 +89,36 @@ pub(super) fn rebuild(folder: &Path) -> anyhow::Result<(Rebuilt, anyhow::Result<
 }
 
 fn write(folder: &Path, rebuilt: &Rebuilt) -> anyhow::Result<()> {
+    let report = rebuilt.report();
+    let wants = |format| report.plan.output.formats.contains(&format);
     store::replace(folder, "summary.json", pretty(&rebuilt.json)?.as_bytes())?;
+    if wants(Format::Csv) {
+        write_csv(folder, &rebuilt.run)?;
+    }
+    if [Format::Html, Format::Png, Format::Svg].into_iter().any(wants) {
+        let charts = report::charts(&report)?;
+        for chart in &charts {
+            if wants(Format::Png) {
+                store::replace(folder, &format!("charts/{}.png", chart.name), &chart.png()?)?;
+            }
+            if wants(Format::Svg) {
+                store::replace(folder, &format!("charts/{}.svg", chart.name), chart.svg.as_bytes())?;
+            }
+        }
+        if wants(Format::Html) {
+            store::replace(folder, "report.html", report::html(&report, &charts)?.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+fn write_csv(folder: &Path, run: &Run) -> anyhow::Result<()> {
     store::replace_with(folder, "requests.csv", |out| {
         out.write_all(report::csv_header().as_bytes())?;
         let mut row = String::new();
         let mut failed = None;
-        let objectives = &rebuilt.run.plan.objectives;
-        rebuilt.run.scan(&mut |record, chunks| {
+        let objectives = &run.plan.objectives;
+        run.scan(&mut |record, chunks| {
             row.clear();
             report::csv_row(record, metrics::objectives_met(objectives, record, chunks), &mut row);
             if failed.is_none() {
@@ -103,13 +127,6 @@ fn write(folder: &Path, rebuilt: &Rebuilt) -> anyhow::Result<()> {
         })?;
         failed.map_or(Ok(()), Err)
     })?;
-    let report = rebuilt.report();
-    let charts = report::charts(&report)?;
-    for chart in &charts {
-        store::replace(folder, &format!("charts/{}.png", chart.name), &chart.png)?;
-        store::replace(folder, &format!("charts/{}.svg", chart.name), chart.svg.as_bytes())?;
-    }
-    store::replace(folder, "report.html", report::html(&report, &charts)?.as_bytes())?;
     Ok(())
 }
 

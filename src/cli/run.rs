@@ -22,7 +22,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
-    config::{Address, Secret},
+    config::{Address, Secret, Threads},
     control::Watch,
     engine::{self, Binding},
     machine::{self, Machine, SystemInfo},
@@ -70,17 +70,20 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         terminal::say(&format!("{broken} of {files} cannot be run; nothing was sent"));
         return Ok(Exit::Usage);
     }
-    let plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(cases).collect();
+    let plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
 
-    let runtime = Runtime::new().context("cannot start the runtime")?;
+    // signals, readiness and progress; what is measured has threads of its own
+    let runtime = runtime(1)?;
     // one for all scenarios: an interruption between two of them must not be lost
     let mut signals = runtime.block_on(async { Signals::new() }).context("cannot listen for signals")?;
-    let several = plans.len() > 1;
+    // repeats have a table of their own
+    let several = plans.iter().filter(|(_, plan)| plan.repeat.is_none_or(|n| n == 1)).count() > 1;
     let mut worst = Exit::Pass;
     let mut rows = Vec::new();
     for (file, plan) in &plans {
-        if several && !arguments.output.quiet {
-            terminal::say(&format!("── {} ({})", plan.title(), file.display()));
+        if plans.len() > 1 && !arguments.output.quiet {
+            let which = plan.repeat.map_or(String::new(), |n| format!(", repeat {n} of {}", plan.repeats));
+            terminal::say(&format!("── {} ({}){which}", plan.title(), file.display()));
         }
         let ran = runtime
             .block_on(run_one(plan, &machine, &arguments.output, &mut signals, terminal))
@@ -97,7 +100,16 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
             });
         }
         rows.push(ran);
-        if signals.caught() {
+        let interrupted = signals.caught();
+        if let Some(repeat) = plan.repeat.filter(|n| *n == plan.repeats || interrupted)
+            && !arguments.output.quiet
+        {
+            let repeats = &rows[rows.len() - repeat as usize..];
+            let reports: Vec<_> =
+                repeats.iter().filter_map(|ran| Some(ran.rebuilt.as_ref()?.report())).collect();
+            terminal::print(&report::repeats(&reports, terminal.style()));
+        }
+        if interrupted {
             break;
         }
     }
@@ -124,16 +136,37 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     Ok(worst)
 }
 
-/// The plans of a file. Where they are several, they are one group.
-fn cases(loaded: Loaded) -> impl Iterator<Item = (PathBuf, Plan)> {
-    let Loaded { file, plans } = loaded;
-    let plans = plans.unwrap_or_default();
-    let several = plans.len() > 1;
-    let group = plans.first().filter(|_| several).map(|plan| store::group(plan, OffsetDateTime::now_utc()));
-    plans.into_iter().map(move |plan| (file.clone(), Plan { group: group.clone(), ..plan }))
+/// A runtime with so many threads.
+fn runtime(threads: u32) -> anyhow::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(threads as usize).enable_all();
+    builder.build().context("cannot start the runtime")
 }
 
-/// Runs one plan: simulated servers, readiness, load, records, report.
+/// Threads that send requests and read answers.
+fn client_threads(plan: &Plan) -> u32 {
+    match plan.limits.threads {
+        Threads::All => std::thread::available_parallelism().map_or(1, |threads| threads.get() as u32),
+        Threads::Number(threads) => threads,
+    }
+}
+
+/// The runs of a file: its cases, each as often as it is repeated. Where they are several, they are one group.
+fn runs(loaded: Loaded) -> impl Iterator<Item = (PathBuf, Plan)> {
+    let Loaded { file, plans } = loaded;
+    let plans = plans.unwrap_or_default();
+    let several = plans.len() > 1 || plans.iter().any(|plan| plan.repeats > 1);
+    let group = plans.first().filter(|_| several).map(|plan| store::group(plan, OffsetDateTime::now_utc()));
+    plans.into_iter().flat_map(move |plan| {
+        let (file, group) = (file.clone(), group.clone());
+        (1..=plan.repeats).map(move |n| {
+            let repeat = (plan.repeats > 1).then_some(n);
+            (file.clone(), Plan { group: group.clone(), repeat, ..plan.clone() })
+        })
+    })
+}
+
+/// Runs one plan once: simulated servers, readiness, load, records, report.
 async fn run_one(
     plan: &Plan,
     machine: &Machine,
@@ -157,6 +190,7 @@ async fn run_one(
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         machine: machine.clone(),
         servers: bindings.iter().map(|binding| binding.server.clone()).collect(),
+        client_threads: Some(client_threads(plan)),
     };
     let clock = Clock::start();
     let started = OffsetDateTime::from_unix_timestamp_nanos(clock.wall_ns())
@@ -221,10 +255,8 @@ async fn measure(
     let progress = Progress::new(plan, quiet, terminal);
     let voice = progress.voice();
     let recording = recording::start(writer, events_out, commands.clone(), clock, progress, Watch::new(plan));
-    let mut running = {
-        let plan = plan.clone();
-        tokio::spawn(engine::run(plan, bindings, clock, events, commands_out))
-    };
+    let runtime = runtime(client_threads(plan))?;
+    let mut running = runtime.spawn(engine::run(plan.clone(), bindings, clock, events, commands_out));
     let mut asked = 0;
     let ended = loop {
         tokio::select! {
@@ -243,6 +275,8 @@ async fn measure(
             }
         }
     };
+    // nothing runs on it any more, and waiting for its threads is not for this one
+    runtime.shutdown_background();
     let recorded =
         recording.join().map_err(|_| anyhow::anyhow!("the recorder died; the records so far are on disk"))?;
     ended.context("the engine died; the records so far are on disk")??;

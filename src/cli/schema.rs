@@ -14,7 +14,7 @@ use crate::{
     record::Diary,
     report::Document,
     schema::written,
-    store::RecordLine,
+    store::{RecordLine, TextLine},
 };
 
 /// Arguments of `schema`.
@@ -49,6 +49,7 @@ const ENTRIES: &[Entry] = &[
         make: written::<Plan>,
     },
     Entry { name: "record", of: "a line of `requests.jsonl`", make: written::<RecordLine> },
+    Entry { name: "text", of: "a line of `texts.jsonl`", make: written::<TextLine> },
     Entry { name: "event", of: "a line of `events.jsonl`", make: written::<Diary> },
     Entry { name: "system-info", of: "`system-info.json`", make: written::<SystemInfo> },
     Entry {

@@ -1,11 +1,13 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
+mod batches;
+mod headers;
 mod needs;
 mod order;
 mod spikes;
 
 use super::{
-    Endpoint, Layer, Load, Phase, Target,
+    Chunks, Endpoint, Layer, Load, Phase, Target,
     diagnostic::{Diagnostic, Sink},
     nearest::{quoted, suggest},
     read::Draft,
@@ -21,12 +23,14 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
     check.something_to_do();
     check.workloads();
     check.weights();
+    check.headers();
     for (name, phase) in &draft.phases {
         check.phase(name);
         check.references(name);
         if let Some(phase) = phase {
             check.spikes(name, phase);
             check.during(name, phase);
+            check.batches(name, phase);
         }
     }
     check.circle();
@@ -42,7 +46,7 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
 
 /// The step names of a phase, as plans call them: the phase's own name for a single one, else the level.
 fn steps(name: &str, phase: &Phase) -> Vec<String> {
-    let levels = phase.load.levels();
+    let levels = phase.levels();
     if levels.len() > 1 { levels } else { vec![name.to_owned()] }
 }
 
@@ -186,10 +190,18 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Whether the arrivals of chunks are kept; what could not be read is taken to.
+    fn keeps_chunks(&self) -> bool {
+        self.draft.output.as_ref().is_none_or(|output| output.chunks == Chunks::Full)
+    }
+
     /// Whether a phase has an endpoint that a target is about and whose answers carry its metric.
     fn carries(&self, phase: &Phase, target: &Target) -> bool {
         let queues = matches!(&phase.load, Load::Open(open) if open.concurrency_limit.is_some());
         if target.metric.metric == Metric::QueueWait && !queues {
+            return false;
+        }
+        if target.metric.metric == Metric::Itl && (!self.keeps_chunks() || !phase.batches().contains(&1)) {
             return false;
         }
         self.draft.endpoints.iter().any(|(name, endpoint)| {
@@ -282,6 +294,21 @@ impl<'a> Check<'a> {
                 _ if target.metric.metric == Metric::QueueWait => {
                     nothing("metric", format!("`{}` needs a queue to wait in", target.metric))
                         .help("set `concurrency_limit` in the `load.open` of a measured phase")
+                }
+                _ if target.metric.metric == Metric::Itl && !self.keeps_chunks() => {
+                    nothing("metric", format!("`{}` needs the arrivals of chunks", target.metric))
+                        .label(self.place(&["output", "chunks"]), "they are not kept")
+                        .help("set `output.chunks = \"full\"`, or judge `tpot` instead")
+                }
+                _ if target.metric.metric == Metric::Itl
+                    && measured.iter().all(|(_, phase)| !phase.batches().contains(&1)) =>
+                {
+                    nothing(
+                        "metric",
+                        format!("`{}` is not known of answers to several prompts", target.metric),
+                    )
+                    .label(self.key(&["phases", measured[0].0, "batch_sizes"]), "several prompts per request")
+                    .help("judge `tpot`, or add 1 to `batch_sizes`")
                 }
                 _ => nothing("metric", format!("`{}` needs streamed answers", target.metric))
                     .help("set `stream = true` on the endpoint, or judge `e2e` instead"),

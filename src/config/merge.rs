@@ -8,6 +8,7 @@ pub(super) const DISTRIBUTIONS: &[&str] = &["constant", "uniform", "normal", "lo
 /// Keys of which only one can hold. A layer that sets one of them clears the others below it. `*` is any name.
 pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["endpoints", "*", "api_key"], &["env", "file"]),
+    (&["endpoints", "*", "headers", "*"], &["env", "file"]),
     (&["workloads", "*", "synthetic"], &["prompt_tokens", "prompt_words"]),
     (&["workloads", "*", "synthetic", "*"], DISTRIBUTIONS),
     (&["phases", "*"], &["load", "pause"]),

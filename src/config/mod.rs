@@ -13,6 +13,7 @@ mod crowd;
 mod detect;
 mod diagnostic;
 mod fill;
+mod headers;
 mod include;
 mod matrix;
 mod meaning;

@@ -1,6 +1,6 @@
 //! The scenario: a file as it was meant, after layers and checks. Plain values, base units, names still unresolved.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -27,6 +27,8 @@ pub struct Scenario {
     pub platform: Platform,
     /// Limits and labels of the run as a whole.
     pub run: Run,
+    /// What a run leaves behind.
+    pub output: Output,
     /// What phases and endpoints use when they say nothing.
     pub defaults: Defaults,
     /// The servers under test, by name, in the order of the file.
@@ -92,6 +94,10 @@ pub struct Run {
     pub ready_timeout: Duration,
     /// What a run comes to in which a judged target could not be decided.
     pub on_inconclusive: OnInconclusive,
+    /// How many times the whole plan is run.
+    pub repeats: u32,
+    /// Threads that send requests and read answers.
+    pub threads: Threads,
 }
 
 /// `run.on_inconclusive`: what it means that a judged target could not be decided.
@@ -112,6 +118,75 @@ impl OnInconclusive {
     }
 }
 
+/// How many threads send requests and read answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Threads {
+    /// `"all"`: one for each processor that the process may use.
+    #[default]
+    All,
+    /// So many.
+    Number(u32),
+}
+
+/// `[output]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Output {
+    /// Whether the arrival of every chunk is kept.
+    pub chunks: Chunks,
+    /// Whether prompts are kept.
+    pub prompts: bool,
+    /// Whether the text of answers is kept.
+    pub answers: bool,
+    /// What is made of the numbers besides `summary.json`.
+    pub formats: Vec<Format>,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self { chunks: Chunks::Full, prompts: false, answers: false, formats: Format::ALL.to_vec() }
+    }
+}
+
+/// What is kept of the arrivals of chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Chunks {
+    /// Each of them.
+    Full,
+    /// The first and the last, which are part of the record.
+    None,
+}
+
+/// Files that a report is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// `report.html`.
+    Html,
+    /// `requests.csv`.
+    Csv,
+    /// `charts/*.png`.
+    Png,
+    /// `charts/*.svg`.
+    Svg,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 4] = [Self::Html, Self::Csv, Self::Png, Self::Svg];
+
+    /// The name in TOML and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Csv => "csv",
+            Self::Png => "png",
+            Self::Svg => "svg",
+        }
+    }
+}
+
 /// `[defaults]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defaults {
@@ -123,6 +198,8 @@ pub struct Defaults {
     pub requests: u64,
     /// Most endpoints on this machine that may be loaded at once; simulated and remote ones are free.
     pub max_endpoints: u32,
+    /// What `batch_sizes = "default"` of a phase stands for.
+    pub batch_sizes: Vec<u32>,
 }
 
 /// `[endpoints.NAME]`.
@@ -144,6 +221,8 @@ pub struct Endpoint {
     pub timeout: Duration,
     /// Sent as `authorization: Bearer …`.
     pub api_key: Option<Secret>,
+    /// Sent besides what the protocol sets, by name in lower case.
+    pub headers: BTreeMap<String, HeaderText>,
 }
 
 /// Where an endpoint is.
@@ -186,6 +265,16 @@ pub enum Secret {
     Env(String),
     /// A file; white space around its content is dropped.
     File(String),
+}
+
+/// The value of a header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum HeaderText {
+    /// As it is sent.
+    Text(String),
+    /// By reference.
+    Secret(Secret),
 }
 
 /// `[workloads.NAME]`: one of the kinds of content.
@@ -282,6 +371,9 @@ pub struct Phase {
     pub same_as: Option<SameAs>,
     /// When it begins.
     pub order: Order,
+    /// Prompts per request, one step for each; empty where the phase says nothing, which is one prompt. Already filled
+    /// from `defaults.batch_sizes` where it says so.
+    pub batch_sizes: Vec<u32>,
 }
 
 /// When a phase begins. What a phase waits for has ended when what runs during it has ended, too.
@@ -307,6 +399,25 @@ pub struct SameAs {
 }
 
 impl Phase {
+    /// The names of its steps, of which there is one where neither its load nor its batches have several levels:
+    /// `users=4`, `batch=4`, or both as `users=4,batch=4`. Loads come in their order, and under each the batches.
+    pub fn levels(&self) -> Vec<String> {
+        let loads = self.load.levels();
+        if self.batch_sizes.len() < 2 {
+            return loads;
+        }
+        let batches = self.batch_sizes.iter().map(|batch| format!("batch={batch}"));
+        if loads.len() < 2 {
+            return batches.collect();
+        }
+        loads.iter().flat_map(|load| batches.clone().map(move |batch| format!("{load},{batch}"))).collect()
+    }
+
+    /// Prompts per request of each step, in the order of [`Self::levels`].
+    pub fn batches(&self) -> Vec<u32> {
+        if self.batch_sizes.is_empty() { vec![1] } else { self.batch_sizes.clone() }
+    }
+
     /// How long each step goes on by the clock; `None` where only a count ends it. Stages end where they end, or with
     /// the phase.
     pub fn length(&self) -> Option<Duration> {

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use reqwest::{Client, StatusCode, header};
 
 use crate::{
-    config::{Address, Model, Secret},
+    config::{Address, HeaderText, Model, Secret},
     machine::Server,
     plan::{Plan, PlannedEndpoint, Work},
     protocol,
@@ -31,8 +31,9 @@ pub struct Binding {
     pub model: String,
     /// Where requests go under the origin.
     pub target: Uri,
-    /// `Bearer …`, marked as sensitive; written nowhere.
-    pub authorization: Option<HeaderValue>,
+    /// What goes with every request besides what the protocol sets; secrets are marked as sensitive and written
+    /// nowhere.
+    pub headers: HeaderMap,
     /// What it turned out to be, for `system-info.json`.
     pub server: Server,
     /// The models that it lists, or what came instead of a list: `404 Not Found`.
@@ -81,11 +82,7 @@ pub async fn ready(
             }
         };
         let look = Look { client: &client, endpoint, url: &url, limit: plan.limits.ready_timeout };
-        let bound = async {
-            let key = endpoint.api_key.as_ref().map(secret).transpose()?;
-            let authorization = key.map(|key| bearer(&key)).transpose()?;
-            look.bind(authorization, used.contains(&index)).await
-        };
+        let bound = async { look.bind(headers(endpoint, secret)?, used.contains(&index)).await };
         match bound.await {
             Ok(binding) => bindings.push(binding),
             Err(problem) => problems.push(format!("endpoint `{}`: {problem}", endpoint.name)),
@@ -110,10 +107,10 @@ struct Answer {
 }
 
 impl Look<'_> {
-    async fn bind(&self, authorization: Option<HeaderValue>, used: bool) -> Result<Binding, String> {
+    async fn bind(&self, headers: HeaderMap, used: bool) -> Result<Binding, String> {
         let origin = Origin::resolve(self.url).await.map_err(|error| error.to_string())?;
         let answer = if used {
-            self.wait(authorization.as_ref()).await?
+            self.wait(&headers).await?
         } else {
             // loaded by no phase: never asked, never sent to
             Answer { version: String::new(), models: Err(String::new()) }
@@ -147,17 +144,17 @@ impl Look<'_> {
         let target = origin
             .target(protocol::path(self.endpoint.protocol))
             .map_err(|error| format!("`{}` cannot be requested: {error}", self.url))?;
-        Ok(Binding { origin, model, target, authorization, server, models: answer.models })
+        Ok(Binding { origin, model, target, headers, server, models: answer.models })
     }
 
     /// Asks until the server answers or the time is over.
-    async fn wait(&self, authorization: Option<&HeaderValue>) -> Result<Answer, String> {
+    async fn wait(&self, headers: &HeaderMap) -> Result<Answer, String> {
         let begin = Instant::now();
         let mut looks = 0;
         loop {
             looks += 1;
             let left = self.limit.saturating_sub(begin.elapsed());
-            let last = match self.look(authorization, LOOK.min(left)).await {
+            let last = match self.look(headers, LOOK.min(left)).await {
                 Ok(answer) => return Ok(answer),
                 Err(Refusal::Final(reason)) => return Err(reason),
                 Err(Refusal::NotYet(reason)) => reason,
@@ -176,12 +173,9 @@ impl Look<'_> {
     }
 
     /// One look: the list of models, or any sign of life where there is no such list.
-    async fn look(&self, authorization: Option<&HeaderValue>, limit: Duration) -> Result<Answer, Refusal> {
+    async fn look(&self, headers: &HeaderMap, limit: Duration) -> Result<Answer, Refusal> {
         let url = format!("{}/models", self.url);
-        let mut request = self.client.get(&url).timeout(limit);
-        if let Some(authorization) = authorization {
-            request = request.header(header::AUTHORIZATION, authorization);
-        }
+        let request = self.client.get(&url).headers(headers.clone()).timeout(limit);
         let response = request
             .send()
             .await
@@ -195,14 +189,14 @@ impl Look<'_> {
             .to_owned();
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                let help = match authorization {
-                    Some(_) => "the key is not accepted: correct",
-                    None => "set",
+                let name = &self.endpoint.name;
+                let key = format!("`endpoints.{name}.api_key = {{ env = \"NAME\" }}`");
+                let help = match (&self.endpoint.api_key, headers.is_empty()) {
+                    (Some(_), _) => format!("the key is not accepted: correct {key}"),
+                    (None, false) => format!("correct `endpoints.{name}.headers`, or set {key}"),
+                    (None, true) => format!("set {key}"),
                 };
-                Err(Refusal::Final(format!(
-                    "`GET {url}` answered {status}\n  help: {help} `endpoints.{}.api_key = {{ env = \"NAME\" }}`",
-                    self.endpoint.name
-                )))
+                Err(Refusal::Final(format!("`GET {url}` answered {status}\n  help: {help}")))
             }
             // a server that is still loading its model says so, and so does a gateway before it
             StatusCode::SERVICE_UNAVAILABLE
@@ -233,9 +227,31 @@ impl Look<'_> {
     }
 }
 
-/// The header that carries a key.
-fn bearer(key: &str) -> Result<HeaderValue, String> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
+/// The headers of an endpoint, with the values of its secrets.
+fn headers(
+    endpoint: &PlannedEndpoint,
+    secret: &dyn Fn(&Secret) -> Result<String, String>,
+) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for (name, text) in &endpoint.headers {
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| format!("`{name}` is not a name of a header"))?;
+        let value = match text {
+            HeaderText::Text(text) => HeaderValue::from_str(text)
+                .map_err(|_| format!("the header `{name}` has characters that a header cannot carry"))?,
+            HeaderText::Secret(reference) => sensitive(&secret(reference)?)?,
+        };
+        headers.insert(name, value);
+    }
+    if let Some(key) = &endpoint.api_key {
+        headers.insert(header::AUTHORIZATION, sensitive(&format!("Bearer {}", secret(key)?))?);
+    }
+    Ok(headers)
+}
+
+/// A value that is shown nowhere.
+fn sensitive(secret: &str) -> Result<HeaderValue, String> {
+    let mut value = HeaderValue::from_str(secret)
         .map_err(|_| "the secret has characters that a header cannot carry".to_owned())?;
     value.set_sensitive(true);
     Ok(value)

@@ -4,6 +4,7 @@
 //! is kept per request is one float per series; everything else is counted as it passes.
 
 mod account;
+mod batches;
 mod cell;
 mod distribution;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod window;
 use std::{collections::BTreeMap, io};
 
 pub use account::{Account, Ending};
+pub use batches::{BatchCurve, batch_curves};
 pub use distribution::{Distribution, Values};
 pub use objectives::objectives_met;
 pub use reading::{Carrier, Reading, reading};
@@ -90,6 +92,8 @@ pub struct Scope {
     pub explores: bool,
     /// The users of a closed step; `None` for open loops and phases of several steps.
     pub users: Option<u32>,
+    /// Prompts per request of a step; `None` for phases of several steps.
+    pub batch: Option<u32>,
     /// The planned mean arrival rate of an open step, per second; of an endpoint its share of it.
     pub offered_rate: Option<f64>,
     /// From and to, in seconds since the start of the run; `None` when nothing was sent. Phases of several steps

@@ -93,7 +93,7 @@ fn setting<'a>(
 ) -> Setting<'a> {
     Setting {
         window,
-        carrier: Carrier::of(&plan.endpoints[endpoint], step.load),
+        carrier: Carrier::of(plan, &plan.endpoints[endpoint], step.load),
         stopped_ns,
         objectives: &plan.objectives,
     }

@@ -65,6 +65,7 @@ pub(super) fn load(plan: &Plan, load: &LoadStep) -> String {
             parts.extend(concurrency_limit.map(|limit| format!("at most {limit} in flight")));
         }
     }
+    parts.extend((load.batch > 1).then(|| format!("{} prompts a request", load.batch)));
     parts.extend(load.requests.map(|requests| format!("{} requests", show_count(requests))));
     parts.extend(load.duration.filter(|duration| !in_stages(&load.pattern, *duration)).map(write_duration));
     parts.extend(load.until.map(|until| format!("until {} ends", plan.steps[until].phase)));

@@ -67,6 +67,8 @@ struct Load<'a> {
     step: &'a str,
     measure: bool,
     pattern: &'a Pattern,
+    #[serde(skip_serializing_if = "super::is_one")]
+    batch: u32,
     requests: Option<u64>,
     #[serde(with = "crate::units::seconds::option")]
     duration: Option<Duration>,
@@ -109,6 +111,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             step: &step.name,
             measure: load.measure,
             pattern: &load.pattern,
+            batch: load.batch,
             requests: load.requests,
             duration: load.duration,
             traffic: traffic(plan, load),

@@ -32,7 +32,7 @@ pub use provable::check;
 pub use route::endpoint_of;
 pub use targets::explored_only;
 
-use std::{sync::LazyLock, time::Duration};
+use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,8 +41,8 @@ use serde_json::Value;
 use crate::{
     catalog::{MetricName, Protocol},
     config::{
-        Address, Arrivals, Axis, Bound, Model, Objective, OnInconclusive, Origin, Platform, Price, SameAs,
-        Secret, Severity, Sim, Stage, Workload, case_name,
+        Address, Arrivals, Axis, Bound, Chunks, HeaderText, Model, Objective, OnInconclusive, Origin, Output,
+        Platform, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Workload, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -67,6 +67,9 @@ pub struct Plan {
     /// What the runs of one command over one scenario have in common, where they are several; the planner leaves it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// Which of its repeats this run is, from 1; the planner leaves it out, as there is none where it is run once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
     /// The scenario's description.
     pub description: String,
     /// SHA-256, in hex, over what makes two runs the same experiment: workloads, load, protocol, model, seed.
@@ -79,6 +82,12 @@ pub struct Plan {
     pub label: String,
     /// Limits of the run as a whole.
     pub limits: Limits,
+    /// How many times it is run, each time with the same requests.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub repeats: u32,
+    /// What a run leaves behind.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub output: Output,
     /// The servers under test; steps refer to them by index.
     pub endpoints: Vec<PlannedEndpoint>,
     /// The nodes of the graph, in an order in which they can run; `Step::id` is the index.
@@ -143,6 +152,12 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Whether the gaps between the chunks of a step's answers are known: their arrivals are kept, and are those of one
+    /// stream rather than of several at once.
+    pub fn has_gaps(&self, load: &LoadStep) -> bool {
+        self.output.chunks == Chunks::Full && load.batch == 1
+    }
+
     /// The name, with the case of a matrix: `mixed-traffic · users=2,model=b`.
     pub fn title(&self) -> String {
         if self.case.is_empty() {
@@ -171,6 +186,9 @@ pub struct Limits {
     #[serde(rename = "ready_timeout_s", with = "crate::units::seconds")]
     #[schemars(with = "Seconds")]
     pub ready_timeout: Duration,
+    /// Threads that send requests and read answers.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub threads: Threads,
 }
 
 /// An endpoint with its workload.
@@ -192,6 +210,9 @@ pub struct PlannedEndpoint {
     pub timeout: Duration,
     /// The reference to its key; never the key.
     pub api_key: Option<Secret>,
+    /// What else goes with every request, by name in lower case; secrets by reference.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, HeaderText>,
     /// The name of its workload.
     pub workload_name: String,
     /// What is sent.
@@ -274,12 +295,31 @@ pub struct LoadStep {
     /// The step beside which it runs: the end of its arrivals ends the arrivals of this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<usize>,
+    /// Prompts in each of its requests.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub batch: u32,
     /// Ends the step after so many requests.
     pub requests: Option<u64>,
     /// Ends the arrivals of the step after so long.
     #[serde(rename = "duration_s", with = "crate::units::seconds::option")]
     #[schemars(with = "Option<Seconds>")]
     pub duration: Option<Duration>,
+}
+
+/// What a count is where nobody wrote it.
+fn one() -> u32 {
+    1
+}
+
+/// What nobody set is not written.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Counts of one are not written, so that what does not use them reads and hashes as it did without them.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 /// An endpoint's part of a step.

@@ -40,6 +40,10 @@ pub struct Document<'a> {
     case: Option<String>,
     /// What the runs of one command over one scenario have in common; null where there was one.
     group: Option<&'a str>,
+    /// Which of its repeats this run is, from 1; null where it is run once.
+    repeat: Option<u32>,
+    /// How many times it is run.
+    repeats: u32,
     /// The scenario's description.
     description: &'a str,
     /// SHA-256, in hex, over what makes two runs the same experiment.
@@ -68,6 +72,8 @@ pub struct Document<'a> {
     ending: Ending,
     /// The name of the run folder.
     run: &'a str,
+    /// Threads that sent requests and read answers; null where that was not written down.
+    client_threads: Option<u32>,
     /// What the run comes to.
     verdict: Conclusion,
     /// Why, in one sentence.
@@ -156,6 +162,8 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         name: &plan.name,
         case: (!plan.case.is_empty()).then(|| case_name(&plan.case)),
         group: plan.group.as_deref(),
+        repeat: plan.repeat,
+        repeats: plan.repeats,
         description: &plan.description,
         experiment: &plan.experiment,
         seed: plan.seed,
@@ -174,6 +182,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
             _ => Ending::Completed,
         },
         run: report.run(),
+        client_threads: system.client_threads,
         verdict: verdict.conclusion,
         reason: &verdict.reason,
         performance_grade: verdict.grade,

@@ -1,16 +1,18 @@
 //! The report as one screen of text, and several scenarios as a table.
 
+mod repeats;
 mod targets;
 
 use std::fmt;
 
+pub use self::repeats::repeats;
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, Table};
 
 use super::{Report, words};
 use crate::{
     catalog::{Metric, Statistic},
-    config::Severity,
+    config::{Format, Severity},
     metrics::{Failure, Scope},
     units,
     verdict::{Conclusion, Grade, Level, Mark},
@@ -58,7 +60,7 @@ pub fn terminal(report: &Report, style: Style) -> String {
         scopes(report, style),
         failures(report, style),
         analysis(report, style),
-        vec![format!("{}  {}/report.html", style.paint(DIM, "report"), report.folder)],
+        vec![format!("{}  {}/{}", style.paint(DIM, "report"), report.folder, main_file(report))],
     ];
     let mut out = String::new();
     for section in sections.iter().filter(|section| !section.is_empty()) {
@@ -71,6 +73,11 @@ pub fn terminal(report: &Report, style: Style) -> String {
         }
     }
     out
+}
+
+/// The file of the run folder to look at first.
+fn main_file(report: &Report) -> &'static str {
+    if report.plan.output.formats.contains(&Format::Html) { "report.html" } else { "summary.json" }
 }
 
 fn headline(report: &Report, style: Style) -> Vec<String> {

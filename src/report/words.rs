@@ -235,11 +235,20 @@ pub(super) fn target_name(target: &Judged) -> String {
     }
 }
 
-/// The load of a scope in words: `8 req/s`; empty where the step's name says it or there is no single one.
+/// The load of a scope in words: `8 req/s`, `2 users × 4 prompts`; empty where the step's name says it or there is no
+/// single one.
 pub(super) fn load(scope: &Scope) -> String {
     if scope.key.step.is_some() || scope.key.endpoint.is_some() {
         return String::new();
     }
+    let load = users_or_rate(scope);
+    match scope.batch.filter(|batch| *batch > 1) {
+        Some(batch) if !load.is_empty() => format!("{load} × {batch} prompts"),
+        _ => load,
+    }
+}
+
+fn users_or_rate(scope: &Scope) -> String {
     match (scope.users, scope.offered_rate) {
         (Some(1), _) => "1 user".to_owned(),
         (Some(users), _) => format!("{users} users"),

@@ -16,7 +16,7 @@ use std::{
 use time::{OffsetDateTime, macros::format_description};
 
 pub use self::{
-    append::{RecordLine, Writer},
+    append::{RecordLine, TextLine, Writer},
     read::Run,
 };
 use crate::{config::case_name, plan::Plan};

@@ -50,12 +50,15 @@ fn every_broken_scenario_has_its_message() {
 #[test]
 fn no_message_shows_a_secret() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
-    let text = fs::read_to_string(folder.join("literal_secret.toml")).expect("a readable scenario");
-    for text in [text.clone(), text.replace("\"sk-do-not-print-this\"", "sk-do-not-print-this")] {
-        let input = Input { name: "literal_secret.toml", text: &text, platform: None, sets: &[] };
-        let problems =
-            load(&input, &Machine::default(), &|_| None, &read).expect_err("literal secrets are refused");
-        assert!(!problems.render(true).contains("print-this"));
-        assert!(!format!("{problems} {problems:?}").contains("print-this"));
+    for name in ["literal_secret.toml", "bad_headers.toml"] {
+        let text = fs::read_to_string(folder.join(name)).expect("a readable scenario");
+        assert!(text.contains("print-this"));
+        for text in [text.clone(), text.replace("\"sk-do-not-print-this\"", "sk-do-not-print-this")] {
+            let input = Input { name, text: &text, platform: None, sets: &[] };
+            let problems =
+                load(&input, &Machine::default(), &|_| None, &read).expect_err("literal secrets are refused");
+            assert!(!problems.render(true).contains("print-this"));
+            assert!(!format!("{problems} {problems:?}").contains("print-this"));
+        }
     }
 }

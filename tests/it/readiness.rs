@@ -75,6 +75,8 @@ fn a_key_is_asked_for() {
     says(&done.stderr, &["401 Unauthorized", "help: set `endpoints.main.api_key"]);
     let done = answering("401 Unauthorized", "", "api_key = { env = \"SOME_KEY\" }").expect_code(4);
     says(&done.stderr, &["the key is not accepted", "endpoints.main.api_key"]);
+    let done = answering("401 Unauthorized", "", "headers = { x-team = \"a\" }").expect_code(4);
+    says(&done.stderr, &["help: correct `endpoints.main.headers`, or set `endpoints.main.api_key"]);
 }
 
 #[test]

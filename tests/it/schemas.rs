@@ -125,6 +125,7 @@ weight = 0.2
 protocol = "openai_completions"
 stream = false
 workload = "words"
+headers = { x-team = "a", x-key = { file = "key" } }
 [sims.shaky]
 extends = "rtx_4090"
 faults = { error_rate = "20%", mid_stream_error_rate = "10%" }
@@ -150,6 +151,14 @@ load.open = { stages = [{ from = 5, to = 30, over = "600ms" }], arrivals = { gam
 [phases.spikes]
 duration = "1s"
 load.open = { rate = 10, spikes = { every = "400ms", lasting = "100ms", rate = 50 }, concurrency_limit = 4 }
+[phases.batches]
+requests = 3
+endpoints = ["other"]
+batch_sizes = [1, 2]
+load.closed = { users = 1 }
+[output]
+prompts = true
+answers = true
 [objectives]
 ttft = "500ms"
 itl = "1s"
@@ -183,7 +192,7 @@ fn check_run(run: &Run) {
     {
         check(&closed(name), &run.json(file));
     }
-    for (file, name) in [("requests.jsonl", "record"), ("events.jsonl", "event")] {
+    for (file, name) in [("requests.jsonl", "record"), ("events.jsonl", "event"), ("texts.jsonl", "text")] {
         let validator = closed(name);
         let text = run.text(file);
         assert!(text.lines().count() > 10, "{file}");
@@ -195,6 +204,7 @@ fn check_run(run: &Run) {
 fn everything_that_is_written_is_as_its_schema_says() {
     let bench = Bench::new();
     let file = bench.file("all.toml", SCENARIO);
+    bench.file("key", "abc");
     let done = bench.run(&["run", &file, "--quiet", "--json", "summary.json"]);
     assert!([1, 3].contains(&done.code), "{} {}", done.stdout, done.stderr);
     let run = bench.only_run();
@@ -225,6 +235,7 @@ fn a_resolved_scenario_is_a_scenario() {
     let bench = Bench::new();
     let validator = jsonschema::draft7::new(&schema("scenario")).unwrap();
     let file = bench.file("all.toml", SCENARIO);
+    bench.file("key", "abc");
     let done = bench.run(&["plan", &file, "--resolved"]).expect_code(0);
     let document: Value = toml::from_str(&done.stdout).unwrap();
     assert_eq!(document["endpoints"]["main"]["model"], "auto");

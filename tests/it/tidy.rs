@@ -51,6 +51,7 @@ fn a_module_uses_only_modules_above_it() {
         .collect();
     let place = |name: &str| order.iter().position(|module| module == name);
     for (path, text) in sources() {
+        // a test may look at what becomes of its module's values further down
         let Some(own) = place(&module_of(&path)).filter(|_| !is_test(&path)) else { continue };
         for used in used_modules(&code(&text)) {
             if let Some(used_place) = place(&used) {

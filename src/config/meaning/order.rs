@@ -101,11 +101,19 @@ impl<'a> Check<'a> {
                 .help(help),
             );
         }
-        let levels = phase.load.levels();
+        let levels = phase.levels();
         if levels.len() > 1 {
-            let paths: [&[&str]; 3] =
-                [&["load", "closed", "users"], &["load", "open", "rate"], &["load", "same_as"]];
-            let list = paths.iter().find_map(|path| self.root.at(&[&["phases", name], *path].concat()));
+            let paths: [&[&str]; 4] = [
+                &["load", "closed", "users"],
+                &["load", "open", "rate"],
+                &["load", "same_as"],
+                &["batch_sizes"],
+            ];
+            let lists = paths.iter().filter_map(|path| self.root.at(&[&["phases", name], *path].concat()));
+            let list = lists.into_iter().max_by_key(|node| match &node.value {
+                Value::List(items) => items.len(),
+                _ => 0,
+            });
             let mut problem =
                 Diagnostic::new(format!("`phases.{name}` runs during `{host}` and has several levels"))
                     .label(place, format!("until `{host}` ends"));

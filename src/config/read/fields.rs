@@ -6,7 +6,7 @@ use super::{
         nearest::{nearest, quoted, suggest},
         tree::{Node, Table, Value, join},
     },
-    leaf::Read,
+    leaf::{Read, Wrong},
 };
 
 /// Keys that people put one table too high, and where they belong.
@@ -40,7 +40,7 @@ pub(super) struct Fields<'a> {
     /// The table.
     pub node: &'a Node,
     sink: &'a Sink,
-    known: Vec<&'static str>,
+    known: Vec<&'a str>,
 }
 
 impl<'a> Fields<'a> {
@@ -96,18 +96,31 @@ impl<'a> Fields<'a> {
         match read(node) {
             Ok(value) => Some(value),
             Err(failures) => {
-                let address = self.address(key);
-                for wrong in failures {
-                    let mut problem = Diagnostic::new(format!("`{address}` {}", wrong.what))
-                        .label(&wrong.place, wrong.label);
-                    if let Some((place, text)) = &wrong.other {
-                        problem = problem.label(place, text.as_str());
-                    }
-                    self.sink.push(problem.help(wrong.help));
-                }
+                self.report(key, failures);
                 None
             }
         }
+    }
+
+    /// Reports what is wrong with the value of a key.
+    pub(super) fn report(&self, key: &str, failures: Vec<Wrong>) {
+        let address = self.address(key);
+        for wrong in failures {
+            let mut problem =
+                Diagnostic::new(format!("`{address}` {}", wrong.what)).label(&wrong.place, wrong.label);
+            if let Some((place, text)) = &wrong.other {
+                problem = problem.label(place, text.as_str());
+            }
+            self.sink.push(problem.help(wrong.help));
+        }
+    }
+
+    /// All entries of a table whose keys are whatever its author likes.
+    pub(super) fn free_entries(&mut self) -> Vec<(&'a str, &'a Node)> {
+        let entries: Vec<_> =
+            self.table().into_iter().flatten().map(|(key, node)| (key.as_str(), node)).collect();
+        self.known.extend(entries.iter().map(|(key, _)| *key));
+        entries
     }
 
     /// The same, and its absence is a problem too.
@@ -256,16 +269,17 @@ pub(in crate::config) mod asked {
     use std::cell::RefCell;
 
     thread_local! {
-        static TABLES: RefCell<Vec<(String, Vec<&'static str>)>> = const { RefCell::new(Vec::new()) };
+        static TABLES: RefCell<Vec<(String, Vec<String>)>> = const { RefCell::new(Vec::new()) };
     }
 
     /// Keeps the address of a table and its keys.
-    pub(super) fn note(path: &str, keys: &[&'static str]) {
-        TABLES.with_borrow_mut(|tables| tables.push((path.to_owned(), keys.to_vec())));
+    pub(super) fn note(path: &str, keys: &[&str]) {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        TABLES.with_borrow_mut(|tables| tables.push((path.to_owned(), keys)));
     }
 
     /// What this thread has read since the last call.
-    pub(in crate::config) fn take() -> Vec<(String, Vec<&'static str>)> {
+    pub(in crate::config) fn take() -> Vec<(String, Vec<String>)> {
         TABLES.take()
     }
 }

@@ -46,7 +46,10 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
     }
     let asked = Asked { others, name, endpoints: endpoints.as_deref(), order: order.as_ref(), bounded };
     let written = load(fields, &asked);
-    let lost = (bounded.0 && requests.is_none())
+    let batched = fields.node("batch_sizes").is_some();
+    let batch_sizes = fields.get("batch_sizes", batch_sizes);
+    let lost = (batched && batch_sizes.is_none())
+        || (bounded.0 && requests.is_none())
         || (bounded.1 && duration.is_none())
         || (restricted && endpoints.is_none());
     if lost || reserved {
@@ -61,7 +64,36 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
         load,
         same_as,
         order: order?,
+        batch_sizes: batch_sizes.unwrap_or_default(),
     })
+}
+
+/// Prompts in one request at most: beyond what any server takes, and small enough to hold many of them in memory.
+const MOST_PROMPTS: u32 = 1024;
+
+/// Reads numbers of prompts; `"default"` has been replaced by what it stands for.
+pub(super) fn batch_sizes(node: &Node) -> Read<Vec<u32>> {
+    let size = |node: &Node| {
+        let size = leaf::count::<u32>(1)(node)?;
+        if size > MOST_PROMPTS {
+            return wrong(
+                node,
+                format!("must be {MOST_PROMPTS} or less, found {size}"),
+                "too many prompts for one request",
+                "write a smaller number; `load` says how many requests there are at once",
+            );
+        }
+        Ok(size)
+    };
+    match &node.value {
+        Value::Text(text) => wrong(
+            node,
+            format!("cannot be `{text}`"),
+            "neither numbers nor `default`",
+            "write a list such as `[1, 4, 8]`, or `\"default\"` for `defaults.batch_sizes`",
+        ),
+        _ => leaf::one_or_many(node, size),
+    }
 }
 
 /// Reads when a phase begins.
@@ -92,7 +124,7 @@ fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
         let both = "a pause sends nothing: remove one of the two, or make two phases";
         fields.variant(&["load", "pause"], LOAD_HELP, both)?;
     }
-    for key in ["measure", "requests", "duration", "endpoints"] {
+    for key in ["measure", "requests", "duration", "endpoints", "batch_sizes"] {
         if table.get(key).is_none() {
             continue;
         }
@@ -127,6 +159,7 @@ fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
         load: Load::Pause(pause?),
         same_as: None,
         order: order?,
+        batch_sizes: Vec::new(),
     })
 }
 

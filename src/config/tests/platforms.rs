@@ -266,7 +266,7 @@ fn platform_overrides_may_be_for_the_preset_of_a_file() {
 fn problems_of_a_preset_from_a_file_are_shown_in_it() {
     let wrong = "name = \"mine\"\nextends = \"rtx_4080\"\nnote = 3\nrun.platform = \"mac\"\n\
                  [detect]\ngpu = 4090\nos = true\ngpus = \"RTX 4080\"\n\
-                 [defaults]\nrequests = \"many\"\nbatch_sizes = [1]\n[targets.speed]\nat_least = 3\n";
+                 [defaults]\nrequests = \"many\"\nprompts = [1]\n[targets.speed]\nat_least = 3\n";
     let file = "[run]\nplatform = \"my_box.toml\"\n";
     let problems = |preset, flag| with_preset(preset, flag, file, &[]).expect_err("problems").render(false);
     insta::assert_snapshot!("what_is_wrong_with_a_preset", problems(wrong, None));

@@ -4,10 +4,11 @@ use schemars::{JsonSchema, Schema};
 use serde_json::json;
 
 use super::{
+    several::{AnyOf, AtLeastOne, Different, Distinct, Ladder, Word},
     shape::{alone, demand, exclusive, one_of, partial, requires},
     values::{
-        AnyOf, AtLeastOne, Count, Different, Duration, Flag, Ladder, LargeCount, Name, Names,
-        PositiveDuration, PositiveRate, Rate, Variation, Word,
+        Count, Default, Duration, Flag, LargeCount, Name, PositiveDuration, PositiveRate, Prompts, Rate,
+        Variation,
     },
 };
 
@@ -16,7 +17,7 @@ use super::{
 #[schemars(
     deny_unknown_fields,
     transform = partial,
-    transform = alone("pause", &["load", "measure", "requests", "duration", "endpoints", "during"]),
+    transform = alone("pause", &["load", "measure", "requests", "duration", "endpoints", "batch_sizes", "during"]),
     transform = exclusive(&["after", "during"])
 )]
 pub(super) struct Phase {
@@ -31,10 +32,14 @@ pub(super) struct Phase {
     /// Only these endpoints; all that take mixed traffic otherwise.
     #[schemars(extend("examples" = [["thinker"]]))]
     endpoints: Different<Name>,
+    /// Prompts in one request, where the protocol takes several; a list makes one step per size, and `"default"` takes
+    /// `defaults.batch_sizes`.
+    #[schemars(extend("examples" = [4, [1, 4, 8], "default"]))]
+    batch_sizes: AnyOf<Default, Ladder<Prompts>>,
     /// The phase or phases that must have ended first; the one before it in the file otherwise. An empty list: it begins
     /// as soon as the servers are ready.
     #[schemars(extend("examples" = ["warmup", ["warmup", "flash_alone"], []]))]
-    after: AnyOf<Name, Names>,
+    after: AnyOf<Name, Distinct<Name>>,
     /// The phase beside which this one runs: it begins with that one, and its arrivals stop with that one's.
     #[schemars(extend("examples" = ["ramp"]))]
     during: Name,

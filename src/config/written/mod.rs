@@ -12,6 +12,7 @@ mod defaults;
 mod load;
 mod matrix;
 mod servers;
+mod several;
 mod shape;
 mod targets;
 #[cfg(test)]
@@ -28,12 +29,18 @@ use serde_json::{Value, json};
 use self::{
     load::Phase,
     servers::{Endpoint, Sim},
+    several::{AnyOf, Distinct, Ladder, Named, Word},
     shape::{exactly, partial, requires},
     targets::{Objectives, Price, Target},
-    values::{AnyOf, Count, Duration, Ladder, Named, PlainName, PositiveDuration, Seed, Text, Word},
+    values::{
+        All, Count, Duration, Flag, PlainName, PositiveDuration, Prompts, Repeats, Seed, Text, Threads,
+    },
     workloads::Workload,
 };
-use crate::{config::OnInconclusive, schema};
+use crate::{
+    config::{Chunks, Format, OnInconclusive},
+    schema,
+};
 
 /// The schema of scenario files, with the built-in defaults in it.
 pub fn scenario_schema() -> Value {
@@ -177,6 +184,8 @@ struct Tables {
     /// What the platform costs an hour, or what its tokens cost, in a currency of one's choice.
     #[schemars(extend("examples" = [{ "per_hour": 0.69 }]))]
     price: Price,
+    /// What a run leaves behind besides its records and `summary.json`.
+    output: Output,
     /// What must hold, judged at 95 % confidence.
     #[schemars(extend("examples" = [{ "first_token": { "metric": "ttft.p95", "at_most": "500ms" } }]))]
     targets: Named<Target>,
@@ -210,6 +219,10 @@ struct RunSettings {
     drain: Duration,
     /// How long a server may take to answer at all before the first phase.
     ready_timeout: PositiveDuration,
+    /// How many times the whole plan is run, each time with the same requests.
+    repeats: Repeats,
+    /// Threads that send requests and read answers; `"all"` is one for each processor.
+    threads: AnyOf<All, Threads>,
     /// What a run comes to in which a judged target could not be decided.
     on_inconclusive: Word<OnInconclusive>,
 }
@@ -224,6 +237,22 @@ struct Defaults {
     concurrency: Ladder<Count>,
     /// Requests per step where a phase says neither `requests`, `duration`, `stages`, `during` nor `same_as`.
     requests: Count,
+    /// What `batch_sizes = "default"` of a phase stands for.
+    batch_sizes: Ladder<Prompts>,
     /// Most endpoints on this machine that may be loaded at once; simulated and remote ones are free.
     max_endpoints: Count,
+}
+
+/// `[output]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Output {
+    /// What is kept of the arrivals of chunks.
+    chunks: Word<Chunks>,
+    /// Whether prompts are kept, in `texts.jsonl`.
+    prompts: Flag,
+    /// Whether the text of answers is kept, in `texts.jsonl`.
+    answers: Flag,
+    /// What is made of the numbers; an empty list leaves `summary.json` alone.
+    formats: Distinct<Word<Format>>,
 }

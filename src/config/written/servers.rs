@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 
 use super::{
+    several::{Headers, Word},
     shape::{one_of, partial},
     values::{
         Count, CountFromZero, Duration, Flag, Name, NotNegative, Positive, PositiveDuration, Share, Text,
-        Url, Verbatim, Word,
+        Url, Verbatim,
     },
 };
 use crate::catalog::Protocol;
@@ -38,6 +39,9 @@ pub(super) struct Endpoint {
     /// Where the key is found that is sent as `authorization: Bearer …`. The key itself never stands in a file.
     #[schemars(extend("examples" = [{ "env": "API_KEY" }, { "file": "/run/secrets/key" }]))]
     api_key: Secret,
+    /// Headers that go with every request. One that carries a secret, such as `authorization`, is a reference.
+    #[schemars(extend("examples" = [{ "x-team": "a", "authorization": { "env": "BEARER" } }]))]
+    headers: Headers<Secret>,
 }
 
 /// A secret by reference.

@@ -4,11 +4,9 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde_json::json;
 
 use super::{
+    several::{AnyOf, Pair, Word},
     shape::{alone, demand, exclusive, partial},
-    values::{
-        AnyOf, Duration, MetricWord, Name, NotNegative, Pair, Positive, PositiveDuration, Rate, Share, Text,
-        Word,
-    },
+    values::{Duration, MetricWord, Name, NotNegative, Positive, PositiveDuration, Rate, Share, Text},
 };
 use crate::{
     catalog::{Metric, Statistic, Unit},

@@ -1,6 +1,6 @@
 //! Single values as they are written. None of these types has a value: they stand for what a text may hold.
 
-use std::{borrow::Cow, marker::PhantomData};
+use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
@@ -26,7 +26,9 @@ impl JsonSchema for Variable {
 }
 
 /// One of these, or a text with a variable.
-fn any_of<const N: usize>(alternatives: [Value; N]) -> impl FnOnce(&mut SchemaGenerator) -> Schema {
+pub(super) fn any_of<const N: usize>(
+    alternatives: [Value; N],
+) -> impl FnOnce(&mut SchemaGenerator) -> Schema {
     move |generator| {
         let variable = generator.subschema_for::<Variable>().to_value();
         let alternatives: Vec<Value> = alternatives.into_iter().chain([variable]).collect();
@@ -103,6 +105,9 @@ fn url() -> impl FnOnce(&mut SchemaGenerator) -> Schema {
     })])
 }
 
+/// What a name in a table of named things looks like.
+pub(super) const NAME: &str = "^[A-Za-z0-9_-]+$";
+
 /// Declares kinds of values by their schemas, which stand in place of every use: an editor that shows a key then
 /// shows its own description and not that of the kind.
 macro_rules! values {
@@ -161,6 +166,16 @@ values! {
     Count = whole(1, u64::from(u32::MAX));
     /// How many, at least 1, of what there may be billions of.
     LargeCount = whole(1, u64::MAX);
+    /// How many prompts in one request.
+    Prompts = whole(1, 1024);
+    /// How many threads.
+    Threads = whole(1, 1024);
+    /// How many runs in a row.
+    Repeats = whole(1, 1000);
+    /// The word for as many as there are.
+    All = any_of([json!({ "const": "all" })]);
+    /// The word for what `[defaults]` says.
+    Default = any_of([json!({ "const": "default" })]);
     /// How many, none included.
     CountFromZero = whole(0, u64::from(u32::MAX));
     /// Any whole number that is not below 0.
@@ -169,168 +184,4 @@ values! {
     Length = whole(1, u64::from(LONGEST));
     /// A length, or none.
     LengthFromZero = whole(0, u64::from(LONGEST));
-}
-
-/// What a name in a table of named things looks like.
-const NAME: &str = "^[A-Za-z0-9_-]+$";
-
-/// Either of two kinds.
-pub(super) struct AnyOf<A, B>(PhantomData<(A, B)>);
-
-impl<A: JsonSchema, B: JsonSchema> JsonSchema for AnyOf<A, B> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        format!("{}_or_{}", A::schema_name(), B::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut alternatives = Vec::new();
-        for schema in [generator.subschema_for::<A>(), generator.subschema_for::<B>()] {
-            let Value::Object(mut object) = schema.to_value() else { continue };
-            match object.remove("anyOf") {
-                Some(Value::Array(inner)) if object.is_empty() => {
-                    // what both have is listed once
-                    for schema in inner {
-                        alternatives.retain(|other| *other != schema);
-                        alternatives.push(schema);
-                    }
-                }
-                _ => alternatives.push(Value::Object(object)),
-            }
-        }
-        json_schema!({ "anyOf": alternatives })
-    }
-}
-
-/// A value alone, or a list of different ones, each a step of its own.
-pub(super) struct Ladder<T>(PhantomData<T>);
-
-impl<T: JsonSchema> JsonSchema for Ladder<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        format!("Ladder_of_{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        AnyOf::<T, Different<T>>::json_schema(generator)
-    }
-}
-
-/// A list of different values, at least one.
-pub(super) struct Different<T>(PhantomData<T>);
-
-impl<T: JsonSchema> JsonSchema for Different<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        format!("Different_{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let items = generator.subschema_for::<T>();
-        json_schema!({ "type": "array", "items": items, "minItems": 1, "uniqueItems": true })
-    }
-}
-
-/// A list of exactly two.
-pub(super) struct Pair<T>(PhantomData<T>);
-
-impl<T: JsonSchema> JsonSchema for Pair<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        format!("Pair_of_{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let items = generator.subschema_for::<T>();
-        json_schema!({ "type": "array", "items": items, "minItems": 2, "maxItems": 2 })
-    }
-}
-
-/// A list that is not empty.
-pub(super) struct AtLeastOne<T>(PhantomData<T>);
-
-impl<T: JsonSchema> JsonSchema for AtLeastOne<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        format!("List_of_{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let items = generator.subschema_for::<T>();
-        json_schema!({ "type": "array", "items": items, "minItems": 1 })
-    }
-}
-
-/// A list of different names, which may be empty.
-pub(super) enum Names {}
-
-impl JsonSchema for Names {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Names".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let items = generator.subschema_for::<Name>();
-        json_schema!({ "type": "array", "items": items, "uniqueItems": true })
-    }
-}
-
-/// One of the words of an enumeration.
-pub(super) struct Word<T>(PhantomData<T>);
-
-impl<T: JsonSchema> JsonSchema for Word<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut words = T::json_schema(generator);
-        words.remove("description");
-        any_of([words.to_value()])(generator)
-    }
-}
-
-/// A table of named things.
-pub(super) struct Named<T>(PhantomData<T>);
-
-impl<T: JsonSchema> JsonSchema for Named<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        format!("Named_{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let entries = generator.subschema_for::<T>();
-        json_schema!({
-            "type": "object",
-            "propertyNames": { "pattern": NAME },
-            "additionalProperties": entries,
-        })
-    }
 }

@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 
 use super::{
+    several::AnyOf,
     shape::{exclusive, one_of, partial},
-    values::{AnyOf, Length, LengthFromZero, NotNegative, Positive, Text},
+    values::{Length, LengthFromZero, NotNegative, Positive, Text},
 };
 
 /// `[workloads.NAME]`: what is sent.

@@ -28,6 +28,8 @@ pub(super) struct Numbers<'a> {
     explores: bool,
     /// The users of a closed step.
     users: Option<u32>,
+    /// Prompts per request of a step; null for phases of several steps.
+    batch: Option<u32>,
     /// The planned mean arrival rate of an open step, per second.
     offered_rate: Option<f64>,
     /// What counts of it; null where nothing was sent.
@@ -93,6 +95,7 @@ impl<'a> Numbers<'a> {
             measured: scope.measured,
             explores: scope.explores,
             users: scope.users,
+            batch: scope.batch,
             offered_rate: scope.offered_rate.and_then(figures::finite),
             window: scope.window,
             counts: Counts::of(&scope.counts),

@@ -42,9 +42,12 @@ fn of_reader(schema: &Value) -> Keys {
             let found = tables(schema, &pointer).iter().find_map(|table| entry(schema, table, key));
             pointer = found.unwrap_or_else(|| panic!("the schema knows no `{path}`")) + element;
         }
-        let known: BTreeSet<String> = known.into_iter().map(str::to_owned).collect();
         let table = tables(schema, &pointer).into_iter().next();
-        keys.entry(table.unwrap_or_else(|| panic!("`{path}` is no table"))).or_default().extend(known);
+        let table = table.unwrap_or_else(|| panic!("`{path}` is no table"));
+        // the keys of other tables are whatever their author likes
+        if schema.pointer(&format!("{table}/properties")).is_some() {
+            keys.entry(table).or_default().extend(known);
+        }
     }
     for (table, key) in TAKEN_EARLIER {
         keys.entry((*table).to_owned()).or_default().insert((*key).to_owned());
