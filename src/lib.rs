@@ -15,6 +15,7 @@ pub mod units;
 pub mod schema;
 pub mod stats;
 pub mod catalog;
+pub mod hosts;
 pub mod machine;
 pub mod config;
 pub mod workload;

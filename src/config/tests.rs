@@ -141,7 +141,7 @@ fn tables_merge_lists_are_replaced_and_exclusive_keys_clear_each_other() {
             open,
             "phases.main.load.open.stages=[{ hold = 1, over = \"2s\" }]",
             &["stages = [{ hold = 1, over = \"2s\" }]", "concurrency_limit = 3"],
-            &["rate ="],
+            &["open.rate ="],
         ),
         (open, "phases.main.requests=5", &["requests = 5", "duration = \"9s\""], &[]),
         (target, "targets.t.at_most=2s", &["at_most = \"2s\"", "metric = \"ttft\""], &[]),
@@ -264,7 +264,7 @@ fn simulated_servers_stand_on_profiles() {
     let circle = "[phases.main]\nload.closed = { users = 1 }\n\
                   [sims.a]\nextends = \"b\"\n[sims.b]\nextends = \"a\"\n[sims.c]\nextends = 3\n";
     let message = rendered(circle, &[]);
-    assert!(message.contains("`sims.a` extends itself"), "{message}");
+    assert!(message.contains("`sims.b` extends itself"), "{message}");
     assert!(message.contains("`sims.c.extends` must be a string"), "{message}");
 }
 

@@ -48,6 +48,8 @@ pub struct Document<'a> {
     description: &'a str,
     /// SHA-256, in hex, over what makes two runs the same experiment.
     experiment: &'a str,
+    /// The run whose plan this was once more; null for the plan of a scenario.
+    rerun_of: Option<&'a str>,
     /// Every random choice followed from this.
     seed: u64,
     /// The platform preset.
@@ -166,6 +168,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         repeats: plan.repeats,
         description: &plan.description,
         experiment: &plan.experiment,
+        rerun_of: plan.rerun_of.as_deref(),
         seed: plan.seed,
         platform: &plan.platform.name,
         label: &plan.label,
@@ -176,10 +179,12 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         simulated_servers,
         started: report.started.format(&time::format_description::well_known::Rfc3339).ok(),
         elapsed_s: figures::finite(report.elapsed_s),
-        ending: match verdict.conclusion {
-            Conclusion::Aborted => Ending::Aborted,
-            _ if summary.abort.is_some() => Ending::EndedByTarget,
-            _ => Ending::Completed,
+        ending: match summary.ending {
+            metrics::Ending::Completed => Ending::Completed,
+            _ if summary.abort.is_some() && verdict.conclusion != Conclusion::Aborted => {
+                Ending::EndedByTarget
+            }
+            _ => Ending::Aborted,
         },
         run: report.run(),
         client_threads: system.client_threads,

@@ -7,6 +7,7 @@ mod load;
 mod metric;
 mod objectives;
 mod price;
+mod safety;
 mod same_as;
 mod output;
 mod servers;
@@ -234,6 +235,8 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
     let repeats =
         fields.get("repeats", |node| at_most(node, MOST_REPEATS, "start the command again for more"));
     let threads = fields.get("threads", threads);
+    let allow_hosts = fields.get("allow_hosts", safety::hosts);
+    let ceiling = fields.table_at("ceiling").and_then(safety::ceiling);
     fields.finish();
     Some(Run {
         label: label?,
@@ -243,6 +246,8 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
         on_inconclusive: on_inconclusive?,
         repeats: repeats?,
         threads: threads?,
+        allow_hosts: allow_hosts?,
+        ceiling: ceiling?,
     })
 }
 

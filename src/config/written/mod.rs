@@ -30,10 +30,11 @@ use self::{
     load::Phase,
     servers::{Endpoint, Sim},
     several::{AnyOf, Distinct, Ladder, Named, Word},
-    shape::{exactly, partial, requires},
+    shape::{exactly, partial, requires, up_to},
     targets::{Objectives, Price, Target},
     values::{
-        All, Count, Duration, Flag, PlainName, PositiveDuration, Prompts, Repeats, Seed, Text, Threads,
+        All, Count, Duration, Flag, Host, LargeCount, PlainName, PositiveDuration, PositiveRate, Prompts,
+        Repeats, Seed, Text, Threads,
     },
     workloads::Workload,
 };
@@ -223,8 +224,28 @@ struct RunSettings {
     repeats: Repeats,
     /// Threads that send requests and read answers; `"all"` is one for each processor.
     threads: AnyOf<All, Threads>,
+    /// Public hosts that load may go to; those of all layers together.
+    #[schemars(extend("examples" = [["api.example.com"]]))]
+    allow_hosts: Vec<Host>,
+    /// What the run comes to at most where servers are not simulated. A file can only lower it.
+    ceiling: Ceiling,
     /// What a run comes to in which a judged target could not be decided.
     on_inconclusive: Word<OnInconclusive>,
+}
+
+/// `[run.ceiling]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Ceiling {
+    /// Most requests, warm-up included.
+    #[schemars(transform = up_to(1_000_000))]
+    requests: LargeCount,
+    /// Most requests per second of an open loop at any time.
+    #[schemars(transform = up_to(1000))]
+    rate: PositiveRate,
+    /// Longest time from the first request to the last.
+    #[schemars(transform = up_to(24 * 3600))]
+    duration: PositiveDuration,
 }
 
 /// `[defaults]`.

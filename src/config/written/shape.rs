@@ -23,6 +23,18 @@ pub(super) fn exactly(value: u32) -> impl FnMut(&mut Schema) {
     }
 }
 
+/// A number, where one is written, is at most this.
+pub(super) fn up_to(most: u32) -> impl FnMut(&mut Schema) {
+    move |schema| {
+        let Some(Value::Array(kinds)) = schema.get_mut("anyOf") else { return };
+        for kind in
+            kinds.iter_mut().filter(|kind| kind.get("minimum").or(kind.get("exclusiveMinimum")).is_some())
+        {
+            kind["maximum"] = json!(most);
+        }
+    }
+}
+
 /// A table that is one of several: it has one key.
 pub(super) fn one_of(schema: &mut Schema) {
     partial(schema);

@@ -140,6 +140,11 @@ values! {
     Name = any_of([json!({ "type": "string", "pattern": NAME })]);
     /// A base URL, or the name of a simulated server.
     Url = url();
+    /// A host: a name or an address, without a port.
+    Host = any_of([json!({
+        "type": "string",
+        "pattern": r"^\s*(?:[^\s:/?#@,\[\]]+|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?)\s*$",
+    })]);
     /// The name of a metric, with its statistic where it has any.
     MetricWord = any_of([json!({ "enum": MetricName::all().collect::<Vec<_>>() })]);
     /// A text that is taken as it is: no variable is filled in.
