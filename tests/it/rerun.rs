@@ -156,3 +156,18 @@ fn permissions_are_asked_for_again() {
     let done = with_key(&bench, "k", &["rerun", folder]).expect_code(2);
     assert!(done.stderr.contains("leads to the public host `api.example.com`"), "{}", done.stderr);
 }
+
+#[test]
+fn one_of_several_repeats_is_run_once_more() {
+    let server = server();
+    let bench = Bench::new();
+    let file = scenario(&bench, &server.url(), "repeats = 2");
+    with_key(&bench, "k", &["run", &file]).expect_code(0);
+    assert_eq!(server.served().len(), 24);
+    let last = bench.runs().pop().unwrap();
+    let done = with_key(&bench, "k", &["rerun", last.path().to_str().unwrap()]).expect_code(0);
+    assert!(!done.stderr.contains("repeat"), "{}", done.stderr);
+    assert_eq!(server.served().len(), 36);
+    let runs = bench.runs();
+    assert_eq!(runs.iter().filter(|run| run.json("plan.json")["rerun_of"].is_string()).count(), 1);
+}
