@@ -29,8 +29,8 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
         check.references(name);
         if let Some(phase) = phase {
             check.spikes(name, phase);
-            check.during(name, phase);
             check.batches(name, phase);
+            check.during(name, phase);
         }
     }
     check.circle();
@@ -303,12 +303,15 @@ impl<'a> Check<'a> {
                 _ if target.metric.metric == Metric::Itl
                     && measured.iter().all(|(_, phase)| !phase.batches().contains(&1)) =>
                 {
-                    nothing(
-                        "metric",
-                        format!("`{}` is not known of answers to several prompts", target.metric),
-                    )
-                    .label(self.key(&["phases", measured[0].0, "batch_sizes"]), "several prompts per request")
-                    .help("judge `tpot`, or add 1 to `batch_sizes`")
+                    let why = format!("`{}` is not known of answers to several prompts", target.metric);
+                    let (phase, _) = measured[0];
+                    // sizes may have come with the load of another phase
+                    let sizes = self.root.at(&["phases", phase, "batch_sizes"]);
+                    let place =
+                        sizes.map_or_else(|| self.key(&["phases", phase, "load"]), |sizes| &sizes.key);
+                    nothing("metric", why)
+                        .label(place, "several prompts per request")
+                        .help("judge `tpot`, or add 1 to `batch_sizes`")
                 }
                 _ => nothing("metric", format!("`{}` needs streamed answers", target.metric))
                     .help("set `stream = true` on the endpoint, or judge `e2e` instead"),

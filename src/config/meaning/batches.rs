@@ -8,9 +8,8 @@ use crate::{
 
 impl Check<'_> {
     pub(super) fn batches(&self, name: &str, phase: &Phase) {
-        if phase.batch_sizes.is_empty() {
-            return;
-        }
+        // sizes that came with the load of another phase are checked there
+        let Some(sizes) = self.root.at(&["phases", name, "batch_sizes"]) else { return };
         let batching = Protocol::ALL.into_iter().filter(|protocol| protocol.batches());
         let known = quoted(&batching.map(Protocol::name).collect::<Vec<_>>());
         for (endpoint_name, endpoint) in &self.draft.endpoints {
@@ -31,7 +30,7 @@ impl Check<'_> {
                     "`phases.{name}` sends several prompts per request to `{endpoint_name}`, whose protocol takes one"
                 ))
                 .label(place, label)
-                .label(self.key(&["phases", name, "batch_sizes"]), "prompts per request")
+                .label(&sizes.key, "prompts per request")
                 .help(format!(
                     "set `endpoints.{endpoint_name}.protocol` to {known}, or name other `endpoints` in the phase"
                 )),

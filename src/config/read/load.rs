@@ -47,7 +47,7 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
     let asked = Asked { others, name, endpoints: endpoints.as_deref(), order: order.as_ref(), bounded };
     let written = load(fields, &asked);
     let batched = fields.node("batch_sizes").is_some();
-    let batch_sizes = fields.get("batch_sizes", batch_sizes);
+    let batch_sizes = own_batch_sizes(fields);
     let lost = (batched && batch_sizes.is_none())
         || (bounded.0 && requests.is_none())
         || (bounded.1 && duration.is_none())
@@ -55,16 +55,31 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
     if lost || reserved {
         return None;
     }
-    let Written { load, same_as, requests: taken, duration: length } = written?;
+    let Written { load, same_as, requests: taken, duration: length, batch_sizes: theirs } = written?;
     Some(Phase {
         measure: measure?,
         requests: requests.or(taken),
         duration: duration.or(length),
         endpoints,
         load,
+        batch_sizes: batch_sizes.unwrap_or(theirs),
         same_as,
         order: order?,
-        batch_sizes: batch_sizes.unwrap_or_default(),
+    })
+}
+
+/// The sizes that a phase writes itself. One that takes the load of another takes its sizes too.
+fn own_batch_sizes(fields: &mut Fields<'_>) -> Option<Vec<u32>> {
+    let same_as = fields.node.at(&["load", "same_as"]).map(|node| node.place.clone());
+    fields.get("batch_sizes", |node| match &same_as {
+        None => batch_sizes(node),
+        Some(same_as) => Err(vec![Wrong {
+            place: node.key.clone(),
+            what: "cannot differ from those of the phase whose load this one takes".to_owned(),
+            label: "set here".to_owned(),
+            help: "remove it: the sizes come with the load".to_owned(),
+            other: Some((same_as.clone(), "taken from there".to_owned())),
+        }]),
     })
 }
 
@@ -157,9 +172,9 @@ fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
         duration: None,
         endpoints: None,
         load: Load::Pause(pause?),
+        batch_sizes: Vec::new(),
         same_as: None,
         order: order?,
-        batch_sizes: Vec::new(),
     })
 }
 

@@ -22,6 +22,14 @@ fn a_phase_writes_its_sizes_or_takes_the_default_ones() {
 }
 
 #[test]
+fn sizes_come_with_the_load_of_another_phase() {
+    let text = format!("{COMPLETIONS}batch_sizes = [2, 4]\n[phases.solo]\nload.same_as = \"main\"\n");
+    let scenario = compiled(None, &text, &[]);
+    assert_eq!(scenario.phases["solo"].batch_sizes, [2, 4]);
+    assert_eq!(scenario.phases["solo"].levels(), ["batch=2", "batch=4"]);
+}
+
+#[test]
 fn a_target_on_gaps_needs_a_step_with_single_prompts() {
     let text = format!(
         "{COMPLETIONS}batch_sizes = [4, 8]\n[targets.gaps]\nmetric = \"itl\"\nphase = \"main\"\nat_most = \"1s\"\n"
