@@ -390,6 +390,10 @@ pub enum StopCause {
     Recorder,
     /// A target had failed for as long as its `abort` says.
     Abort,
+    /// As many requests were sent as `run.ceiling.requests` allows.
+    RequestCeiling,
+    /// It went on for as long as `run.ceiling.duration` allows.
+    DurationCeiling,
 }
 
 /// What the engine tells: in one order, through one channel.

@@ -1,6 +1,9 @@
 //! Records → verdict and files: the pure half of the pipeline, for a run that just ended and for `scenario report`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 
@@ -144,8 +147,56 @@ pub(super) fn write_json(file: &Path, summaries: &[serde_json::Value]) -> anyhow
     std::fs::write(file, text).with_context(|| format!("cannot write `{}`", file.display()))
 }
 
+/// Looks whether a path is a run folder at all.
+///
+/// # Errors
+///
+/// That it is none, with a line of help.
+pub(super) fn look_for_run(folder: &Path) -> Result<(), String> {
+    if folder.join("plan.json").is_file() {
+        return Ok(());
+    }
+    let path = folder.display();
+    let what = if folder.is_dir() {
+        format!("`{path}` is a folder without a `plan.json`, and so no run")
+    } else if folder.exists() {
+        format!("`{path}` is a file, and a run is a folder")
+    } else {
+        format!("there is no folder `{path}`")
+    };
+    Err(format!("{what}\n  help: name a run folder, such as one of those in `results/runs/`"))
+}
+
+/// Looks before anything is done whether the copy that `--json` asks for can be written; what is there stays.
+///
+/// # Errors
+///
+/// Why it cannot.
+pub(super) fn check_writable(file: &Path) -> anyhow::Result<()> {
+    let new = !file.exists();
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(file)
+        .with_context(|| format!("cannot write `{}`", file.display()))?;
+    if new {
+        // an empty file would be taken for the summary of a run that was killed
+        let _ = std::fs::remove_file(file);
+    }
+    Ok(())
+}
+
 /// `scenario report RUN…`: rebuilds every file of each run from its records and prints the report.
 pub(super) fn report(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
+    for folder in &arguments.runs {
+        if let Err(problem) = look_for_run(folder) {
+            terminal::say(&format!("error: {problem}"));
+            return Ok(Exit::Usage);
+        }
+    }
+    if let Some(file) = &arguments.json {
+        check_writable(file)?;
+    }
     let mut summaries = Vec::new();
     for folder in &arguments.runs {
         let (rebuilt, written) = rebuild(folder)?;

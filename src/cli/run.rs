@@ -12,11 +12,12 @@ use tokio::{runtime::Runtime, sync::mpsc};
 
 use super::{
     Output, Overrides,
+    by_url::{self, ByUrl},
     exit::Exit,
     limits,
     load::{Loaded, examine, plural, say_problems},
     problems,
-    rebuild::{Rebuilt, rebuild, write_json},
+    rebuild::{Rebuilt, check_writable, rebuild, write_json},
     recording::{self, Progress},
     signals::Signals,
     terminal::{self, Terminal},
@@ -26,7 +27,7 @@ use crate::{
     control::Watch,
     engine::{self, Binding},
     machine::{self, Machine, SystemInfo},
-    plan::Plan,
+    plan::{Plan, estimate},
     record::{Command, StopCause},
     report,
     sim::Child,
@@ -38,8 +39,10 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Scenario files or patterns such as 'plans/*.toml'
-    #[arg(required = true, value_name = "FILES")]
+    #[arg(required_unless_present = "url", value_name = "FILES")]
     files: Vec<String>,
+    #[command(flatten)]
+    by_url: ByUrl,
     #[command(flatten)]
     overrides: Overrides,
     #[command(flatten)]
@@ -55,7 +58,20 @@ struct Ran {
 
 pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
     let machine = Machine::detect();
-    let examined = match examine(&arguments.files, &arguments.overrides, &machine) {
+    // with `conflicts_with`, clap would no longer ask for `--url` where a file stands beside another of its flags
+    if arguments.by_url.url.is_some() && !arguments.files.is_empty() {
+        terminal::say(
+            "error: files and `--url` exclude each other\n  help: `--set endpoints.NAME.url=URL` puts another url into a \
+             file",
+        );
+        return Ok(Exit::Usage);
+    }
+    let text = arguments.by_url.text(&arguments.overrides);
+    let examined = match &text {
+        Some(text) => Ok(by_url::examine(text, &arguments.overrides, &machine)),
+        None => examine(&arguments.files, &arguments.overrides, &machine),
+    };
+    let examined = match examined {
         Ok(examined) => examined,
         Err(usage) => {
             terminal::say(&format!("error: {usage}"));
@@ -70,8 +86,28 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         terminal::say(&format!("{broken} of {files} cannot be run; nothing was sent"));
         return Ok(Exit::Usage);
     }
+    if let Some(text) = text.filter(|_| arguments.by_url.print) {
+        terminal::print(&text);
+        return Ok(Exit::Pass);
+    }
     let plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
+    run_plans(&plans, &machine, &arguments.output, terminal)
+}
 
+/// Runs plans one after another, each under the name of the file that it came from. The worst exit code counts.
+pub(super) fn run_plans(
+    plans: &[(PathBuf, Plan)],
+    machine: &Machine,
+    output: &Output,
+    terminal: Terminal,
+) -> anyhow::Result<Exit> {
+    if let Some(file) = &output.json {
+        check_writable(file)?;
+    }
+    let all: Vec<&Plan> = plans.iter().map(|(_, plan)| plan).collect();
+    if estimate::is_long(&all) && !output.quiet {
+        terminal::say(&format!("this takes a while:\n{}", estimate::text(&all)));
+    }
     // signals, readiness and progress; what is measured has threads of its own
     let runtime = runtime(1)?;
     // one for all scenarios: an interruption between two of them must not be lost
@@ -80,20 +116,20 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     let several = plans.iter().filter(|(_, plan)| plan.repeat.is_none_or(|n| n == 1)).count() > 1;
     let mut worst = Exit::Pass;
     let mut rows = Vec::new();
-    for (file, plan) in &plans {
-        if plans.len() > 1 && !arguments.output.quiet {
+    for (file, plan) in plans {
+        if plans.len() > 1 && !output.quiet {
             let which = plan.repeat.map_or(String::new(), |n| format!(", repeat {n} of {}", plan.repeats));
             terminal::say(&format!("── {} ({}){which}", plan.title(), file.display()));
         }
-        let ran = runtime
-            .block_on(run_one(plan, &machine, &arguments.output, &mut signals, terminal))
-            .unwrap_or_else(|error| {
+        let ran = runtime.block_on(run_one(plan, machine, output, &mut signals, terminal)).unwrap_or_else(
+            |error| {
                 terminal::error(&error);
                 Ran { exit: Exit::Environment, rebuilt: None }
-            });
+            },
+        );
         worst = worst.max(ran.exit);
         if let Some(rebuilt) = &ran.rebuilt {
-            terminal::print(&if arguments.output.quiet {
+            terminal::print(&if output.quiet {
                 report::line(&rebuilt.report()).to_string()
             } else {
                 report::terminal(&rebuilt.report(), terminal.style())
@@ -102,7 +138,7 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         rows.push(ran);
         let interrupted = signals.caught();
         if let Some(repeat) = plan.repeat.filter(|n| *n == plan.repeats || interrupted)
-            && !arguments.output.quiet
+            && !output.quiet
         {
             let repeats = &rows[rows.len() - repeat as usize..];
             let reports: Vec<_> =
@@ -116,7 +152,7 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     if rows.len() < plans.len() {
         worst = worst.max(Exit::Interrupted);
     }
-    if several && !arguments.output.quiet {
+    if several && !output.quiet {
         let lines: Vec<_> =
             rows.iter().filter_map(|ran| Some(report::line(&ran.rebuilt.as_ref()?.report()))).collect();
         terminal::print(&report::several(&lines, terminal.style()));
@@ -125,7 +161,7 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
             terminal::say(&format!("{} without a report", plural(left, "scenario")));
         }
     }
-    if let Some(file) = &arguments.output.json {
+    if let Some(file) = &output.json {
         let mut summaries: Vec<_> =
             rows.into_iter().map(|ran| ran.rebuilt.map_or(Value::Null, |rebuilt| rebuilt.json)).collect();
         summaries.resize(plans.len(), Value::Null);
@@ -176,8 +212,18 @@ async fn run_one(
 ) -> anyhow::Result<Ran> {
     limits::check(plan)?;
     let interrupted = Ran { exit: Exit::Interrupted, rebuilt: None };
+    let starting = {
+        let plan = plan.clone();
+        tokio::task::spawn_blocking(move || Simulated::start(&plan))
+    };
     // lives until the end of this function: dropping it stops the servers
-    let simulated = Simulated::start(plan)?;
+    let simulated = tokio::select! {
+        simulated = starting => simulated.context("starting the simulated servers died")??,
+        _ = signals.next() => {
+            terminal::say("stopped before the simulated servers were up; nothing was sent");
+            return Ok(interrupted);
+        }
+    };
     let bindings = tokio::select! {
         bindings = engine::ready(plan, &simulated.urls, &read_secret) => bindings?,
         _ = signals.next() => {

@@ -29,8 +29,8 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
         check.references(name);
         if let Some(phase) = phase {
             check.spikes(name, phase);
-            check.batches(name, phase);
             check.during(name, phase);
+            check.batches(name, phase);
         }
     }
     check.circle();

@@ -1,10 +1,13 @@
 //! The scenario: a file as it was meant, after layers and checks. Plain values, base units, names still unresolved.
 
+mod output;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use self::output::{Chunks, Format, Output};
 use super::Places;
 use crate::catalog::{Metric, MetricName, Protocol};
 
@@ -43,7 +46,7 @@ pub struct Scenario {
     pub sims: IndexMap<String, Sim>,
     /// Where every leaf came from, in the order of its path.
     pub origins: Vec<Origin>,
-    /// Where every leaf stands in its text.
+    /// Where its values stand, for problems that show only once it is compiled.
     pub places: Places,
 }
 
@@ -78,7 +81,7 @@ pub struct Platform {
 }
 
 /// `[run]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// Goes on every chart beside the hardware, such as `Vast.ai`; empty for none.
     pub label: String,
@@ -94,6 +97,30 @@ pub struct Run {
     pub repeats: u32,
     /// Threads that send requests and read answers.
     pub threads: Threads,
+    /// Public hosts that load may go to.
+    pub allow_hosts: Vec<String>,
+    /// What the run may come to at most.
+    pub ceiling: Ceiling,
+}
+
+/// `[run.ceiling]`: what a run may come to at most, over all requests to servers that are not simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Ceiling {
+    /// Requests, warm-up included.
+    pub requests: u64,
+    /// Requests per second of an open loop at any time. A closed loop waits for its answers, so the server sets its
+    /// rate.
+    pub rate: f64,
+    /// From the first request to the last.
+    #[serde(rename = "duration_s", with = "crate::units::seconds")]
+    pub duration: Duration,
+}
+
+impl Default for Ceiling {
+    /// What holds where nobody says otherwise, as `builtin.toml` has it; the reasons are there.
+    fn default() -> Self {
+        Self { requests: 1_000_000, rate: 1000.0, duration: Duration::from_secs(24 * 3600) }
+    }
 }
 
 /// `run.on_inconclusive`: what it means that a judged target could not be decided.
@@ -125,64 +152,6 @@ pub enum Threads {
     Number(u32),
 }
 
-/// `[output]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Output {
-    /// Whether the arrival of every chunk is kept.
-    pub chunks: Chunks,
-    /// Whether prompts are kept.
-    pub prompts: bool,
-    /// Whether the text of answers is kept.
-    pub answers: bool,
-    /// What is made of the numbers besides `summary.json`.
-    pub formats: Vec<Format>,
-}
-
-impl Default for Output {
-    fn default() -> Self {
-        Self { chunks: Chunks::Full, prompts: false, answers: false, formats: Format::ALL.to_vec() }
-    }
-}
-
-/// What is kept of the arrivals of chunks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Chunks {
-    /// Each of them.
-    Full,
-    /// The first and the last, which are part of the record.
-    None,
-}
-
-/// Files that a report is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// `report.html`.
-    Html,
-    /// `requests.csv`.
-    Csv,
-    /// `charts/*.png`.
-    Png,
-    /// `charts/*.svg`.
-    Svg,
-}
-
-impl Format {
-    /// Every format.
-    pub const ALL: [Self; 4] = [Self::Html, Self::Csv, Self::Png, Self::Svg];
-
-    /// The name in TOML and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Html => "html",
-            Self::Csv => "csv",
-            Self::Png => "png",
-            Self::Svg => "svg",
-        }
-    }
-}
-
 /// `[defaults]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defaults {
@@ -192,10 +161,10 @@ pub struct Defaults {
     pub concurrency: Vec<u32>,
     /// Requests per step where a phase says neither `requests`, `duration`, `stages`, `during` nor `same_as`.
     pub requests: u64,
-    /// What `batch_sizes = "default"` of a phase stands for.
-    pub batch_sizes: Vec<u32>,
     /// Most endpoints on this machine that may be loaded at once; simulated and remote ones are free.
     pub max_endpoints: u32,
+    /// What `batch_sizes = "default"` of a phase stands for.
+    pub batch_sizes: Vec<u32>,
 }
 
 /// `[endpoints.NAME]`.
@@ -363,13 +332,13 @@ pub struct Phase {
     pub endpoints: Option<Vec<String>>,
     /// How requests arrive.
     pub load: Load,
-    /// Prompts per request, one step for each; empty where the phase says nothing, which is one prompt. Already filled
-    /// from `defaults.batch_sizes` where it says so.
-    pub batch_sizes: Vec<u32>,
     /// Where the load comes from, where it is that of another phase.
     pub same_as: Option<SameAs>,
     /// When it begins.
     pub order: Order,
+    /// Prompts per request, one step for each; empty where the phase says nothing, which is one prompt. Already filled
+    /// from `defaults.batch_sizes` where it says so.
+    pub batch_sizes: Vec<u32>,
 }
 
 /// When a phase begins. What a phase waits for has ended when what runs during it has ended, too.

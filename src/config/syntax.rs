@@ -355,7 +355,11 @@ fn keys(text: &str) -> Vec<Key> {
     let (mut parts, mut last) = (Vec::new(), 0..0);
     for event in events {
         match event.kind() {
-            EventKind::StdTableOpen | EventKind::ArrayTableOpen => parts.clear(),
+            // tables begin, or keys without a value end
+            EventKind::StdTableOpen
+            | EventKind::ArrayTableOpen
+            | EventKind::Newline
+            | EventKind::ValueSep => parts.clear(),
             EventKind::StdTableClose => {
                 let path = std::mem::take(&mut parts);
                 found.push(Key { scope: 0, path: path.clone(), span: last.clone() });
@@ -365,8 +369,6 @@ fn keys(text: &str) -> Vec<Key> {
                 scopes += 1;
                 inside = vec![(scopes, std::mem::take(&mut parts))];
             }
-            // keys without a value
-            EventKind::Newline | EventKind::ValueSep => parts.clear(),
             EventKind::InlineTableOpen => {
                 parts.clear();
                 scopes += 1;

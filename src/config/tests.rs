@@ -141,7 +141,7 @@ fn tables_merge_lists_are_replaced_and_exclusive_keys_clear_each_other() {
             open,
             "phases.main.load.open.stages=[{ hold = 1, over = \"2s\" }]",
             &["stages = [{ hold = 1, over = \"2s\" }]", "concurrency_limit = 3"],
-            &["rate ="],
+            &["open.rate ="],
         ),
         (open, "phases.main.requests=5", &["requests = 5", "duration = \"9s\""], &[]),
         (target, "targets.t.at_most=2s", &["at_most = \"2s\"", "metric = \"ttft\""], &[]),

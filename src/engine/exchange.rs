@@ -140,11 +140,12 @@ pub(super) fn untouched(due_ns: u64) -> Record {
 pub(super) async fn not_sent(
     run: &StepRun,
     prepared: Prepared,
+    user: Option<u32>,
     due_ns: u64,
     queue_wait_ns: u64,
     reason: String,
 ) {
-    let mut record = prepared.record(run, None, due_ns, queue_wait_ns);
+    let mut record = prepared.record(run, user, due_ns, queue_wait_ns);
     record.error = Some(reason);
     run.shared.recorder.finished(record, Vec::new(), None).await;
 }
@@ -256,6 +257,12 @@ pub(super) async fn exchange(
 ) -> Outcome {
     let planned = &run.shared.plan.endpoints[prepared.endpoint];
     let pool = &run.shared.endpoints[prepared.endpoint].pool;
+    if !planned.simulated() && !run.shared.ceiling.admits() {
+        let ceiling = run.shared.plan.limits.ceiling.requests;
+        let reason = format!("`run.ceiling.requests` = {ceiling} was reached");
+        not_sent(run, prepared, user, due_ns, queue_wait_ns, reason).await;
+        return Outcome::NotSent;
+    }
     let output = &run.shared.plan.output;
     let mut progress = Progress { keep_answers: output.answers, ..Progress::default() };
     let stop = tokio::select! {

@@ -1,12 +1,16 @@
 //! Readiness: every endpoint is asked until it answers, and what only the running servers know is looked up.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use reqwest::{Client, StatusCode, header};
 
 use crate::{
     config::{Address, HeaderText, Model, Secret},
+    hosts,
     machine::Server,
     plan::{Plan, PlannedEndpoint, Work},
     protocol,
@@ -58,11 +62,6 @@ pub async fn ready(
 ) -> Result<Vec<Binding>, NotReady> {
     // the default provider can be set once per process; a second call finds it set, which is as good
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(|error| NotReady(vec![format!("cannot set up a HTTP client: {error}")]))?;
     let used: Vec<usize> = plan
         .steps
         .iter()
@@ -81,14 +80,44 @@ pub async fn ready(
                 continue;
             }
         };
-        let look = Look { client: &client, endpoint, url: &url, limit: plan.limits.ready_timeout };
-        let bound = async { look.bind(headers(endpoint, secret)?, used.contains(&index)).await };
+        let bound = async {
+            let origin = Origin::resolve(&url).await.map_err(|error| error.to_string())?;
+            refuse_public(&origin, &plan.limits.allow_hosts)?;
+            let headers = headers(endpoint, secret)?;
+            let client = client(&origin)?;
+            let look = Look { client: &client, endpoint, url: &url, limit: plan.limits.ready_timeout };
+            look.bind(origin, headers, used.contains(&index)).await
+        };
         match bound.await {
             Ok(binding) => bindings.push(binding),
             Err(problem) => problems.push(format!("endpoint `{}`: {problem}", endpoint.name)),
         }
     }
     if problems.is_empty() { Ok(bindings) } else { Err(NotReady(problems)) }
+}
+
+/// Refuses a host that was taken for a local one by its name and leads elsewhere, before anything is sent.
+fn refuse_public(origin: &Origin, allowed: &[String]) -> Result<(), String> {
+    let host = &origin.host;
+    let public =
+        origin.addresses.iter().map(SocketAddr::ip).find(|address| !hosts::is_local_address(*address));
+    match public {
+        Some(address) if !hosts::is_named(host, allowed) => Err(format!(
+            "`{host}` leads to the public address {address}, which nobody allowed\n  help: if its owner \
+             agrees, add `run.allow_hosts = [\"{host}\"]` or `--allow-host {host}`"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A client that looks where the load will go, and nowhere else.
+fn client(origin: &Origin) -> Result<Client, String> {
+    Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .resolve_to_addrs(&origin.host, &origin.addresses)
+        .build()
+        .map_err(|error| format!("cannot set up a HTTP client: {error}"))
 }
 
 /// One endpoint being looked at.
@@ -107,8 +136,7 @@ struct Answer {
 }
 
 impl Look<'_> {
-    async fn bind(&self, headers: HeaderMap, used: bool) -> Result<Binding, String> {
-        let origin = Origin::resolve(self.url).await.map_err(|error| error.to_string())?;
+    async fn bind(&self, origin: Origin, headers: HeaderMap, used: bool) -> Result<Binding, String> {
         let answer = if used {
             self.wait(&headers).await?
         } else {
@@ -278,4 +306,35 @@ fn root_cause(error: &dyn std::error::Error) -> String {
         cause = next;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_name_must_lead_to_a_local_address() {
+        let origin = |host: &str, addresses: &[&str]| Origin {
+            host: host.to_owned(),
+            port: 80,
+            tls: false,
+            authority: host.to_owned(),
+            base_path: String::new(),
+            addresses: addresses.iter().map(|text| text.parse().expect("an address")).collect(),
+        };
+        let allowed = ["Gateway".to_owned()];
+        for (host, addresses, refused) in [
+            ("box", &["10.0.0.7:80"][..], None),
+            ("box", &["10.0.0.7:80", "[fd00::7]:80"], None),
+            // any of them may be the one that is connected to
+            ("box", &["10.0.0.7:80", "203.0.113.9:80"], Some("203.0.113.9")),
+            ("box", &["[2001:db8::1]:80"], Some("2001:db8::1")),
+            ("gateway", &["203.0.113.9:80"], None),
+        ] {
+            let done = refuse_public(&origin(host, addresses), &allowed);
+            let public = done.err().map(|error| error.split(',').next().unwrap_or_default().to_owned());
+            let expected = refused.map(|address| format!("`{host}` leads to the public address {address}"));
+            assert_eq!(public, expected, "{host} {addresses:?}");
+        }
+    }
 }

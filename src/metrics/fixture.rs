@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, io, time::Duration};
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Lengths, Model, OnInconclusive, Output, Platform, PromptLength, Severity,
-        Stage, Synthetic, Threads, Workload,
+        Address, Arrivals, Bound, Ceiling, Lengths, Model, OnInconclusive, Output, Platform, PromptLength,
+        Severity, Stage, Synthetic, Threads, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
@@ -57,9 +57,9 @@ fn step(phase: &str, pattern: Pattern, requests: Option<u64>, duration: Option<D
             first_seq: 0,
             traffic: Vec::new(),
             pattern,
-            batch: 1,
             same_as: None,
             until: None,
+            batch: 1,
             requests,
             duration,
         }),
@@ -145,6 +145,7 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         repeat: None,
         description: String::new(),
         experiment: "0".repeat(64),
+        rerun_of: None,
         seed: 1,
         platform: Platform {
             name: "none".to_owned(),
@@ -158,6 +159,8 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
             drain: Duration::from_secs(30),
             ready_timeout: Duration::from_secs(60),
             threads: Threads::All,
+            allow_hosts: Vec::new(),
+            ceiling: Ceiling::default(),
         },
         repeats: 1,
         output: Output::default(),

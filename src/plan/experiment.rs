@@ -78,7 +78,7 @@ struct Load<'a> {
 
 /// SHA-256, in hex, over the canonical JSON of the experiment: no white space, fields in the order of the types,
 /// maps in the order of their keys.
-pub(super) fn hash(plan: &Plan) -> String {
+pub fn hash(plan: &Plan) -> String {
     let json = serde_json::to_vec(&experiment(plan)).expect("keys of maps are text");
     Sha256::digest(json).iter().fold(String::new(), |mut hex, byte| {
         // writing to a string does not fail

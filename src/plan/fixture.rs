@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, OnInconclusive,
-        Open, Order, Output, Phase, Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape,
-        Sim, Stage, Synthetic, Target, Threads, Workload,
+        Address, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model,
+        OnInconclusive, Open, Order, Output, Phase, Places, Platform, PromptLength, Run, Scenario, Secret,
+        Severity, Shape, Sim, Stage, Synthetic, Target, Threads, Workload,
     },
 };
 
@@ -46,9 +46,9 @@ pub(super) fn phase(requests: Option<u64>, duration: Option<u64>, load: Load) ->
         duration: duration.map(seconds),
         endpoints: None,
         load,
-        batch_sizes: Vec::new(),
         same_as: None,
         order: Order::InTurn,
+        batch_sizes: Vec::new(),
     }
 }
 
@@ -94,6 +94,8 @@ pub(super) fn bare() -> Scenario {
             on_inconclusive: OnInconclusive::Fail,
             repeats: 1,
             threads: Threads::All,
+            allow_hosts: Vec::new(),
+            ceiling: Ceiling::default(),
         },
         output: Output::default(),
         defaults: Defaults {

@@ -4,10 +4,12 @@
 //! its load and when it ends. What is known only at run time (addresses of simulated servers, `model = "auto"`,
 //! secrets) is resolved at readiness and is not part of it.
 
+mod admit;
 pub mod cases;
 mod compile;
 pub mod describe;
 pub mod diff;
+pub mod estimate;
 mod expect;
 mod experiment;
 pub mod graph;
@@ -15,6 +17,7 @@ pub mod origins;
 mod provable;
 pub mod render;
 mod route;
+mod safety;
 pub mod schedule;
 mod spikes;
 mod targets;
@@ -26,10 +29,12 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use admit::admit;
 pub use compile::{compile, compile_all};
 pub use expect::totals;
-pub use provable::check;
+pub use experiment::hash as experiment_of;
 pub use route::endpoint_of;
+pub use safety::findings as unsafe_in;
 pub use targets::explored_only;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -39,8 +44,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     catalog::{MetricName, Protocol},
     config::{
-        Address, Arrivals, Axis, Bound, Chunks, HeaderText, Model, Objective, OnInconclusive, Origin, Output,
-        Platform, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Workload, case_name,
+        Address, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, Model, Objective, OnInconclusive,
+        Origin, Output, Platform, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Workload, case_name,
     },
 };
 
@@ -69,6 +74,9 @@ pub struct Plan {
     pub description: String,
     /// SHA-256, in hex, over what makes two runs the same experiment: workloads, load, protocol, model, seed.
     pub experiment: String,
+    /// The name of the run folder whose plan this is once more; `None` for a plan that comes from a scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<String>,
     /// Every random choice follows from this.
     pub seed: u64,
     /// The platform and why.
@@ -176,6 +184,12 @@ pub struct Limits {
     /// Threads that send requests and read answers.
     #[serde(default, skip_serializing_if = "is_default")]
     pub threads: Threads,
+    /// Public hosts that load may go to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow_hosts: Vec<String>,
+    /// What the run may come to at most; not in the file where it is the built-in one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ceiling: Ceiling,
 }
 
 /// An endpoint with its workload.
@@ -274,15 +288,15 @@ pub struct LoadStep {
     pub traffic: Vec<Traffic>,
     /// How they arrive.
     pub pattern: Pattern,
-    /// Prompts in each of its requests.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub batch: u32,
     /// The phase whose load this is a part of, where it was said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_as: Option<SameAs>,
     /// The step beside which it runs: the end of its arrivals ends the arrivals of this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<usize>,
+    /// Prompts in each of its requests.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub batch: u32,
     /// Ends the step after so many requests.
     pub requests: Option<u64>,
     /// Ends the arrivals of the step after so long.

@@ -5,24 +5,17 @@ use super::{
     warnings::{fix, floor, supply},
 };
 use crate::{
-    config::{self, Finding, Problems, Scenario, Severity},
+    config::{Finding, Severity},
     units::{show_count, show_count_of},
 };
 
-/// Refuses the cases of a scenario file where a run could not pass: one of its targets needs more requests than it will have, whatever the
+/// What makes it impossible that a run passes: each target that needs more requests than it will have, whatever the
 /// server does. Where the server decides how many there are, where a miss only warns, and where a preset asks for more
 /// than the scenario sends, a warning of the plan says so instead.
-///
-/// # Errors
-///
-/// Every such target, with its place in the file. `plans` are those of the `scenarios`.
-pub fn check(file: &str, scenarios: &[Scenario], plans: &[Plan]) -> Result<(), Problems> {
-    let unprovable = |plan: &Plan| {
-        let deciding =
-            plan.targets.iter().filter(|target| target.severity == Severity::Fail && !target.from_preset);
-        deciding.filter_map(|target| unprovable(plan, target)).collect()
-    };
-    config::refuse(file, scenarios.iter().zip(plans.iter().map(unprovable)))
+pub(super) fn findings(plan: &Plan) -> impl Iterator<Item = Finding> {
+    let deciding =
+        plan.targets.iter().filter(|target| target.severity == Severity::Fail && !target.from_preset);
+    deciding.filter_map(|target| unprovable(plan, target))
 }
 
 fn unprovable(plan: &Plan, target: &PlannedTarget) -> Option<Finding> {

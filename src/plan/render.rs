@@ -7,7 +7,7 @@ use super::{
     graph::runs_side_by_side, totals,
 };
 use crate::{
-    config::{Address, Chunks, Model, OnInconclusive, Output, Severity, Threads},
+    config::{Address, Ceiling, Chunks, Model, OnInconclusive, Output, Severity, Threads},
     units::{show_count, show_number, show_seconds, show_share, write_duration},
 };
 
@@ -46,6 +46,15 @@ fn head(plan: &Plan) -> String {
     }
     if plan.output != Output::default() {
         table.add_row(["output", &output(&plan.output)]);
+    }
+    if let Some(run) = &plan.rerun_of {
+        table.add_row(["rerun of", run]);
+    }
+    if !plan.limits.allow_hosts.is_empty() {
+        table.add_row(["allowed hosts", &plan.limits.allow_hosts.join(", ")]);
+    }
+    if plan.limits.ceiling != Ceiling::default() {
+        table.add_row(["ceiling", &describe::ceiling(plan.limits.ceiling)]);
     }
     format!("{}\n{}", title(&plan.title(), &plan.description), lines(&table))
 }
@@ -173,11 +182,11 @@ pub(super) fn totals_estimated(plan: &Plan) -> (bool, bool) {
     (any(requests_estimated), any(duration_estimated))
 }
 
-fn requests_estimated(step: &Step, load: &LoadStep) -> bool {
+pub(super) fn requests_estimated(step: &Step, load: &LoadStep) -> bool {
     step.expected.assumed && step.expected.requests != load.requests.map(|requests| requests as f64)
 }
 
-fn duration_estimated(step: &Step, load: &LoadStep) -> bool {
+pub(super) fn duration_estimated(step: &Step, load: &LoadStep) -> bool {
     step.expected.assumed && step.expected.duration_s != load.duration.map(|duration| duration.as_secs_f64())
 }
 

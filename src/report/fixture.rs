@@ -11,8 +11,8 @@ use super::Report;
 use crate::{
     catalog::{Metric, MetricName, Protocol},
     config::{
-        Address, Arrivals, Bound, Faults, Layer, Lengths, Model, Objective, OnInconclusive, Origin, Output,
-        Platform, Price, PromptLength, Severity, Sim, Stage, Synthetic, Threads, Workload,
+        Address, Arrivals, Bound, Ceiling, Faults, Layer, Lengths, Model, Objective, OnInconclusive, Origin,
+        Output, Platform, Price, PromptLength, Severity, Sim, Stage, Synthetic, Threads, Workload,
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
@@ -382,9 +382,9 @@ fn steps() -> Vec<Step> {
                 first_seq,
                 traffic: traffic.clone(),
                 pattern,
-                batch: 1,
                 same_as: None,
                 until: None,
+                batch: 1,
                 requests: (load.phase == "warmup").then_some(20),
                 duration: (load.phase != "warmup").then_some(length),
             }),
@@ -422,6 +422,7 @@ fn plan() -> Plan {
         repeat: None,
         description: "A 70B thinker and a 7B flash model share one GPU".to_owned(),
         experiment: "9f2c4b7a1d8e53066b1f0c9ad4472e8b5d3a9c61e07f48b2a6c5d1908e37f4ab".to_owned(),
+        rerun_of: None,
         seed: 42,
         platform: Platform {
             name: "rtx_4090".to_owned(),
@@ -435,6 +436,8 @@ fn plan() -> Plan {
             drain: Duration::from_secs(30),
             ready_timeout: Duration::from_secs(60),
             threads: Threads::All,
+            allow_hosts: Vec::new(),
+            ceiling: Ceiling::default(),
         },
         repeats: 1,
         output: Output::default(),

@@ -10,7 +10,7 @@ use super::{Report, words};
 use crate::{
     catalog::{Kind, Metric, MetricName, Statistic},
     config::{Bound, Objective, case_name},
-    metrics::{Counts, Distribution, Failure, Scope, Tokens, Values, Window},
+    metrics::{Counts, Distribution, Ending, Failure, Scope, Tokens, Values, Window},
     plan::ScopeKey,
     verdict::{Check, Conclusion, Judged},
 };
@@ -21,10 +21,10 @@ pub const FORMAT: u32 = 1;
 /// The whole of `summary.json`.
 pub fn json(report: &Report) -> Value {
     let Report { plan, system, summary, verdict, .. } = report;
-    let ending = match verdict.conclusion {
-        Conclusion::Aborted => "aborted",
-        _ if summary.abort.is_some() => "ended_by_target",
-        _ => "completed",
+    let ending = match summary.ending {
+        Ending::Completed => "completed",
+        _ if summary.abort.is_some() && verdict.conclusion != Conclusion::Aborted => "ended_by_target",
+        _ => "aborted",
     };
     json!({
         "format": FORMAT,
@@ -36,6 +36,7 @@ pub fn json(report: &Report) -> Value {
         "repeats": plan.repeats,
         "description": plan.description,
         "experiment": plan.experiment,
+        "rerun_of": plan.rerun_of,
         "seed": plan.seed,
         "platform": plan.platform.name,
         "label": plan.label,

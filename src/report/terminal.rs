@@ -95,6 +95,9 @@ fn headline(report: &Report, style: Style) -> Vec<String> {
             )
         )
     )];
+    if let Some(run) = &report.plan.rerun_of {
+        lines.push(style.paint(DIM, &format!("the plan of {run}, run again")));
+    }
     lines.extend(wrap(&words::hardware(report), style.width).iter().map(|line| style.paint(DIM, line)));
     if let Some(notice) = words::simulated_notice(report) {
         lines.extend(wrap(&notice, style.width).iter().map(|line| style.paint(OPEN, line)));

@@ -175,7 +175,7 @@ impl Mutator<'_> {
         for _ in 0..changes {
             text = self.change(text);
             if text.len() > LONGEST {
-                text.truncate(self.boundary(&text, LONGEST));
+                text.truncate(Self::boundary(&text, LONGEST));
             }
         }
         text
@@ -281,10 +281,10 @@ impl Mutator<'_> {
 
     fn anywhere(&mut self, text: &str) -> usize {
         let at = self.rng.random_range(0..=text.len());
-        self.boundary(text, at)
+        Self::boundary(text, at)
     }
 
-    fn boundary(&self, text: &str, at: usize) -> usize {
+    fn boundary(text: &str, at: usize) -> usize {
         (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
     }
 }

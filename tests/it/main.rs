@@ -11,6 +11,7 @@
 
 mod batches;
 mod broken;
+mod by_url;
 mod check;
 mod engine;
 mod fuzz;
@@ -27,6 +28,8 @@ mod probe;
 mod presets;
 mod readiness;
 mod repeats;
+mod rerun;
+mod safety;
 mod server;
 mod several;
 mod side_by_side;

@@ -30,6 +30,8 @@ const BELONGS: &[(&str, &str)] = &[
     ("max_endpoints", "defaults"),
     ("platform", "run"),
     ("label", "run"),
+    ("allow_hosts", "run"),
+    ("ceiling", "run"),
     ("on_inconclusive", "run"),
 ];
 

@@ -7,8 +7,9 @@ mod load;
 mod metric;
 mod objectives;
 mod price;
-mod output;
+mod safety;
 mod same_as;
+mod output;
 mod servers;
 mod targets;
 mod workloads;
@@ -231,6 +232,8 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
     let repeats =
         fields.get("repeats", |node| at_most(node, MOST_REPEATS, "start the command again for more"));
     let threads = fields.get("threads", threads);
+    let allow_hosts = fields.get("allow_hosts", safety::hosts);
+    let ceiling = fields.table_at("ceiling").and_then(safety::ceiling);
     fields.finish();
     Some(Run {
         label: label?,
@@ -240,6 +243,8 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
         on_inconclusive: on_inconclusive?,
         repeats: repeats?,
         threads: threads?,
+        allow_hosts: allow_hosts?,
+        ceiling: ceiling?,
     })
 }
 
@@ -273,14 +278,14 @@ fn defaults(mut fields: Fields<'_>) -> Option<Defaults> {
     let timeout = fields.get("timeout", leaf::positive_duration);
     let concurrency = fields.get("concurrency", |node| leaf::one_or_many(node, leaf::count(1)));
     let requests = fields.get("requests", leaf::count(1));
-    let batch_sizes = fields.get("batch_sizes", load::batch_sizes);
     let max_endpoints = fields.get("max_endpoints", leaf::count(1));
+    let batch_sizes = fields.get("batch_sizes", load::batch_sizes);
     fields.finish();
     Some(Defaults {
         timeout: timeout?,
         concurrency: concurrency?,
         requests: requests?,
-        batch_sizes: batch_sizes?,
         max_endpoints: max_endpoints?,
+        batch_sizes: batch_sizes?,
     })
 }

@@ -341,9 +341,9 @@ fn the_offered_load_is_the_area_under_the_rate() {
             spikes: None,
             concurrency_limit: None,
         },
-        batch: 1,
         same_as: None,
         until: None,
+        batch: 1,
         requests: None,
         duration: None,
     };
