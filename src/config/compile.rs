@@ -109,21 +109,21 @@ fn each_case(
 
 /// What is wrong in which cases.
 #[derive(Default)]
-pub(super) struct Found {
-    /// Each problem with the name of the first case that has it, and their number.
-    problems: Vec<(Diagnostic, String, usize)>,
+pub(super) struct Found<'a> {
+    /// Each problem with the first case that has it, and the number of all that do.
+    problems: Vec<(Diagnostic, &'a [Axis], usize)>,
 }
 
-impl Found {
+impl<'a> Found<'a> {
     fn is_empty(&self) -> bool {
         self.problems.is_empty()
     }
 
-    pub(super) fn add(&mut self, axes: &[Axis], there: Sink) {
+    pub(super) fn add(&mut self, axes: &'a [Axis], there: Sink) {
         for problem in there.into_vec() {
             match self.problems.iter_mut().find(|(known, ..)| *known == problem) {
                 Some((.., count)) => *count += 1,
-                None => self.problems.push((problem, case_name(axes), 1)),
+                None => self.problems.push((problem, axes, 1)),
             }
         }
     }
@@ -132,7 +132,8 @@ impl Found {
     pub(super) fn report(self, cases: usize, sink: &Sink) {
         for (problem, first, count) in self.problems {
             let everywhere = count == cases || problem.is_in(Layer::Matrix);
-            sink.push(if everywhere { problem } else { problem.in_cases(&first, count, cases) });
+            let name = || case_name(first);
+            sink.push(if everywhere { problem } else { problem.in_cases(&name(), count, cases) });
         }
     }
 }

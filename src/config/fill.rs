@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use indexmap::IndexSet;
+
 use super::{
     Layer,
     diagnostic::{Diagnostic, Sink},
@@ -184,10 +186,7 @@ fn fill_sims(root: &mut Node, builtin: &BuiltIn, library: &Library, sink: &Sink)
     let own = root.get("sims").cloned().unwrap_or_else(|| Node::table_at(&root.place, Table::new()));
     let Some(own_table) = own.as_table() else { return };
     let profiles = Profiles { own: own_table, builtin, library, sink };
-    let mut full: Table = own_table
-        .iter()
-        .map(|(name, node)| (name.clone(), profiles.own(name, node, &mut Vec::new())))
-        .collect();
+    let mut full = profiles.own();
     for name in root.names("endpoints") {
         let Some(url) = root.at(&["endpoints", name, "url"]) else { continue };
         let Some(sim) = url.as_text().and_then(|url| url.trim().strip_prefix("sim:")) else { continue };
@@ -231,25 +230,47 @@ impl Profiles<'_> {
         }
     }
 
-    /// A `[sims.NAME]` of the scenario, over what it extends: another one, a built-in profile, the built-in profile
+    /// Every `[sims.NAME]` of the scenario, over what it extends: another one, a built-in profile, the built-in profile
     /// of its own name, or the settings that hold without a profile.
-    fn own(&self, name: &str, node: &Node, visited: &mut Vec<String>) -> Node {
-        visited.push(name.to_owned());
-        let extends = node.get("extends");
-        let parent = extends.and_then(Node::as_text).unwrap_or(name);
-        let base = match (self.own.get(parent), self.library.sim(parent)) {
-            (Some(base), _) if !visited.iter().any(|seen| seen == parent) => self.own(parent, base, visited),
-            (_, Some(profile)) if parent == name || !self.own.contains_key(parent) => {
-                self.over_template(profile.clone())
+    fn own(&self) -> Table {
+        let mut done = Table::new();
+        for name in self.own.keys() {
+            // down to one whose base is known, and up again
+            let mut chain: IndexSet<&str> = IndexSet::new();
+            let mut next = Some(name.as_str());
+            while let Some(name) = next.filter(|name| !done.contains_key(*name) && chain.insert(name)) {
+                next = self.own.get_key_value(self.parent(name)).map(|(parent, _)| parent.as_str());
             }
-            (known, _) => {
-                if let Some(extends) = extends {
-                    self.refuse(name, parent, extends, known.is_some());
-                }
-                return self.over_template(node.clone());
+            for name in chain.into_iter().rev() {
+                let own = self.own.get(name).cloned();
+                done.extend(own.map(|own| (name.to_owned(), over(self.base(name, &done), own))));
             }
+        }
+        self.own.keys().filter_map(|name| done.swap_remove_entry(name)).collect()
+    }
+
+    /// What a server extends: its own name where it does not say.
+    fn parent<'a>(&'a self, name: &'a str) -> &'a str {
+        let extends = self.own.get(name).and_then(|own| own.get("extends"));
+        extends.and_then(Node::as_text).unwrap_or(name)
+    }
+
+    /// The settings under a server, of which those that it may extend are done.
+    fn base(&self, name: &str, done: &Table) -> Node {
+        let parent = self.parent(name);
+        let known = self.own.contains_key(parent);
+        let base = match done.get(parent) {
+            Some(base) => Some(base.clone()),
+            None if known && parent != name => None,
+            None => self.library.sim(parent).map(|profile| self.over_template(profile.clone())),
         };
-        over(base, node.clone())
+        if let Some(extends) = self.own.get(name).and_then(|own| own.get("extends"))
+            && (base.is_none() || extends.as_text().is_none())
+            && !matches!(extends.value, Value::Unknown)
+        {
+            self.refuse(name, parent, extends, known);
+        }
+        base.unwrap_or_else(|| self.over_template(Node::table_at(&self.builtin.each.place, Table::new())))
     }
 
     fn refuse(&self, name: &str, parent: &str, extends: &Node, circular: bool) {

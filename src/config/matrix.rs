@@ -1,5 +1,7 @@
 //! `[matrix]`: an override whose leaves are lists. Every combination of their elements is a case of the scenario.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{
     Axis,
     diagnostic::{Diagnostic, Sink},
@@ -78,8 +80,7 @@ impl Matrix {
                     .help("write `[matrix.phases.main.load.closed]` and `users = [1, 2, 4]` below"),
             );
         }
-        let paths: Vec<Vec<&str>> = axes.iter().map(Line::path).collect();
-        let names: Vec<String> = paths.iter().map(|path| shortest(path, &paths)).collect();
+        let names = shortest(&axes.iter().map(Line::path).collect::<Vec<_>>());
         for (axis, name) in axes.iter_mut().zip(names) {
             axis.name = name;
         }
@@ -208,16 +209,16 @@ fn read_axes(node: &Node, path: &mut Vec<Step>, axes: &mut Vec<Line>, env: Env<'
 
 /// Reports a value that is there twice.
 fn repeated(address: &str, values: &[Node], sink: &Sink) -> bool {
-    let same = |one: &Node, other: &Node| match (&one.value, &other.value) {
-        (Value::Integer(one), Value::Float(other)) | (Value::Float(other), Value::Integer(one)) => {
-            *one as f64 == *other
-        }
-        (Value::Unknown, _) | (_, Value::Unknown) => false,
-        _ => one.to_toml() == other.to_toml(),
-    };
-    let mut pairs = values.iter().enumerate().filter_map(|(index, again)| {
-        let first = values[..index].iter().find(|first| same(first, again))?;
-        Some((first, again))
+    let mut seen: HashMap<String, &Node> = HashMap::new();
+    let known = values.iter().filter(|value| !matches!(value.value, Value::Unknown));
+    let mut pairs = known.filter_map(|value| {
+        let key = match &value.value {
+            // 2 and 2.0 are the same
+            Value::Integer(number) => (*number as f64).to_string(),
+            Value::Float(number) => number.to_string(),
+            _ => value.to_toml(),
+        };
+        seen.insert(key, value).map(|first| (first, value))
     });
     let Some((first, again)) = pairs.next() else { return false };
     sink.push(
@@ -229,11 +230,19 @@ fn repeated(address: &str, values: &[Node], sink: &Sink) -> bool {
     true
 }
 
-/// The shortest end of an address that none of the others has.
-fn shortest(path: &[&str], all: &[Vec<&str>]) -> String {
-    let ends = (0..path.len()).rev().map(|from| &path[from..]);
-    let alone = |end: &&[&str]| all.iter().filter(|other| other.ends_with(end)).count() <= 1;
-    words(&ends.into_iter().find(alone).unwrap_or(path).join("."))
+/// Of each address the shortest end that none of the others has.
+fn shortest(paths: &[Vec<&str>]) -> Vec<String> {
+    let ends =
+        |path: &'_ [&'_ str]| (0..path.len()).rev().map(|from| path[from..].join(".")).collect::<Vec<_>>();
+    let mut taken: HashMap<String, usize> = HashMap::new();
+    for end in paths.iter().flat_map(|path| ends(path)) {
+        *taken.entry(end).or_default() += 1;
+    }
+    let own = |path: &Vec<&str>| {
+        let end = ends(path).into_iter().find(|end| taken.get(end) == Some(&1));
+        words(&end.unwrap_or_else(|| path.join(".")))
+    };
+    paths.iter().map(own).collect()
 }
 
 /// Values for the name of a case, and so for the name of a folder. Those that come out the same or empty get their
@@ -246,8 +255,11 @@ fn shown(values: &[Node]) -> Vec<String> {
             text.trim_end_matches('-').to_owned()
         })
         .collect();
-    let alone = |text: &String| !text.is_empty() && plain.iter().filter(|other| *other == text).count() == 1;
-    let numbered = |(index, text)| if alone(text) { text.clone() } else { format!("{text}~{}", index + 1) };
+    let mut once = HashSet::new();
+    let again: HashSet<&String> = plain.iter().filter(|text| !once.insert(*text)).collect();
+    let numbered = |(index, text): (usize, &String)| {
+        if text.is_empty() || again.contains(text) { format!("{text}~{}", index + 1) } else { text.clone() }
+    };
     plain.iter().enumerate().map(numbered).collect()
 }
 

@@ -6,6 +6,8 @@ mod needs;
 mod order;
 mod spikes;
 
+use std::collections::HashMap;
+
 use super::{
     Chunks, Endpoint, Layer, Load, Phase, Target,
     diagnostic::{Diagnostic, Sink},
@@ -19,7 +21,7 @@ use crate::catalog::Metric;
 /// Checks a draft. Values that could not be read are taken to be fine. `named` is whether somebody chose the platform
 /// whose preset is in it.
 pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
-    let check = Check { root, draft, sink };
+    let check = Check::new(root, draft, sink);
     check.something_to_do();
     check.workloads();
     check.weights();
@@ -29,8 +31,8 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
         check.references(name);
         if let Some(phase) = phase {
             check.spikes(name, phase);
-            check.during(name, phase);
             check.batches(name, phase);
+            check.during(name, phase);
         }
     }
     check.circle();
@@ -54,9 +56,35 @@ struct Check<'a> {
     root: &'a Node,
     draft: &'a Draft,
     sink: &'a Sink,
+    /// The steps of every phase that could be read.
+    steps: HashMap<&'a str, Vec<String>>,
+    /// Whether each of them has an endpoint, and whether it has one that streams.
+    loaded: HashMap<&'a str, (bool, bool)>,
+    weighted: bool,
 }
 
 impl<'a> Check<'a> {
+    fn new(root: &'a Node, draft: &'a Draft, sink: &'a Sink) -> Self {
+        let weighted = draft.endpoints.values().flatten().any(|endpoint| endpoint.weight.is_some());
+        let mut check = Self { root, draft, sink, steps: HashMap::new(), loaded: HashMap::new(), weighted };
+        for (name, phase) in &draft.phases {
+            if let Some(phase) = phase {
+                let loaded = || draft.endpoints.iter().filter(|(endpoint, _)| check.loads(phase, endpoint));
+                let mut streams =
+                    loaded().map(|(_, endpoint)| endpoint.as_ref().is_none_or(|end| end.stream));
+                let entry = (loaded().next().is_some(), streams.any(|streams| streams));
+                check.loaded.insert(name, entry);
+                check.steps.insert(name, steps(name, phase));
+            }
+        }
+        check
+    }
+
+    /// The names of a phase's steps.
+    fn steps_of(&self, phase: &str) -> &[String] {
+        self.steps.get(phase).map(Vec::as_slice).unwrap_or_default()
+    }
+
     fn place(&self, path: &[&str]) -> &'a Place {
         self.root.at(path).map_or(&self.root.place, |node| &node.place)
     }
@@ -183,9 +211,8 @@ impl<'a> Check<'a> {
         if let Some(names) = &phase.endpoints {
             return names.iter().any(|name| name == endpoint);
         }
-        let any_weight = self.draft.endpoints.values().flatten().any(|endpoint| endpoint.weight.is_some());
         match self.draft.endpoints.get(endpoint) {
-            Some(Some(endpoint)) => !any_weight || endpoint.weight.is_some_and(|weight| weight > 0.0),
+            Some(Some(endpoint)) => !self.weighted || endpoint.weight.is_some_and(|weight| weight > 0.0),
             _ => true,
         }
     }
@@ -196,7 +223,7 @@ impl<'a> Check<'a> {
     }
 
     /// Whether a phase has an endpoint that a target is about and whose answers carry its metric.
-    fn carries(&self, phase: &Phase, target: &Target) -> bool {
+    fn carries(&self, name: &str, phase: &Phase, target: &Target) -> bool {
         let queues = matches!(&phase.load, Load::Open(open) if open.concurrency_limit.is_some());
         if target.metric.metric == Metric::QueueWait && !queues {
             return false;
@@ -204,11 +231,16 @@ impl<'a> Check<'a> {
         if target.metric.metric == Metric::Itl && (!self.keeps_chunks() || !phase.batches().contains(&1)) {
             return false;
         }
-        self.draft.endpoints.iter().any(|(name, endpoint)| {
-            let selected = target.endpoint.as_ref().is_none_or(|wanted| wanted == name);
-            let streams = endpoint.as_ref().is_none_or(|endpoint| endpoint.stream);
-            selected && self.loads(phase, name) && (streams || !target.metric.metric.needs_stream())
-        })
+        let any = !target.metric.metric.needs_stream();
+        match &target.endpoint {
+            Some(name) => {
+                let endpoint = self.draft.endpoints.get(name).and_then(Option::as_ref);
+                self.loads(phase, name) && (any || endpoint.is_none_or(|endpoint| endpoint.stream))
+            }
+            None => {
+                self.loaded.get(name).is_some_and(|(loaded, streams)| if any { *loaded } else { *streams })
+            }
+        }
     }
 
     fn target(&self, name: &str, target: &Target) {
@@ -257,18 +289,17 @@ impl<'a> Check<'a> {
         };
 
         if let Some(step) = &target.step
-            && !phases.iter().any(|(name, phase)| steps(name, phase).contains(step))
+            && !phases.iter().any(|(name, _)| self.steps_of(name).contains(step))
         {
             let measured = phases.iter().filter(|(_, phase)| phase.measure);
-            let steps: Vec<String> = measured.flat_map(|(name, phase)| steps(name, phase)).collect();
-            let known = suggest(step, "measured steps", steps.iter().map(String::as_str));
+            let steps = measured.flat_map(|(name, _)| self.steps_of(name)).map(String::as_str);
+            let known = suggest(step, "measured steps", steps);
             return self
                 .sink
                 .push(nothing("step", "no phase has a step of this name".to_owned()).help(known));
         }
-        let named =
-            |phase: &Phase, at: &str| target.step.as_ref().is_none_or(|step| steps(at, phase).contains(step));
-        let phases: Vec<(&str, &Phase)> = phases.into_iter().filter(|(at, phase)| named(phase, at)).collect();
+        let named = |at: &str| target.step.as_ref().is_none_or(|step| self.steps_of(at).contains(step));
+        let phases: Vec<(&str, &Phase)> = phases.into_iter().filter(|(at, _)| named(at)).collect();
 
         let measured: Vec<(&str, &Phase)> =
             phases.iter().copied().filter(|(_, phase)| phase.measure).collect();
@@ -284,7 +315,7 @@ impl<'a> Check<'a> {
         }
 
         let carriers: Vec<(&str, &Phase)> =
-            measured.iter().copied().filter(|(_, phase)| self.carries(phase, target)).collect();
+            measured.iter().copied().filter(|(at, phase)| self.carries(at, phase, target)).collect();
         let Some((carrier, _)) = carriers.first() else {
             let problem = match &target.endpoint {
                 Some(endpoint) if !measured.iter().any(|(_, phase)| self.loads(phase, endpoint)) => {
@@ -319,7 +350,7 @@ impl<'a> Check<'a> {
             return self.sink.push(problem);
         };
 
-        let explores = carriers.iter().all(|(name, phase)| steps(name, phase).len() > 1);
+        let explores = carriers.iter().all(|(name, _)| self.steps_of(name).len() > 1);
         if explores && target.phase.is_none() && target.step.is_none() {
             self.sink.push(
                 nothing("", "steps of a ladder are judged only when named".to_owned())

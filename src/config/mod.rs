@@ -12,6 +12,7 @@ mod compile;
 mod crowd;
 mod detect;
 mod diagnostic;
+mod excerpt;
 mod fill;
 mod headers;
 mod include;

@@ -109,6 +109,12 @@ impl Place {
             && inner.end <= outer.end
     }
 
+    /// Whether another place is so near in the same text that all the lines between can be shown.
+    pub(super) fn is_near(&self, other: &Self) -> bool {
+        const LINES: u32 = 40;
+        self.shares_text(other) && self.line().abs_diff(other.line()) <= LINES
+    }
+
     /// The text of it.
     pub(super) fn text(&self) -> &str {
         self.source.text.get(self.span.clone()).unwrap_or_default()

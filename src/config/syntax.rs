@@ -35,6 +35,7 @@ pub(super) fn parse(name: &str, layer: Layer, text: &str, sink: &Sink) -> Node {
     // only duplicates are looked for among them
     let duplicates = errors.iter().any(|error| error.message() == DUPLICATE);
     let keys = if duplicates { keys(&repaired) } else { Vec::new() };
+    let brackets = Brackets::of(if errors.is_empty() { "" } else { &repaired });
     let mut twice: Vec<&[String]> = Vec::new();
     let mut last = None;
     for error in errors {
@@ -47,7 +48,7 @@ pub(super) fn parse(name: &str, layer: Layer, text: &str, sink: &Sink) -> Node {
             twice.push(&again.path);
         } else {
             let span = error.span().unwrap_or(repaired.len()..repaired.len());
-            if error.message() == DUPLICATE || in_sync(&repaired, last, span.start) {
+            if error.message() == DUPLICATE || brackets.in_sync(last, span.start) {
                 sink.push(reader.explain(&repaired, &error));
                 last = Some(span.start);
             }
@@ -289,21 +290,43 @@ fn visible(text: &str, span: Range<usize>) -> Range<usize> {
     }
 }
 
-/// Whether an error is one of its own rather than a consequence of the error before it: it stands on another line,
-/// and no bracket is open that was opened on the line of the other.
-fn in_sync(text: &str, before: Option<usize>, at: usize) -> bool {
-    let Some(before) = before else { return true };
-    let start = text[..before].rfind('\n').map_or(0, |at| at + 1);
-    let between = &text[start..at.max(start)];
-    if !between.contains('\n') {
-        return false;
+/// Where brackets open and close in a text, to tell mistakes from their consequences.
+struct Brackets<'a> {
+    text: &'a str,
+    /// Behind each bracket, how many are open.
+    open: Vec<(usize, i32)>,
+}
+
+impl<'a> Brackets<'a> {
+    fn of(text: &'a str) -> Self {
+        let steps = Tokens::new(text).lex().filter_map(|token| {
+            let step = match token.kind() {
+                TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => 1,
+                TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => -1,
+                _ => return None,
+            };
+            Some((token.span().end(), step))
+        });
+        let open = steps.scan(0, |open, (end, step)| {
+            *open += step;
+            Some((end, *open))
+        });
+        Self { text, open: open.collect() }
     }
-    let open = Tokens::new(between).lex().fold(0_i32, |open, token| match token.kind() {
-        TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => open + 1,
-        TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => open - 1,
-        _ => open,
-    });
-    open <= 0
+
+    fn open_at(&self, at: usize) -> i32 {
+        let behind = self.open.partition_point(|(end, _)| *end <= at);
+        behind.checked_sub(1).map_or(0, |last| self.open[last].1)
+    }
+
+    /// Whether an error is one of its own rather than a consequence of the error before it: it stands on another line,
+    /// and no bracket is open that was opened on the line of the other.
+    fn in_sync(&self, before: Option<usize>, at: usize) -> bool {
+        let Some(before) = before else { return true };
+        let start = self.text[..before].rfind('\n').map_or(0, |at| at + 1);
+        let at = at.max(start);
+        self.text[start..at].contains('\n') && self.open_at(at) <= self.open_at(start)
+    }
 }
 
 /// The line around an offset, without spaces around it and its `=`, and without a comment.

@@ -264,7 +264,7 @@ fn simulated_servers_stand_on_profiles() {
     let circle = "[phases.main]\nload.closed = { users = 1 }\n\
                   [sims.a]\nextends = \"b\"\n[sims.b]\nextends = \"a\"\n[sims.c]\nextends = 3\n";
     let message = rendered(circle, &[]);
-    assert!(message.contains("`sims.a` extends itself"), "{message}");
+    assert!(message.contains("`sims.b` extends itself"), "{message}");
     assert!(message.contains("`sims.c.extends` must be a string"), "{message}");
 }
 

@@ -103,17 +103,15 @@ impl<'a> Check<'a> {
         }
         let levels = phase.levels();
         if levels.len() > 1 {
+            let several_loads = phase.load.levels().len() > 1;
             let paths: [&[&str]; 4] = [
                 &["load", "closed", "users"],
                 &["load", "open", "rate"],
-                &["load", "same_as"],
                 &["batch_sizes"],
+                &["load", "same_as"],
             ];
-            let lists = paths.iter().filter_map(|path| self.root.at(&[&["phases", name], *path].concat()));
-            let list = lists.into_iter().max_by_key(|node| match &node.value {
-                Value::List(items) => items.len(),
-                _ => 0,
-            });
+            let paths = if several_loads { &paths[..] } else { &paths[2..] };
+            let list = paths.iter().find_map(|path| self.root.at(&[&["phases", name], *path].concat()));
             let mut problem =
                 Diagnostic::new(format!("`phases.{name}` runs during `{host}` and has several levels"))
                     .label(place, format!("until `{host}` ends"));

@@ -62,9 +62,9 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
         duration: duration.or(length),
         endpoints,
         load,
+        batch_sizes: batch_sizes.unwrap_or(theirs),
         same_as,
         order: order?,
-        batch_sizes: batch_sizes.unwrap_or(theirs),
     })
 }
 
@@ -172,9 +172,9 @@ fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
         duration: None,
         endpoints: None,
         load: Load::Pause(pause?),
+        batch_sizes: Vec::new(),
         same_as: None,
         order: order?,
-        batch_sizes: Vec::new(),
     })
 }
 
