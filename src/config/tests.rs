@@ -2,6 +2,7 @@
 
 mod include;
 mod judging;
+mod layering;
 mod matrix;
 mod platforms;
 mod resolved;
