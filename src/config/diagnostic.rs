@@ -308,7 +308,7 @@ impl Problems {
         }
         let more = self.list.len().saturating_sub(MOST_SHOWN);
         if more > 0 {
-            out += &format!("\n  and {} more\n", crate::units::show_count(more as u64));
+            out.extend(["\n  and ", &crate::units::show_count(more as u64), " more\n"]);
         }
         out
     }

@@ -378,13 +378,11 @@ fn keys(text: &str) -> Vec<Key> {
     let (mut parts, mut last) = (Vec::new(), 0..0);
     for event in events {
         match event.kind() {
-            // at the end of a line or an element, what is left over is a key without a value
+            // keys without a value are over
             EventKind::StdTableOpen
             | EventKind::ArrayTableOpen
             | EventKind::Newline
-            | EventKind::ValueSep => {
-                parts.clear();
-            }
+            | EventKind::ValueSep => parts.clear(),
             EventKind::StdTableClose => {
                 let path = std::mem::take(&mut parts);
                 found.push(Key { scope: 0, path: path.clone(), span: last.clone() });
