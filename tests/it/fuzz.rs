@@ -219,7 +219,7 @@ impl Mutator<'_> {
             }
             _ => {
                 let at = self.anywhere(&text);
-                let many = self.rng.random_range(1..2000);
+                let many = [3, 10, 30, 100, 300, 1000][self.rng.random_range(0..6)];
                 format!("{}{}{}", &text[..at], self.token().repeat(many), &text[at..])
             }
         }
