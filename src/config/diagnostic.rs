@@ -238,10 +238,7 @@ impl Sink {
                 }
             }
         };
-        // where nothing can be believed, what is there is all that there is
-        if list.iter().any(believed) {
-            list.retain(believed);
-        }
+        list.retain(believed);
         list.sort_by(|one, other| one.order(file).cmp(&other.order(file)));
         shorten(&mut list);
         Problems { list }

@@ -52,7 +52,10 @@ pub(super) fn parse(name: &str, layer: Layer, text: &str, sink: &Sink) -> Node {
                 sink.push(reader.explain(&repaired, &error));
                 last = Some(span.start);
             }
-            sink.unreadable(reader.place(&span));
+            // a duplicate is wrong where it stands, and can be read
+            if error.message() != DUPLICATE {
+                sink.unreadable(reader.place(&span));
+            }
         }
     }
     let table = reader.table(root.get_ref());
