@@ -104,7 +104,8 @@ pub(super) fn run_plans(
     if let Some(file) = &output.json {
         check_writable(file)?;
     }
-    let all: Vec<&Plan> = plans.iter().map(|(_, plan)| plan).collect();
+    let first = |plan: &&Plan| plan.repeat.is_none_or(|n| n == 1);
+    let all: Vec<&Plan> = plans.iter().map(|(_, plan)| plan).filter(first).collect();
     if estimate::is_long(&all) && !output.quiet {
         terminal::say(&format!("this takes a while:\n{}", estimate::text(&all)));
     }
@@ -113,7 +114,7 @@ pub(super) fn run_plans(
     // one for all scenarios: an interruption between two of them must not be lost
     let mut signals = runtime.block_on(async { Signals::new() }).context("cannot listen for signals")?;
     // repeats have a table of their own
-    let several = plans.iter().filter(|(_, plan)| plan.repeat.is_none_or(|n| n == 1)).count() > 1;
+    let several = all.len() > 1;
     let mut worst = Exit::Pass;
     let mut rows = Vec::new();
     for (file, plan) in plans {

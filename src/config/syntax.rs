@@ -52,7 +52,10 @@ pub(super) fn parse(name: &str, layer: Layer, text: &str, sink: &Sink) -> Node {
                 sink.push(reader.explain(&repaired, &error));
                 last = Some(span.start);
             }
-            sink.unreadable(reader.place(&span));
+            // a duplicate is wrong where it stands, and can be read
+            if error.message() != DUPLICATE {
+                sink.unreadable(reader.place(&span));
+            }
         }
     }
     let table = reader.table(root.get_ref());
@@ -378,13 +381,11 @@ fn keys(text: &str) -> Vec<Key> {
     let (mut parts, mut last) = (Vec::new(), 0..0);
     for event in events {
         match event.kind() {
-            // the last two: keys without a value
+            // keys without a value are over
             EventKind::StdTableOpen
             | EventKind::ArrayTableOpen
             | EventKind::Newline
-            | EventKind::ValueSep => {
-                parts.clear();
-            }
+            | EventKind::ValueSep => parts.clear(),
             EventKind::StdTableClose => {
                 let path = std::mem::take(&mut parts);
                 found.push(Key { scope: 0, path: path.clone(), span: last.clone() });

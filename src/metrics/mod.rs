@@ -57,7 +57,7 @@ pub struct Summary {
     pub scopes: Vec<Scope>,
     /// The run in slices of equal length, for charts over time.
     pub timeline: Timeline,
-    /// Measured requests in the order of `seq`, thinned evenly to at most [`MAX_POINTS`].
+    /// Measured requests in the order of their numbers, thinned evenly to at most [`MAX_POINTS`].
     pub points: Vec<Point>,
     /// The first failure of each outcome, most frequent first.
     pub failures: Vec<Failure>,
@@ -236,8 +236,9 @@ pub struct Slice {
 /// One measured request, for scatter charts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
-    /// Its number.
-    pub seq: u64,
+    /// Its place among all measured requests in the order of their numbers, from 0. Numbers themselves leap from one step
+    /// to the next.
+    pub place: u64,
     /// Its phase.
     pub phase: String,
     /// Its step.

@@ -118,7 +118,7 @@ fn what_cannot_be_run_again_is_told() {
     change_plan(&bench.path(folder), |plan| plan["format"] = 99.into());
     refused(folder, "it has format 99");
     std::fs::write(bench.path(folder).join("plan.json"), &good[..good.len() / 2]).unwrap();
-    refused(folder, "not a plan");
+    refused(folder, "it is no JSON");
     assert_eq!((server.served().len(), bench.runs().len()), (sent, 1));
 }
 
@@ -155,4 +155,19 @@ fn permissions_are_asked_for_again() {
     });
     let done = with_key(&bench, "k", &["rerun", folder]).expect_code(2);
     assert!(done.stderr.contains("leads to the public host `api.example.com`"), "{}", done.stderr);
+}
+
+#[test]
+fn one_of_several_repeats_is_run_once_more() {
+    let server = server();
+    let bench = Bench::new();
+    let file = scenario(&bench, &server.url(), "repeats = 2");
+    with_key(&bench, "k", &["run", &file]).expect_code(0);
+    assert_eq!(server.served().len(), 24);
+    let last = bench.runs().pop().unwrap();
+    let done = with_key(&bench, "k", &["rerun", last.path().to_str().unwrap()]).expect_code(0);
+    assert!(!done.stderr.contains("repeat"), "{}", done.stderr);
+    assert_eq!(server.served().len(), 36);
+    let runs = bench.runs();
+    assert_eq!(runs.iter().filter(|run| run.json("plan.json")["rerun_of"].is_string()).count(), 1);
 }
