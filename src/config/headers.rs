@@ -1,7 +1,7 @@
 //! Names of headers that are not like any other.
 
 /// Headers that are set for every request, or that are the business of the connection.
-const SET_HERE: &[&str] = &[
+pub(super) const SET_HERE: &[&str] = &[
     "accept",
     "accept-encoding",
     "connection",
@@ -18,10 +18,11 @@ const SET_HERE: &[&str] = &[
 ];
 
 /// Headers whose values are secrets.
-const SECRET: &[&str] = &["api-key", "authorization", "cookie", "proxy-authorization", "x-api-key"];
+pub(super) const SECRET: &[&str] =
+    &["api-key", "authorization", "cookie", "proxy-authorization", "x-api-key"];
 
 /// How the names of others of them end.
-const SECRET_ENDINGS: &[&str] = &["-key", "-secret", "-token"];
+pub(super) const SECRET_ENDINGS: &[&str] = &["-key", "-secret", "-token"];
 
 /// Whether a header, by its name in lower case, is none of a scenario's.
 pub(super) fn is_set_here(name: &str) -> bool {

@@ -30,6 +30,9 @@ pub use reading::{Carrier, Reading, reading};
 pub use scopes::scope_key;
 pub use summarize::summarize;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::{
     catalog::{Metric, Statistic},
     plan::ScopeKey,
@@ -117,11 +120,11 @@ impl Scope {
 }
 
 /// The part of a step that counts.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Window {
     /// Seconds since the start of the run.
     pub from_s: f64,
-    /// Likewise.
+    /// Seconds since the start of the run.
     pub to_s: f64,
     /// Seconds that were measured; less than `to_s − from_s` for a phase of several steps.
     pub length_s: f64,

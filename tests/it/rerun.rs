@@ -116,7 +116,7 @@ fn what_cannot_be_run_again_is_told() {
     change_plan(&bench.path(folder), |plan| plan["seed"] = 43.into());
     refused(folder, "would send something else");
     change_plan(&bench.path(folder), |plan| plan["format"] = 99.into());
-    refused(folder, "format 99 of `plan.json` is not known");
+    refused(folder, "it has format 99");
     std::fs::write(bench.path(folder).join("plan.json"), &good[..good.len() / 2]).unwrap();
     refused(folder, "not a plan");
     assert_eq!((server.served().len(), bench.runs().len()), (sent, 1));

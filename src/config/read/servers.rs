@@ -55,7 +55,7 @@ fn model(node: &Node) -> Read<Model> {
 }
 
 /// The paths that a protocol adds to the base URL.
-const OPERATIONS: &[&str] = &["/chat/completions", "/completions"];
+pub(in super::super) const OPERATIONS: &[&str] = &["/chat/completions", "/completions"];
 
 /// Reads a base URL or `sim:NAME`.
 fn address(node: &Node) -> Read<Address> {

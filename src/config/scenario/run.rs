@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::units::Seconds;
 
 /// `[run]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +31,7 @@ pub struct Run {
 }
 
 /// `[run.ceiling]`: what a run may come to at most, over all requests to servers that are not simulated.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ceiling {
     /// Requests, warm-up included.
     pub requests: u64,
@@ -37,6 +40,7 @@ pub struct Ceiling {
     pub rate: f64,
     /// From the first request to the last.
     #[serde(rename = "duration_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
     pub duration: Duration,
 }
 
@@ -48,7 +52,7 @@ impl Default for Ceiling {
 }
 
 /// `run.on_inconclusive`: what it means that a judged target could not be decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnInconclusive {
     /// The run does not pass: exit code 3.
@@ -66,7 +70,7 @@ impl OnInconclusive {
 }
 
 /// How many threads send requests and read answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Threads {
     /// `"all"`: one for each processor that the process may use.
@@ -77,7 +81,7 @@ pub enum Threads {
 }
 
 /// `[output]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     /// Whether the arrival of every chunk is kept.
     pub chunks: Chunks,
@@ -96,7 +100,7 @@ impl Default for Output {
 }
 
 /// What is kept of the arrivals of chunks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Chunks {
     /// Each of them.
@@ -106,7 +110,7 @@ pub enum Chunks {
 }
 
 /// Files that a report is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// `report.html`.
