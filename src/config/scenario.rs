@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 pub use self::run::{Ceiling, Chunks, Format, OnInconclusive, Output, Run, Threads};
 use super::Places;
-use crate::catalog::{Metric, MetricName, Protocol};
+use crate::{
+    catalog::{Metric, MetricName, Protocol},
+    hosts,
+};
 
 /// A checked scenario: every reference in it exists, every number is in range.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,14 +132,10 @@ pub enum Address {
 }
 
 impl Address {
-    /// Whether it is the URL of a server on this machine, by its name or number: `localhost`, `127.0.0.1`, `[::1]`.
+    /// Whether it is the URL of a server on this machine, by its name or number.
     pub fn is_loopback(&self) -> bool {
         let Self::Url(url) = self else { return false };
-        let Ok(uri) = url.parse::<http::Uri>() else { return false };
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let localhost =
-            host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
-        localhost || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        hosts::of_url(url).is_some_and(|host| hosts::is_this_machine(&host))
     }
 }
 
