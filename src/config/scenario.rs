@@ -16,6 +16,7 @@ pub use self::{
 use super::Places;
 use crate::{
     catalog::{Metric, MetricName, Protocol},
+    hosts,
     units::Seconds,
 };
 
@@ -137,14 +138,10 @@ pub enum Address {
 }
 
 impl Address {
-    /// Whether it is the URL of a server on this machine, by its name or number: `localhost`, `127.0.0.1`, `[::1]`.
+    /// Whether it is the URL of a server on this machine, by its name or number.
     pub fn is_loopback(&self) -> bool {
         let Self::Url(url) = self else { return false };
-        let Ok(uri) = url.parse::<http::Uri>() else { return false };
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let localhost =
-            host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
-        localhost || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        hosts::of_url(url).is_some_and(|host| hosts::is_this_machine(&host))
     }
 }
 
