@@ -142,11 +142,11 @@ fn a_run_stops_when_it_has_taken_as_long_as_it_may() {
     });
     let bench = Bench::new();
     let workload = "[workloads.short.synthetic]\noutput_tokens = 2\n[endpoints.main]";
-    let file = scenario(&bench, &slow.url(), "drain = 0\nceiling.duration = \"5s\"", FEW);
+    let file = scenario(&bench, &slow.url(), "drain = \"30s\"\nceiling.duration = \"2s\"", FEW);
     let text = std::fs::read_to_string(bench.path(&file)).unwrap().replace("[endpoints.main]", workload);
     bench.file(&file, &text);
     let done = bench.run(&["run", &file]).expect_code(3);
     says(&done.stderr, &["stopping at the ceiling on duration"]);
-    says(&done.stdout, &["INVALID", "stopped at the ceiling of 5s"]);
+    says(&done.stdout, &["INVALID", "stopped at the ceiling of 2s"]);
     assert!(slow.served().len() < 10);
 }
