@@ -121,6 +121,40 @@ fn too_many_requests(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
     ))
 }
 
+/// What all runs of one command send together, each case as often as it is repeated, where no run alone is too much:
+/// one finding for all cases.
+pub(super) fn too_many_together(plans: &[Plan]) -> Option<Finding> {
+    let requests = |plan: &Plan| -> f64 {
+        plan.loads().filter_map(|(step, load)| Some(Real::of(plan, step, load)?.requests())).sum()
+    };
+    let all: f64 = plans.iter().map(|plan| requests(plan) * f64::from(plan.repeats)).sum();
+    let ceiling = plans.iter().map(|plan| plan.limits.ceiling.requests).min()?;
+    let alone = plans.iter().any(|plan| requests(plan) > ceiling as f64);
+    if alone || all <= ceiling as f64 {
+        return None;
+    }
+    let runs: u64 = plans.iter().map(|plan| u64::from(plan.repeats)).sum();
+    let largest =
+        plans.iter().flat_map(Plan::loads).max_by(|(_, one), (_, other)| one.requests.cmp(&other.requests));
+    let path = match largest {
+        _ if plans.iter().any(|plan| plan.repeats > 1) => "run.repeats".to_owned(),
+        Some((step, _)) => format!("phases.{}", step.phase),
+        None => return None,
+    };
+    let all = all.ceil() as u64;
+    Some(exceeds(
+        format!(
+            "{} together send {}, and the ceiling is {}",
+            show_count_of(runs, "run"),
+            show_count_of(all, "request"),
+            show_count(ceiling)
+        ),
+        (path, format!("run {} times in all", show_count(runs))),
+        ("requests", ceiling != Ceiling::default().requests),
+        &all.to_string(),
+    ))
+}
+
 fn too_fast(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
     let ceiling = plan.limits.ceiling.rate;
     let rated = real.iter().filter_map(|real| Some((real, real.rate()?)));
