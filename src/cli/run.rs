@@ -23,7 +23,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
-    config::{Address, Secret, Threads},
+    config::{Address, HeaderText, Secret, Threads},
     control::Watch,
     engine::{self, Binding},
     machine::{self, Machine, SystemInfo},
@@ -90,8 +90,27 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         terminal::print(&text);
         return Ok(Exit::Pass);
     }
-    let plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
+    let mut plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
+    for (_, plan) in &mut plans {
+        settle_secrets(plan)?;
+    }
     run_plans(&plans, &machine, &arguments.output, terminal)
+}
+
+/// Lets the secrets of a plan be found from every folder, so that it can be run again from another one.
+fn settle_secrets(plan: &mut Plan) -> anyhow::Result<()> {
+    for endpoint in &mut plan.endpoints {
+        let headers = endpoint.headers.values_mut().filter_map(|header| match header {
+            HeaderText::Secret(secret) => Some(secret),
+            HeaderText::Text(_) => None,
+        });
+        for secret in endpoint.api_key.iter_mut().chain(headers) {
+            let Secret::File(path) = secret else { continue };
+            let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;
+            *path = whole.display().to_string();
+        }
+    }
+    Ok(())
 }
 
 /// Runs plans one after another, each under the name of the file that it came from. The worst exit code counts.

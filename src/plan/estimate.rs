@@ -20,8 +20,7 @@ pub fn text(plans: &[&Plan]) -> String {
         ["requests", "tokens in", "tokens out", "duration", "cost"].map(str::to_owned),
     );
     for plan in plans {
-        let times = if plan.repeats > 1 { format!(", {} times", plan.repeats) } else { String::new() };
-        row(plan.title() + &times, sum_shown([*plan]));
+        row(plan.title() + &times(plan), sum_shown([*plan]));
     }
     let all = || plans.iter().copied();
     if plans.len() > 1 {
@@ -33,6 +32,11 @@ pub fn text(plans: &[&Plan]) -> String {
         }
     }
     format!("{}{}", render::lines(&table), render::note(sum(all()).assumed))
+}
+
+/// What stands behind the name of something that is repeated: ` × 5`.
+pub(super) fn times(plan: &Plan) -> String {
+    if plan.repeats > 1 { format!(" × {}", plan.repeats) } else { String::new() }
 }
 
 /// Whether they take longer than one waits without asking, as far as that is known.

@@ -240,6 +240,6 @@ fn what_takes_long_says_so_before_it_starts() {
         "--set",
         "run.repeats=2",
     ]);
-    assert!(repeated.contains("first, 2 times") && repeated.contains("10m 40s"), "{repeated}");
+    assert!(repeated.contains("first × 2") && repeated.contains("10m 40s"), "{repeated}");
     assert!(!run(&["--set", "phases.load.duration=290s"]).contains("this takes a while"));
 }

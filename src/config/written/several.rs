@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::{
-    super::headers::{SECRET, SECRET_ENDINGS, SET_HERE},
+    super::headers::{SECRET, SECRET_WORDS, SET_HERE},
     values::{NAME, any_of},
 };
 
@@ -95,10 +95,16 @@ fn headers(secret: &Schema) -> Schema {
             "not": { "pattern": format!("^(?:{})$", in_any_case(SET_HERE)) },
         },
         "patternProperties": {
-            format!("^(?:{})$|(?:{})$", in_any_case(SECRET), in_any_case(SECRET_ENDINGS)): { "type": "object" },
+            secret_names(): { "type": "object" },
         },
         "additionalProperties": { "anyOf": [text, secret] },
     })
+}
+
+/// A pattern of the names of headers that carry secrets, with `_` for `-` as the reader has it.
+fn secret_names() -> String {
+    let names = in_any_case(SECRET).replace('-', "[-_]");
+    format!("^(?:{names})$|(?:^|[-_])(?:{})$", in_any_case(SECRET_WORDS))
 }
 
 /// A pattern of any of these names in any case.
