@@ -118,7 +118,7 @@ fn what_cannot_be_run_again_is_told() {
     change_plan(&bench.path(folder), |plan| plan["format"] = 99.into());
     refused(folder, "it has format 99");
     std::fs::write(bench.path(folder).join("plan.json"), &good[..good.len() / 2]).unwrap();
-    refused(folder, "not a plan");
+    refused(folder, "it is no JSON");
     assert_eq!((server.served().len(), bench.runs().len()), (sent, 1));
 }
 
