@@ -161,7 +161,7 @@ prompts = true
 answers = true
 [objectives]
 ttft = "500ms"
-e2e = "1s"
+e2e = "100s"
 [price]
 per_hour = 0.69
 [targets.first_token]

@@ -194,7 +194,7 @@ fn limits_beyond_the_time_out_and_users_beyond_the_cap_are_warned_about() {
     scenario.objectives = vec![Objective { metric: Metric::Ttft, at_most: fixture::seconds(121) }];
     let lax = |path: &str, limit: u32| {
         format!(
-            "`{path}` allows more than the time-out of 2m, so no answer can miss it\n\
+            "`{path}` allows more than the time-out of 2m 00s, so no answer can miss it\n\
              help: write `\"{limit}ms\"` if milliseconds are meant"
         )
     };
