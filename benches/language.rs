@@ -41,7 +41,7 @@ fn row(what: &str, limit: Duration, mut work: impl FnMut()) {
     let rounds = (0..ROUNDS).map(|_| {
         let before = cpu_time();
         work();
-        cpu_time() - before
+        cpu_time().saturating_sub(before)
     });
     let best = rounds.min().unwrap_or_default();
     println!("{what:<44} {:>7.1} ms {:>7.0} ms", milliseconds(best), milliseconds(limit));
