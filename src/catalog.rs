@@ -88,9 +88,10 @@ pub enum Metric {
     SendLag,
     /// Waiting for a place under the plan's own `concurrency_limit`.
     QueueWait,
-    /// Time per output token after the first.
+    /// Time per output token after the first; of a request with several prompts, as each of them sees it on average
+    /// (the time from first to last token, summed over the prompts, ÷ their tokens after the first).
     Tpot,
-    /// Gaps between consecutive chunks, pooled.
+    /// Gaps between consecutive chunks, pooled. Not of requests with several prompts, whose chunks are interleaved.
     Itl,
     /// Output tokens per chunk, per request.
     TokensPerChunk,
@@ -451,6 +452,11 @@ impl Protocol {
             Self::OpenaiChat => "openai_chat",
             Self::OpenaiCompletions => "openai_completions",
         }
+    }
+
+    /// Whether one request can carry several prompts.
+    pub fn batches(self) -> bool {
+        self == Self::OpenaiCompletions
     }
 }
 

@@ -14,6 +14,7 @@
 pub mod units;
 pub mod stats;
 pub mod catalog;
+pub mod hosts;
 pub mod machine;
 pub mod config;
 pub mod workload;

@@ -53,6 +53,9 @@ pub struct SystemInfo {
     pub machine: Machine,
     /// What each endpoint turned out to be.
     pub servers: Vec<Server>,
+    /// Threads that sent requests and read answers; `None` in runs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_threads: Option<u32>,
 }
 
 /// An endpoint as it was found at readiness.

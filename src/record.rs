@@ -139,6 +139,10 @@ pub struct Record {
     pub measured: bool,
     /// The user of a closed loop, from 0.
     pub user: Option<u32>,
+    /// Prompts in the request. All that follows is about all of them together: the first token is that of whichever
+    /// prompt came first, tokens are sums.
+    #[serde(default = "one")]
+    pub batch: u32,
     /// Scheduled (open loop), or when the user was ready (closed loop).
     pub due_ns: u64,
     /// Waited for a place under the plan's `concurrency_limit`.
@@ -163,6 +167,9 @@ pub struct Record {
     pub first_content_ns: Option<u64>,
     /// Arrival of the last event with output.
     pub last_token_ns: Option<u64>,
+    /// Of a stream that answers several prompts: the time from the first to the last output of each, summed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decode_ns: Option<u64>,
     /// Terminal event, end of stream, or the moment of failure.
     pub end_ns: u64,
     /// Events that carried output; their times are in `chunks.bin`.
@@ -195,6 +202,11 @@ pub struct Record {
     pub error: Option<String>,
     /// Timings that the server reported, as it sent them.
     pub server_timings: Option<serde_json::Value>,
+}
+
+/// The prompts of a request of which nothing else is said.
+fn one() -> u32 {
+    1
 }
 
 impl Record {
@@ -247,11 +259,44 @@ impl Record {
             .map(|sent| sent.saturating_sub(self.due_ns + self.queue_wait_ns + self.setup_ns()) as f64 / 1e9)
     }
 
-    /// Seconds per output token after the first; `None` below 2 tokens.
+    /// Seconds per output token after the first; `None` below 2 tokens. Of several prompts Σ (last − first) ÷
+    /// Σ (tokens − 1), which is what each of them sees on average, however unlike their lengths and beginnings are.
     pub fn tpot(&self) -> Option<f64> {
-        let tokens = self.output_tokens.filter(|tokens| *tokens >= 2)?;
-        let span = self.last_token_ns?.saturating_sub(self.first_token_ns?);
-        Some(span as f64 / 1e9 / (tokens - 1) as f64)
+        let gaps = self.output_tokens?.checked_sub(u64::from(self.batch)).filter(|gaps| *gaps > 0)?;
+        let span = match self.batch {
+            1 => self.last_token_ns?.saturating_sub(self.first_token_ns?),
+            _ => self.decode_ns?,
+        };
+        Some(span as f64 / 1e9 / gaps as f64)
+    }
+}
+
+/// What a request asked and what came back, as far as the plan keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Texts {
+    /// The prompts, where they are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prompts: Vec<String>,
+    /// The text of the answer to each prompt, without its reasoning, where they are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<String>,
+    /// Whether any of them was longer than [`LONGEST_TEXT`] and lost its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+}
+
+/// Bytes of one text that are kept.
+pub const LONGEST_TEXT: usize = 64 << 10;
+
+impl Texts {
+    /// Appends to one text as far as it may grow.
+    pub fn append(text: &mut String, more: &str, cut: &mut bool) {
+        let mut end = LONGEST_TEXT.saturating_sub(text.len()).min(more.len());
+        while !more.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.push_str(&more[..end]);
+        *cut |= end < more.len();
     }
 }
 
@@ -345,6 +390,10 @@ pub enum StopCause {
     Recorder,
     /// A target had failed for as long as its `abort` says.
     Abort,
+    /// As many requests were sent as `run.ceiling.requests` allows.
+    RequestCeiling,
+    /// It went on for as long as `run.ceiling.duration` allows.
+    DurationCeiling,
 }
 
 /// What the engine tells: in one order, through one channel.
@@ -358,6 +407,8 @@ pub enum Event {
         record: Box<Record>,
         /// Arrival of every event with output, in nanoseconds.
         chunks: Vec<u64>,
+        /// What was asked and answered; `None` where the plan keeps nothing of it, or the recorder is behind.
+        texts: Option<Box<Texts>>,
     },
 }
 

@@ -3,21 +3,17 @@
 use std::{fs::OpenOptions, io::Write as _};
 
 use anyhow::Context as _;
-use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::{
     Overrides,
     exit::Exit,
+    permissions::Permissions,
     probe::{Target, at_url, problem_of},
+    starter::{self, Server, quoted},
     terminal::{self, Terminal},
 };
-use crate::{
-    catalog::Protocol,
-    config::{self, Address},
-    engine::Ask,
-    record::Outcome,
-};
+use crate::{catalog::Protocol, config::Address, engine::Ask, record::Outcome};
 
 /// What `--help` says about exit codes.
 pub(super) const HELP: &str = "\
@@ -25,9 +21,6 @@ Exit codes:
   0  the file was written
   2  wrong usage, or the file exists; nothing was sent
   4  the server did not answer, or the file cannot be written";
-
-/// The starter scenario, with `@NAME@` where the server's particulars go.
-const STARTER: &str = include_str!("init/starter.toml");
 
 /// The model that is asked for where the server lists none; servers with a single one rarely look at the name.
 const UNNAMED: &str = "default";
@@ -44,6 +37,12 @@ pub(super) struct Arguments {
     /// Write the file without looking at the server
     #[arg(long)]
     offline: bool,
+    /// Environment variable that holds the key of the server
+    #[arg(long, value_name = "NAME")]
+    api_key_env: Option<String>,
+    /// Let requests go to this public host; may be repeated
+    #[arg(long = "allow-host", value_name = "HOST")]
+    hosts: Vec<String>,
 }
 
 /// What is known of a server.
@@ -57,41 +56,47 @@ struct Found {
 }
 
 pub(super) fn init(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
-    let Arguments { url, out, offline } = arguments;
+    let Arguments { url, out, offline, api_key_env, hosts } = arguments;
     if out != "-" && std::fs::exists(out).with_context(|| format!("cannot look at `{out}`"))? {
         terminal::say(&format!("error: `{out}` exists\n  help: `--out FILE` writes another one"));
         return Ok(Exit::Usage);
     }
-    let url = match address(url) {
-        Ok(Some(url)) => url,
-        Ok(None) => {
-            terminal::say(
-                "error: a simulated server is not looked at\n  help: give a url such as `http://127.0.0.1:8080/v1`",
-            );
-            return Ok(Exit::Usage);
-        }
+    let overrides = Overrides { permissions: Permissions::to_load(hosts), ..Overrides::default() };
+    let plan = match at_url(url, api_key_env.as_deref(), &overrides) {
+        Ok(plan) => plan,
         Err(problems) => {
             terminal::say(&problems.render(terminal.color_err()));
             return Ok(Exit::Usage);
         }
     };
+    let Address::Url(url) = &plan.endpoints[0].address else {
+        terminal::say(
+            "error: a simulated server is not looked at\n  help: give a url such as `http://127.0.0.1:8080/v1`",
+        );
+        return Ok(Exit::Usage);
+    };
     let found = if *offline {
-        Found { url, protocol: Protocol::OpenaiChat, models: Err("not asked".to_owned()), looked: false }
+        let (url, models) = (url.clone(), Err("not asked".to_owned()));
+        Found { url, protocol: Protocol::OpenaiChat, models, looked: false }
     } else {
         let runtime = Runtime::new().context("cannot start the runtime")?;
-        match runtime.block_on(look(&url))? {
+        match runtime.block_on(look(url, api_key_env.as_deref(), &overrides))? {
             Ok(found) => found,
             Err(tried) => {
                 terminal::say(&format!(
                     "error: no model answered at {url}; tried\n    {}\n  help: start the server or correct the url; \
-                     `scenario init {url} --offline` writes a starter file without looking",
+                     `--api-key-env NAME` where it asks for a key; `scenario init {url} --offline` writes a starter \
+                     file without looking",
                     tried.join("\n    ")
                 ));
                 return Ok(Exit::Environment);
             }
         }
     };
-    let text = found.starter(if out == "-" { "scenario.toml" } else { out });
+    let server = found.server(api_key_env.clone(), plan.limits.allow_hosts);
+    let about =
+        if found.looked { format!("{}.", found.url) } else { format!("{}, not looked at yet.", found.url) };
+    let text = starter::first_look(&server, &about, if out == "-" { "scenario.toml" } else { out });
     if out == "-" {
         terminal::print(&text);
         return Ok(Exit::Pass);
@@ -109,27 +114,22 @@ pub(super) fn init(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
     Ok(Exit::Pass)
 }
 
-/// The base URL as a scenario takes it; `None` for a simulated server.
-fn address(url: &str) -> Result<Option<String>, config::Problems> {
-    let overrides = Overrides { platform: None, sets: Vec::new() };
-    Ok(match &at_url(url, &overrides)?.endpoints[0].address {
-        Address::Url(url) => Some(url.clone()),
-        Address::Sim(_) => None,
-    })
-}
-
 /// Looks under the URL and under its `/v1` for something that answers a request of one token, chat first. The inner
 /// error is everything that was tried.
-async fn look(url: &str) -> anyhow::Result<Result<Found, Vec<String>>> {
+async fn look(
+    url: &str,
+    api_key_env: Option<&str>,
+    overrides: &Overrides,
+) -> anyhow::Result<Result<Found, Vec<String>>> {
     let mut bases = vec![url.to_owned()];
     if !url.ends_with("/v1") {
         bases.push(format!("{url}/v1"));
     }
     let ask = Ask { prompt: Some("Say one word.".to_owned()), max_tokens: Some(1) };
-    let overrides = Overrides { platform: None, sets: Vec::new() };
     let mut tried = Vec::new();
     for base in bases {
-        let plan = at_url(&base, &overrides).map_err(|problems| anyhow::anyhow!(problems.render(false)))?;
+        let plan = at_url(&base, api_key_env, overrides)
+            .map_err(|problems| anyhow::anyhow!(problems.render(false)))?;
         let mut target = Target::new(&plan, 0);
         // any name will do until the server has been asked for its own
         target.change(None, Some(UNNAMED));
@@ -174,9 +174,9 @@ impl Found {
         format!("found {} at {url}, {models}", protocol.name())
     }
 
-    /// The starter scenario.
-    fn starter(&self, file: &str) -> String {
-        let (model, note) = match self.models.as_deref() {
+    /// It, as a scenario names it.
+    fn server(&self, api_key_env: Option<String>, allow_hosts: Vec<String>) -> Server {
+        let (model, model_note) = match self.models.as_deref() {
             Ok([first, rest @ ..]) => (
                 first.as_str(),
                 match rest {
@@ -190,23 +190,9 @@ impl Found {
             Ok([]) | Err(_) if self.looked => (UNNAMED, "the server lists none: name yours".to_owned()),
             Ok([]) | Err(_) => ("auto", "the first that the server lists".to_owned()),
         };
-        let about =
-            if self.looked { format!("{}.", self.url) } else { format!("{}, not looked at yet.", self.url) };
-        // what comes from the server goes in last, so that nothing in it is taken for a place
-        STARTER
-            .replace("@FILE@", file)
-            .replace("@PROTOCOL@", self.protocol.name())
-            .replace("@ABOUT@", &about)
-            .replace("@URL@", &quoted(&self.url))
-            .replace("@MODEL@", &quoted(model))
-            .replace("@MODEL_NOTE@", &note)
+        let (url, protocol, model) = (self.url.clone(), self.protocol, model.to_owned());
+        Server { url, protocol, model, model_note, api_key_env, allow_hosts }
     }
-}
-
-/// A text of TOML in a scenario, where `$` begins a variable.
-fn quoted(text: &str) -> String {
-    // a basic string of TOML escapes like one of JSON
-    Value::from(text.replace('$', "$$")).to_string()
 }
 
 #[cfg(test)]
@@ -225,7 +211,7 @@ mod tests {
             .map_err(str::to_owned);
         let url = "http://127.0.0.1:8080/v1".to_owned();
         let found = Found { url, protocol: Protocol::OpenaiCompletions, models, looked };
-        let text = found.starter("my.toml");
+        let text = starter::first_look(&found.server(None, Vec::new()), "it.", "my.toml");
         assert!(!text.contains('@'), "{text}");
         let input = Input { name: "my.toml", text: &text, platform: None, sets: &[] };
         plan::compile(&load(&input, &Machine::default(), &|_| None, &crate::cli::load::read).expect(&text)[0])

@@ -55,20 +55,22 @@ pub(super) fn examine(
         let text = std::fs::read_to_string(&file)
             .map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
         let name = file.display().to_string();
-        let input = Input {
-            name: &name,
-            text: &text,
-            platform: overrides.platform.as_deref(),
-            sets: &overrides.sets,
-        };
-        let cases = config::load(&input, machine, &|name| std::env::var(name).ok(), &read);
-        let plans = cases.and_then(|cases| {
-            let plans = plan::compile_all(&cases);
-            plan::check(&name, &cases, &plans).map(|()| plans)
-        });
+        let plans = compile(&name, &text, overrides, machine);
         examined.push(Examined { file, plans });
     }
     Ok(examined)
+}
+
+/// The plans of a scenario under the flags of a command, one for each of its cases; `name` is what its problems call it.
+pub(super) fn compile(
+    name: &str,
+    text: &str,
+    overrides: &Overrides,
+    machine: &Machine,
+) -> Result<Vec<Plan>, Problems> {
+    let sets = overrides.all_sets();
+    let input = Input { name, text, platform: overrides.platform.as_deref(), sets: &sets };
+    plan::admit(name, &config::load(&input, machine, &|name| std::env::var(name).ok(), &read)?)
 }
 
 /// Prints all problems of all files.

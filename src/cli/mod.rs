@@ -1,26 +1,30 @@
 //! The only code that prints, reads the environment or decides an exit code; wires everything above.
 
+mod by_url;
 mod check;
 mod exit;
 mod init;
 mod limits;
 mod load;
+mod permissions;
 mod plan;
 mod presets;
 mod probe;
 mod problems;
 mod rebuild;
 mod recording;
+mod rerun;
 mod run;
 mod signals;
 mod sim;
+mod starter;
 mod terminal;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use self::exit::Exit;
+use self::{exit::Exit, permissions::Permissions};
 
 /// Load tests for language-model servers: one declarative file in, a graded report out.
 #[derive(Debug, Parser)]
@@ -49,6 +53,9 @@ enum Subcommands {
     /// Run scenarios one after another and grade them
     #[command(after_help = exit::HELP)]
     Run(run::Arguments),
+    /// Run the plan of a run folder again
+    #[command(after_help = exit::HELP)]
+    Rerun(rerun::Arguments),
     /// Check scenario files without sending anything
     Check(check::Arguments),
     /// Print the execution graph of a scenario
@@ -68,7 +75,7 @@ enum Subcommands {
 }
 
 /// What is laid over the files of a command.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 struct Overrides {
     /// Platform preset that chooses load and targets, instead of the file's `run.platform`: a name that `scenario
     /// presets` lists, or the path of a TOML file
@@ -77,6 +84,23 @@ struct Overrides {
     /// Set one value by its address, such as `endpoints.main.url=http://127.0.0.1:8080/v1`; may be repeated
     #[arg(long = "set", value_name = "PATH=VALUE")]
     sets: Vec<String>,
+    #[command(flatten)]
+    permissions: Permissions,
+}
+
+impl Overrides {
+    /// Every value that a flag sets, permissions included.
+    fn all_sets(&self) -> Vec<String> {
+        self.sets.iter().cloned().chain(self.permissions.sets()).collect()
+    }
+
+    /// The flags that a command line needs besides a file to mean the same; allowed hosts stand in the file.
+    fn flags(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let platform = self.platform.iter().map(|name| ("--platform", name.as_str()));
+        let sets = self.sets.iter().map(|set| ("--set", set.as_str()));
+        let ceilings = self.permissions.ceilings().iter().map(|ceiling| ("--ceiling", ceiling.as_str()));
+        platform.chain(sets).chain(ceilings)
+    }
 }
 
 /// Where results go.
@@ -107,6 +131,7 @@ pub fn main() -> ExitCode {
     let terminal = terminal::Terminal::new(arguments.color);
     let done = match arguments.command {
         Subcommands::Run(arguments) => run::run(&arguments, terminal),
+        Subcommands::Rerun(arguments) => rerun::rerun(&arguments, terminal),
         Subcommands::Check(arguments) => check::check(&arguments, terminal),
         Subcommands::Plan(arguments) => plan::plan(&arguments, terminal),
         Subcommands::Report(arguments) => rebuild::report(&arguments, terminal),

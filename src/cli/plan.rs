@@ -13,15 +13,15 @@ use super::{
 use crate::{
     config::{self, Input},
     machine::Machine,
-    plan::{Plan, cases, diff::diff, graph, origins, render},
+    plan::{Plan, cases, diff::diff, estimate, graph, origins, render},
 };
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Scenario file, or a run folder
-    #[arg(value_name = "FILE")]
-    file: String,
+    /// Scenario files or patterns such as 'plans/*.toml', or run folders
+    #[arg(required = true, value_name = "FILES")]
+    files: Vec<String>,
     /// Print every value with the layer, file and line that it came from
     #[arg(long, conflicts_with = "diff")]
     origins: bool,
@@ -71,10 +71,17 @@ pub(super) fn plan(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
         });
     }
     let read = |path: &str| plans(path, &arguments.overrides, &machine, terminal);
-    let plans = match read(&arguments.file) {
-        Ok(plans) => plans,
-        Err(exit) => return Ok(exit),
-    };
+    // all files, so that all of their problems are shown
+    let (mut plans, mut failed) = (Vec::new(), None);
+    for file in &arguments.files {
+        match read(file) {
+            Ok(some) => plans.extend(some),
+            Err(exit) => failed = Some(exit),
+        }
+    }
+    if let Some(exit) = failed {
+        return Ok(exit);
+    }
     let Some(other) = &arguments.diff else {
         for cases in &plans {
             if let (Format::Text, false, [_, _, ..]) = (arguments.format, arguments.origins, cases.as_slice())
@@ -88,6 +95,9 @@ pub(super) fn plan(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
                     terminal::print(&show(plan, arguments)?);
                 }
             }
+        }
+        if plans.len() > 1 && arguments.format == Format::Text && !arguments.origins {
+            terminal::print(&format!("\n{}", estimate::text(&plans.iter().flatten().collect::<Vec<_>>())));
         }
         return Ok(Exit::Pass);
     };
@@ -105,7 +115,7 @@ pub(super) fn plan(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
     let difference = diff(before, after);
     terminal::print(&match arguments.format {
         Format::Json => serde_json::to_string_pretty(&difference)?,
-        _ => difference.text(&arguments.file, other),
+        _ => difference.text(&arguments.files[0], other),
     });
     Ok(Exit::Pass)
 }
@@ -123,12 +133,14 @@ fn show(plan: &Plan, arguments: &Arguments) -> anyhow::Result<String> {
 
 /// The one scenario that the arguments leave, as TOML.
 fn resolved(arguments: &Arguments, machine: &Machine, terminal: Terminal) -> Result<String, Exit> {
-    let path = &arguments.file;
+    let [path] = arguments.files.as_slice() else {
+        return Err(usage("`--resolved` is about one scenario\n  help: name one file"));
+    };
     let text = std::fs::read_to_string(path).map_err(|error| {
         usage(format!("cannot read `{path}`: {error}\n  help: `--resolved` takes one scenario file"))
     })?;
-    let Overrides { platform, sets } = &arguments.overrides;
-    let input = Input { name: path, text: &text, platform: platform.as_deref(), sets };
+    let (platform, sets) = (arguments.overrides.platform.as_deref(), arguments.overrides.all_sets());
+    let input = Input { name: path, text: &text, platform, sets: &sets };
     let texts =
         config::resolve(&input, machine, &|name| std::env::var(name).ok(), &read).map_err(|problems| {
             terminal::say(&problems.render(terminal.color_err()));
@@ -164,7 +176,8 @@ fn plans(
     loaded.into_iter().map(|loaded| loaded.plans.ok_or(Exit::Usage)).collect()
 }
 
-fn saved(folder: &Path) -> anyhow::Result<Plan> {
+/// The plan that a run folder holds.
+pub(super) fn saved(folder: &Path) -> anyhow::Result<Plan> {
     let file = folder.join("plan.json");
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
     Plan::from_json(&text).with_context(|| format!("`{}` cannot be used", file.display()))

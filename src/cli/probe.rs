@@ -11,16 +11,16 @@ use self::show::Shown;
 use super::{
     Overrides,
     exit::Exit,
-    load::load,
+    load::{compile, load},
     run::{Simulated, read_secret},
     terminal::{self, Terminal},
 };
 use crate::{
     catalog::Protocol,
-    config::{self, Input, Model},
+    config::{self, Model, Secret},
     engine::{self, Ask, Binding},
     machine::Machine,
-    plan::{self, Plan, PlannedEndpoint, Work},
+    plan::{Plan, PlannedEndpoint, Work},
     record::Outcome,
 };
 
@@ -54,6 +54,9 @@ pub(super) struct Arguments {
     /// The model to ask for
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
+    /// Environment variable that holds the key of the server
+    #[arg(long, value_name = "NAME")]
+    api_key_env: Option<String>,
     /// The prompt, instead of the one that a run would send first
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
@@ -136,7 +139,7 @@ fn targets(arguments: &Arguments, terminal: Terminal) -> Option<Vec<Target>> {
             terminal::say("error: `--endpoint` chooses from a file, and this is a url");
             return None;
         }
-        match at_url(&arguments.what, &arguments.overrides) {
+        match at_url(&arguments.what, arguments.api_key_env.as_deref(), &arguments.overrides) {
             Ok(plan) => plan,
             Err(problems) => {
                 terminal::say(&problems.render(terminal.color_err()));
@@ -180,6 +183,9 @@ fn targets(arguments: &Arguments, terminal: Terminal) -> Option<Vec<Target>> {
     }
     for target in &mut targets {
         target.change(arguments.protocol, arguments.model.as_deref());
+        if let Some(name) = &arguments.api_key_env {
+            target.plan.endpoints[0].api_key = Some(Secret::Env(name.clone()));
+        }
     }
     Some(targets)
 }
@@ -187,8 +193,8 @@ fn targets(arguments: &Arguments, terminal: Terminal) -> Option<Vec<Target>> {
 /// A problem of an endpoint that stands in no file, so that its help cannot be about one.
 fn without_file(problem: &anyhow::Error) -> anyhow::Error {
     anyhow::anyhow!(
-        "{}\n  help: start the server or correct the url; `--model NAME` where it lists no models; a key \
-         is given by `api_key` in a scenario file",
+        "{}\n  help: start the server or correct the url; `--model NAME` where it lists no models; \
+         `--api-key-env NAME` where it asks for a key",
         problem_of(problem)
     )
 }
@@ -204,19 +210,23 @@ fn is_url(text: &str) -> bool {
     text.contains("://") || text.starts_with("sim:")
 }
 
-/// The plan of a scenario that has nothing but this URL.
-pub(super) fn at_url(url: &str, overrides: &Overrides) -> Result<Plan, config::Problems> {
+/// The plan of a scenario that has nothing but this URL, and the environment variable with its key.
+pub(super) fn at_url(
+    url: &str,
+    api_key_env: Option<&str>,
+    overrides: &Overrides,
+) -> Result<Plan, config::Problems> {
     // a basic string of TOML escapes like one of JSON
-    let url = serde_json::Value::from(url);
+    let string = serde_json::Value::from;
+    let key =
+        api_key_env.map_or(String::new(), |name| format!("endpoints.main.api_key.env = {}\n", string(name)));
     let text = format!(
-        "version = 1\nname = \"probe\"\nrun.ready_timeout = \"{READY_TIMEOUT}\"\nendpoints.main.url = {url}\n\
-         phases.load = {{ requests = 1, load.closed.users = 1 }}\n"
+        "version = 1\nname = \"probe\"\nrun.ready_timeout = \"{READY_TIMEOUT}\"\nendpoints.main.url = {}\n{key}\
+         phases.load = {{ requests = 1, load.closed.users = 1 }}\n",
+        string(url),
     );
-    let platform = overrides.platform.as_deref();
-    let input = Input { name: "URL", text: &text, platform, sets: &overrides.sets };
-    let cases =
-        config::load(&input, &Machine::default(), &|name| std::env::var(name).ok(), &super::load::read)?;
-    Ok(plan::compile(&cases[0]))
+    let mut cases = compile("URL", &text, overrides, &Machine::default())?;
+    Ok(cases.remove(0))
 }
 
 impl Target {

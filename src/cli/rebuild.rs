@@ -1,6 +1,9 @@
 //! Records → verdict and files: the pure half of the pipeline, for a run that just ended and for `scenario report`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 
@@ -9,6 +12,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
+    config::Format,
     metrics::{self, Source as _, Summary},
     record::{Abort, Diary},
     report::{self, Report},
@@ -88,13 +92,36 @@ pub(super) fn rebuild(folder: &Path) -> anyhow::Result<(Rebuilt, anyhow::Result<
 }
 
 fn write(folder: &Path, rebuilt: &Rebuilt) -> anyhow::Result<()> {
+    let report = rebuilt.report();
+    let wants = |format| report.plan.output.formats.contains(&format);
     store::replace(folder, "summary.json", pretty(&rebuilt.json)?.as_bytes())?;
+    if wants(Format::Csv) {
+        write_csv(folder, &rebuilt.run)?;
+    }
+    if [Format::Html, Format::Png, Format::Svg].into_iter().any(wants) {
+        let charts = report::charts(&report)?;
+        for chart in &charts {
+            if wants(Format::Png) {
+                store::replace(folder, &format!("charts/{}.png", chart.name), &chart.png()?)?;
+            }
+            if wants(Format::Svg) {
+                store::replace(folder, &format!("charts/{}.svg", chart.name), chart.svg.as_bytes())?;
+            }
+        }
+        if wants(Format::Html) {
+            store::replace(folder, "report.html", report::html(&report, &charts)?.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+fn write_csv(folder: &Path, run: &Run) -> anyhow::Result<()> {
     store::replace_with(folder, "requests.csv", |out| {
         out.write_all(report::csv_header().as_bytes())?;
         let mut row = String::new();
         let mut failed = None;
-        let objectives = &rebuilt.run.plan.objectives;
-        rebuilt.run.scan(&mut |record, chunks| {
+        let objectives = &run.plan.objectives;
+        run.scan(&mut |record, chunks| {
             row.clear();
             report::csv_row(record, metrics::objectives_met(objectives, record, chunks), &mut row);
             if failed.is_none() {
@@ -103,13 +130,6 @@ fn write(folder: &Path, rebuilt: &Rebuilt) -> anyhow::Result<()> {
         })?;
         failed.map_or(Ok(()), Err)
     })?;
-    let report = rebuilt.report();
-    let charts = report::charts(&report)?;
-    for chart in &charts {
-        store::replace(folder, &format!("charts/{}.png", chart.name), &chart.png)?;
-        store::replace(folder, &format!("charts/{}.svg", chart.name), chart.svg.as_bytes())?;
-    }
-    store::replace(folder, "report.html", report::html(&report, &charts)?.as_bytes())?;
     Ok(())
 }
 
@@ -127,8 +147,56 @@ pub(super) fn write_json(file: &Path, summaries: &[serde_json::Value]) -> anyhow
     std::fs::write(file, text).with_context(|| format!("cannot write `{}`", file.display()))
 }
 
+/// Looks whether a path is a run folder at all.
+///
+/// # Errors
+///
+/// That it is none, with a line of help.
+pub(super) fn look_for_run(folder: &Path) -> Result<(), String> {
+    if folder.join("plan.json").is_file() {
+        return Ok(());
+    }
+    let path = folder.display();
+    let what = if folder.is_dir() {
+        format!("`{path}` is a folder without a `plan.json`, and so no run")
+    } else if folder.exists() {
+        format!("`{path}` is a file, and a run is a folder")
+    } else {
+        format!("there is no folder `{path}`")
+    };
+    Err(format!("{what}\n  help: name a run folder, such as one of those in `results/runs/`"))
+}
+
+/// Looks before anything is done whether the copy that `--json` asks for can be written; what is there stays.
+///
+/// # Errors
+///
+/// Why it cannot.
+pub(super) fn check_writable(file: &Path) -> anyhow::Result<()> {
+    let new = !file.exists();
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(file)
+        .with_context(|| format!("cannot write `{}`", file.display()))?;
+    if new {
+        // an empty file would be taken for the summary of a run that was killed
+        let _ = std::fs::remove_file(file);
+    }
+    Ok(())
+}
+
 /// `scenario report RUN…`: rebuilds every file of each run from its records and prints the report.
 pub(super) fn report(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
+    for folder in &arguments.runs {
+        if let Err(problem) = look_for_run(folder) {
+            terminal::say(&format!("error: {problem}"));
+            return Ok(Exit::Usage);
+        }
+    }
+    if let Some(file) = &arguments.json {
+        check_writable(file)?;
+    }
     let mut summaries = Vec::new();
     for folder in &arguments.runs {
         let (rebuilt, written) = rebuild(folder)?;

@@ -91,6 +91,19 @@ impl Voice {
     }
 }
 
+/// The ceiling that stopped a run, where one did: nobody else says so on the way.
+fn ceiling(cause: StopCause) -> Option<&'static str> {
+    match cause {
+        StopCause::RequestCeiling => Some("the ceiling on requests"),
+        StopCause::DurationCeiling => Some("the ceiling on duration"),
+        StopCause::Interrupt
+        | StopCause::Terminate
+        | StopCause::Cancel
+        | StopCause::Recorder
+        | StopCause::Abort => None,
+    }
+}
+
 /// Starts the thread. It ends when the engine has dropped its end of `events`, and gives the writer back with the
 /// first error of the disk. A target without hope ends the run from here, by the same evidence that is written. On an
 /// error it asks the engine to stop and goes on trying, so that nothing measured is
@@ -127,6 +140,11 @@ pub(super) fn start(
                             let _ = commands.try_send(Command::Drain(StopCause::Recorder));
                         }
                         for event in batch.drain(..) {
+                            if let Event::Diary(Diary::Stopping { cause, .. }) = &event
+                                && let Some(ceiling) = ceiling(*cause)
+                            {
+                                voice.say(&format!("stopping at {ceiling}, waiting for answers"));
+                            }
                             progress.observe(&event);
                             if let Some(watch) = &mut watch {
                                 watch.observe(&event);

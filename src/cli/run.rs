@@ -12,21 +12,22 @@ use tokio::{runtime::Runtime, sync::mpsc};
 
 use super::{
     Output, Overrides,
+    by_url::{self, ByUrl},
     exit::Exit,
     limits,
     load::{Loaded, examine, plural, say_problems},
     problems,
-    rebuild::{Rebuilt, rebuild, write_json},
+    rebuild::{Rebuilt, check_writable, rebuild, write_json},
     recording::{self, Progress},
     signals::Signals,
     terminal::{self, Terminal},
 };
 use crate::{
-    config::{Address, Secret},
+    config::{Address, Secret, Threads},
     control::Watch,
     engine::{self, Binding},
     machine::{self, Machine, SystemInfo},
-    plan::Plan,
+    plan::{Plan, estimate},
     record::{Command, StopCause},
     report,
     sim::Child,
@@ -38,8 +39,10 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Scenario files or patterns such as 'plans/*.toml'
-    #[arg(required = true, value_name = "FILES")]
+    #[arg(required_unless_present = "url", value_name = "FILES")]
     files: Vec<String>,
+    #[command(flatten)]
+    by_url: ByUrl,
     #[command(flatten)]
     overrides: Overrides,
     #[command(flatten)]
@@ -55,7 +58,20 @@ struct Ran {
 
 pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
     let machine = Machine::detect();
-    let examined = match examine(&arguments.files, &arguments.overrides, &machine) {
+    // with `conflicts_with`, clap would no longer ask for `--url` where a file stands beside another of its flags
+    if arguments.by_url.url.is_some() && !arguments.files.is_empty() {
+        terminal::say(
+            "error: files and `--url` exclude each other\n  help: `--set endpoints.NAME.url=URL` puts another url into a \
+             file",
+        );
+        return Ok(Exit::Usage);
+    }
+    let text = arguments.by_url.text(&arguments.overrides);
+    let examined = match &text {
+        Some(text) => Ok(by_url::examine(text, &arguments.overrides, &machine)),
+        None => examine(&arguments.files, &arguments.overrides, &machine),
+    };
+    let examined = match examined {
         Ok(examined) => examined,
         Err(usage) => {
             terminal::say(&format!("error: {usage}"));
@@ -70,41 +86,74 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         terminal::say(&format!("{broken} of {files} cannot be run; nothing was sent"));
         return Ok(Exit::Usage);
     }
-    let plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(cases).collect();
+    if let Some(text) = text.filter(|_| arguments.by_url.print) {
+        terminal::print(&text);
+        return Ok(Exit::Pass);
+    }
+    let plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
+    run_plans(&plans, &machine, &arguments.output, terminal)
+}
 
-    let runtime = Runtime::new().context("cannot start the runtime")?;
+/// Runs plans one after another, each under the name of the file that it came from. The worst exit code counts.
+pub(super) fn run_plans(
+    plans: &[(PathBuf, Plan)],
+    machine: &Machine,
+    output: &Output,
+    terminal: Terminal,
+) -> anyhow::Result<Exit> {
+    if let Some(file) = &output.json {
+        check_writable(file)?;
+    }
+    let first = |plan: &&Plan| plan.repeat.is_none_or(|n| n == 1);
+    let all: Vec<&Plan> = plans.iter().map(|(_, plan)| plan).filter(first).collect();
+    if estimate::is_long(&all) && !output.quiet {
+        terminal::say(&format!("this takes a while:\n{}", estimate::text(&all)));
+    }
+    // signals, readiness and progress; what is measured has threads of its own
+    let runtime = runtime(1)?;
     // one for all scenarios: an interruption between two of them must not be lost
     let mut signals = runtime.block_on(async { Signals::new() }).context("cannot listen for signals")?;
-    let several = plans.len() > 1;
+    // repeats have a table of their own
+    let several = all.len() > 1;
     let mut worst = Exit::Pass;
     let mut rows = Vec::new();
-    for (file, plan) in &plans {
-        if several && !arguments.output.quiet {
-            terminal::say(&format!("── {} ({})", plan.title(), file.display()));
+    for (file, plan) in plans {
+        if plans.len() > 1 && !output.quiet {
+            let which = plan.repeat.map_or(String::new(), |n| format!(", repeat {n} of {}", plan.repeats));
+            terminal::say(&format!("── {} ({}){which}", plan.title(), file.display()));
         }
-        let ran = runtime
-            .block_on(run_one(plan, &machine, &arguments.output, &mut signals, terminal))
-            .unwrap_or_else(|error| {
+        let ran = runtime.block_on(run_one(plan, machine, output, &mut signals, terminal)).unwrap_or_else(
+            |error| {
                 terminal::error(&error);
                 Ran { exit: Exit::Environment, rebuilt: None }
-            });
+            },
+        );
         worst = worst.max(ran.exit);
         if let Some(rebuilt) = &ran.rebuilt {
-            terminal::print(&if arguments.output.quiet {
+            terminal::print(&if output.quiet {
                 report::line(&rebuilt.report()).to_string()
             } else {
                 report::terminal(&rebuilt.report(), terminal.style())
             });
         }
         rows.push(ran);
-        if signals.caught() {
+        let interrupted = signals.caught();
+        if let Some(repeat) = plan.repeat.filter(|n| *n == plan.repeats || interrupted)
+            && !output.quiet
+        {
+            let repeats = &rows[rows.len() - repeat as usize..];
+            let reports: Vec<_> =
+                repeats.iter().filter_map(|ran| Some(ran.rebuilt.as_ref()?.report())).collect();
+            terminal::print(&report::repeats(&reports, terminal.style()));
+        }
+        if interrupted {
             break;
         }
     }
     if rows.len() < plans.len() {
         worst = worst.max(Exit::Interrupted);
     }
-    if several && !arguments.output.quiet {
+    if several && !output.quiet {
         let lines: Vec<_> =
             rows.iter().filter_map(|ran| Some(report::line(&ran.rebuilt.as_ref()?.report()))).collect();
         terminal::print(&report::several(&lines, terminal.style()));
@@ -113,7 +162,7 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
             terminal::say(&format!("{} without a report", plural(left, "scenario")));
         }
     }
-    if let Some(file) = &arguments.output.json {
+    if let Some(file) = &output.json {
         let mut summaries: Vec<_> =
             rows.into_iter().map(|ran| ran.rebuilt.map_or(Value::Null, |rebuilt| rebuilt.json)).collect();
         summaries.resize(plans.len(), Value::Null);
@@ -124,16 +173,37 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     Ok(worst)
 }
 
-/// The plans of a file. Where they are several, they are one group.
-fn cases(loaded: Loaded) -> impl Iterator<Item = (PathBuf, Plan)> {
-    let Loaded { file, plans } = loaded;
-    let plans = plans.unwrap_or_default();
-    let several = plans.len() > 1;
-    let group = plans.first().filter(|_| several).map(|plan| store::group(plan, OffsetDateTime::now_utc()));
-    plans.into_iter().map(move |plan| (file.clone(), Plan { group: group.clone(), ..plan }))
+/// A runtime with so many threads.
+fn runtime(threads: u32) -> anyhow::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(threads as usize).enable_all();
+    builder.build().context("cannot start the runtime")
 }
 
-/// Runs one plan: simulated servers, readiness, load, records, report.
+/// Threads that send requests and read answers.
+fn client_threads(plan: &Plan) -> u32 {
+    match plan.limits.threads {
+        Threads::All => std::thread::available_parallelism().map_or(1, |threads| threads.get() as u32),
+        Threads::Number(threads) => threads,
+    }
+}
+
+/// The runs of a file: its cases, each as often as it is repeated. Where they are several, they are one group.
+fn runs(loaded: Loaded) -> impl Iterator<Item = (PathBuf, Plan)> {
+    let Loaded { file, plans } = loaded;
+    let plans = plans.unwrap_or_default();
+    let several = plans.len() > 1 || plans.iter().any(|plan| plan.repeats > 1);
+    let group = plans.first().filter(|_| several).map(|plan| store::group(plan, OffsetDateTime::now_utc()));
+    plans.into_iter().flat_map(move |plan| {
+        let (file, group) = (file.clone(), group.clone());
+        (1..=plan.repeats).map(move |n| {
+            let repeat = (plan.repeats > 1).then_some(n);
+            (file.clone(), Plan { group: group.clone(), repeat, ..plan.clone() })
+        })
+    })
+}
+
+/// Runs one plan once: simulated servers, readiness, load, records, report.
 async fn run_one(
     plan: &Plan,
     machine: &Machine,
@@ -143,8 +213,18 @@ async fn run_one(
 ) -> anyhow::Result<Ran> {
     limits::check(plan)?;
     let interrupted = Ran { exit: Exit::Interrupted, rebuilt: None };
+    let starting = {
+        let plan = plan.clone();
+        tokio::task::spawn_blocking(move || Simulated::start(&plan))
+    };
     // lives until the end of this function: dropping it stops the servers
-    let simulated = Simulated::start(plan)?;
+    let simulated = tokio::select! {
+        simulated = starting => simulated.context("starting the simulated servers died")??,
+        _ = signals.next() => {
+            terminal::say("stopped before the simulated servers were up; nothing was sent");
+            return Ok(interrupted);
+        }
+    };
     let bindings = tokio::select! {
         bindings = engine::ready(plan, &simulated.urls, &read_secret) => bindings?,
         _ = signals.next() => {
@@ -157,6 +237,7 @@ async fn run_one(
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         machine: machine.clone(),
         servers: bindings.iter().map(|binding| binding.server.clone()).collect(),
+        client_threads: Some(client_threads(plan)),
     };
     let clock = Clock::start();
     let started = OffsetDateTime::from_unix_timestamp_nanos(clock.wall_ns())
@@ -221,10 +302,8 @@ async fn measure(
     let progress = Progress::new(plan, quiet, terminal);
     let voice = progress.voice();
     let recording = recording::start(writer, events_out, commands.clone(), clock, progress, Watch::new(plan));
-    let mut running = {
-        let plan = plan.clone();
-        tokio::spawn(engine::run(plan, bindings, clock, events, commands_out))
-    };
+    let runtime = runtime(client_threads(plan))?;
+    let mut running = runtime.spawn(engine::run(plan.clone(), bindings, clock, events, commands_out));
     let mut asked = 0;
     let ended = loop {
         tokio::select! {
@@ -243,6 +322,8 @@ async fn measure(
             }
         }
     };
+    // nothing runs on it any more, and waiting for its threads is not for this one
+    runtime.shutdown_background();
     let recorded =
         recording.join().map_err(|_| anyhow::anyhow!("the recorder died; the records so far are on disk"))?;
     ended.context("the engine died; the records so far are on disk")??;

@@ -8,7 +8,7 @@ use std::{
 use indexmap::IndexMap;
 
 use super::{
-    Axis, Input, Layer, Origin, Places, Problems, Scenario, case_name,
+    Axis, Input, Layer, Origin, Problems, Scenario, case_name,
     diagnostic::{Diagnostic, Sink},
     fill::{self, BuiltIn},
     include,
@@ -16,6 +16,7 @@ use super::{
     meaning,
     merge::{over, overlay},
     nearest::suggest,
+    places::Places,
     platform::{self, Asked},
     presets::{Library, Preset},
     read::{self, Draft},

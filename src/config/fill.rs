@@ -129,21 +129,27 @@ fn fill_endpoints(root: &mut Node) {
 /// Puts the folder in front of the path of every secret in a file: a path starts where it is written.
 fn settle_paths(root: &mut Node) {
     for endpoint in entries(root, "endpoints") {
-        let file = endpoint
-            .get_mut("api_key")
-            .and_then(Node::as_table_mut)
-            .and_then(|secret| secret.get_mut("file"));
-        if let Some(Node { value: Value::Text(path), place, .. }) = file
-            && !path.is_empty()
-        {
-            *path = place.folder().join(&*path).display().to_string();
+        if let Some(key) = endpoint.get_mut("api_key") {
+            settle_path(key);
         }
+        let headers = endpoint.get_mut("headers").and_then(Node::as_table_mut);
+        headers.into_iter().flat_map(Table::values_mut).for_each(settle_path);
+    }
+}
+
+fn settle_path(secret: &mut Node) {
+    let file = secret.as_table_mut().and_then(|secret| secret.get_mut("file"));
+    if let Some(Node { value: Value::Text(path), place, .. }) = file
+        && !path.is_empty()
+    {
+        *path = place.folder().join(&*path).display().to_string();
     }
 }
 
 fn fill_phases(root: &mut Node) {
     let requests = root.at(&["defaults", "requests"]).cloned();
     let concurrency = root.at(&["defaults", "concurrency"]).cloned();
+    let batch_sizes = root.at(&["defaults", "batch_sizes"]).cloned();
     for phase in entries(root, "phases") {
         let load = phase.get_mut("load");
         let staged = load.as_ref().is_some_and(|load| load.at(&["open", "stages"]).is_some());
@@ -153,6 +159,12 @@ fn fill_phases(root: &mut Node) {
             .and_then(Node::as_table_mut)
         {
             insert_missing(closed, "users", concurrency.as_ref());
+        }
+        if let (Some(sizes), Some(default)) = (phase.get_mut("batch_sizes"), &batch_sizes)
+            && sizes.as_text() == Some("default")
+        {
+            // the key stays where the phase wrote it
+            *sizes = Node { key: sizes.key.clone(), ..default.clone() };
         }
         let ends = staged || ["pause", "duration", "during"].iter().any(|key| phase.contains_key(*key));
         // a phase with the load of another ends as that one does

@@ -145,7 +145,7 @@ impl Reader<'_> {
 }
 
 /// A path without `.` and `..`, by which a file is known again.
-fn identity(path: &Path) -> PathBuf {
+pub(super) fn identity(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {

@@ -1,5 +1,7 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
+mod batches;
+mod headers;
 mod needs;
 mod order;
 mod spikes;
@@ -7,7 +9,7 @@ mod spikes;
 use std::collections::HashMap;
 
 use super::{
-    Endpoint, Layer, Load, Phase, Target,
+    Chunks, Endpoint, Layer, Load, Phase, Target,
     diagnostic::{Diagnostic, Sink},
     nearest::{quoted, suggest},
     read::Draft,
@@ -23,11 +25,13 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
     check.something_to_do();
     check.workloads();
     check.weights();
+    check.headers();
     for (name, phase) in &draft.phases {
         check.phase(name);
         check.references(name);
         if let Some(phase) = phase {
             check.spikes(name, phase);
+            check.batches(name, phase);
             check.during(name, phase);
         }
     }
@@ -44,7 +48,7 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
 
 /// The step names of a phase, as plans call them: the phase's own name for a single one, else the level.
 fn steps(name: &str, phase: &Phase) -> Vec<String> {
-    let levels = phase.load.levels();
+    let levels = phase.levels();
     if levels.len() > 1 { levels } else { vec![name.to_owned()] }
 }
 
@@ -213,10 +217,18 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Whether the arrivals of chunks are kept; what could not be read is taken to.
+    fn keeps_chunks(&self) -> bool {
+        self.draft.output.as_ref().is_none_or(|output| output.chunks == Chunks::Full)
+    }
+
     /// Whether a phase has an endpoint that a target is about and whose answers carry its metric.
     fn carries(&self, name: &str, phase: &Phase, target: &Target) -> bool {
         let queues = matches!(&phase.load, Load::Open(open) if open.concurrency_limit.is_some());
         if target.metric.metric == Metric::QueueWait && !queues {
+            return false;
+        }
+        if target.metric.metric == Metric::Itl && (!self.keeps_chunks() || !phase.batches().contains(&1)) {
             return false;
         }
         let any = !target.metric.metric.needs_stream();
@@ -313,6 +325,24 @@ impl<'a> Check<'a> {
                 _ if target.metric.metric == Metric::QueueWait => {
                     nothing("metric", format!("`{}` needs a queue to wait in", target.metric))
                         .help("set `concurrency_limit` in the `load.open` of a measured phase")
+                }
+                _ if target.metric.metric == Metric::Itl && !self.keeps_chunks() => {
+                    nothing("metric", format!("`{}` needs the arrivals of chunks", target.metric))
+                        .label(self.place(&["output", "chunks"]), "they are not kept")
+                        .help("set `output.chunks = \"full\"`, or judge `tpot` instead")
+                }
+                _ if target.metric.metric == Metric::Itl
+                    && measured.iter().all(|(_, phase)| !phase.batches().contains(&1)) =>
+                {
+                    let why = format!("`{}` is not known of answers to several prompts", target.metric);
+                    let (phase, _) = measured[0];
+                    // sizes may have come with the load of another phase
+                    let sizes = self.root.at(&["phases", phase, "batch_sizes"]);
+                    let place =
+                        sizes.map_or_else(|| self.key(&["phases", phase, "load"]), |sizes| &sizes.key);
+                    nothing("metric", why)
+                        .label(place, "several prompts per request")
+                        .help("judge `tpot`, or add 1 to `batch_sizes`")
                 }
                 _ => nothing("metric", format!("`{}` needs streamed answers", target.metric))
                     .help("set `stream = true` on the endpoint, or judge `e2e` instead"),

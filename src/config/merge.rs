@@ -8,6 +8,7 @@ pub(super) const DISTRIBUTIONS: &[&str] = &["constant", "uniform", "normal", "lo
 /// Keys of which only one can hold. A layer that sets one of them clears the others below it. `*` is any name.
 pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["endpoints", "*", "api_key"], &["env", "file"]),
+    (&["endpoints", "*", "headers", "*"], &["env", "file"]),
     (&["workloads", "*", "synthetic"], &["prompt_tokens", "prompt_words"]),
     (&["workloads", "*", "synthetic", "*"], DISTRIBUTIONS),
     (&["phases", "*"], &["load", "pause"]),
@@ -19,8 +20,11 @@ pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["targets", "*"], &["at_least", "at_most", "between"]),
 ];
 
-/// Lays a layer over what is below it: tables merge key by key, everything else is replaced, and keys keep the
-/// place in the order that they first had.
+/// Lists that grow from layer to layer: a permission that one layer gives is not taken away by another's.
+const GROWING: &[&[&str]] = &[&["run", "allow_hosts"]];
+
+/// Lays a layer over what is below it: tables merge key by key, everything else is replaced but for lists that grow,
+/// and keys keep the place in the order that they first had.
 pub(super) fn overlay(below: &mut Node, above: Node) {
     let mut path = Vec::new();
     merge(below, above, &mut path);
@@ -53,8 +57,16 @@ fn merge(below: &mut Node, above: Node, path: &mut Vec<String>) {
                 }
             }
         }
+        (Value::List(lower), Value::List(mut upper)) if GROWING.contains(&as_strs(path).as_slice()) => {
+            upper.splice(0..0, lower.drain(..));
+            *below = Node { value: Value::List(upper), ..above };
+        }
         (_, value) => *below = Node { value, ..above },
     }
+}
+
+fn as_strs(path: &[String]) -> Vec<&str> {
+    path.iter().map(String::as_str).collect()
 }
 
 /// What two files of one layer cannot both say.

@@ -14,6 +14,7 @@ mod detect;
 mod diagnostic;
 mod excerpt;
 mod fill;
+mod headers;
 mod include;
 mod matrix;
 mod meaning;

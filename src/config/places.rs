@@ -7,10 +7,10 @@ use super::{
     compile::Found,
     diagnostic::{Diagnostic, Problems, Sink},
     source::Place,
-    tree::Node,
+    tree::{Node, join},
 };
 
-/// The place of every leaf of a scenario, by its address.
+/// The place of every value of a scenario, by its address; of a table its key.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Places(BTreeMap<String, Place>);
 
@@ -19,8 +19,8 @@ pub struct Places(BTreeMap<String, Place>);
 pub struct Finding {
     /// What is wrong, lower case.
     pub message: String,
-    /// The addresses of the values that matter, the one at fault first, each with what is to be seen there. Those that
-    /// the scenario does not have are left out.
+    /// The addresses of the values that matter, the one at fault first, each with what is to be seen there. Where nobody
+    /// wrote the one at fault, the table is shown that lacks it; others that the scenario does not have are left out.
     pub labels: Vec<(String, String)>,
     /// What to do about it.
     pub help: String,
@@ -28,20 +28,44 @@ pub struct Finding {
 
 impl Places {
     pub(super) fn of(root: &Node) -> Self {
-        let mut places = BTreeMap::new();
-        root.leaves("", &mut |path, node| {
-            places.insert(path.to_owned(), node.place.clone());
-        });
+        let mut places = BTreeMap::from([(String::new(), root.place.clone())]);
+        gather(root, "", &mut places);
         Self(places)
     }
 
     /// A finding as a problem with its places.
     fn problem(&self, Finding { message, labels, help }: Finding) -> Diagnostic {
-        let problem = Diagnostic::new(message).help(help);
-        labels.into_iter().fold(problem, |problem, (address, text)| match self.0.get(&address) {
-            Some(place) => problem.label(place, text),
-            None => problem,
-        })
+        let mut problem = Diagnostic::new(message).help(help);
+        for (number, (address, text)) in labels.into_iter().enumerate() {
+            let place = if number == 0 { self.nearest(&address) } else { self.0.get(&address) };
+            if let Some(place) = place {
+                problem = problem.label(place, text);
+            }
+        }
+        problem
+    }
+
+    /// The place of a value, or of the innermost table that would hold it.
+    fn nearest(&self, address: &str) -> Option<&Place> {
+        let mut address = address;
+        loop {
+            if let Some(place) = self.0.get(address) {
+                return Some(place);
+            }
+            if address.is_empty() {
+                return None;
+            }
+            address = address.rsplit_once('.').map_or("", |(above, _)| above);
+        }
+    }
+}
+
+fn gather(node: &Node, path: &str, places: &mut BTreeMap<String, Place>) {
+    for (key, node) in node.as_table().into_iter().flatten() {
+        let path = join(path, key);
+        let place = if node.as_table().is_some() { &node.key } else { &node.place };
+        places.insert(path.clone(), place.clone());
+        gather(node, &path, places);
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) fn choose<'a>(
     if let Some(asked) = asked.filter(|asked| asked.name != AUTO) {
         if let Some(path) = asked.path() {
             // one that could not be read has been reported
-            if let Some(preset) = library.opened() {
+            if let Some(preset) = library.opened(&path) {
                 let reason = format!("read from {}, named by {}", path.display(), asked.by);
                 return platform(preset, reason, true);
             }

@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, LazyLock},
 };
 
@@ -11,7 +11,9 @@ use super::{
     Layer,
     detect::Detect,
     diagnostic::{Diagnostic, Sink},
+    include::identity,
     nearest::{quoted, suggest},
+    platform::path_of,
     source::Place,
     syntax,
     tree::{Node, Table},
@@ -53,7 +55,9 @@ pub(super) struct Preset {
     pub name: String,
     /// What it stands for.
     note: String,
-    /// The name of the preset below it, and where that is said.
+    /// The file that it was read from, with nothing in the path that leads back.
+    file: Option<PathBuf>,
+    /// The name or the path of the preset below it, and where that is said.
     extends: Option<Node>,
     /// The machines that it is chosen on.
     pub detect: Detect,
@@ -66,8 +70,8 @@ pub(super) struct Preset {
 /// All presets.
 pub(super) struct Library {
     embedded: Arc<[Preset]>,
-    /// The one from a file, if one was asked for.
-    opened: Option<Preset>,
+    /// Those from files: the one that was asked for, if one was, then those that it extends.
+    opened: Vec<Preset>,
 }
 
 impl Library {
@@ -75,16 +79,17 @@ impl Library {
     pub(super) fn embedded() -> Self {
         static READ: LazyLock<Arc<[Preset]>> =
             LazyLock::new(|| Library::read(EMBEDDED, &Sink::default()).embedded);
-        Self { embedded: Arc::clone(&READ), opened: None }
+        Self { embedded: Arc::clone(&READ), opened: Vec::new() }
     }
 
     /// Reads presets, given as name and text.
     pub(super) fn read(texts: &[(&str, &str)], sink: &Sink) -> Self {
         let embedded = texts.iter().map(|(name, text)| Preset::embedded(name, text, sink)).collect();
-        Self { embedded, opened: None }
+        Self { embedded, opened: Vec::new() }
     }
 
-    /// Reads the preset in a file beside the others; `asked` is where the file is named.
+    /// Reads the preset in a file beside the others, and those that it extends by path; `asked` is where the file is
+    /// named.
     pub(super) fn open(
         &mut self,
         path: &Path,
@@ -93,7 +98,15 @@ impl Library {
         sink: &Sink,
     ) {
         match read(path) {
-            Ok(text) => self.opened = Some(Preset::from_file(path, &text, sink)),
+            Ok(text) => {
+                let preset = Preset::from_file(path, &text, sink);
+                let below = preset.below().zip(preset.extends.as_ref().map(|extends| extends.place.clone()));
+                self.opened.push(preset);
+                // one that extends itself in the end is told when the chain is followed
+                if let Some((below, place)) = below.filter(|(below, _)| self.opened(below).is_none()) {
+                    self.open(&below, &place, read, sink);
+                }
+            }
             Err(error) => sink.push(
                 Diagnostic::new(format!("cannot read the preset `{}`: {error}", path.display()))
                     .label(asked, "taken as a path, for its `/` or `.toml`")
@@ -101,6 +114,7 @@ impl Library {
                         "{}; presets by name: {}",
                         match asked.source.layer {
                             Layer::Set => "a path in a flag starts at the current folder",
+                            Layer::Preset => "a path in a preset starts at the folder of the preset",
                             _ => "a path in a scenario starts at the folder of the scenario",
                         },
                         quoted(&self.names().collect::<Vec<_>>())
@@ -110,8 +124,9 @@ impl Library {
     }
 
     /// The preset that was read from a file.
-    pub(super) fn opened(&self) -> Option<&Preset> {
-        self.opened.as_ref()
+    pub(super) fn opened(&self, path: &Path) -> Option<&Preset> {
+        let path = identity(path);
+        self.opened.iter().find(|preset| preset.file.as_ref() == Some(&path))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Preset> {
@@ -138,14 +153,26 @@ impl Library {
         let mut last = preset;
         while let Some(extends) = &last.extends {
             let name = extends.as_text().unwrap_or_default();
-            let below = self.get(name);
+            let path = last.below();
+            let below = path.as_ref().map_or_else(|| self.get(name), |path| self.opened(path));
             let seen = below.is_some_and(|below| chain.iter().any(|seen| std::ptr::eq(*seen, below)));
+            if below.is_none() && path.is_some() {
+                // a file that could not be read has been reported
+                break;
+            }
             let Some(below) = below.filter(|_| !seen) else {
-                let why = if seen { "extends this one in turn" } else { "no preset of this name" };
+                let (why, help) = if seen {
+                    (
+                        "extends this one in turn",
+                        "break the circle: let one of them extend nothing".to_owned(),
+                    )
+                } else {
+                    ("no preset of this name", suggest(name, "presets", self.names()))
+                };
                 sink.push(
                     Diagnostic::new(format!("preset `{}` cannot extend `{name}`", last.name))
                         .label(&extends.place, why)
-                        .help(suggest(name, "presets", self.names())),
+                        .help(help),
                 );
                 break;
             };
@@ -202,8 +229,15 @@ impl Preset {
         let shown = path.display().to_string();
         let name = path.file_stem().map_or_else(|| shown.clone(), |stem| stem.to_string_lossy().into_owned());
         let mut preset = Self::read(name, &shown, text, sink);
+        preset.file = Some(identity(path));
         preset.refuse_what_only_scenarios_say(sink);
         preset
+    }
+
+    /// The file that it extends, where it extends one; a path in a preset starts at the folder of the preset.
+    fn below(&self) -> Option<PathBuf> {
+        self.file.as_ref()?;
+        path_of(self.extends.as_ref()?)
     }
 
     fn read(name: String, source: &str, text: &str, sink: &Sink) -> Self {
@@ -225,6 +259,7 @@ impl Preset {
         let detect = take("detect").map(|node| Detect::read(node, sink));
         Self {
             name,
+            file: None,
             note: note.unwrap_or_default(),
             extends,
             detect: detect.unwrap_or_default(),

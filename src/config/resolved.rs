@@ -15,6 +15,7 @@ const ORDER: &[&str] = &[
     "description",
     "seed",
     "run",
+    "output",
     "defaults",
     "endpoints",
     "workloads",
@@ -45,12 +46,12 @@ pub(super) fn text(scenario: &Scenario, mut root: Node) -> String {
                     {
                         kept.push(name.as_str());
                     } else {
-                        sections += &section(&format!("{key}.{}", quoted_key(name)), entry);
+                        sections += &section(&[key.as_str(), name.as_str()], entry);
                     }
                 }
             }
-            Some(_) => sections += &section(&quoted_key(key), node),
-            None => values.extend([&quoted_key(key), " = ", &literal(node, false), "\n"]),
+            Some(_) => sections += &section(&[key.as_str()], node),
+            None => values.extend([&quoted_key(key), " = ", &literal(&mut vec![key.as_str()], node), "\n"]),
         }
     }
     let platform = &scenario.platform;
@@ -135,39 +136,46 @@ fn texts(node: &mut Node, f: &mut dyn FnMut(&mut Node)) {
 }
 
 /// A table under its header, with dotted keys for what is in it.
-fn section(address: &str, node: &Node) -> String {
-    let mut text = format!("\n[{address}]\n");
-    lines("", node, false, &mut text);
+fn section(address: &[&str], node: &Node) -> String {
+    let header: Vec<String> = address.iter().map(|key| quoted_key(key)).collect();
+    let mut text = format!("\n[{}]\n", header.join("."));
+    lines(address.len(), &mut address.to_vec(), node, &mut text);
     text
 }
 
-fn lines(path: &str, node: &Node, raw: bool, text: &mut String) {
+/// The entries of the table at an address, by their address below the header, which is so many keys long.
+fn lines<'a>(header: usize, address: &mut Vec<&'a str>, node: &'a Node, text: &mut String) {
     for (key, node) in node.as_table().into_iter().flatten() {
-        let raw = raw || is_raw(key);
-        let path = if path.is_empty() { quoted_key(key) } else { format!("{path}.{}", quoted_key(key)) };
+        address.push(key);
         match node.as_table() {
-            Some(table) if !table.is_empty() => lines(&path, node, raw, text),
-            _ => text.extend([&path, " = ", &literal(node, raw), "\n"]),
+            Some(table) if !table.is_empty() => lines(header, address, node, text),
+            _ => {
+                let path: Vec<String> = address[header..].iter().map(|key| quoted_key(key)).collect();
+                text.extend([&path.join("."), " = ", &literal(address, node), "\n"]);
+            }
         }
+        address.pop();
     }
 }
 
-/// A value as it is written; `raw` where variables are not filled in.
-fn literal(node: &Node, raw: bool) -> String {
+/// A value as it is written at an address. Below some of them no variables are filled in.
+fn literal<'a>(address: &mut Vec<&'a str>, node: &'a Node) -> String {
     match &node.value {
         Value::Text(text) | Value::Filled(text) => {
-            quoted(&if raw { text.clone() } else { text.replace('$', "$$") })
+            quoted(&if is_raw(address) { text.clone() } else { text.replace('$', "$$") })
         }
         Value::Integer(number) => number.to_string(),
         Value::List(list) => {
-            let items: Vec<String> = list.iter().map(|node| literal(node, raw)).collect();
+            let items: Vec<String> = list.iter().map(|node| literal(address, node)).collect();
             format!("[{}]", items.join(", "))
         }
         Value::Table(table) => {
-            let entry = |(key, node): (&String, &Node)| {
-                format!("{} = {}", quoted_key(key), literal(node, raw || is_raw(key)))
-            };
-            let entries: Vec<String> = table.iter().map(entry).collect();
+            let mut entries = Vec::new();
+            for (key, node) in table {
+                address.push(key);
+                entries.push(format!("{} = {}", quoted_key(key), literal(address, node)));
+                address.pop();
+            }
             if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) }
         }
         _ => node.to_toml(),

@@ -1,10 +1,13 @@
 //! The scenario: a file as it was meant, after layers and checks. Plain values, base units, names still unresolved.
 
-use std::time::Duration;
+mod run;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use self::run::{Ceiling, Chunks, Format, OnInconclusive, Output, Run, Threads};
 use super::Places;
 use crate::catalog::{Metric, MetricName, Protocol};
 
@@ -23,6 +26,8 @@ pub struct Scenario {
     pub platform: Platform,
     /// Limits and labels of the run as a whole.
     pub run: Run,
+    /// What a run leaves behind.
+    pub output: Output,
     /// What phases and endpoints use when they say nothing.
     pub defaults: Defaults,
     /// The servers under test, by name, in the order of the file.
@@ -41,7 +46,7 @@ pub struct Scenario {
     pub sims: IndexMap<String, Sim>,
     /// Where every leaf came from, in the order of its path.
     pub origins: Vec<Origin>,
-    /// Where every leaf stands in its text.
+    /// Where its values stand, for problems that show only once it is compiled.
     pub places: Places,
 }
 
@@ -75,39 +80,6 @@ pub struct Platform {
     pub named: bool,
 }
 
-/// `[run]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
-    /// Goes on every chart beside the hardware, such as `Vast.ai`; empty for none.
-    pub label: String,
-    /// Safety cap on requests in flight; its use voids the run.
-    pub max_in_flight: u32,
-    /// How long what is in flight may take to end after the arrivals of a phase stop.
-    pub drain: Duration,
-    /// How long an endpoint may take to answer its readiness check.
-    pub ready_timeout: Duration,
-    /// What a run comes to in which a judged target could not be decided.
-    pub on_inconclusive: OnInconclusive,
-}
-
-/// `run.on_inconclusive`: what it means that a judged target could not be decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnInconclusive {
-    /// The run does not pass: exit code 3.
-    #[default]
-    Fail,
-    /// It is said, and the exit code is 0.
-    Warn,
-}
-
-impl OnInconclusive {
-    /// Whether it is what holds where nobody says otherwise.
-    pub fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// `[defaults]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defaults {
@@ -119,6 +91,8 @@ pub struct Defaults {
     pub requests: u64,
     /// Most endpoints on this machine that may be loaded at once; simulated and remote ones are free.
     pub max_endpoints: u32,
+    /// What `batch_sizes = "default"` of a phase stands for.
+    pub batch_sizes: Vec<u32>,
 }
 
 /// `[endpoints.NAME]`.
@@ -140,6 +114,8 @@ pub struct Endpoint {
     pub timeout: Duration,
     /// Sent as `authorization: Bearer …`.
     pub api_key: Option<Secret>,
+    /// Sent besides what the protocol sets, by name in lower case.
+    pub headers: BTreeMap<String, HeaderText>,
 }
 
 /// Where an endpoint is.
@@ -182,6 +158,16 @@ pub enum Secret {
     Env(String),
     /// A file; white space around its content is dropped.
     File(String),
+}
+
+/// The value of a header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum HeaderText {
+    /// As it is sent.
+    Text(String),
+    /// By reference.
+    Secret(Secret),
 }
 
 /// `[workloads.NAME]`: one of the kinds of content.
@@ -278,6 +264,9 @@ pub struct Phase {
     pub same_as: Option<SameAs>,
     /// When it begins.
     pub order: Order,
+    /// Prompts per request, one step for each; empty where the phase says nothing, which is one prompt. Already filled
+    /// from `defaults.batch_sizes` where it says so.
+    pub batch_sizes: Vec<u32>,
 }
 
 /// When a phase begins. What a phase waits for has ended when what runs during it has ended, too.
@@ -302,6 +291,25 @@ pub struct SameAs {
 }
 
 impl Phase {
+    /// The names of its steps, of which there is one where neither its load nor its batches have several levels:
+    /// `users=4`, `batch=4`, or both as `users=4,batch=4`. Loads come in their order, and under each the batches.
+    pub fn levels(&self) -> Vec<String> {
+        let loads = self.load.levels();
+        if self.batch_sizes.len() < 2 {
+            return loads;
+        }
+        let batches = self.batch_sizes.iter().map(|batch| format!("batch={batch}"));
+        if loads.len() < 2 {
+            return batches.collect();
+        }
+        loads.iter().flat_map(|load| batches.clone().map(move |batch| format!("{load},{batch}"))).collect()
+    }
+
+    /// Prompts per request of each step, in the order of [`Self::levels`].
+    pub fn batches(&self) -> Vec<u32> {
+        if self.batch_sizes.is_empty() { vec![1] } else { self.batch_sizes.clone() }
+    }
+
     /// How long each step goes on by the clock; `None` where only a count ends it. Stages end where they end, or with
     /// the phase.
     pub fn length(&self) -> Option<Duration> {

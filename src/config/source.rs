@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::Layer;
+use super::{Layer, headers::carries_secret};
 
 /// A text under the layer that it speaks for. One file can be two sources: the scenario, and its `[platforms.*]`.
 #[derive(Debug, PartialEq, Eq)]
@@ -127,16 +127,17 @@ impl fmt::Debug for Place {
     }
 }
 
-/// Overwrites literal secrets by `*`, keeping every byte's position: whatever is given to an `api_key` other than
-/// a table, and `user:password@` in URLs. It works on the text, since a file that does not parse is shown too.
+/// Overwrites literal secrets by `*`, keeping every byte's position: whatever is given to an `api_key` or to a header
+/// that carries a secret other than a table, and `user:password@` in URLs. It works on the text, since a file that does
+/// not parse is shown too.
 fn mask_secrets(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
-    for (at, word) in text.match_indices("api_key") {
-        let rest = text[at + word.len()..].trim_start_matches(['"', '\'', ' ', '\t']);
-        let Some(value) = rest.strip_prefix('=').map(|rest| rest.trim_start_matches([' ', '\t'])) else {
-            continue;
-        };
-        if !value.starts_with('{') {
+    for (at, sign) in text.match_indices('=') {
+        let key = text[..at].trim_end_matches([' ', '\t']).trim_end_matches(['"', '\'']);
+        let word = key.rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).next();
+        let word = word.unwrap_or_default();
+        let value = text[at + sign.len()..].trim_start_matches([' ', '\t']);
+        if (word == "api_key" || carries_secret(word)) && !value.starts_with('{') {
             let from = text.len() - value.len();
             mask(&mut bytes, from..from + literal_length(value));
         }
@@ -184,6 +185,10 @@ mod tests {
             ("api_key = \"\"\"a\nb\"\"\"\nc", "api_key = \"\"\"*\n*\"\"\"\nc"),
             ("api_key = { env = \"X\" }", "api_key = { env = \"X\" }"),
             ("api_key.env = \"X\"", "api_key.env = \"X\""),
+            ("Authorization = 'Bearer 1'", "Authorization = '****** *'"),
+            ("h = { \"x-api-key\" = \"1\" }", "h = { \"x-api-key\" = \"*\" *"),
+            ("my-token.env = \"X\"", "my-token.env = \"X\""),
+            ("x-team = \"a\"", "x-team = \"a\""),
             ("url = \"http://me:pw@host/v1\"", "url = \"http://*****@host/v1\""),
             ("url = \"http://host/v1\" # a@b", "url = \"http://host/v1\" # a@b"),
         ] {

@@ -2,6 +2,7 @@
 
 use super::{
     diagnostic::{Diagnostic, Sink},
+    headers::carries_secret,
     source::Place,
     tree::{Node, Value},
 };
@@ -11,9 +12,22 @@ pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Fills variables in everywhere but in references to secrets, which are read at readiness. A value that lacks its
 /// variable becomes [`Value::Unknown`], with a problem unless there is no `sink`.
-pub(super) fn substitute(node: &mut Node, env: Env<'_>, sink: Option<&Sink>) {
-    match &mut node.value {
-        Value::Text(text) if text.contains('$') => {
+pub(super) fn substitute(root: &mut Node, env: Env<'_>, sink: Option<&Sink>) {
+    walk(root, &mut Vec::new(), env, sink);
+}
+
+/// Whether what is at an address is taken as it is written: a secret, or the reference to one.
+pub(super) fn is_raw(path: &[&str]) -> bool {
+    match path {
+        ["endpoints", _, "api_key", ..] | ["endpoints", _, "headers", _, _, ..] => true,
+        ["endpoints", _, "headers", name] => carries_secret(name),
+        _ => false,
+    }
+}
+
+fn walk<'a>(node: &'a mut Node, path: &mut Vec<&'a str>, env: Env<'_>, sink: Option<&Sink>) {
+    if let Value::Text(text) = &mut node.value {
+        if text.contains('$') {
             let text = std::mem::take(text);
             node.value = match fill(&text, env) {
                 Ok((filled, true)) => Value::Filled(filled),
@@ -26,21 +40,21 @@ pub(super) fn substitute(node: &mut Node, env: Env<'_>, sink: Option<&Sink>) {
                 }
             };
         }
-        Value::List(list) => list.iter_mut().for_each(|node| substitute(node, env, sink)),
+        return;
+    }
+    match &mut node.value {
+        Value::List(list) => list.iter_mut().for_each(|node| walk(node, path, env, sink)),
         Value::Table(table) => {
             for (key, node) in table {
-                if !is_raw(key) {
-                    substitute(node, env, sink);
+                path.push(key);
+                if !is_raw(path) {
+                    walk(node, path, env, sink);
                 }
+                path.pop();
             }
         }
         _ => {}
     }
-}
-
-/// Whether what is under a key is taken as it is written: the reference to a secret.
-pub(super) fn is_raw(key: &str) -> bool {
-    key == "api_key"
 }
 
 /// Why a text cannot be filled in.

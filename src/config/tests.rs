@@ -1,5 +1,7 @@
 //! Layers and precedence, origins, the choice of the platform, and that everything embedded or ready loads.
 
+mod batches;
+mod headers;
 mod include;
 mod judging;
 mod layering;
@@ -140,7 +142,7 @@ fn tables_merge_lists_are_replaced_and_exclusive_keys_clear_each_other() {
             open,
             "phases.main.load.open.stages=[{ hold = 1, over = \"2s\" }]",
             &["stages = [{ hold = 1, over = \"2s\" }]", "concurrency_limit = 3"],
-            &["rate ="],
+            &["open.rate ="],
         ),
         (open, "phases.main.requests=5", &["requests = 5", "duration = \"9s\""], &[]),
         (target, "targets.t.at_most=2s", &["at_most = \"2s\"", "metric = \"ttft\""], &[]),

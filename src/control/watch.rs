@@ -74,7 +74,7 @@ impl Watch {
             }
             Event::Diary(Diary::Stopping { .. }) => self.over = true,
             Event::Diary(_) => {}
-            Event::Finished { record, chunks } => self.count(record, chunks),
+            Event::Finished { record, chunks, .. } => self.count(record, chunks),
         }
     }
 
@@ -178,7 +178,7 @@ fn value(plan: &Plan, target: &PlannedTarget, record: &Record, chunks: &[u64]) -
     }
     let endpoint = plan.endpoints.iter().find(|endpoint| endpoint.name == record.endpoint)?;
     let load = plan.steps.get(record.step_id)?.load()?;
-    match reading(metric, record, Carrier::of(endpoint, load))? {
+    match reading(metric, record, Carrier::of(plan, endpoint, load))? {
         Reading::Value(value) => Some(value),
         Reading::Failed => Some(metric.worst()),
     }

@@ -54,6 +54,11 @@ async fn serve_user(
         let due_ns = run.shared.clock.now_ns();
         let outcome = exchange(&run, prepared, Some(user), due_ns, 0).await;
         drop(in_flight);
+        if outcome == Outcome::NotSent {
+            // at the ceiling: the run is being stopped, and until then nothing more of this user is due
+            run.arrivals_over().await;
+            break;
+        }
         if run.is_used_up() {
             // thinking would only hold up the end
             break;

@@ -12,7 +12,7 @@ use crate::{
     catalog::Protocol,
     plan::{PlannedEndpoint, endpoint_of},
     protocol::{self, Answer, Answered, Ending, Flow, Seen},
-    record::{Outcome, Record, TokenSource},
+    record::{Outcome, Record, Texts, TokenSource},
     wire::{Limits, Pool, Request, Timing, WireError},
     workload,
 };
@@ -22,8 +22,11 @@ pub(super) struct Prepared {
     seq: u64,
     request_id: String,
     endpoint: usize,
+    /// Of each prompt.
     requested_output_tokens: u32,
     request: Request,
+    /// What it asks, where the plan keeps that.
+    prompts: Vec<String>,
 }
 
 impl Prepared {
@@ -35,10 +38,15 @@ impl Prepared {
         let endpoint = endpoint_of(&run.load, seed, seq);
         let planned = &shared.plan.endpoints[endpoint];
         let binding = &shared.endpoints[endpoint].binding;
-        let prompt = workload::prompt(&planned.workload, &planned.workload_name, seed, seq);
+        let prompts = workload::batch(&planned.workload, &planned.workload_name, seed, seq, run.load.batch);
         let request_id = format!("{}-{seq}", shared.run_id);
-        let request = request(planned, binding, &request_id, &prompt.text, prompt.output_tokens);
-        Self { seq, request_id, endpoint, requested_output_tokens: prompt.output_tokens, request }
+        // one limit for all prompts of a request
+        let max_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
+        let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
+        let request = request(planned, binding, &request_id, &texts, max_tokens);
+        let keep = shared.plan.output.prompts;
+        let prompts = prompts.into_iter().map(|prompt| prompt.text).filter(|_| keep).collect();
+        Self { seq, request_id, endpoint, requested_output_tokens: max_tokens, request, prompts }
     }
 
     /// A record of this request in which nothing has happened yet.
@@ -53,9 +61,10 @@ impl Prepared {
             endpoint: run.shared.plan.endpoints[self.endpoint].name.clone(),
             measured: run.load.measure,
             user,
+            batch: run.load.batch,
             queue_wait_ns,
             end_ns: due_ns + queue_wait_ns,
-            requested_output_tokens: self.requested_output_tokens,
+            requested_output_tokens: self.requested_output_tokens * run.load.batch,
             ..untouched(due_ns)
         }
     }
@@ -66,20 +75,20 @@ pub(super) fn request(
     planned: &PlannedEndpoint,
     binding: &Binding,
     request_id: &str,
-    prompt: &str,
+    prompts: &[&str],
     max_tokens: u32,
 ) -> Request {
-    let mut headers = HeaderMap::with_capacity(4);
+    let mut headers = HeaderMap::with_capacity(3 + binding.headers.len());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let accept = if planned.stream { "text/event-stream" } else { "application/json" };
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-request-id", id);
     }
-    if let Some(authorization) = &binding.authorization {
-        headers.insert(header::AUTHORIZATION, authorization.clone());
+    for (name, value) in &binding.headers {
+        headers.insert(name, value.clone());
     }
-    let body = protocol::body(planned.protocol, &binding.model, planned.stream, prompt, max_tokens);
+    let body = protocol::body(planned.protocol, &binding.model, planned.stream, prompts, max_tokens);
     Request { method: Method::POST, target: binding.target.clone(), headers, body: body.into() }
 }
 
@@ -94,6 +103,7 @@ pub(super) fn untouched(due_ns: u64) -> Record {
         endpoint: String::new(),
         measured: false,
         user: None,
+        batch: 1,
         due_ns,
         queue_wait_ns: 0,
         sent_ns: None,
@@ -106,6 +116,7 @@ pub(super) fn untouched(due_ns: u64) -> Record {
         first_token_ns: None,
         first_content_ns: None,
         last_token_ns: None,
+        decode_ns: None,
         end_ns: due_ns,
         chunks: 0,
         reads: 0,
@@ -129,13 +140,14 @@ pub(super) fn untouched(due_ns: u64) -> Record {
 pub(super) async fn not_sent(
     run: &StepRun,
     prepared: Prepared,
+    user: Option<u32>,
     due_ns: u64,
     queue_wait_ns: u64,
     reason: String,
 ) {
-    let mut record = prepared.record(run, None, due_ns, queue_wait_ns);
+    let mut record = prepared.record(run, user, due_ns, queue_wait_ns);
     record.error = Some(reason);
-    run.shared.recorder.finished(record, Vec::new()).await;
+    run.shared.recorder.finished(record, Vec::new(), None).await;
 }
 
 /// What has come of an exchange so far. It lives outside the future that fills it, so that a time-out or an
@@ -147,6 +159,10 @@ pub(super) struct Progress {
     http_version: Option<&'static str>,
     reads: u32,
     answer: Option<Answer>,
+    /// Whether the text of the answer is kept.
+    keep_answers: bool,
+    /// The text, once it has ended.
+    answers: Option<Texts>,
     /// What a close look keeps besides; `None` in a run.
     pub(super) sight: Option<Sight>,
 }
@@ -187,6 +203,7 @@ impl Progress {
             if let Some(sight) = &mut self.sight {
                 sight.seen = std::mem::take(&mut answered.seen);
             }
+            self.answers = answered.texts.take();
             take(record, answered)
         } else {
             let (outcome, error) = stop.without_answer();
@@ -240,17 +257,33 @@ pub(super) async fn exchange(
 ) -> Outcome {
     let planned = &run.shared.plan.endpoints[prepared.endpoint];
     let pool = &run.shared.endpoints[prepared.endpoint].pool;
-    let mut progress = Progress::default();
+    if !planned.simulated() && !run.shared.ceiling.admits() {
+        let ceiling = run.shared.plan.limits.ceiling.requests;
+        let reason = format!("`run.ceiling.requests` = {ceiling} was reached");
+        not_sent(run, prepared, user, due_ns, queue_wait_ns, reason).await;
+        return Outcome::NotSent;
+    }
+    let output = &run.shared.plan.output;
+    let mut progress = Progress { keep_answers: output.answers, ..Progress::default() };
     let stop = tokio::select! {
         biased;
-        stop = send_and_read(pool, planned.protocol, &prepared.request, &mut progress) => stop,
+        stop = send_and_read(pool, planned.protocol, run.load.batch, &prepared.request, &mut progress) => stop,
         () = tokio::time::sleep(planned.timeout) => Stop::Timeout,
         () = run.reached(Arrivals::Cancelled) => Stop::Cancelled,
     };
     let mut record = prepared.record(run, user, due_ns, queue_wait_ns);
     let chunks = progress.record(stop, run.shared.clock.now_ns(), &mut record);
     let outcome = record.outcome;
-    run.shared.recorder.finished(record, chunks).await;
+    let texts = (output.prompts || output.answers).then(|| {
+        let mut texts = progress.answers.take().unwrap_or_default();
+        for prompt in &prepared.prompts {
+            let mut kept = String::new();
+            Texts::append(&mut kept, prompt, &mut texts.cut);
+            texts.prompts.push(kept);
+        }
+        texts
+    });
+    run.shared.recorder.finished(record, chunks, texts).await;
     outcome
 }
 
@@ -259,6 +292,7 @@ fn take(record: &mut Record, answered: Answered) -> Vec<u64> {
     record.first_token_ns = answered.first_token_ns;
     record.first_content_ns = answered.first_content_ns;
     record.last_token_ns = answered.last_token_ns;
+    record.decode_ns = answered.decode_ns;
     record.end_ns = answered.end_ns;
     record.chunks = answered.chunks.len() as u32;
     record.stamps_exact = answered.stamps_exact;
@@ -278,6 +312,7 @@ fn take(record: &mut Record, answered: Answered) -> Vec<u64> {
 pub(super) async fn send_and_read(
     pool: &Pool,
     protocol: Protocol,
+    prompts: u32,
     request: &Request,
     progress: &mut Progress,
 ) -> Stop {
@@ -288,10 +323,14 @@ pub(super) async fn send_and_read(
     };
     progress.status = Some(response.status.as_u16());
     progress.http_version = Some(response.http_version());
-    let mut answer = Answer::new(protocol, response.status.as_u16(), response.content_type());
+    let mut answer =
+        Answer::new(protocol, response.status.as_u16(), response.content_type()).to_prompts(prompts);
     if let Some(sight) = &mut progress.sight {
         sight.head = Some(response.headers.clone());
         answer = answer.watched();
+    }
+    if progress.keep_answers {
+        answer = answer.keeping_texts();
     }
     let answer = progress.answer.insert(answer);
     loop {

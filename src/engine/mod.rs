@@ -6,6 +6,7 @@
 //! prepared requests to `exchange`, which turns one request into one record. Everything that happens leaves through one
 //! channel.
 
+mod ceiling;
 mod closed;
 mod dispatch;
 mod exchange;
@@ -20,11 +21,11 @@ use std::sync::{Arc, atomic::AtomicU64};
 
 use tokio::sync::mpsc;
 
+use self::{ceiling::Ceiling, recorder::Recorder, step::Course};
 pub use self::{
     probe::{Ask, Probed, Read, probe},
     ready::{Binding, NotReady, ready},
 };
-use self::{recorder::Recorder, step::Course};
 use crate::{
     plan::Plan,
     record::{Command, Diary, Event, FORMAT},
@@ -36,6 +37,9 @@ use crate::{
 
 /// Events that may wait for the recorder before the run is stopped, so that recording never blocks measuring.
 pub const EVENT_QUEUE: usize = 1 << 16;
+
+/// Commands that may wait for the run to obey them.
+const OWN_COMMANDS: usize = 8;
 
 /// Why a run could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +72,7 @@ struct Shared {
     endpoints: Vec<Endpoint>,
     clock: Clock,
     recorder: Recorder,
+    ceiling: Ceiling,
     /// Requests in flight over all steps, which the safety cap is about.
     in_flight: AtomicU64,
     /// By the index of a step, how far its arrivals have come.
@@ -88,8 +93,17 @@ pub async fn run(
     bindings: Vec<Binding>,
     clock: Clock,
     events: mpsc::Sender<Event>,
-    mut commands: mpsc::Receiver<Command>,
+    mut commands_in: mpsc::Receiver<Command>,
 ) -> Result<(), EngineError> {
+    // the run has commands of its own besides those from outside
+    let (own_commands, mut commands) = mpsc::channel(OWN_COMMANDS);
+    let ceiling = Ceiling::new(&plan, own_commands.clone());
+    let forward = tokio::spawn(async move {
+        while let Some(command) = commands_in.recv().await {
+            // nobody listens any more once the run is over
+            let _ = own_commands.send(command).await;
+        }
+    });
     let (full, mut recorder_full) = mpsc::channel(1);
     let mut endpoints = Vec::with_capacity(bindings.len());
     for binding in bindings {
@@ -101,6 +115,7 @@ pub async fn run(
         endpoints,
         clock,
         recorder: Recorder::new(events, full),
+        ceiling,
         in_flight: AtomicU64::new(0),
         arrivals,
         run_id: format!("{:x}", clock.wall_ns() / 1_000_000),
@@ -108,6 +123,7 @@ pub async fn run(
     let recorder = &shared.recorder;
     recorder.diary(Diary::RunStarted { format: FORMAT, wall_ns: clock.wall_ns() as i64 }).await;
     dispatch::run(&shared, &mut commands, &mut recorder_full).await;
+    forward.abort();
     recorder.diary(Diary::RunEnded { at_ns: clock.now_ns() }).await;
     Ok(())
 }

@@ -123,7 +123,7 @@ fn pace(
         if let Some(Err(cap)) = in_flight {
             runtime.spawn(async move {
                 let reason = format!("`run.max_in_flight` = {cap} was reached");
-                not_sent(&run, request, due_ns, 0, reason).await;
+                not_sent(&run, request, None, due_ns, 0, reason).await;
                 drop(alive);
             });
             continue;
@@ -166,7 +166,7 @@ async fn send(
         }
         if place.is_none() {
             let reason = "still waiting for a place under `concurrency_limit` at the end";
-            not_sent(run, request, due_ns, queue_wait_ns, reason.to_owned()).await;
+            not_sent(run, request, None, due_ns, queue_wait_ns, reason.to_owned()).await;
             return;
         }
     }

@@ -68,13 +68,13 @@ pub async fn probe(
     let prompt = ask.prompt.as_ref().unwrap_or(&first.text);
     let max_tokens = ask.max_tokens.unwrap_or(first.output_tokens);
     let request_id = format!("{:x}-probe", clock.wall_ns() / 1_000_000);
-    let request = request(planned, &binding, &request_id, prompt, max_tokens);
+    let request = request(planned, &binding, &request_id, &[prompt], max_tokens);
 
     let mut progress = Progress::watched();
     let due_ns = clock.now_ns();
     let stop = tokio::select! {
         biased;
-        stop = send_and_read(&pool, planned.protocol, &request, &mut progress) => stop,
+        stop = send_and_read(&pool, planned.protocol, 1, &request, &mut progress) => stop,
         () = tokio::time::sleep(planned.timeout) => Stop::Timeout,
     };
     let now_ns = clock.now_ns();

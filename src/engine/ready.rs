@@ -1,12 +1,16 @@
 //! Readiness: every endpoint is asked until it answers, and what only the running servers know is looked up.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
-use http::{HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use reqwest::{Client, StatusCode, header};
 
 use crate::{
-    config::{Address, Model, Secret},
+    config::{Address, HeaderText, Model, Secret},
+    hosts,
     machine::Server,
     plan::{Plan, PlannedEndpoint, Work},
     protocol,
@@ -31,8 +35,9 @@ pub struct Binding {
     pub model: String,
     /// Where requests go under the origin.
     pub target: Uri,
-    /// `Bearer …`, marked as sensitive; written nowhere.
-    pub authorization: Option<HeaderValue>,
+    /// What goes with every request besides what the protocol sets; secrets are marked as sensitive and written
+    /// nowhere.
+    pub headers: HeaderMap,
     /// What it turned out to be, for `system-info.json`.
     pub server: Server,
     /// The models that it lists, or what came instead of a list: `404 Not Found`.
@@ -57,11 +62,6 @@ pub async fn ready(
 ) -> Result<Vec<Binding>, NotReady> {
     // the default provider can be set once per process; a second call finds it set, which is as good
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(|error| NotReady(vec![format!("cannot set up a HTTP client: {error}")]))?;
     let used: Vec<usize> = plan
         .steps
         .iter()
@@ -80,11 +80,13 @@ pub async fn ready(
                 continue;
             }
         };
-        let look = Look { client: &client, endpoint, url: &url, limit: plan.limits.ready_timeout };
         let bound = async {
-            let key = endpoint.api_key.as_ref().map(secret).transpose()?;
-            let authorization = key.map(|key| bearer(&key)).transpose()?;
-            look.bind(authorization, used.contains(&index)).await
+            let origin = Origin::resolve(&url).await.map_err(|error| error.to_string())?;
+            refuse_public(&origin, &plan.limits.allow_hosts)?;
+            let headers = headers(endpoint, secret)?;
+            let client = client(&origin)?;
+            let look = Look { client: &client, endpoint, url: &url, limit: plan.limits.ready_timeout };
+            look.bind(origin, headers, used.contains(&index)).await
         };
         match bound.await {
             Ok(binding) => bindings.push(binding),
@@ -92,6 +94,30 @@ pub async fn ready(
         }
     }
     if problems.is_empty() { Ok(bindings) } else { Err(NotReady(problems)) }
+}
+
+/// Refuses a host that was taken for a local one by its name and leads elsewhere, before anything is sent.
+fn refuse_public(origin: &Origin, allowed: &[String]) -> Result<(), String> {
+    let host = &origin.host;
+    let public =
+        origin.addresses.iter().map(SocketAddr::ip).find(|address| !hosts::is_local_address(*address));
+    match public {
+        Some(address) if !hosts::is_named(host, allowed) => Err(format!(
+            "`{host}` leads to the public address {address}, which nobody allowed\n  help: if its owner \
+             agrees, add `run.allow_hosts = [\"{host}\"]` or `--allow-host {host}`"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A client that looks where the load will go, and nowhere else.
+fn client(origin: &Origin) -> Result<Client, String> {
+    Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .resolve_to_addrs(&origin.host, &origin.addresses)
+        .build()
+        .map_err(|error| format!("cannot set up a HTTP client: {error}"))
 }
 
 /// One endpoint being looked at.
@@ -110,10 +136,9 @@ struct Answer {
 }
 
 impl Look<'_> {
-    async fn bind(&self, authorization: Option<HeaderValue>, used: bool) -> Result<Binding, String> {
-        let origin = Origin::resolve(self.url).await.map_err(|error| error.to_string())?;
+    async fn bind(&self, origin: Origin, headers: HeaderMap, used: bool) -> Result<Binding, String> {
         let answer = if used {
-            self.wait(authorization.as_ref()).await?
+            self.wait(&headers).await?
         } else {
             // loaded by no phase: never asked, never sent to
             Answer { version: String::new(), models: Err(String::new()) }
@@ -147,17 +172,17 @@ impl Look<'_> {
         let target = origin
             .target(protocol::path(self.endpoint.protocol))
             .map_err(|error| format!("`{}` cannot be requested: {error}", self.url))?;
-        Ok(Binding { origin, model, target, authorization, server, models: answer.models })
+        Ok(Binding { origin, model, target, headers, server, models: answer.models })
     }
 
     /// Asks until the server answers or the time is over.
-    async fn wait(&self, authorization: Option<&HeaderValue>) -> Result<Answer, String> {
+    async fn wait(&self, headers: &HeaderMap) -> Result<Answer, String> {
         let begin = Instant::now();
         let mut looks = 0;
         loop {
             looks += 1;
             let left = self.limit.saturating_sub(begin.elapsed());
-            let last = match self.look(authorization, LOOK.min(left)).await {
+            let last = match self.look(headers, LOOK.min(left)).await {
                 Ok(answer) => return Ok(answer),
                 Err(Refusal::Final(reason)) => return Err(reason),
                 Err(Refusal::NotYet(reason)) => reason,
@@ -176,12 +201,9 @@ impl Look<'_> {
     }
 
     /// One look: the list of models, or any sign of life where there is no such list.
-    async fn look(&self, authorization: Option<&HeaderValue>, limit: Duration) -> Result<Answer, Refusal> {
+    async fn look(&self, headers: &HeaderMap, limit: Duration) -> Result<Answer, Refusal> {
         let url = format!("{}/models", self.url);
-        let mut request = self.client.get(&url).timeout(limit);
-        if let Some(authorization) = authorization {
-            request = request.header(header::AUTHORIZATION, authorization);
-        }
+        let request = self.client.get(&url).headers(headers.clone()).timeout(limit);
         let response = request
             .send()
             .await
@@ -195,14 +217,14 @@ impl Look<'_> {
             .to_owned();
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                let help = match authorization {
-                    Some(_) => "the key is not accepted: correct",
-                    None => "set",
+                let name = &self.endpoint.name;
+                let key = format!("`endpoints.{name}.api_key = {{ env = \"NAME\" }}`");
+                let help = match (&self.endpoint.api_key, headers.is_empty()) {
+                    (Some(_), _) => format!("the key is not accepted: correct {key}"),
+                    (None, false) => format!("correct `endpoints.{name}.headers`, or set {key}"),
+                    (None, true) => format!("set {key}"),
                 };
-                Err(Refusal::Final(format!(
-                    "`GET {url}` answered {status}\n  help: {help} `endpoints.{}.api_key = {{ env = \"NAME\" }}`",
-                    self.endpoint.name
-                )))
+                Err(Refusal::Final(format!("`GET {url}` answered {status}\n  help: {help}")))
             }
             // a server that is still loading its model says so, and so does a gateway before it
             StatusCode::SERVICE_UNAVAILABLE
@@ -233,9 +255,31 @@ impl Look<'_> {
     }
 }
 
-/// The header that carries a key.
-fn bearer(key: &str) -> Result<HeaderValue, String> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
+/// The headers of an endpoint, with the values of its secrets.
+fn headers(
+    endpoint: &PlannedEndpoint,
+    secret: &dyn Fn(&Secret) -> Result<String, String>,
+) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for (name, text) in &endpoint.headers {
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| format!("`{name}` is not a name of a header"))?;
+        let value = match text {
+            HeaderText::Text(text) => HeaderValue::from_str(text)
+                .map_err(|_| format!("the header `{name}` has characters that a header cannot carry"))?,
+            HeaderText::Secret(reference) => sensitive(&secret(reference)?)?,
+        };
+        headers.insert(name, value);
+    }
+    if let Some(key) = &endpoint.api_key {
+        headers.insert(header::AUTHORIZATION, sensitive(&format!("Bearer {}", secret(key)?))?);
+    }
+    Ok(headers)
+}
+
+/// A value that is shown nowhere.
+fn sensitive(secret: &str) -> Result<HeaderValue, String> {
+    let mut value = HeaderValue::from_str(secret)
         .map_err(|_| "the secret has characters that a header cannot carry".to_owned())?;
     value.set_sensitive(true);
     Ok(value)
@@ -262,4 +306,35 @@ fn root_cause(error: &dyn std::error::Error) -> String {
         cause = next;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_name_must_lead_to_a_local_address() {
+        let origin = |host: &str, addresses: &[&str]| Origin {
+            host: host.to_owned(),
+            port: 80,
+            tls: false,
+            authority: host.to_owned(),
+            base_path: String::new(),
+            addresses: addresses.iter().map(|text| text.parse().expect("an address")).collect(),
+        };
+        let allowed = ["Gateway".to_owned()];
+        for (host, addresses, refused) in [
+            ("box", &["10.0.0.7:80"][..], None),
+            ("box", &["10.0.0.7:80", "[fd00::7]:80"], None),
+            // any of them may be the one that is connected to
+            ("box", &["10.0.0.7:80", "203.0.113.9:80"], Some("203.0.113.9")),
+            ("box", &["[2001:db8::1]:80"], Some("2001:db8::1")),
+            ("gateway", &["203.0.113.9:80"], None),
+        ] {
+            let done = refuse_public(&origin(host, addresses), &allowed);
+            let public = done.err().map(|error| error.split(',').next().unwrap_or_default().to_owned());
+            let expected = refused.map(|address| format!("`{host}` leads to the public address {address}"));
+            assert_eq!(public, expected, "{host} {addresses:?}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use crate::record::{Diary, Event, Record};
+use crate::record::{Diary, Event, Record, Texts};
 
 /// Sends events to whoever writes them down.
 pub(super) struct Recorder {
@@ -16,8 +16,12 @@ impl Recorder {
         Self { events, full }
     }
 
-    pub(super) async fn finished(&self, record: Record, chunks: Vec<u64>) {
-        self.send(Event::Finished { record: Box::new(record), chunks }).await;
+    /// Texts are left out where the queue is an eighth full: a writer that falls behind must not lose records to them,
+    /// and what waits in the queue stays small.
+    pub(super) async fn finished(&self, record: Record, chunks: Vec<u64>, texts: Option<Texts>) {
+        let waiting = self.events.max_capacity() - self.events.capacity();
+        let texts = texts.filter(|_| waiting <= self.events.max_capacity() / 8).map(Box::new);
+        self.send(Event::Finished { record: Box::new(record), chunks, texts }).await;
     }
 
     pub(super) async fn diary(&self, line: Diary) {
@@ -44,6 +48,7 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::exchange::untouched;
 
     #[tokio::test]
     async fn a_full_queue_and_a_lost_reader_stop_the_arrivals() {
@@ -60,5 +65,20 @@ mod tests {
         drop(out);
         recorder.diary(line()).await;
         assert!(told.try_recv().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_falls_behind_loses_texts_and_no_record() {
+        let (events, mut out) = mpsc::channel(16);
+        let (full, _told) = mpsc::channel(1);
+        let recorder = Recorder::new(events, full);
+        for _ in 0..5 {
+            recorder.finished(untouched(0), Vec::new(), Some(Texts::default())).await;
+        }
+        let mut kept = Vec::new();
+        while let Ok(Event::Finished { texts, .. }) = out.try_recv() {
+            kept.push(texts.is_some());
+        }
+        assert_eq!(kept, [true, true, true, false, false]);
     }
 }

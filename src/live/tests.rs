@@ -40,7 +40,7 @@ fn finished(step: usize, end_ns: u64, outcome: Outcome) -> Event {
         outcome,
         ..fixture::record()
     };
-    Event::Finished { record: Box::new(record), chunks: Vec::new() }
+    Event::Finished { record: Box::new(record), chunks: Vec::new(), texts: None }
 }
 
 #[test]

@@ -52,6 +52,10 @@ pub(super) struct Cell {
     pub(super) tokens: Tokens,
     /// Output tokens that arrived inside the window.
     tokens_in_window: f64,
+    /// Successes whose output tokens nobody counted.
+    pub(super) uncounted: u64,
+    /// Requests whose output tokens are known.
+    counted: u64,
     /// Prompt tokens whose answer began inside the window.
     input_in_window: u64,
     /// Answers that began inside the window and do not say how many prompt tokens they are to.
@@ -103,9 +107,12 @@ impl Cell {
         let streamed = record.first_token_ns.is_some();
         self.without_chunk_times += u64::from(streamed && chunks.is_empty());
         if let Some(tokens) = record.output_tokens {
+            self.counted += 1;
             let inside =
                 arrivals(record, chunks, |moments| window.count(moments) as f64 / moments.len() as f64);
             self.tokens_in_window += tokens as f64 * inside;
+        } else if !record.outcome.failed() {
+            self.uncounted += 1;
         }
         if setting.cut_off(record) {
             self.counts.cut_off += 1;
@@ -119,7 +126,7 @@ impl Cell {
         self.count_met(met, |met| met.due += 1);
         self.add_readings(record, setting.carrier);
         if !record.outcome.failed() {
-            self.add_success(record, chunks);
+            self.add_success(record, if setting.carrier.gaps { chunks } else { &[] });
         }
         true
     }
@@ -200,6 +207,8 @@ impl Cell {
         self.tokens.cached += other.tokens.cached;
         self.tokens.from_chunks += other.tokens.from_chunks;
         self.tokens_in_window += other.tokens_in_window;
+        self.uncounted += other.uncounted;
+        self.counted += other.counted;
         self.input_in_window += other.input_in_window;
         self.without_input += other.without_input;
         self.without_chunk_times += other.without_chunk_times;
@@ -235,7 +244,9 @@ impl Cell {
                     rates.insert(Metric::Goodput, met.completed_in_window as f64 / length_s);
                 }
             }
-            if self.tokens_in_window > 0.0 || !too_short {
+            // tokens that nobody counted are not none
+            let known = self.counted > 0 || self.uncounted == 0;
+            if self.tokens_in_window > 0.0 || (known && !too_short) {
                 rates.insert(Metric::OutputTokensPerSecond, self.tokens_in_window / length_s);
             }
         }
@@ -264,7 +275,7 @@ impl Cell {
     /// What a million tokens cost, of all that were read or arrived inside the window; `None` where some are not known.
     fn cost(&self, length_s: f64, price: Option<Price>) -> Option<f64> {
         let (input, output) = (self.input_in_window as f64, self.tokens_in_window);
-        let known = self.without_input == 0 && input + output > 0.0;
+        let known = self.without_input == 0 && self.uncounted == 0 && input + output > 0.0;
         price.filter(|_| known).map(|price| price.cost(length_s, input, output) / (input + output) * 1e6)
     }
 

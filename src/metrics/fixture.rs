@@ -1,12 +1,12 @@
 //! Small plans and runs with known truth, for the tests of this module and of those after it.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Lengths, Model, OnInconclusive, Platform, PromptLength, Severity, Stage,
-        Synthetic, Workload,
+        Address, Arrivals, Bound, Ceiling, Lengths, Model, OnInconclusive, Output, Platform, PromptLength,
+        Severity, Stage, Synthetic, Threads, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
@@ -32,6 +32,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         stream: true,
         timeout: Duration::from_secs(120),
         api_key: None,
+        headers: BTreeMap::new(),
         workload_name: "words".to_owned(),
         workload: Workload::Synthetic(Synthetic {
             prompt: PromptLength::Tokens(Lengths::Constant(10)),
@@ -58,6 +59,7 @@ fn step(phase: &str, pattern: Pattern, requests: Option<u64>, duration: Option<D
             pattern,
             same_as: None,
             until: None,
+            batch: 1,
             requests,
             duration,
         }),
@@ -140,8 +142,10 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         name: "test".to_owned(),
         case: Vec::new(),
         group: None,
+        repeat: None,
         description: String::new(),
         experiment: "0".repeat(64),
+        rerun_of: None,
         seed: 1,
         platform: Platform {
             name: "none".to_owned(),
@@ -154,7 +158,12 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
             max_in_flight: 2000,
             drain: Duration::from_secs(30),
             ready_timeout: Duration::from_secs(60),
+            threads: Threads::All,
+            allow_hosts: Vec::new(),
+            ceiling: Ceiling::default(),
         },
+        repeats: 1,
+        output: Output::default(),
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
         steps: all,
         targets: Vec::new(),
@@ -200,6 +209,7 @@ pub(crate) fn answer(due_ns: u64, ttft_ns: u64, gaps: &[u64]) -> (Record, Vec<u6
         endpoint: String::new(),
         measured: true,
         user: None,
+        batch: 1,
         due_ns,
         queue_wait_ns: 0,
         sent_ns: Some(due_ns),
@@ -212,6 +222,7 @@ pub(crate) fn answer(due_ns: u64, ttft_ns: u64, gaps: &[u64]) -> (Record, Vec<u6
         first_token_ns: Some(chunks[0]),
         first_content_ns: Some(chunks[0]),
         last_token_ns: Some(last),
+        decode_ns: None,
         end_ns: last,
         chunks: chunks.len() as u32,
         reads: chunks.len() as u32,

@@ -4,6 +4,7 @@
 //! is kept per request is one float per series; everything else is counted as it passes.
 
 mod account;
+mod batches;
 mod cell;
 mod distribution;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod window;
 use std::{collections::BTreeMap, io};
 
 pub use account::{Account, Ending};
+pub use batches::{BatchCurve, batch_curves};
 pub use distribution::{Distribution, Values};
 pub use objectives::objectives_met;
 pub use reading::{Carrier, Reading, reading};
@@ -52,7 +54,7 @@ pub struct Summary {
     pub scopes: Vec<Scope>,
     /// The run in slices of equal length, for charts over time.
     pub timeline: Timeline,
-    /// Measured requests in the order of `seq`, thinned evenly to at most [`MAX_POINTS`].
+    /// Measured requests in the order of their numbers, thinned evenly to at most [`MAX_POINTS`].
     pub points: Vec<Point>,
     /// The first failure of each outcome, most frequent first.
     pub failures: Vec<Failure>,
@@ -87,6 +89,8 @@ pub struct Scope {
     pub explores: bool,
     /// The users of a closed step; `None` for open loops and phases of several steps.
     pub users: Option<u32>,
+    /// Prompts per request of a step; `None` for phases of several steps.
+    pub batch: Option<u32>,
     /// The planned mean arrival rate of an open step, per second; of an endpoint its share of it.
     pub offered_rate: Option<f64>,
     /// From and to, in seconds since the start of the run; `None` when nothing was sent. Phases of several steps
@@ -229,8 +233,9 @@ pub struct Slice {
 /// One measured request, for scatter charts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
-    /// Its number.
-    pub seq: u64,
+    /// Its place among all measured requests in the order of their numbers, from 0. Numbers themselves leap from one step
+    /// to the next.
+    pub place: u64,
     /// Its phase.
     pub phase: String,
     /// Its step.

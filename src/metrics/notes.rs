@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    config::Chunks,
     metrics::{Account, cell::Cell, scopes::Cells},
     plan::Plan,
     units::{show_count, show_share},
@@ -28,6 +29,13 @@ pub(super) fn notes(plan: &Plan, accounts: &[Account], cells: &Cells, windows: V
                 show_count(counts.ok()),
             ));
         }
+        if cell.uncounted > 0 {
+            notes.push(format!(
+                "`{name}`: {} of {} answers told no token counts; their output tokens are in no rate",
+                show_count(cell.uncounted),
+                show_count(counts.issued),
+            ));
+        }
         if plan.price.is_some() && cell.without_input > 0 {
             notes.push(format!(
                 "`{name}`: {} of {} answers do not say how many prompt tokens they are to, so nobody knows what a \
@@ -51,13 +59,20 @@ pub(super) fn notes(plan: &Plan, accounts: &[Account], cells: &Cells, windows: V
                 show_count(counts.issued),
             ));
         }
-        if cell.without_chunk_times > 0 {
+        if cell.without_chunk_times > 0 && plan.output.chunks == Chunks::Full {
             notes.push(format!(
                 "`{name}`: streamed answers whose chunk times are lost: {}; their tokens are spread evenly and \
                  they have no gaps",
                 show_count(cell.without_chunk_times),
             ));
         }
+    }
+    if plan.output.chunks == Chunks::None && by_endpoint.values().any(|cell| cell.without_chunk_times > 0) {
+        notes.push(
+            "the plan keeps no arrivals of chunks (`output.chunks`): there is no `itl`, and the tokens of an answer \
+             count as evenly spread from its first to its last"
+                .to_owned(),
+        );
     }
     let unknown: u64 = accounts.iter().map(|account| account.unknown).sum();
     if unknown > 0 {

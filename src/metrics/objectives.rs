@@ -20,6 +20,8 @@ fn taken(metric: Metric, record: &Record, chunks: &[u64]) -> Option<f64> {
         // an answer that is all reasoning kept its reader waiting to the end
         Metric::Ttfc => record.ttfc().or(record.first_token_ns.map(|_| f64::INFINITY)),
         Metric::Tpot => record.tpot(),
+        // chunks of several answers at once are no stream of one
+        Metric::Itl if record.batch > 1 => None,
         // nothing shows that gaps whose times a crash took were short
         Metric::Itl if chunks.is_empty() && record.chunks > 1 => Some(f64::INFINITY),
         Metric::Itl => {

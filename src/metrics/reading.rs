@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::Metric,
-    plan::{LoadStep, Pattern, PlannedEndpoint},
+    plan::{LoadStep, Pattern, Plan, PlannedEndpoint},
     record::{Outcome, Record, TokenSource},
 };
 
@@ -20,15 +20,17 @@ pub enum Reading {
 pub struct Carrier {
     /// Whether its endpoint streams, so that a failure has missed its first token too.
     pub streams: bool,
+    /// Whether the gaps between its chunks are known, and are those of one stream.
+    pub gaps: bool,
     /// Whether the plan limits concurrency, so that there is a queue to wait in.
     pub queues: bool,
 }
 
 impl Carrier {
     /// That of the requests of a step to one of its endpoints.
-    pub fn of(endpoint: &PlannedEndpoint, load: &LoadStep) -> Self {
+    pub fn of(plan: &Plan, endpoint: &PlannedEndpoint, load: &LoadStep) -> Self {
         let queues = matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. });
-        Self { streams: endpoint.stream, queues }
+        Self { streams: endpoint.stream, gaps: plan.has_gaps(load), queues }
     }
 }
 
@@ -43,6 +45,7 @@ pub fn reading(metric: Metric, record: &Record, of: Carrier) -> Option<Reading> 
     match metric {
         Metric::SendLag => return of_client(record.send_lag()),
         Metric::QueueWait if !of.queues => return None,
+        Metric::Itl if !of.gaps => return None,
         Metric::QueueWait => return of_client(Some(record.queue_wait_ns as f64 / 1e9)),
         _ => {}
     }

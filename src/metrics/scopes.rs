@@ -115,11 +115,16 @@ fn gather(
         [step] => load_of(step, endpoint),
         _ => (None, None),
     };
+    let batch = match steps {
+        [step] => Some(step.load.batch),
+        _ => None,
+    };
     Scope {
         key,
         measured: steps.iter().all(|step| step.load.measure),
         explores: steps.iter().any(|step| step.load.explores),
         users,
+        batch,
         offered_rate,
         window,
         counts: sum.counts,

@@ -93,7 +93,7 @@ fn setting<'a>(
 ) -> Setting<'a> {
     Setting {
         window,
-        carrier: Carrier::of(&plan.endpoints[endpoint], step.load),
+        carrier: Carrier::of(plan, &plan.endpoints[endpoint], step.load),
         stopped_ns,
         objectives: &plan.objectives,
     }
@@ -126,7 +126,7 @@ impl Thinning {
         }
         let ok = !record.outcome.failed();
         self.points.push(Point {
-            seq: record.seq,
+            place,
             phase: record.phase.clone(),
             step: record.step.clone(),
             endpoint: record.endpoint.clone(),
@@ -139,7 +139,7 @@ impl Thinning {
     }
 
     fn finish(mut self) -> Vec<Point> {
-        self.points.sort_by_key(|point| point.seq);
+        self.points.sort_by_key(|point| point.place);
         self.points
     }
 }

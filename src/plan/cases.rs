@@ -2,18 +2,14 @@
 
 use comfy_table::CellAlignment;
 
-use super::{Expected, Plan, render, totals};
+use super::{Plan, estimate, render};
 use crate::{config::case_name, units::show_count};
 
 /// How many cases there are and what all of them come to, then a line for each, and what the planner warns of.
 pub fn text(plans: &[Plan]) -> String {
     let Some(first) = plans.first() else { return String::new() };
-    let estimated = plans.iter().map(render::totals_estimated).fold((false, false), |all, one| {
-        let ((requests, duration), (more_requests, more_duration)) = (all, one);
-        (requests || more_requests, duration || more_duration)
-    });
-    let whole = sum(plans);
-    let [requests, input, output, duration, cost] = render::figures(&whole, estimated);
+    let whole = estimate::sum(plans);
+    let [requests, input, output, duration, cost] = estimate::sum_shown(plans);
     let cost = if first.price.is_some() { format!(", cost {cost}") } else { String::new() };
     let axes: Vec<&str> = first.case.iter().map(|axis| axis.path.as_str()).collect();
     let mut head = render::table();
@@ -33,19 +29,6 @@ pub fn text(plans: &[Plan]) -> String {
         sections.push(render::warnings(&warnings));
     }
     sections.join("\n")
-}
-
-fn sum(plans: &[Plan]) -> Expected {
-    let wholes: Vec<Expected> = plans.iter().map(totals).collect();
-    let sum = |figure: fn(&Expected) -> Option<f64>| wholes.iter().map(figure).sum();
-    Expected {
-        requests: sum(|whole| whole.requests),
-        input_tokens: sum(|whole| whole.input_tokens),
-        output_tokens: sum(|whole| whole.output_tokens),
-        duration_s: sum(|whole| whole.duration_s),
-        cost: sum(|whole| whole.cost),
-        assumed: wholes.iter().any(|whole| whole.assumed),
-    }
 }
 
 fn rows(plans: &[Plan]) -> String {

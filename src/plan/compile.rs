@@ -36,8 +36,10 @@ fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
         name: scenario.name.clone(),
         case: scenario.case.clone(),
         group: None,
+        repeat: None,
         description: scenario.description.clone(),
         experiment: String::new(),
+        rerun_of: None,
         seed: scenario.seed,
         platform: scenario.platform.clone(),
         label: scenario.run.label.clone(),
@@ -45,7 +47,12 @@ fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
             max_in_flight: scenario.run.max_in_flight,
             drain: scenario.run.drain,
             ready_timeout: scenario.run.ready_timeout,
+            threads: scenario.run.threads,
+            allow_hosts: scenario.run.allow_hosts.clone(),
+            ceiling: scenario.run.ceiling,
         },
+        repeats: scenario.run.repeats,
+        output: scenario.output.clone(),
         endpoints: endpoints(scenario),
         steps: steps(scenario),
         objectives: scenario.objectives.clone(),
@@ -75,6 +82,7 @@ fn endpoints(scenario: &Scenario) -> Vec<PlannedEndpoint> {
         stream: endpoint.stream,
         timeout: endpoint.timeout,
         api_key: endpoint.api_key.clone(),
+        headers: endpoint.headers.clone(),
         workload_name: endpoint.workload.clone(),
         workload: scenario.workloads[&endpoint.workload].clone(),
         sim: match &endpoint.url {
@@ -108,7 +116,7 @@ fn steps(scenario: &Scenario) -> Vec<Step> {
             used.extend(traffic.iter().map(|traffic| traffic.endpoint));
             let levels = levels(phase);
             let explores = levels.len() > 1;
-            for (level, (pattern, duration)) in phase.load.levels().into_iter().zip(levels) {
+            for (level, (pattern, duration, batch)) in phase.levels().into_iter().zip(levels) {
                 let load = LoadStep {
                     measure: phase.measure,
                     explores,
@@ -117,6 +125,7 @@ fn steps(scenario: &Scenario) -> Vec<Step> {
                     pattern,
                     same_as: phase.same_as.clone(),
                     until: None,
+                    batch,
                     requests: phase.requests,
                     duration,
                 };
@@ -161,8 +170,17 @@ fn step(id: usize, phase: &str, name: String, after: Vec<usize>, work: Work) -> 
     Step { id, name, phase: phase.to_owned(), after, work, expected: Expected::default() }
 }
 
-/// The load of each level of a phase, and when it ends by time.
-fn levels(phase: &Phase) -> Vec<(Pattern, Option<Duration>)> {
+/// The load of each step of a phase, when it ends by time, and the prompts of its requests.
+fn levels(phase: &Phase) -> Vec<(Pattern, Option<Duration>, u32)> {
+    let batches = phase.batches();
+    let each = |(pattern, duration): (Pattern, Option<Duration>)| {
+        batches.iter().map(move |batch| (pattern.clone(), duration, *batch))
+    };
+    loads(phase).into_iter().flat_map(each).collect()
+}
+
+/// The load of each level, and when it ends by time.
+fn loads(phase: &Phase) -> Vec<(Pattern, Option<Duration>)> {
     match &phase.load {
         Load::Closed(Closed { users, ramp_up, think_time }) => users
             .iter()

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{LoadStep, Pattern, Plan, PlannedSpikes, PlannedTarget, Step, Work};
 use crate::{
-    config::{Arrivals, Bound, Objective, Price, Stage},
-    units::{show_count, show_share, write_duration},
+    config::{Arrivals, Bound, Ceiling, Objective, Price, Stage},
+    units::{show_count, show_count_of, show_share, write_duration},
 };
 
 /// A step's name with its phase: `ladder · users=4`; a single step is called like its phase.
@@ -65,6 +65,7 @@ pub(super) fn load(plan: &Plan, load: &LoadStep) -> String {
             parts.extend(concurrency_limit.map(|limit| format!("at most {limit} in flight")));
         }
     }
+    parts.extend((load.batch > 1).then(|| format!("{} prompts a request", load.batch)));
     parts.extend(load.requests.map(|requests| format!("{} requests", show_count(requests))));
     parts.extend(load.duration.filter(|duration| !in_stages(&load.pattern, *duration)).map(write_duration));
     parts.extend(load.until.map(|until| format!("until {} ends", plan.steps[until].phase)));
@@ -98,6 +99,12 @@ fn stage(stage: &Stage) -> String {
 fn spikes(spikes: &PlannedSpikes) -> String {
     let [lasting, every] = [spikes.lasting, spikes.every].map(write_duration);
     format!("spikes {}/s for {lasting} every {every}", spikes.rate)
+}
+
+/// What a run comes to at most: `1,000 requests, 5/s, 2h`.
+pub(super) fn ceiling(ceiling: Ceiling) -> String {
+    let Ceiling { requests, rate, duration } = ceiling;
+    format!("{}, {rate}/s, {}", show_count_of(requests, "request"), write_duration(duration))
 }
 
 /// What every request should meet: `ttft ≤ 500 ms, tpot ≤ 50.0 ms`.

@@ -169,7 +169,9 @@ fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], co
         }
     };
     let per_request = |tokens: fn(&MeanTokens) -> f64| -> f64 {
-        load.traffic.iter().map(|traffic| traffic.share * tokens(&means[traffic.endpoint])).sum()
+        let per_prompt: f64 =
+            load.traffic.iter().map(|traffic| traffic.share * tokens(&means[traffic.endpoint])).sum();
+        per_prompt * f64::from(load.batch)
     };
     Expected {
         requests: Some(extent.requests),
@@ -223,20 +225,22 @@ fn seconds_per_request(
 ) -> f64 {
     let seconds = load.traffic.iter().map(|traffic| {
         let users_here = f64::from(users) * traffic.share;
-        traffic.share * service_seconds(&endpoints[traffic.endpoint], means[traffic.endpoint], users_here)
+        let endpoint = &endpoints[traffic.endpoint];
+        traffic.share * service_seconds(endpoint, means[traffic.endpoint], users_here, f64::from(load.batch))
     });
     seconds.sum()
 }
 
-/// A simulated server by its settings: overhead, prefill, then output × (base + per sequence × batch), and users
-/// beyond its batch wait for a place. A real one by the speed assumed above.
-fn service_seconds(endpoint: &PlannedEndpoint, mean: MeanTokens, users: f64) -> f64 {
+/// A simulated server by its settings: overhead, prefill, then output × (base + per sequence × sequences), and what
+/// exceeds its batch waits for a place. Every prompt of a request is a sequence. A real server by the speed assumed
+/// above.
+fn service_seconds(endpoint: &PlannedEndpoint, mean: MeanTokens, users: f64, prompts: f64) -> f64 {
     let Some(sim) = &endpoint.sim else {
         return ASSUMED_TTFT_S + mean.output / ASSUMED_TOKENS_PER_SECOND;
     };
     let places = f64::from(sim.max_batch.max(1));
-    let batch = users.clamp(1.0, places);
-    let decode_step = sim.step_base_s + sim.step_per_sequence_s * batch;
-    let prefill = mean.input / sim.prefill_tokens_per_second;
-    (sim.overhead_s + prefill + mean.output * decode_step) * (users / places).max(1.0)
+    let sequences = users.max(1.0) * prompts;
+    let decode_step = sim.step_base_s + sim.step_per_sequence_s * sequences.min(places);
+    let prefill = prompts * mean.input / sim.prefill_tokens_per_second;
+    (sim.overhead_s + prefill + mean.output * decode_step) * (sequences / places).max(1.0)
 }

@@ -67,6 +67,8 @@ struct Load<'a> {
     step: &'a str,
     measure: bool,
     pattern: &'a Pattern,
+    #[serde(skip_serializing_if = "super::is_one")]
+    batch: u32,
     requests: Option<u64>,
     #[serde(with = "crate::units::seconds::option")]
     duration: Option<Duration>,
@@ -76,7 +78,7 @@ struct Load<'a> {
 
 /// SHA-256, in hex, over the canonical JSON of the experiment: no white space, fields in the order of the types,
 /// maps in the order of their keys.
-pub(super) fn hash(plan: &Plan) -> String {
+pub fn hash(plan: &Plan) -> String {
     let json = serde_json::to_vec(&experiment(plan)).expect("keys of maps are text");
     Sha256::digest(json).iter().fold(String::new(), |mut hex, byte| {
         // writing to a string does not fail
@@ -109,6 +111,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             step: &step.name,
             measure: load.measure,
             pattern: &load.pattern,
+            batch: load.batch,
             requests: load.requests,
             duration: load.duration,
             traffic: traffic(plan, load),

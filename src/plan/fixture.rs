@@ -1,15 +1,15 @@
 //! Scenarios for tests, made by hand.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
 
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model, OnInconclusive,
-        Open, Order, Phase, Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim,
-        Stage, Synthetic, Target, Workload,
+        Address, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model,
+        OnInconclusive, Open, Order, Output, Phase, Places, Platform, PromptLength, Run, Scenario, Secret,
+        Severity, Shape, Sim, Stage, Synthetic, Target, Threads, Workload,
     },
 };
 
@@ -27,6 +27,7 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         stream: true,
         timeout: seconds(120),
         api_key: None,
+        headers: BTreeMap::new(),
     }
 }
 
@@ -47,6 +48,7 @@ pub(super) fn phase(requests: Option<u64>, duration: Option<u64>, load: Load) ->
         load,
         same_as: None,
         order: Order::InTurn,
+        batch_sizes: Vec::new(),
     }
 }
 
@@ -90,8 +92,19 @@ pub(super) fn bare() -> Scenario {
             drain: seconds(30),
             ready_timeout: seconds(60),
             on_inconclusive: OnInconclusive::Fail,
+            repeats: 1,
+            threads: Threads::All,
+            allow_hosts: Vec::new(),
+            ceiling: Ceiling::default(),
         },
-        defaults: Defaults { timeout: seconds(120), concurrency: vec![1, 2], requests: 50, max_endpoints: 5 },
+        output: Output::default(),
+        defaults: Defaults {
+            timeout: seconds(120),
+            concurrency: vec![1, 2],
+            requests: 50,
+            batch_sizes: vec![1, 4],
+            max_endpoints: 5,
+        },
         endpoints: named([("flash", endpoint(None))]),
         workloads: named([(
             "prose",

@@ -4,10 +4,12 @@
 //! its load and when it ends. What is known only at run time (addresses of simulated servers, `model = "auto"`,
 //! secrets) is resolved at readiness and is not part of it.
 
+mod admit;
 pub mod cases;
 mod compile;
 pub mod describe;
 pub mod diff;
+pub mod estimate;
 mod expect;
 mod experiment;
 pub mod graph;
@@ -15,6 +17,7 @@ pub mod origins;
 mod provable;
 pub mod render;
 mod route;
+mod safety;
 pub mod schedule;
 mod spikes;
 mod targets;
@@ -26,21 +29,23 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use admit::admit;
 pub use compile::{compile, compile_all};
 pub use expect::totals;
-pub use provable::check;
+pub use experiment::hash as experiment_of;
 pub use route::endpoint_of;
+pub use safety::findings as unsafe_in;
 pub use targets::explored_only;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     catalog::{MetricName, Protocol},
     config::{
-        Address, Arrivals, Axis, Bound, Model, Objective, OnInconclusive, Origin, Platform, Price, SameAs,
-        Secret, Severity, Sim, Stage, Workload, case_name,
+        Address, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, Model, Objective, OnInconclusive,
+        Origin, Output, Platform, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Workload, case_name,
     },
 };
 
@@ -62,10 +67,16 @@ pub struct Plan {
     /// What the runs of one command over one scenario have in common, where they are several; the planner leaves it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// Which of its repeats this run is, from 1; the planner leaves it out, as there is none where it is run once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
     /// The scenario's description.
     pub description: String,
     /// SHA-256, in hex, over what makes two runs the same experiment: workloads, load, protocol, model, seed.
     pub experiment: String,
+    /// The name of the run folder whose plan this is once more; `None` for a plan that comes from a scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<String>,
     /// Every random choice follows from this.
     pub seed: u64,
     /// The platform and why.
@@ -74,6 +85,12 @@ pub struct Plan {
     pub label: String,
     /// Limits of the run as a whole.
     pub limits: Limits,
+    /// How many times it is run, each time with the same requests.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub repeats: u32,
+    /// What a run leaves behind.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub output: Output,
     /// The servers under test; steps refer to them by index.
     pub endpoints: Vec<PlannedEndpoint>,
     /// The nodes of the graph, in an order in which they can run; `Step::id` is the index.
@@ -132,6 +149,12 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Whether the gaps between the chunks of a step's answers are known: their arrivals are kept, and are those of one
+    /// stream rather than of several at once.
+    pub fn has_gaps(&self, load: &LoadStep) -> bool {
+        self.output.chunks == Chunks::Full && load.batch == 1
+    }
+
     /// The name, with the case of a matrix: `mixed-traffic · users=2,model=b`.
     pub fn title(&self) -> String {
         if self.case.is_empty() {
@@ -158,6 +181,15 @@ pub struct Limits {
     /// How long an endpoint may take to become ready.
     #[serde(rename = "ready_timeout_s", with = "crate::units::seconds")]
     pub ready_timeout: Duration,
+    /// Threads that send requests and read answers.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub threads: Threads,
+    /// Public hosts that load may go to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow_hosts: Vec<String>,
+    /// What the run may come to at most; not in the file where it is the built-in one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ceiling: Ceiling,
 }
 
 /// An endpoint with its workload.
@@ -178,6 +210,9 @@ pub struct PlannedEndpoint {
     pub timeout: Duration,
     /// The reference to its key; never the key.
     pub api_key: Option<Secret>,
+    /// What else goes with every request, by name in lower case; secrets by reference.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, HeaderText>,
     /// The name of its workload.
     pub workload_name: String,
     /// What is sent.
@@ -259,11 +294,30 @@ pub struct LoadStep {
     /// The step beside which it runs: the end of its arrivals ends the arrivals of this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<usize>,
+    /// Prompts in each of its requests.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub batch: u32,
     /// Ends the step after so many requests.
     pub requests: Option<u64>,
     /// Ends the arrivals of the step after so long.
     #[serde(rename = "duration_s", with = "crate::units::seconds::option")]
     pub duration: Option<Duration>,
+}
+
+/// What a count is where nobody wrote it.
+fn one() -> u32 {
+    1
+}
+
+/// What nobody set is not written.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Counts of one are not written, so that what does not use them reads and hashes as it did without them.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 /// An endpoint's part of a step.

@@ -7,7 +7,7 @@ use super::{
     graph::runs_side_by_side, totals,
 };
 use crate::{
-    config::{Address, Model, OnInconclusive, Severity},
+    config::{Address, Ceiling, Chunks, Model, OnInconclusive, Output, Severity, Threads},
     units::{show_count, show_number, show_seconds, show_share, write_duration},
 };
 
@@ -38,6 +38,24 @@ fn head(plan: &Plan) -> String {
     if plan.on_inconclusive == OnInconclusive::Warn {
         table.add_row(["inconclusive", "only warns"]);
     }
+    if plan.repeats > 1 {
+        table.add_row(["repeats", &format!("{}, with the same requests each time", plan.repeats)]);
+    }
+    if let Threads::Number(threads) = plan.limits.threads {
+        table.add_row(["threads", &show_count(u64::from(threads))]);
+    }
+    if plan.output != Output::default() {
+        table.add_row(["output", &output(&plan.output)]);
+    }
+    if let Some(run) = &plan.rerun_of {
+        table.add_row(["rerun of", run]);
+    }
+    if !plan.limits.allow_hosts.is_empty() {
+        table.add_row(["allowed hosts", &plan.limits.allow_hosts.join(", ")]);
+    }
+    if plan.limits.ceiling != Ceiling::default() {
+        table.add_row(["ceiling", &describe::ceiling(plan.limits.ceiling)]);
+    }
     format!("{}\n{}", title(&plan.title(), &plan.description), lines(&table))
 }
 
@@ -46,11 +64,27 @@ pub(super) fn title(name: &str, description: &str) -> String {
     if description.is_empty() { name.to_owned() } else { format!("{name}: {description}") }
 }
 
+/// What a run leaves behind, in words.
+fn output(output: &Output) -> String {
+    let mut parts = vec!["summary.json".to_owned()];
+    parts.extend(output.formats.iter().map(|format| format.name().to_owned()));
+    let kept = [(output.prompts, "prompts"), (output.answers, "answers")];
+    parts.extend(kept.into_iter().filter(|(kept, _)| *kept).map(|(_, what)| what.to_owned()));
+    if output.chunks == Chunks::None {
+        parts.push("no arrivals of chunks".to_owned());
+    }
+    parts.join(", ")
+}
+
 fn endpoints(plan: &Plan) -> String {
     let mut table = table();
-    table.set_header(["endpoint", "address", "protocol", "model", "answers", "workload"]);
+    let mut header = vec!["endpoint", "address", "protocol", "model", "answers", "workload"];
+    let any_headers = plan.endpoints.iter().any(|endpoint| !endpoint.headers.is_empty());
+    header.extend(any_headers.then_some("headers"));
+    table.set_header(header);
     for endpoint in &plan.endpoints {
-        table.add_row([
+        let names: Vec<&str> = endpoint.headers.keys().map(String::as_str).collect();
+        let mut row = vec![
             endpoint.name.clone(),
             address(endpoint),
             endpoint.protocol.name().to_owned(),
@@ -60,7 +94,9 @@ fn endpoints(plan: &Plan) -> String {
             },
             if endpoint.stream { "streamed" } else { "whole" }.to_owned(),
             endpoint.workload_name.clone(),
-        ]);
+        ];
+        row.extend(any_headers.then(|| names.join(", ")));
+        table.add_row(row);
     }
     lines(&table)
 }
@@ -146,11 +182,11 @@ pub(super) fn totals_estimated(plan: &Plan) -> (bool, bool) {
     (any(requests_estimated), any(duration_estimated))
 }
 
-fn requests_estimated(step: &Step, load: &LoadStep) -> bool {
+pub(super) fn requests_estimated(step: &Step, load: &LoadStep) -> bool {
     step.expected.assumed && step.expected.requests != load.requests.map(|requests| requests as f64)
 }
 
-fn duration_estimated(step: &Step, load: &LoadStep) -> bool {
+pub(super) fn duration_estimated(step: &Step, load: &LoadStep) -> bool {
     step.expected.assumed && step.expected.duration_s != load.duration.map(|duration| duration.as_secs_f64())
 }
 

@@ -36,7 +36,7 @@ fn scope(target: &Target, step: &Step, load: &LoadStep, plan: &Plan) -> Option<S
         && (named || !load.explores)
         && target.phase.as_ref().is_none_or(|phase| *phase == step.phase)
         && target.step.as_ref().is_none_or(|name| *name == step.name)
-        && share_that_carries(target.metric.metric, target.endpoint.as_deref(), load, &plan.endpoints) > 0.0;
+        && share_that_carries(target.metric.metric, target.endpoint.as_deref(), load, plan) > 0.0;
     here.then(|| ScopeKey {
         phase: step.phase.clone(),
         step: load.explores.then(|| step.name.clone()),
@@ -57,7 +57,7 @@ fn known(metric: Metric, plan: &Plan) -> bool {
 pub fn explored_only(plan: &Plan, metric: Metric) -> bool {
     let mut carriers = plan
         .loads()
-        .filter(|(_, load)| load.measure && share_that_carries(metric, None, load, &plan.endpoints) > 0.0)
+        .filter(|(_, load)| load.measure && share_that_carries(metric, None, load, plan) > 0.0)
         .filter(|_| known(metric, plan))
         .peekable();
     carriers.peek().is_some() && carriers.all(|(_, load)| load.explores)
@@ -68,14 +68,15 @@ pub(super) fn share_that_carries(
     metric: Metric,
     endpoint: Option<&str>,
     load: &LoadStep,
-    endpoints: &[PlannedEndpoint],
+    plan: &Plan,
 ) -> f64 {
     let carries = |of: &PlannedEndpoint| match metric {
         Metric::QueueWait => matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. }),
+        Metric::Itl => of.stream && plan.has_gaps(load),
         _ => of.stream || !metric.needs_stream(),
     };
     let shares = load.traffic.iter().filter_map(|traffic| {
-        let of = &endpoints[traffic.endpoint];
+        let of = &plan.endpoints[traffic.endpoint];
         (endpoint.is_none_or(|name| name == of.name) && carries(of)).then_some(traffic.share)
     });
     shares.sum()

@@ -233,11 +233,11 @@ fn request_rate(step: &Step, load: &LoadStep) -> Option<f64> {
 /// Values of a series that a request of the step adds to a scope, on average.
 fn values_per_request(plan: &Plan, metric: Metric, endpoint: Option<&str>, load: &LoadStep) -> f64 {
     if metric != Metric::Itl {
-        return share_that_carries(metric, endpoint, load, &plan.endpoints);
+        return share_that_carries(metric, endpoint, load, plan);
     }
     let gaps = load.traffic.iter().map(|traffic| {
         let of = &plan.endpoints[traffic.endpoint];
-        let here = of.stream && endpoint.is_none_or(|name| name == of.name);
+        let here = of.stream && plan.has_gaps(load) && endpoint.is_none_or(|name| name == of.name);
         if here { traffic.share * (mean_tokens(&of.workload).output - 1.0).max(0.0) } else { 0.0 }
     });
     gaps.sum()

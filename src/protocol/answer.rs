@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use super::{envelope::error_message, seen::Seen, tally::Tally};
+use super::{envelope::error_message, seen::Seen, several::Several, tally::Tally};
 use crate::{
     catalog::Protocol,
-    record::{Outcome, TokenSource},
+    record::{Outcome, Texts, TokenSource},
     wire::{Framer, Framing, WireError},
 };
 
@@ -16,6 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Answer {
     status: u16,
+    prompts: u32,
     intake: Intake,
     tally: Tally,
 }
@@ -66,6 +67,8 @@ pub struct Answered {
     pub first_content_ns: Option<u64>,
     /// Arrival of the last event with output.
     pub last_token_ns: Option<u64>,
+    /// Of a stream that answers several prompts: the nanoseconds from the first to the last output of each, summed.
+    pub decode_ns: Option<u64>,
     /// Arrival of the terminal event or of the last byte of a whole answer, else when reading stopped.
     pub end_ns: u64,
     /// Arrival of every event with output.
@@ -86,6 +89,8 @@ pub struct Answered {
     pub finish_reason: Option<String>,
     /// llama.cpp's `timings`, as it sent them.
     pub server_timings: Option<serde_json::Value>,
+    /// The text of the answer to each prompt; `None` unless it was [kept](Answer::keeping_texts).
+    pub texts: Option<Texts>,
     /// What every event was, in order; empty unless the answer was [watched](Answer::watched).
     pub seen: Vec<Seen>,
 }
@@ -120,7 +125,20 @@ impl Answer {
             Some(framing) => Intake::Stream(Framer::new(framing)),
             None => Intake::Undecided { held: Vec::new(), content_type: content_type.map(str::to_owned) },
         };
-        Self { status, intake, tally: Tally::new(protocol) }
+        Self { status, prompts: 1, intake, tally: Tally::new(protocol) }
+    }
+
+    /// The same answer to so many prompts: it is whole when each of them is answered.
+    pub fn to_prompts(mut self, prompts: u32) -> Self {
+        self.prompts = prompts;
+        self.tally.several = (prompts > 1).then(|| Several::new(prompts));
+        self
+    }
+
+    /// The same answer, which keeps its text.
+    pub fn keeping_texts(mut self) -> Self {
+        self.tally.keep_texts(self.prompts);
+        self
     }
 
     /// The same answer, which keeps what every event is. Comments stand after the events of the read that brought
@@ -207,7 +225,7 @@ impl Answer {
     /// The outcome, and for failures the error. What the server said comes before how the reading stopped.
     fn conclude(&mut self, ending: Ending) -> Result<(), (Outcome, String)> {
         if let Intake::Refusal(body) = &self.intake {
-            return Err(refused(self.status, &error_message(body)));
+            return Err(refused(self.status, &error_message(body), self.prompts));
         }
         if let Some(failure) = self.tally.failure.take() {
             return Err(failure);
@@ -243,7 +261,8 @@ impl Answer {
         if seen == 0 && !self.tally.whole_output {
             return Err((Outcome::Empty, "the answer has no output".to_owned()));
         }
-        Ok(())
+        let missing = |several: &Several| several.missing(self.tally.stopped_ns.is_some());
+        self.tally.several.as_ref().and_then(missing).map_or(Ok(()), Err)
     }
 }
 
@@ -271,7 +290,8 @@ fn looks_like_sse(start: &[u8]) -> Option<bool> {
     }
 }
 
-fn refused(status: u16, message: &str) -> (Outcome, String) {
+/// What a refusal comes to. That of several prompts says so, since it may well be why.
+fn refused(status: u16, message: &str, prompts: u32) -> (Outcome, String) {
     let outcome = match status {
         429 => Outcome::RateLimited,
         503 => Outcome::Overloaded,
@@ -282,6 +302,7 @@ fn refused(status: u16, message: &str) -> (Outcome, String) {
         (_, "") => format!("status {status}"),
         _ => format!("status {status}: {message}"),
     };
+    let error = if prompts > 1 { format!("{error} (to a request of {prompts} prompts)") } else { error };
     (outcome, error)
 }
 

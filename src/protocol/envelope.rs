@@ -13,6 +13,10 @@ use super::seen::Contents;
 
 /// One choice of an answer, whole or a delta of it.
 pub(super) trait Choice: DeserializeOwned {
+    /// Which prompt of the request it answers, from 0.
+    fn index(&self) -> u32 {
+        0
+    }
     /// What it carries.
     fn contents(&self) -> Contents;
     /// Why the model stopped, on the choice's last chunk.
@@ -58,9 +62,23 @@ pub(super) fn parse<C: Choice>(data: &[u8]) -> Result<Document<C>, serde_json::E
     })
 }
 
+/// What a choice brings to the answer of one prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    /// Which prompt it answers, from 0.
+    pub(super) index: u32,
+    /// Whether it has output.
+    pub(super) output: bool,
+    /// Whether the model stopped.
+    pub(super) finished: bool,
+}
+
 /// The choices of a document, folded into what they mean together.
 #[derive(Debug)]
 pub(super) struct Choices<C> {
+    /// The first of them, which in nearly all documents is the only one.
+    first: Option<Part>,
+    others: Vec<Part>,
     /// What any of them carries.
     pub(super) contents: Contents,
     /// The last finish reason among them.
@@ -68,9 +86,22 @@ pub(super) struct Choices<C> {
     of: PhantomData<C>,
 }
 
+impl<C> Choices<C> {
+    /// What each of them brings.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.first.iter().chain(&self.others)
+    }
+}
+
 impl<C> Default for Choices<C> {
     fn default() -> Self {
-        Self { contents: Contents::default(), finish_reason: None, of: PhantomData }
+        Self {
+            first: None,
+            others: Vec::new(),
+            contents: Contents::default(),
+            finish_reason: None,
+            of: PhantomData,
+        }
     }
 }
 
@@ -92,10 +123,18 @@ impl<'de, C: Choice> Deserialize<'de> for Choices<C> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
                 let mut choices = Choices::default();
                 while let Some(choice) = list.next_element::<C>()? {
-                    choices.contents |= choice.contents();
+                    let (index, contents) = (choice.index(), choice.contents());
+                    choices.contents |= contents;
                     // an empty reason is how some servers write "not yet"
-                    if let Some(reason) = choice.finish_reason().filter(|reason| !reason.is_empty()) {
-                        choices.finish_reason = Some(reason);
+                    let reason = choice.finish_reason().filter(|reason| !reason.is_empty());
+                    let part = Part { index, output: contents.output(), finished: reason.is_some() };
+                    if choices.first.is_none() {
+                        choices.first = Some(part);
+                    } else {
+                        choices.others.push(part);
+                    }
+                    if reason.is_some() {
+                        choices.finish_reason = reason;
                     }
                 }
                 Ok(choices)
@@ -240,6 +279,21 @@ struct CompletionDetails {
 }
 
 impl Usage {
+    /// The counts of two prompts together. A count that either lacks is unknown.
+    pub(super) fn plus(&self, other: &Self) -> Self {
+        let both = |one: Option<u64>, other: Option<u64>| Some(one? + other?);
+        Self {
+            prompt_tokens: both(self.prompt_tokens, other.prompt_tokens),
+            completion_tokens: both(self.completion_tokens, other.completion_tokens),
+            prompt_tokens_details: Some(PromptDetails {
+                cached_tokens: both(self.cached_tokens(), other.cached_tokens()),
+            }),
+            completion_tokens_details: Some(CompletionDetails {
+                reasoning_tokens: both(self.reasoning_tokens(), other.reasoning_tokens()),
+            }),
+        }
+    }
+
     /// Prompt tokens found in the server's cache.
     pub(super) fn cached_tokens(&self) -> Option<u64> {
         self.prompt_tokens_details?.cached_tokens

@@ -5,7 +5,9 @@ mod envelope;
 mod openai_chat;
 mod openai_completions;
 mod seen;
+mod several;
 mod tally;
+mod texts;
 
 pub use answer::{Answer, Answered, Ending, Flow};
 pub use seen::{Carried, Contents, Meaning, Seen};
@@ -20,11 +22,12 @@ pub fn path(protocol: Protocol) -> &'static str {
     }
 }
 
-/// The body of a request, as JSON.
-pub fn body(protocol: Protocol, model: &str, stream: bool, prompt: &str, max_tokens: u32) -> Vec<u8> {
+/// The body of a request, as JSON. `prompts` are one, or several where the protocol [takes
+/// them](Protocol::batches); `max_tokens` is for each.
+pub fn body(protocol: Protocol, model: &str, stream: bool, prompts: &[&str], max_tokens: u32) -> Vec<u8> {
     match protocol {
-        Protocol::OpenaiChat => openai_chat::body(model, stream, prompt, max_tokens),
-        Protocol::OpenaiCompletions => openai_completions::body(model, stream, prompt, max_tokens),
+        Protocol::OpenaiChat => openai_chat::body(model, stream, prompts, max_tokens),
+        Protocol::OpenaiCompletions => openai_completions::body(model, stream, prompts, max_tokens),
     }
 }
 
@@ -56,9 +59,14 @@ mod tests {
                 r#"{"model":"m","prompt":"say \"hé\"","max_tokens":16,"stream":false}"#,
             ),
         ] {
-            let body = body(protocol, "m", stream, "say \"hé\"", 16);
+            let body = body(protocol, "m", stream, &["say \"hé\""], 16);
             assert_eq!(String::from_utf8_lossy(&body), expected);
         }
+        let body = body(Protocol::OpenaiCompletions, "m", true, &["one", "\"two\""], 16);
+        assert_eq!(
+            String::from_utf8_lossy(&body),
+            r#"{"model":"m","prompt":["one","\"two\""],"max_tokens":16,"stream":true,"stream_options":{"include_usage":true}}"#
+        );
         assert_eq!(path(Protocol::OpenaiChat), "/chat/completions");
         assert_eq!(path(Protocol::OpenaiCompletions), "/completions");
     }

@@ -12,7 +12,7 @@ pub(super) const PATH: &str = "/chat/completions";
 #[derive(Serialize)]
 struct Body<'a> {
     model: &'a str,
-    messages: [Turn<'a>; 1],
+    messages: Vec<Turn<'a>>,
     max_tokens: u32,
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,10 +38,11 @@ impl StreamOptions {
     }
 }
 
-pub(super) fn body(model: &str, stream: bool, prompt: &str, max_tokens: u32) -> Vec<u8> {
+/// Several prompts are turns of one conversation, which no plan has.
+pub(super) fn body(model: &str, stream: bool, prompts: &[&str], max_tokens: u32) -> Vec<u8> {
     let body = Body {
         model,
-        messages: [Turn { role: "user", content: prompt }],
+        messages: prompts.iter().map(|content| Turn { role: "user", content }).collect(),
         max_tokens,
         stream,
         stream_options: StreamOptions::of(stream),

@@ -8,10 +8,12 @@ use super::{
     openai_chat::ChatChoice,
     openai_completions::TextChoice,
     seen::{Carried, Meaning, Seen},
+    several::Several,
+    texts,
 };
 use crate::{
     catalog::Protocol,
-    record::{Outcome, TokenSource},
+    record::{Outcome, Texts, TokenSource},
     wire::Frame,
 };
 
@@ -19,8 +21,12 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Tally {
     protocol: Protocol,
+    /// The prompts, where the request has several.
+    pub(super) several: Option<Several>,
     events: u64,
     comments: u64,
+    /// The text so far, where it is kept.
+    texts: Option<Texts>,
     /// What every event was, where somebody watches.
     seen: Option<Vec<Seen>>,
     /// Arrival of every event with output.
@@ -45,8 +51,10 @@ impl Tally {
     pub(super) fn new(protocol: Protocol) -> Self {
         Self {
             protocol,
+            several: None,
             events: 0,
             comments: 0,
+            texts: None,
             seen: None,
             chunks: Vec::new(),
             first_content_ns: None,
@@ -86,7 +94,7 @@ impl Tally {
     /// Takes an event of a stream.
     pub(super) fn event(&mut self, frame: Frame<'_>, arrival_ns: u64) -> ControlFlow<()> {
         self.events += 1;
-        let meaning = self.meaning(frame);
+        let meaning = self.meaning(frame, arrival_ns);
         let output = match &meaning {
             Meaning::Document(carried) => {
                 let contents = carried.contents;
@@ -116,6 +124,11 @@ impl Tally {
         self.last_read = Some((arrival_ns, output));
         self.note(frame.data.len(), meaning, arrival_ns);
         if self.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Keeps the text of the answers to so many prompts from now on.
+    pub(super) fn keep_texts(&mut self, prompts: u32) {
+        self.texts = Some(Texts { answers: vec![String::new(); prompts as usize], ..Texts::default() });
     }
 
     /// Keeps what every event is from now on.
@@ -153,7 +166,7 @@ impl Tally {
     /// Takes a whole answer, at the end of its body.
     pub(super) fn whole(&mut self, data: &[u8], at_ns: u64) {
         let arrival_ns = self.last_read.map_or(at_ns, |(arrival_ns, _)| arrival_ns);
-        let meaning = self.document(data);
+        let meaning = self.document(data, arrival_ns);
         match &meaning {
             Meaning::Error(message) => self.fail(Outcome::ErrorInStream, message.clone(), arrival_ns),
             Meaning::Malformed(error) => {
@@ -179,47 +192,62 @@ impl Tally {
     }
 
     /// What an event of a stream is; what it says besides its output is kept.
-    fn meaning(&mut self, frame: Frame<'_>) -> Meaning {
+    fn meaning(&mut self, frame: Frame<'_>, arrival_ns: u64) -> Meaning {
         let data = frame.data.trim_ascii();
         if data == b"[DONE]" {
             Meaning::Done
         } else if frame.event == b"error" {
             Meaning::Error(error_message(data))
-        } else if data.is_empty() {
+        } else if data.is_empty() || data == b"null" {
+            // llama.cpp begins the answer to several prompts with `null`
             Meaning::KeepAlive
         } else {
-            self.document(data)
+            self.document(data, arrival_ns)
         }
     }
 
     /// What a document is; what it says besides its output is kept.
-    fn document(&mut self, data: &[u8]) -> Meaning {
+    fn document(&mut self, data: &[u8], arrival_ns: u64) -> Meaning {
         let carried = match self.protocol {
-            Protocol::OpenaiChat => self.keep::<ChatChoice>(data),
-            Protocol::OpenaiCompletions => self.keep::<TextChoice>(data),
+            Protocol::OpenaiChat => self.keep::<ChatChoice>(data, arrival_ns),
+            Protocol::OpenaiCompletions => self.keep::<TextChoice>(data, arrival_ns),
         };
         match carried {
-            Ok(Some(carried)) => Meaning::Document(carried),
+            Ok(Some(carried)) => {
+                if let Some(texts) = &mut self.texts {
+                    texts::take(self.protocol, data, texts);
+                }
+                Meaning::Document(carried)
+            }
             Ok(None) => Meaning::Error(error_message(data)),
             Err(error) => Meaning::Malformed(error.to_string()),
         }
     }
 
     /// `None` when the document is an error.
-    fn keep<C: Choice>(&mut self, data: &[u8]) -> Result<Option<Carried>, serde_json::Error> {
+    fn keep<C: Choice>(
+        &mut self,
+        data: &[u8],
+        arrival_ns: u64,
+    ) -> Result<Option<Carried>, serde_json::Error> {
         let document: Document<C> = parse(data)?;
         if document.is_error() {
             return Ok(None);
         }
         let Document { choices, usage, timings, .. } = document;
+        match &mut self.several {
+            // cumulative where it comes more than once, so the last one counts
+            None => self.usage = usage.or(self.usage),
+            Some(several) => several
+                .take(&choices, usage, timings.is_some(), arrival_ns)
+                .map_err(<serde_json::Error as serde::de::Error>::custom)?,
+        }
         let carried = Carried {
             contents: choices.contents,
             usage: usage.is_some(),
             timings: timings.is_some(),
             finish_reason: choices.finish_reason,
         };
-        // cumulative where it comes more than once, so the last one counts
-        self.usage = usage.or(self.usage);
         if timings.is_some() {
             self.server_timings = timings;
         }
@@ -232,11 +260,16 @@ impl Tally {
     /// The account of the answer.
     pub(super) fn answered(self, outcome: Outcome, error: Option<String>, at_ns: u64) -> Answered {
         let last_exact = u32::from(matches!(self.last_read, Some((_, true))));
-        let usage = self.usage.unwrap_or_default();
-        let (output_tokens, token_source) = match (usage.completion_tokens, self.chunks.len()) {
+        let usage = self.several.as_ref().map_or(self.usage, Several::usage).unwrap_or_default();
+        // an event may carry a chunk of each prompt; whole answers have none to count
+        let chunks = match &self.several {
+            Some(several) if !self.chunks.is_empty() => several.pieces(),
+            _ => self.chunks.len() as u64,
+        };
+        let (output_tokens, token_source) = match (usage.completion_tokens, chunks) {
             (Some(tokens), _) => (Some(tokens), TokenSource::Usage),
             (None, 0) => (None, TokenSource::None),
-            (None, chunks) => (Some(chunks as u64), TokenSource::Chunks),
+            (None, chunks) => (Some(chunks), TokenSource::Chunks),
         };
         Answered {
             outcome,
@@ -244,6 +277,7 @@ impl Tally {
             first_token_ns: self.chunks.first().copied(),
             first_content_ns: self.first_content_ns,
             last_token_ns: self.chunks.last().copied(),
+            decode_ns: self.several.as_ref().filter(|_| !self.chunks.is_empty()).and_then(Several::decode_ns),
             end_ns: self.stopped_ns.unwrap_or(at_ns),
             chunks: self.chunks,
             stamps_exact: self.stamps_exact + last_exact,
@@ -254,6 +288,7 @@ impl Tally {
             token_source,
             finish_reason: self.finish_reason,
             server_timings: self.server_timings,
+            texts: self.texts,
             seen: self.seen.unwrap_or_default(),
         }
     }

@@ -11,8 +11,8 @@ use super::Report;
 use crate::{
     catalog::{Metric, MetricName, Protocol},
     config::{
-        Address, Arrivals, Bound, Faults, Layer, Lengths, Model, Objective, OnInconclusive, Origin, Platform,
-        Price, PromptLength, Severity, Sim, Stage, Synthetic, Workload,
+        Address, Arrivals, Bound, Ceiling, Faults, Layer, Lengths, Model, Objective, OnInconclusive, Origin,
+        Output, Platform, Price, PromptLength, Severity, Sim, Stage, Synthetic, Threads, Workload,
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
@@ -204,6 +204,7 @@ fn scope(key: ScopeKey, load: &Load, requests: &[&Request]) -> Scope {
         measured: load.phase != "warmup",
         explores: load.phase == "ladder",
         users,
+        batch: (key.step.is_some() || load.phase != "ladder").then_some(1),
         offered_rate: (load.phase == "mixed").then_some(match key.endpoint.as_deref() {
             Some("thinker") => 2.4,
             Some(_) => 5.6,
@@ -332,6 +333,7 @@ fn endpoint(name: &str, sim_name: Option<&str>) -> PlannedEndpoint {
         stream: true,
         timeout: Duration::from_secs(120),
         api_key: None,
+        headers: BTreeMap::new(),
         workload_name: "summaries".to_owned(),
         workload: Workload::Synthetic(Synthetic {
             prompt: PromptLength::Tokens(Lengths::Constant(400)),
@@ -382,6 +384,7 @@ fn steps() -> Vec<Step> {
                 pattern,
                 same_as: None,
                 until: None,
+                batch: 1,
                 requests: (load.phase == "warmup").then_some(20),
                 duration: (load.phase != "warmup").then_some(length),
             }),
@@ -416,8 +419,10 @@ fn plan() -> Plan {
         name: "mixed-traffic".to_owned(),
         case: Vec::new(),
         group: None,
+        repeat: None,
         description: "A 70B thinker and a 7B flash model share one GPU".to_owned(),
         experiment: "9f2c4b7a1d8e53066b1f0c9ad4472e8b5d3a9c61e07f48b2a6c5d1908e37f4ab".to_owned(),
+        rerun_of: None,
         seed: 42,
         platform: Platform {
             name: "rtx_4090".to_owned(),
@@ -430,7 +435,12 @@ fn plan() -> Plan {
             max_in_flight: 2000,
             drain: Duration::from_secs(30),
             ready_timeout: Duration::from_secs(60),
+            threads: Threads::All,
+            allow_hosts: Vec::new(),
+            ceiling: Ceiling::default(),
         },
+        repeats: 1,
+        output: Output::default(),
         endpoints: vec![endpoint("thinker", Some("rtx_4090")), endpoint("flash", Some("small"))],
         steps: steps(),
         targets: vec![
@@ -499,6 +509,7 @@ fn system() -> SystemInfo {
             gpu_note: String::new(),
         },
         servers: vec![server("thinker", 41_001), server("flash", 41_002)],
+        client_threads: Some(16),
     }
 }
 
@@ -508,10 +519,10 @@ fn summary() -> Summary {
         .iter()
         .enumerate()
         .filter(|(_, r)| r.phase != "warmup")
-        .map(|(seq, r)| {
+        .map(|(place, r)| {
             let ok = r.outcome == Outcome::Ok;
             Point {
-                seq: seq as u64,
+                place: place as u64,
                 phase: r.phase.to_owned(),
                 step: r.step.clone(),
                 endpoint: r.endpoint.to_owned(),
@@ -821,6 +832,7 @@ pub(crate) fn record() -> Record {
         endpoint: "flash".to_owned(),
         measured: true,
         user: None,
+        batch: 1,
         due_ns: 12_000_000_000,
         queue_wait_ns: 0,
         sent_ns: Some(12_000_050_000),
@@ -833,6 +845,7 @@ pub(crate) fn record() -> Record {
         first_token_ns: Some(12_085_000_000),
         first_content_ns: Some(12_085_000_000),
         last_token_ns: Some(12_500_000_000),
+        decode_ns: None,
         end_ns: 12_500_100_000,
         chunks: 64,
         reads: 60,

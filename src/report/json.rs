@@ -10,7 +10,7 @@ use super::{Report, words};
 use crate::{
     catalog::{Kind, Metric, MetricName, Statistic},
     config::{Bound, Objective, case_name},
-    metrics::{Counts, Distribution, Failure, Scope, Tokens, Values, Window},
+    metrics::{Counts, Distribution, Ending, Failure, Scope, Tokens, Values, Window},
     plan::ScopeKey,
     verdict::{Check, Conclusion, Judged},
 };
@@ -21,10 +21,10 @@ pub const FORMAT: u32 = 1;
 /// The whole of `summary.json`.
 pub fn json(report: &Report) -> Value {
     let Report { plan, system, summary, verdict, .. } = report;
-    let ending = match verdict.conclusion {
-        Conclusion::Aborted => "aborted",
-        _ if summary.abort.is_some() => "ended_by_target",
-        _ => "completed",
+    let ending = match summary.ending {
+        Ending::Completed => "completed",
+        _ if summary.abort.is_some() && verdict.conclusion != Conclusion::Aborted => "ended_by_target",
+        _ => "aborted",
     };
     json!({
         "format": FORMAT,
@@ -32,8 +32,11 @@ pub fn json(report: &Report) -> Value {
         "name": plan.name,
         "case": (!plan.case.is_empty()).then(|| case_name(&plan.case)),
         "group": plan.group,
+        "repeat": plan.repeat,
+        "repeats": plan.repeats,
         "description": plan.description,
         "experiment": plan.experiment,
+        "rerun_of": plan.rerun_of,
         "seed": plan.seed,
         "platform": plan.platform.name,
         "label": plan.label,
@@ -49,6 +52,7 @@ pub fn json(report: &Report) -> Value {
         "elapsed_s": number(report.elapsed_s),
         "ending": ending,
         "run": report.run(),
+        "client_threads": system.client_threads,
         "verdict": words::conclusion(verdict.conclusion),
         "reason": verdict.reason,
         "performance_grade": words::grade(verdict.grade),
@@ -128,6 +132,7 @@ fn scope(scope: &Scope) -> Value {
         "measured": scope.measured,
         "explores": scope.explores,
         "users": scope.users,
+        "batch": scope.batch,
         "offered_rate": scope.offered_rate.map(number),
         "window": scope.window.map(window),
         "counts": counts(&scope.counts),

@@ -1,16 +1,18 @@
 //! The report as one screen of text, and several scenarios as a table.
 
+mod repeats;
 mod targets;
 
 use std::fmt;
 
+pub use self::repeats::repeats;
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, Table};
 
 use super::{Report, words};
 use crate::{
     catalog::{Metric, Statistic},
-    config::Severity,
+    config::{Format, Severity},
     metrics::{Failure, Scope},
     units,
     verdict::{Conclusion, Grade, Level, Mark},
@@ -58,7 +60,7 @@ pub fn terminal(report: &Report, style: Style) -> String {
         scopes(report, style),
         failures(report, style),
         analysis(report, style),
-        vec![format!("{}  {}/report.html", style.paint(DIM, "report"), report.folder)],
+        vec![format!("{}  {}/{}", style.paint(DIM, "report"), report.folder, main_file(report))],
     ];
     let mut out = String::new();
     for section in sections.iter().filter(|section| !section.is_empty()) {
@@ -71,6 +73,11 @@ pub fn terminal(report: &Report, style: Style) -> String {
         }
     }
     out
+}
+
+/// The file of the run folder to look at first.
+fn main_file(report: &Report) -> &'static str {
+    if report.plan.output.formats.contains(&Format::Html) { "report.html" } else { "summary.json" }
 }
 
 fn headline(report: &Report, style: Style) -> Vec<String> {
@@ -88,6 +95,9 @@ fn headline(report: &Report, style: Style) -> Vec<String> {
             )
         )
     )];
+    if let Some(run) = &report.plan.rerun_of {
+        lines.push(style.paint(DIM, &format!("the plan of {run}, run again")));
+    }
     lines.extend(wrap(&words::hardware(report), style.width).iter().map(|line| style.paint(DIM, line)));
     if let Some(notice) = words::simulated_notice(report) {
         lines.extend(wrap(&notice, style.width).iter().map(|line| style.paint(OPEN, line)));
@@ -163,8 +173,8 @@ fn scopes(report: &Report, style: Style) -> Vec<String> {
         return Vec::new();
     }
     let mut grid = Grid::new(&[
-        "", "requests", "ok", "errors", "req/s", "tok/s", "TTFT p50", "p95", "TPOT p50", "e2e p50", "p95",
-        "goodput", "met", "cost/M",
+        "", "requests", "ok", "errors", "req/s", "tok/s", "TTFT p50", "TTFT p95", "TPOT p50", "e2e p50",
+        "e2e p95", "goodput", "met", "cost/M",
     ]);
     let (judges, priced) = (!report.plan.objectives.is_empty(), report.plan.price.is_some());
     for (depth, name, scope) in &rows {

@@ -1,5 +1,7 @@
 //! What a client gets: the JSON of answers, streamed and whole, with words made from the seed.
 
+use std::fmt::Write as _;
+
 use bytes::{Bytes, BytesMut};
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
@@ -25,35 +27,54 @@ const FRAMES: usize = 16;
 /// The terminal event of every stream that ends well.
 const DONE: &[u8] = b"data: [DONE]\n\n";
 
-/// The answer to one request, whose tokens are written one after the other.
+/// The answer to one request, whose tokens are written one after the other, each for one of its prompts.
 #[derive(Debug)]
 pub(super) struct Answer {
     api: Api,
     id: String,
     created: u64,
     model: String,
-    prompt_tokens: u32,
+    /// Of all prompts together.
+    prompt_tokens: u64,
+    /// For each prompt.
     output_tokens: u32,
     include_usage: bool,
-    words: ChaCha8Rng,
-    written: u32,
+    /// The text of each prompt's answer.
+    texts: Vec<Text>,
     /// The beginning that all events of a stream share, up to the list of choices.
     head: String,
     /// Frames are split off this buffer, so that many share one allocation.
     buffer: BytesMut,
 }
 
+/// Words out of the seed.
+#[derive(Debug)]
+struct Text {
+    words: ChaCha8Rng,
+    written: u32,
+}
+
+impl Text {
+    /// The next word with the space before it.
+    fn word(&mut self) -> (&'static str, &'static str) {
+        let space = if self.written == 0 { "" } else { " " };
+        self.written += 1;
+        (space, WORDS[self.words.random_range(0..WORDS.len())])
+    }
+}
+
 impl Answer {
-    /// The answer to request `id`; `created` is in seconds since the Unix epoch.
+    /// The answer to a request, with the number of each of its prompts; `created` is in seconds since the Unix epoch.
     pub(super) fn new(
         api: Api,
         asked: &Asked,
         default_model: &str,
         seed: u64,
-        id: RequestId,
+        ids: impl Iterator<Item = RequestId>,
         created: u64,
     ) -> Self {
-        let RequestId(number) = id;
+        let numbers: Vec<u64> = ids.map(|RequestId(number)| number).collect();
+        let number = numbers.first().copied().unwrap_or_default();
         let (prefix, object) = match api {
             Api::Chat => ("chatcmpl", "chat.completion.chunk"),
             Api::Completions => ("cmpl", "text_completion"),
@@ -67,11 +88,13 @@ impl Answer {
             id,
             created,
             model,
-            prompt_tokens: asked.prompt_tokens,
+            prompt_tokens: asked.prompt_tokens.iter().map(|tokens| u64::from(*tokens)).sum(),
             output_tokens: asked.output_tokens,
             include_usage: asked.include_usage,
-            words: stream(seed, Purpose::Words, number),
-            written: 0,
+            texts: numbers
+                .into_iter()
+                .map(|number| Text { words: stream(seed, Purpose::Words, number), written: 0 })
+                .collect(),
             buffer: BytesMut::new(),
         }
     }
@@ -79,34 +102,38 @@ impl Answer {
     /// What a stream begins with: in a chat the event that has a role and no content.
     pub(super) fn opening(&mut self) -> Option<Bytes> {
         (self.api == Api::Chat).then(|| {
-            self.event(&[r#""delta":{"role":"assistant","content":""},"finish_reason":null"#]);
+            self.event(0, &[r#""delta":{"role":"assistant","content":""},"finish_reason":null"#]);
             self.buffer.split().freeze()
         })
     }
 
-    /// The event of the next token.
-    pub(super) fn token(&mut self) -> Bytes {
-        self.write_token();
+    /// The event of the next token of a prompt's answer.
+    pub(super) fn token(&mut self, index: usize) -> Bytes {
+        self.write_token(index);
         self.buffer.split().freeze()
     }
 
-    fn write_token(&mut self) {
-        let (space, word) = self.word();
+    fn write_token(&mut self, index: usize) {
+        let (space, word) = self.texts[index].word();
         match self.api {
-            Api::Chat => self.event(&[r#""delta":{"content":""#, space, word, r#""},"finish_reason":null"#]),
+            Api::Chat => {
+                self.event(index, &[r#""delta":{"content":""#, space, word, r#""},"finish_reason":null"#]);
+            }
             Api::Completions => {
-                self.event(&[r#""text":""#, space, word, r#"","logprobs":null,"finish_reason":null"#]);
+                self.event(index, &[r#""text":""#, space, word, r#"","logprobs":null,"finish_reason":null"#]);
             }
         }
     }
 
-    /// The last token and all that follows it: the finish reason, the usage where it was asked for, `[DONE]`.
-    pub(super) fn last_token(&mut self) -> Bytes {
-        self.write_token();
-        self.event(match self.api {
-            Api::Chat => &[r#""delta":{},"finish_reason":"length""#],
-            Api::Completions => &[r#""text":"","logprobs":null,"finish_reason":"length""#],
-        });
+    /// The last token of a prompt's answer and its finish reason.
+    pub(super) fn last_token(&mut self, index: usize) -> Bytes {
+        self.write_last(index);
+        self.buffer.split().freeze()
+    }
+
+    /// The same for the prompt that ends last, with all that follows: the usage where it was asked for, `[DONE]`.
+    pub(super) fn end(&mut self, index: usize) -> Bytes {
+        self.write_last(index);
         if self.include_usage {
             let usage = format!("{}],\"usage\":{}}}\n\n", self.head, self.usage());
             self.buffer.extend_from_slice(usage.as_bytes());
@@ -115,63 +142,72 @@ impl Answer {
         self.buffer.split().freeze()
     }
 
+    fn write_last(&mut self, index: usize) {
+        self.write_token(index);
+        let last = match self.api {
+            Api::Chat => r#""delta":{},"finish_reason":"length""#,
+            Api::Completions => r#""text":"","logprobs":null,"finish_reason":"length""#,
+        };
+        self.event(index, &[last]);
+    }
+
     /// The whole answer as one object, once all its tokens came out.
     pub(super) fn into_whole(mut self) -> Value {
-        let mut text = String::new();
-        for _ in 0..self.output_tokens {
-            let (space, word) = self.word();
-            text += space;
-            text += word;
-        }
-        let (object, choice) = match self.api {
-            Api::Chat => (
-                "chat.completion",
-                json!({
-                    "index": 0,
-                    "message": { "role": "assistant", "content": text },
+        let mut choices = Vec::new();
+        for (index, text) in self.texts.iter_mut().enumerate() {
+            let mut words = String::new();
+            for _ in 0..self.output_tokens {
+                let (space, word) = text.word();
+                words += space;
+                words += word;
+            }
+            choices.push(match self.api {
+                Api::Chat => json!({
+                    "index": index,
+                    "message": { "role": "assistant", "content": words },
                     "finish_reason": "length",
                 }),
-            ),
-            Api::Completions => (
-                "text_completion",
-                json!({ "index": 0, "text": text, "logprobs": null, "finish_reason": "length" }),
-            ),
+                Api::Completions => {
+                    json!({ "index": index, "text": words, "logprobs": null, "finish_reason": "length" })
+                }
+            });
+        }
+        let object = match self.api {
+            Api::Chat => "chat.completion",
+            Api::Completions => "text_completion",
         };
         json!({
             "id": self.id,
             "object": object,
             "created": self.created,
             "model": self.model,
-            "choices": [choice],
+            "choices": choices,
             "usage": self.usage(),
         })
     }
 
     fn usage(&self) -> Value {
+        let output = u64::from(self.output_tokens) * self.texts.len() as u64;
         json!({
             "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.output_tokens,
-            "total_tokens": u64::from(self.prompt_tokens) + u64::from(self.output_tokens),
+            "completion_tokens": output,
+            "total_tokens": self.prompt_tokens + output,
         })
     }
 
-    /// The next word with the space before it.
-    fn word(&mut self) -> (&'static str, &'static str) {
-        let space = if self.written == 0 { "" } else { " " };
-        self.written += 1;
-        (space, WORDS[self.words.random_range(0..WORDS.len())])
-    }
-
-    /// Appends an event whose only choice has these pieces.
-    fn event(&mut self, choice: &[&str]) {
-        const OPEN: &str = r#"{"index":0,"#;
+    /// Appends an event whose only choice has this index and these pieces.
+    fn event(&mut self, index: usize, choice: &[&str]) {
         const CLOSE: &str = "}]}\n\n";
-        let length =
-            choice.iter().fold(self.head.len() + OPEN.len() + CLOSE.len(), |sum, piece| sum + piece.len());
+        /// Room for the index of a choice and what is around it.
+        const OPEN: usize = 24;
+        let length = choice.iter().fold(self.head.len() + OPEN + CLOSE.len(), |sum, piece| sum + piece.len());
         if self.buffer.capacity() < length {
             self.buffer.reserve(length * FRAMES);
         }
-        for piece in [self.head.as_str(), OPEN].iter().chain(choice).chain(&[CLOSE]) {
+        self.buffer.extend_from_slice(self.head.as_bytes());
+        // a buffer grows as far as it has to
+        let _ = write!(self.buffer, r#"{{"index":{index},"#);
+        for piece in choice.iter().chain(&[CLOSE]) {
             self.buffer.extend_from_slice(piece.as_bytes());
         }
     }

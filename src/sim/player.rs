@@ -61,8 +61,17 @@ impl Counters {
 
 /// What the handlers of requests tell the thread.
 enum Message {
-    Arrived { at_ns: u64, request: Request, events: UnboundedSender<Event> },
+    Arrived { at_ns: u64, requests: Vec<Request>, events: UnboundedSender<Happened> },
     Cancelled(RequestId),
+}
+
+/// Something that happened to one of the requests of a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Happened {
+    /// Which of them, from 0.
+    pub(super) index: usize,
+    /// What.
+    pub(super) event: Event,
 }
 
 /// The handle to the playing thread, which ends with its last handle.
@@ -92,17 +101,18 @@ impl Player {
         Ok(Self { start, messages: sender, arrived: Arc::default(), counters })
     }
 
-    /// A request arrives now.
-    pub(super) fn arrive(&self, request: Request) -> Ticket {
+    /// Requests arrive now, all in one moment.
+    pub(super) fn arrive(&self, requests: Vec<Request>) -> Ticket {
         let (events, receiver) = unbounded_channel();
         let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-        let id = RequestId(*arrived);
-        *arrived += 1;
+        let first = *arrived;
+        *arrived += requests.len() as u64;
+        let open = vec![true; requests.len()];
         let at_ns = self.start.elapsed().as_nanos() as u64;
         // should the thread be gone, `events` is dropped and the ticket ends without an event
-        let _ = self.messages.send(Message::Arrived { at_ns, request, events });
+        let _ = self.messages.send(Message::Arrived { at_ns, requests, events });
         drop(arrived);
-        Ticket { id, events: receiver, messages: self.messages.clone(), ended: false }
+        Ticket { first, open, events: receiver, messages: self.messages.clone() }
     }
 
     /// What has been counted so far.
@@ -111,41 +121,50 @@ impl Player {
     }
 }
 
-/// A request in the hands of the player. Dropping it before its end cancels the request.
+/// Requests that arrived together, in the hands of the player. Dropping it cancels those that have not ended.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    id: RequestId,
-    events: UnboundedReceiver<Event>,
+    /// The number of the first; the others follow it.
+    first: u64,
+    /// Which of them have not ended.
+    open: Vec<bool>,
+    events: UnboundedReceiver<Happened>,
     messages: Sender<Message>,
-    ended: bool,
 }
 
 impl Ticket {
-    /// The number of the request.
-    pub(super) fn id(&self) -> RequestId {
-        self.id
+    /// The numbers of the requests.
+    pub(super) fn ids(&self) -> impl Iterator<Item = RequestId> + use<> {
+        (self.first..self.first + self.open.len() as u64).map(RequestId)
     }
 
-    /// The next thing that happens to the request; `None` after the last.
-    pub(super) async fn next(&mut self) -> Option<Event> {
+    /// Whether all of them have ended.
+    pub(super) fn all_ended(&self) -> bool {
+        !self.open.contains(&true)
+    }
+
+    /// The next thing that happens to any of the requests; `None` after the last.
+    pub(super) async fn next(&mut self) -> Option<Happened> {
         std::future::poll_fn(|context| self.poll_next(context)).await
     }
 
     /// [`Ticket::next`] for those who poll.
-    pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        let event = self.events.poll_recv(context);
-        if let Poll::Ready(event) = &event {
-            self.ended = event.is_none_or(Event::ends);
+    pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Happened>> {
+        let happened = self.events.poll_recv(context);
+        match &happened {
+            Poll::Ready(Some(Happened { index, event })) if event.ends() => self.open[*index] = false,
+            Poll::Ready(None) => self.open.fill(false),
+            _ => {}
         }
-        event
+        happened
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if !self.ended {
+        for (id, _) in self.ids().zip(&self.open).filter(|(_, open)| **open) {
             // a thread that is gone has nothing left to cancel
-            let _ = self.messages.send(Message::Cancelled(self.id));
+            let _ = self.messages.send(Message::Cancelled(id));
         }
     }
 }
@@ -160,8 +179,9 @@ struct Play {
 
 /// Where the events of a request go.
 struct Answer {
+    index: usize,
     prompt_tokens: u32,
-    events: UnboundedSender<Event>,
+    events: UnboundedSender<Happened>,
 }
 
 impl Play {
@@ -194,9 +214,12 @@ impl Play {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Arrived { at_ns, request, events } => {
-                let id = self.model.arrive(at_ns, request);
-                self.answers.insert(id, Answer { prompt_tokens: request.prompt_tokens, events });
+            Message::Arrived { at_ns, requests, events } => {
+                for (index, request) in requests.into_iter().enumerate() {
+                    let id = self.model.arrive(at_ns, request);
+                    let Request { prompt_tokens, .. } = request;
+                    self.answers.insert(id, Answer { index, prompt_tokens, events: events.clone() });
+                }
             }
             Message::Cancelled(id) => {
                 if self.model.cancel(id) {
@@ -218,7 +241,7 @@ impl Play {
                 counters.prompt_tokens.fetch_add(u64::from(answer.prompt_tokens), Relaxed);
             }
             // a client that has just left is cancelled by its ticket
-            let _ = answer.events.send(event);
+            let _ = answer.events.send(Happened { index: answer.index, event });
             if event.ends() {
                 answers.remove(&request);
             }

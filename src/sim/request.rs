@@ -5,6 +5,9 @@ use serde::Deserialize;
 /// Tokens of an answer where the request names no limit, as in `OpenAI`'s completions.
 const DEFAULT_OUTPUT_TOKENS: u32 = 16;
 
+/// Prompts that one request may have.
+const MOST_PROMPTS: usize = 1024;
+
 /// Tokens that one answer may have; beyond that a request is a mistake rather than a load.
 const MOST_OUTPUT_TOKENS: u32 = 1 << 20;
 
@@ -22,9 +25,9 @@ pub(super) enum Api {
 pub(super) struct Asked {
     /// The model, where one is named.
     pub(super) model: Option<String>,
-    /// The length of the prompt by [`estimate_tokens`].
-    pub(super) prompt_tokens: u32,
-    /// Tokens to generate.
+    /// The length of each prompt by [`estimate_tokens`]; one at least.
+    pub(super) prompt_tokens: Vec<u32>,
+    /// Tokens to generate for each.
     pub(super) output_tokens: u32,
     /// Whether the answer is streamed.
     pub(super) stream: bool,
@@ -104,7 +107,7 @@ pub(super) fn parse(api: Api, body: &[u8]) -> Result<Asked, Misfit> {
         return Err(Misfit::of("n", "`n` must be 1"));
     }
     let prompt_tokens = match api {
-        Api::Chat => chat_tokens(&body.messages.unwrap_or_default())?,
+        Api::Chat => vec![chat_tokens(&body.messages.unwrap_or_default())?],
         Api::Completions => prompt_tokens(body.prompt.as_ref())?,
     };
     let output_tokens = body.max_completion_tokens.or(body.max_tokens).unwrap_or(DEFAULT_OUTPUT_TOKENS);
@@ -137,15 +140,19 @@ fn chat_tokens(messages: &[Message]) -> Result<u32, Misfit> {
     Ok(estimate_tokens(characters.sum()))
 }
 
-fn prompt_tokens(prompt: Option<&Prompt>) -> Result<u32, Misfit> {
+/// The length of each prompt.
+fn prompt_tokens(prompt: Option<&Prompt>) -> Result<Vec<u32>, Misfit> {
     match prompt {
         None => Err(Misfit::of("prompt", "`prompt` is missing")),
-        Some(Prompt::Text(text)) => Ok(estimate_tokens(text.chars().count())),
-        Some(Prompt::Tokens(tokens)) => Ok(u32::try_from(tokens.len()).unwrap_or(u32::MAX)),
-        Some(Prompt::Texts(texts)) => match texts.as_slice() {
-            [text] => Ok(estimate_tokens(text.chars().count())),
-            _ => Err(Misfit::of("prompt", "`prompt` must be one prompt")),
-        },
+        Some(Prompt::Text(text)) => Ok(vec![estimate_tokens(text.chars().count())]),
+        Some(Prompt::Texts(texts)) if (1..=MOST_PROMPTS).contains(&texts.len()) => {
+            Ok(texts.iter().map(|text| estimate_tokens(text.chars().count())).collect())
+        }
+        Some(Prompt::Texts(texts)) => {
+            let message = format!("`prompt` must have 1 to {MOST_PROMPTS} prompts, but has {}", texts.len());
+            Err(Misfit::of("prompt", message))
+        }
+        Some(Prompt::Tokens(tokens)) => Ok(vec![u32::try_from(tokens.len()).unwrap_or(u32::MAX)]),
     }
 }
 
@@ -154,7 +161,13 @@ mod tests {
     use super::*;
 
     fn asked(prompt_tokens: u32, output_tokens: u32) -> Asked {
-        Asked { model: None, prompt_tokens, output_tokens, stream: false, include_usage: false }
+        Asked {
+            model: None,
+            prompt_tokens: vec![prompt_tokens],
+            output_tokens,
+            stream: false,
+            include_usage: false,
+        }
     }
 
     #[test]
@@ -168,7 +181,7 @@ mod tests {
             ),
             Ok(Asked {
                 model: Some("m".to_owned()),
-                prompt_tokens: 2,
+                prompt_tokens: vec![2],
                 output_tokens: 5,
                 stream: true,
                 include_usage: true
@@ -184,6 +197,8 @@ mod tests {
         assert_eq!(completions(r#"{"prompt":"12345"}"#), Ok(asked(2, 16)));
         assert_eq!(completions(r#"{"prompt":["12345"],"max_tokens":null}"#), Ok(asked(2, 16)));
         assert_eq!(completions(r#"{"prompt":[1,2,3],"max_tokens":1}"#), Ok(asked(3, 1)));
+        let two = Asked { prompt_tokens: vec![2, 1], ..asked(0, 16) };
+        assert_eq!(completions(r#"{"prompt":["12345","1"]}"#), Ok(two));
     }
 
     #[test]
@@ -197,7 +212,12 @@ mod tests {
             ),
             (Api::Chat, "{}", Some("messages"), "`messages` must have at least one message"),
             (Api::Completions, "{}", Some("prompt"), "`prompt` is missing"),
-            (Api::Completions, r#"{"prompt":["a","b"]}"#, Some("prompt"), "`prompt` must be one prompt"),
+            (
+                Api::Completions,
+                r#"{"prompt":[]}"#,
+                Some("prompt"),
+                "`prompt` must have 1 to 1024 prompts, but has 0",
+            ),
             (Api::Completions, r#"{"prompt":"a","n":2}"#, Some("n"), "`n` must be 1"),
             (
                 Api::Completions,

@@ -28,7 +28,7 @@ use super::{
     answer::Answer,
     fault::Fault,
     model::{Event, Request},
-    player::Player,
+    player::{Happened, Player},
     refusal::Refusal,
     request::{Api, Asked, parse},
     token_stream::TokenStream,
@@ -146,28 +146,32 @@ async fn completions(
 /// dropped, and the ticket in it cancels the request.
 async fn complete(server: &Server, api: Api, body: &[u8]) -> Result<Response, Refusal> {
     let asked = parse(api, body)?;
-    let Asked { prompt_tokens, output_tokens, stream, .. } = asked;
-    let mut ticket = server.player.arrive(Request { prompt_tokens, output_tokens, stream });
-    let answer = Answer::new(api, &asked, &server.model_name, server.seed, ticket.id(), unix_seconds());
-    // the decision to take the request makes the status line; the headers go out at once, as servers do
-    expect_no_refusal(ticket.next().await)?;
+    let Asked { output_tokens, stream, .. } = asked;
+    let prompts = asked.prompt_tokens.iter();
+    let requests = prompts.map(|&prompt_tokens| Request { prompt_tokens, output_tokens, stream }).collect();
+    let mut ticket = server.player.arrive(requests);
+    let answer = Answer::new(api, &asked, &server.model_name, server.seed, ticket.ids(), unix_seconds());
+    // the decision to take the request makes the status line; the headers go out at once, as servers do. Prompts that
+    // come together get in together, so the first that is heard of each is whether it was taken
+    for _ in &asked.prompt_tokens {
+        expect_no_refusal(ticket.next().await)?;
+    }
     if stream {
         let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")];
         return Ok((headers, Body::new(TokenStream::new(ticket, answer))).into_response());
     }
     loop {
-        let event = ticket.next().await;
-        expect_no_refusal(event)?;
-        if event.is_some_and(Event::ends) {
+        expect_no_refusal(ticket.next().await)?;
+        if ticket.all_ended() {
             return Ok(Json(answer.into_whole()).into_response());
         }
     }
 }
 
 /// Anything that ends a request before its answer begins is a status of its own.
-fn expect_no_refusal(event: Option<Event>) -> Result<(), Refusal> {
-    match event {
-        Some(Event::Failed(fault)) => Err(Refusal::fault(fault)),
+fn expect_no_refusal(happened: Option<Happened>) -> Result<(), Refusal> {
+    match happened {
+        Some(Happened { event: Event::Failed(fault), .. }) => Err(Refusal::fault(fault)),
         Some(_) => Ok(()),
         None => Err(Refusal::gone()),
     }

@@ -207,6 +207,65 @@ async fn a_completion_is_streamed() {
     "#);
 }
 
+async fn ask_several(address: SocketAddr, prompts: &[&str], more: &str) -> Reply {
+    let body = format!(r#"{{"prompt":{prompts:?}{more}}}"#);
+    Exchange::send(address, "POST", "/v1/completions", &body).await.reply().await
+}
+
+#[tokio::test]
+async fn several_prompts_are_answered_side_by_side() {
+    let address = start(settings()).await;
+    let more = r#","stream":true,"max_tokens":3,"stream_options":{"include_usage":true}"#;
+    let reply = ask_several(address, &["four", "twelve chars"], more).await;
+    assert_eq!((reply.status, reply.whole), (200, true));
+    let objects = reply.objects();
+    let choices: Vec<String> = objects.iter().map(|object| object["choices"].to_string()).collect();
+    insta::assert_snapshot!(choices.join("\n"), @r#"
+    [{"index":0,"text":"again","logprobs":null,"finish_reason":null}]
+    [{"index":1,"text":"on","logprobs":null,"finish_reason":null}]
+    [{"index":0,"text":" in","logprobs":null,"finish_reason":null}]
+    [{"index":1,"text":" rate","logprobs":null,"finish_reason":null}]
+    [{"index":0,"text":" is","logprobs":null,"finish_reason":null}]
+    [{"index":0,"text":"","logprobs":null,"finish_reason":"length"}]
+    [{"index":1,"text":" a","logprobs":null,"finish_reason":null}]
+    [{"index":1,"text":"","logprobs":null,"finish_reason":"length"}]
+    []
+    "#);
+    assert!(objects.iter().all(|object| object["id"] == "cmpl-sim-2a-0"));
+    let usage = json!({"prompt_tokens": 1 + 3, "completion_tokens": 2 * 3, "total_tokens": 10});
+    assert_eq!(objects[objects.len() - 1]["usage"], usage);
+    // the words of a prompt are those of a request with its number
+    assert_eq!(ask_completion(address, r#","max_tokens":1"#).await.json()["id"], "cmpl-sim-2a-2");
+    metrics_say(address, "scenario_sim_requests_total{outcome=\"ok\"} 3").await;
+}
+
+#[tokio::test]
+async fn several_prompts_are_answered_whole() {
+    let address = start(settings()).await;
+    // more prompts than places: the last waits for one
+    let answer = ask_several(address, &["a", "b", "c", "d", "e"], r#","max_tokens":2"#).await.json();
+    let choices = answer["choices"].as_array().expect("choices");
+    let indices: Vec<_> = choices.iter().map(|choice| choice["index"].as_u64()).collect();
+    assert_eq!(indices, (0..5).map(Some).collect::<Vec<_>>());
+    let words = |choice: &Value| choice["text"].as_str().map(|text| text.split(' ').count());
+    assert!(choices.iter().all(|choice| words(choice) == Some(2)), "{choices:?}");
+    assert_eq!(answer["usage"], json!({"prompt_tokens": 5, "completion_tokens": 10, "total_tokens": 15}));
+}
+
+#[tokio::test]
+async fn several_prompts_are_refused_and_cancelled_together() {
+    let faults = Faults { overload_queue: Some(0), ..Faults::default() };
+    let address = start(Sim { max_batch: 2, ..with(faults) }).await;
+    let reply = ask_several(address, &["a", "b", "c"], "").await;
+    assert_eq!((reply.status, reply.whole), (503, true));
+    metrics_say(address, "scenario_sim_requests_total{outcome=\"cancelled\"} 2").await;
+    let long = r#"{"prompt":["a","b"],"stream":true,"max_tokens":1000000}"#;
+    let mut gone = Exchange::send(address, "POST", "/v1/completions", long).await;
+    gone.until("\"index\":1").await;
+    drop(gone);
+    metrics_say(address, "scenario_sim_requests_total{outcome=\"cancelled\"} 4").await;
+}
+
 #[tokio::test]
 async fn answers_are_given_whole() {
     let address = start(settings()).await;

@@ -8,7 +8,13 @@ use std::{
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 
-use super::{answer::Answer, fault::Fault, model::Event, player::Ticket, refusal::Refusal};
+use super::{
+    answer::Answer,
+    fault::Fault,
+    model::Event,
+    player::{Happened, Ticket},
+    refusal::Refusal,
+};
 
 /// A stream on its way out.
 #[derive(Debug)]
@@ -43,15 +49,18 @@ impl TokenStream {
         Self { ticket, opening: answer.opening(), answer, flow: Flow::Open }
     }
 
-    /// The frame for an event; `None` for events that a client does not see.
-    fn frame(&mut self, event: Option<Event>) -> Option<Bytes> {
-        match event {
+    /// The frame for an event; `None` for events that a client does not see. The stream of several prompts ends with the
+    /// last of them, and breaks with the first that breaks.
+    fn frame(&mut self, happened: Option<Happened>) -> Option<Bytes> {
+        let index = happened.map_or(0, |happened| happened.index);
+        match happened.map(|happened| happened.event) {
             Some(Event::Queued | Event::Started) => None,
-            Some(Event::Token { last: false, .. }) => Some(self.answer.token()),
-            Some(Event::Token { last: true, .. }) => {
+            Some(Event::Token { last: false, .. }) => Some(self.answer.token(index)),
+            Some(Event::Token { last: true, .. }) if self.ticket.all_ended() => {
                 self.flow = Flow::Ended;
-                Some(self.answer.last_token())
+                Some(self.answer.end(index))
             }
+            Some(Event::Token { last: true, .. }) => Some(self.answer.last_token(index)),
             Some(Event::Failed(fault @ Fault::ErrorInStream)) => {
                 self.flow = Flow::Ended;
                 Some(format!("data: {}\n\n", Refusal::fault(fault).body()).into())
@@ -83,8 +92,8 @@ impl Body for TokenStream {
         loop {
             match self.flow {
                 Flow::Open => {
-                    let event = ready!(self.ticket.poll_next(context));
-                    if let Some(frame) = self.frame(event) {
+                    let happened = ready!(self.ticket.poll_next(context));
+                    if let Some(frame) = self.frame(happened) {
                         return Poll::Ready(Some(Ok(Frame::data(frame))));
                     }
                     if self.flow == Flow::Cutting {

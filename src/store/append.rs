@@ -11,9 +11,10 @@ use time::OffsetDateTime;
 
 use super::{StoreError, chunks, create_folder, failed, replace};
 use crate::{
+    config::Chunks,
     machine::SystemInfo,
     plan::Plan,
-    record::{self, Event, Record},
+    record::{self, Event, Record, Texts},
 };
 
 /// A record as it stands in the file: each line carries the format's version.
@@ -24,11 +25,23 @@ struct Line<'a> {
     record: &'a Record,
 }
 
+/// What a request asked and got, as it stands in `texts.jsonl`.
+#[derive(Serialize)]
+struct TextLine<'a> {
+    format: u32,
+    seq: u64,
+    #[serde(flatten)]
+    texts: &'a Texts,
+}
+
 /// The growing files of a run folder.
 #[derive(Debug)]
 pub struct Writer {
     folder: PathBuf,
-    chunks: Appender,
+    /// Where the plan keeps the arrivals of chunks.
+    chunks: Option<Appender>,
+    /// Where it keeps prompts or answers.
+    texts: Option<Appender>,
     requests: Appender,
     events: Appender,
 }
@@ -44,13 +57,18 @@ impl Writer {
         let folder = create_folder(results, plan, started)?;
         replace(&folder, "plan.json", &pretty(plan))?;
         replace(&folder, "system-info.json", &pretty(system))?;
+        let output = &plan.output;
+        let optional = |wanted: bool, name| wanted.then(|| Appender::open(&folder, name)).transpose();
         let mut writer = Self {
-            chunks: Appender::open(&folder, "chunks.bin")?,
+            chunks: optional(output.chunks == Chunks::Full, "chunks.bin")?,
+            texts: optional(output.prompts || output.answers, "texts.jsonl")?,
             requests: Appender::open(&folder, "requests.jsonl")?,
             events: Appender::open(&folder, "events.jsonl")?,
             folder,
         };
-        writer.chunks.pending.extend_from_slice(chunks::HEADER);
+        if let Some(chunks) = &mut writer.chunks {
+            chunks.pending.extend_from_slice(chunks::HEADER);
+        }
         writer.flush()?;
         Ok(writer)
     }
@@ -66,9 +84,13 @@ impl Writer {
         for event in events {
             match event {
                 Event::Diary(line) => json_line(line, &mut self.events.pending),
-                Event::Finished { record, chunks } => {
-                    if !chunks.is_empty() {
-                        chunks::encode(record.seq, chunks, &mut self.chunks.pending);
+                Event::Finished { record, chunks, texts } => {
+                    if let Some(file) = self.chunks.as_mut().filter(|_| !chunks.is_empty()) {
+                        chunks::encode(record.seq, chunks, &mut file.pending);
+                    }
+                    if let Some((file, texts)) = self.texts.as_mut().zip(texts.as_ref()) {
+                        let line = TextLine { format: record::FORMAT, seq: record.seq, texts };
+                        json_line(&line, &mut file.pending);
                     }
                     json_line(&Line { format: record::FORMAT, record }, &mut self.requests.pending);
                 }
@@ -80,7 +102,9 @@ impl Writer {
     /// Chunks go first, so that every record on disk finds its chunks there, and the diary last, so that what it
     /// says was issued or ended is on disk too.
     fn flush(&mut self) -> Result<(), StoreError> {
-        self.chunks.flush()?;
+        for file in [&mut self.chunks, &mut self.texts].into_iter().flatten() {
+            file.flush()?;
+        }
         self.requests.flush()?;
         self.events.flush()
     }

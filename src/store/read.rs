@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 
 use super::{StoreError, chunks, failed};
 use crate::{
+    config::Chunks,
     machine::SystemInfo,
     metrics::Source,
     plan::Plan,
@@ -67,11 +68,16 @@ impl Source for Run {
     }
 
     fn scan(&self, visit: &mut dyn FnMut(&Record, &[u64])) -> io::Result<()> {
-        let path = self.folder.join("chunks.bin");
-        let mut blocks = BufReader::new(File::open(&path)?);
+        let mut blocks = match self.plan.output.chunks {
+            Chunks::Full => Some(BufReader::new(File::open(self.folder.join("chunks.bin"))?)),
+            Chunks::None => None,
+        };
         let mut header = [0; chunks::HEADER.len()];
         // a run that was killed at once may not even have the header; then it has no chunks either
-        if blocks.read_exact(&mut header).is_ok() && header != *chunks::HEADER {
+        if let Some(blocks) = &mut blocks
+            && blocks.read_exact(&mut header).is_ok()
+            && header != *chunks::HEADER
+        {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "`chunks.bin` has another format"));
         }
         let mut times = Vec::new();
@@ -85,8 +91,8 @@ impl Source for Run {
             }
             let record: Record = serde_json::from_str(text).map_err(|error| error.to_string())?;
             times.clear();
-            if record.chunks > 0 {
-                let seq = chunks::decode(&mut blocks, &mut times).map_err(|error| error.to_string())?;
+            if let Some(blocks) = blocks.as_mut().filter(|_| record.chunks > 0) {
+                let seq = chunks::decode(blocks, &mut times).map_err(|error| error.to_string())?;
                 if seq != Some(record.seq) {
                     return Err(format!("`chunks.bin` has no block for request {}", record.seq));
                 }

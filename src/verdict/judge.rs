@@ -122,8 +122,10 @@ fn conclude(
 
 fn cut_short(ending: Ending) -> Option<&'static str> {
     match ending {
-        // a target that ended the run has failed, which is a verdict
-        Ending::Completed | Ending::Stopped(StopCause::Abort) => None,
+        // a target that ended the run has failed, which is a verdict, and of a run at its ceiling check 2a says that it is
+        // no measurement of what was planned
+        Ending::Completed
+        | Ending::Stopped(StopCause::Abort | StopCause::RequestCeiling | StopCause::DurationCeiling) => None,
         Ending::Killed => Some("the tool was killed while it ran"),
         Ending::Stopped(StopCause::Interrupt | StopCause::Cancel) => Some("the run was interrupted"),
         Ending::Stopped(StopCause::Terminate) => Some("the run was told to end"),

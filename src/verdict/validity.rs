@@ -4,7 +4,8 @@ use crate::{
     config::Arrivals,
     metrics::{Account, Ending, Summary},
     plan::{LoadStep, Pattern, Plan, Step, schedule::expected_arrivals},
-    units::{show_count, show_count_of, show_number},
+    record::StopCause,
+    units::{show_count, show_count_of, show_number, write_duration},
     verdict::Check,
 };
 
@@ -77,6 +78,16 @@ fn imbalance(account: &Account, complete: bool) -> Option<String> {
 
 /// Check 2a: nothing due was left unsent because of a safety cap of our own.
 fn nothing_capped(plan: &Plan, summary: &Summary) -> Check {
+    let ceiling = plan.limits.ceiling;
+    match summary.ending {
+        Ending::Stopped(StopCause::RequestCeiling) => {
+            return stopped_at("requests", &show_count_of(ceiling.requests, "request"));
+        }
+        Ending::Stopped(StopCause::DurationCeiling) => {
+            return stopped_at("duration", &write_duration(ceiling.duration));
+        }
+        _ => {}
+    }
     let cap = plan.limits.max_in_flight;
     let capped: Vec<&Account> = summary
         .accounts
@@ -92,7 +103,7 @@ fn nothing_capped(plan: &Plan, summary: &Summary) -> Check {
     };
     Check {
         id: "2a",
-        name: "no request met the safety cap",
+        name: CAPPED,
         void: true,
         ok: total == 0,
         value,
@@ -100,6 +111,22 @@ fn nothing_capped(plan: &Plan, summary: &Summary) -> Check {
         advice: "raise `run.max_in_flight` or lower the load; a `concurrency_limit` in the phase queues instead and \
                  is part of the experiment"
             .to_owned(),
+    }
+}
+
+/// The name of check 2a.
+const CAPPED: &str = "no request met the safety cap";
+
+/// Check 2a of a run that its ceiling stopped.
+fn stopped_at(key: &str, ceiling: &str) -> Check {
+    Check {
+        id: "2a",
+        name: CAPPED,
+        void: true,
+        ok: false,
+        value: format!("stopped at the ceiling of {ceiling}"),
+        limit: format!("the whole plan within `run.ceiling.{key}`"),
+        advice: format!("plan less, or lift the ceiling: `--ceiling {key}=…`"),
     }
 }
 

@@ -40,8 +40,19 @@ pub struct Prompt {
 /// No two sequence numbers of a workload share a prompt: the part that is not shared on purpose begins with a title
 /// that spells the number in words.
 pub fn prompt(workload: &Workload, name: &str, seed: u64, seq: u64) -> Prompt {
+    at_place(workload, name, seed, seq, 0)
+}
+
+/// The prompts of request `seq` where it carries several; the first is that of [`prompt`], and each of the others
+/// follows from the seed, the number and its place. They all ask for the same number of output tokens, since a request
+/// has one limit for all of them.
+pub fn batch(workload: &Workload, name: &str, seed: u64, seq: u64, size: u32) -> Vec<Prompt> {
+    (0..size).map(|place| at_place(workload, name, seed, seq, place)).collect()
+}
+
+fn at_place(workload: &Workload, name: &str, seed: u64, seq: u64, place: u32) -> Prompt {
     match workload {
-        Workload::Synthetic(synthetic) => synthetic::prompt(synthetic, name, seed, seq),
+        Workload::Synthetic(synthetic) => synthetic::prompt(synthetic, name, seed, seq, place),
     }
 }
 

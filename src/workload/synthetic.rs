@@ -15,8 +15,9 @@ const MARKS: f64 = 1.5;
 
 /// The drawn length is that of the request's own part; `prefix` and shared text come on top, as in other load
 /// generators. A length below that of the title (2 tokens up to request 256, 5 below 4 billion) gives the title
-/// alone: being unique goes before being short.
-pub(super) fn prompt(synthetic: &Synthetic, name: &str, seed: u64, seq: u64) -> Prompt {
+/// alone: being unique goes before being short. Behind the first place of a batch a second title spells the place; no
+/// sentence begins with a noun, so that this is nobody's first sentence.
+pub(super) fn prompt(synthetic: &Synthetic, name: &str, seed: u64, seq: u64, place: u32) -> Prompt {
     let (lengths, unit) = match &synthetic.prompt {
         PromptLength::Tokens(lengths) => (lengths, Unit::Tokens),
         PromptLength::Words(lengths) => (lengths, Unit::Words),
@@ -25,9 +26,17 @@ pub(super) fn prompt(synthetic: &Synthetic, name: &str, seed: u64, seq: u64) -> 
     let mut shared = rng(seed, &format!("shared text of {name}"), 0);
     write_sentences(&mut text, synthetic.shared_prefix_tokens, Unit::Tokens, &mut shared);
 
-    let mut own = rng(seed, &format!("prompt of {name}"), seq);
+    let domain = match place {
+        0 => format!("prompt of {name}"),
+        place => format!("prompt {place} of a batch of {name}"),
+    };
+    let mut own = rng(seed, &domain, seq);
     let length = draw(lengths, &mut own);
-    let title = write_title(&mut text, seq, unit);
+    let mut title = write_title(&mut text, seq, unit);
+    if place > 0 {
+        text.push(' ');
+        title += write_title(&mut text, u64::from(place), unit);
+    }
     write_sentences(&mut text, length.saturating_sub(title), unit, &mut own);
 
     // apart from the prompt, so that another length of prompts leaves the answers as they were

@@ -51,6 +51,33 @@ fn the_first_prompt_of_a_seed_is_the_same_for_ever() {
 }
 
 #[test]
+fn the_prompts_of_a_batch_follow_from_seed_number_and_place() {
+    let workload = of_tokens(12);
+    let four = batch(&workload, "code", 42, 300, 4);
+    assert_eq!(four[0], prompt(&workload, "code", 42, 300), "the first is that of a single prompt");
+    assert_eq!(four[..2], batch(&workload, "code", 42, 300, 2), "whatever else is in the batch");
+    assert_eq!(four[1].text, "Business actor. Actor. The neighbor outside his flower repaired.");
+    for prompt in &four {
+        assert_eq!(prompt.estimated_tokens, 12);
+        assert_eq!(prompt.output_tokens, four[0].output_tokens, "a request has one limit");
+    }
+}
+
+#[test]
+fn no_two_prompts_of_any_batch_are_the_same() {
+    // down to a length that has room for titles alone
+    for tokens in [1, 4, 6, 30] {
+        let workload = of_tokens(tokens);
+        let mut seen = HashSet::new();
+        for seq in 0..300 {
+            for prompt in batch(&workload, "code", 42, seq, 300) {
+                assert!(seen.insert(prompt.text), "{tokens} tokens, request {seq}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_prompt_depends_on_seed_name_and_number_alone() {
     let workload = of_tokens(60);
     let base = prompt(&workload, "code", 42, 9);

@@ -219,7 +219,7 @@ impl Mutator<'_> {
             }
             _ => {
                 let at = self.anywhere(&text);
-                let many = [3, 10, 30, 100, 300, 1000][self.rng.random_range(0..6)];
+                let many = self.rng.random_range(1..2000);
                 format!("{}{}{}", &text[..at], self.token().repeat(many), &text[at..])
             }
         }
@@ -285,7 +285,7 @@ impl Mutator<'_> {
     }
 }
 
-/// The nearest offset before `at`, or `at` itself, that is between two characters.
+/// The last boundary between characters up to an offset.
 fn boundary(text: &str, at: usize) -> usize {
     (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }

@@ -9,20 +9,27 @@
     reason = "a test is its own reader"
 )]
 
+mod batches;
 mod broken;
+mod by_url;
 mod check;
 mod engine;
 mod fuzz;
+mod headers;
 mod init;
 mod judging;
 mod kit;
 mod load;
 mod matrix;
 mod nothing_lost;
+mod output;
 mod plan;
 mod probe;
 mod presets;
 mod readiness;
+mod repeats;
+mod rerun;
+mod safety;
 mod server;
 mod several;
 mod side_by_side;

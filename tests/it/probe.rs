@@ -309,3 +309,47 @@ fn a_server_that_hangs_up_has_not_answered() {
     assert_eq!(told["outcome"], "connect_failed");
     assert_eq!(timeline(&told), ["connect", "sent", "end"]);
 }
+
+#[test]
+fn a_key_comes_from_the_environment() {
+    let server = Server::start(|_, out| {
+        out.stream_head();
+        out.event(&chat_text("a"));
+        out.event(&chat_finish("stop"));
+        out.end_chunks();
+        After::KeepOpen
+    });
+    let bench = Bench::new();
+    let url = server.url();
+    let keyed = |arguments: &[&str]| {
+        Done::from(bench.command(arguments).env("A_KEY", "sk-one").env("B_KEY", "sk-two").output().unwrap())
+    };
+    let file = bench.file(
+        "keyed.toml",
+        &format!(
+            "version = 1\nname = \"keyed\"\n[endpoints.main]\nurl = \"{url}\"\napi_key.env = \"A_KEY\"\n\
+             [phases.load]\nload.closed = {{ users = 1 }}\n"
+        ),
+    );
+    for (arguments, key) in [
+        (&["probe", &url, "--api-key-env", "A_KEY"][..], Some("sk-one")),
+        (&["probe", &file], Some("sk-one")),
+        (&["probe", &file, "--api-key-env", "B_KEY"], Some("sk-two")),
+        (&["probe", &url], None),
+        (&["init", &url, "--api-key-env", "B_KEY"], Some("sk-two")),
+    ] {
+        let done = keyed(arguments).expect_code(0);
+        assert!(!done.stdout.contains("sk-"), "{}", done.stdout);
+        let sent = server.served().pop().unwrap().request.headers;
+        let sent = sent.iter().find(|(name, _)| name == "authorization").map(|(_, value)| value.clone());
+        assert_eq!(sent, key.map(|key| format!("Bearer {key}")), "{arguments:?}");
+    }
+    let written = std::fs::read_to_string(bench.path("scenario.toml")).unwrap();
+    assert!(written.contains("api_key = { env = \"B_KEY\" }"), "{written}");
+    keyed(&["probe", "scenario.toml"]).expect_code(0);
+
+    let done = bench.run(&["probe", &url, "--api-key-env", "NOT_THERE"]).expect_code(4);
+    assert!(done.stderr.contains("the environment variable `NOT_THERE` is not set"), "{}", done.stderr);
+    let done = bench.run(&["probe", &url, "--api-key-env", ""]).expect_code(2);
+    assert!(done.stderr.contains("must be a plain name"), "{}", done.stderr);
+}

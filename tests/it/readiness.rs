@@ -75,6 +75,8 @@ fn a_key_is_asked_for() {
     says(&done.stderr, &["401 Unauthorized", "help: set `endpoints.main.api_key"]);
     let done = answering("401 Unauthorized", "", "api_key = { env = \"SOME_KEY\" }").expect_code(4);
     says(&done.stderr, &["the key is not accepted", "endpoints.main.api_key"]);
+    let done = answering("401 Unauthorized", "", "headers = { x-team = \"a\" }").expect_code(4);
+    says(&done.stderr, &["help: correct `endpoints.main.headers`, or set `endpoints.main.api_key"]);
 }
 
 #[test]
@@ -175,5 +177,33 @@ fn an_interrupt_while_waiting_ends_it_at_once() {
     running.signal(Signal::SIGINT);
     let done = running.finish().expect_code(130);
     says(&done.stderr, &["nothing was sent"]);
+    assert!(bench.runs().is_empty());
+}
+
+/// The children of a process, as Linux lists them for each of its threads.
+#[cfg(target_os = "linux")]
+fn children(process: u32) -> String {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok()).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_while_simulated_servers_start_ends_it_at_once() {
+    use std::fmt::Write as _;
+
+    let bench = Bench::new();
+    // so many that starting them takes a while on any machine
+    let mut text = "version = 1\nname = \"many\"\n[phases.load]\nload.closed = { users = 1 }\n".to_owned();
+    for number in 0..200 {
+        let _ = write!(text, "[sims.s{number}]\n[endpoints.e{number}]\nurl = \"sim:s{number}\"\n");
+    }
+    let file = bench.file("many.toml", &text);
+    let running = bench.start(&["run", &file]);
+    wait(Duration::from_secs(30), || (!children(running.child.id()).is_empty()).then_some(()))
+        .expect("a child");
+    running.signal(Signal::SIGINT);
+    let done = running.finish().expect_code(130);
+    says(&done.stderr, &["stopped before the simulated servers were up; nothing was sent"]);
     assert!(bench.runs().is_empty());
 }

@@ -26,7 +26,7 @@ pub struct Request {
     pub number: u64,
     pub id: String,
     pub path: String,
-    pub headers: Vec<(String, String)>,
+    pub headers: Headers,
     pub body: Value,
 }
 
@@ -85,7 +85,11 @@ impl Out<'_> {
 pub struct Server {
     pub address: SocketAddr,
     served: Arc<Mutex<Vec<Served>>>,
+    looks: Arc<Mutex<Vec<Headers>>>,
 }
+
+/// Names in lower case, with their values.
+pub type Headers = Vec<(String, String)>;
 
 /// What answers a `POST`.
 type Script = dyn Fn(&Request, &mut Out<'_>) -> After + Send + Sync;
@@ -112,17 +116,18 @@ impl Server {
         let served = Arc::new(Mutex::new(Vec::new()));
         let (script, models) = (Arc::new(script), Arc::new(models));
         let numbers = Arc::new(AtomicU64::new(0));
-        let log = Arc::clone(&served);
+        let looks = Arc::new(Mutex::new(Vec::new()));
+        let (log, looked) = (Arc::clone(&served), Arc::clone(&looks));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (script, models) = (Arc::clone(&script), Arc::clone(&models));
-                let (numbers, log) = (Arc::clone(&numbers), Arc::clone(&log));
+                let (numbers, log, looked) = (Arc::clone(&numbers), Arc::clone(&log), Arc::clone(&looked));
                 std::thread::spawn(move || {
-                    let _ = serve(&stream, &*script, &*models, &numbers, &log);
+                    let _ = serve(&stream, &*script, &*models, &numbers, &log, &looked);
                 });
             }
         });
-        Self { address, served }
+        Self { address, served, looks }
     }
 
     pub fn url(&self) -> String {
@@ -132,6 +137,11 @@ impl Server {
     pub fn served(&self) -> Vec<Served> {
         self.served.lock().unwrap().clone()
     }
+
+    /// The headers of every `GET`.
+    pub fn looks(&self) -> Vec<Headers> {
+        self.looks.lock().unwrap().clone()
+    }
 }
 
 fn serve(
@@ -140,6 +150,7 @@ fn serve(
     models: &Models,
     numbers: &AtomicU64,
     log: &Mutex<Vec<Served>>,
+    looks: &Mutex<Vec<Headers>>,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
@@ -160,6 +171,7 @@ fn serve(
         let find =
             |name: &str| headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
         if method == "GET" {
+            looks.lock().unwrap().push(headers);
             models(&mut Out { stream, writes: Vec::new() });
             continue;
         }

@@ -150,3 +150,96 @@ fn a_report_rebuilds_the_same_files() {
     }
     assert!(std::fs::read_dir(folder.join("charts")).unwrap().count() >= 2);
 }
+
+#[test]
+fn what_is_no_run_is_wrong_usage_for_a_report() {
+    let server = quick_server();
+    let bench = Bench::new();
+    scenario(&bench, "fine", &server.url(), "10s");
+    bench.run(&["run", "fine.toml", "--quiet"]).expect_code(0);
+    let folder = bench.only_run().folder;
+    std::fs::create_dir(bench.path("empty")).unwrap();
+    for (name, message) in [
+        ("nowhere", "there is no folder `nowhere`"),
+        ("empty", "`empty` is a folder without a `plan.json`"),
+        ("fine.toml", "`fine.toml` is a file, and a run is a folder"),
+    ] {
+        // the good one is not touched either
+        let done = bench.run(&["report", folder.to_str().unwrap(), name]).expect_code(2);
+        assert!(
+            done.stderr.contains(message) && done.stderr.contains("help: name a run folder"),
+            "{}",
+            done.stderr
+        );
+        assert_eq!(done.stdout, "");
+    }
+}
+
+#[test]
+fn a_summary_that_cannot_be_written_is_told_before_anything_is_sent() {
+    let server = quick_server();
+    let bench = Bench::new();
+    scenario(&bench, "fine", &server.url(), "10s");
+    for file in ["no/such/folder.json", "."] {
+        let done = bench.run(&["run", "fine.toml", "--json", file]).expect_code(4);
+        assert!(done.stderr.contains(&format!("cannot write `{file}`")), "{}", done.stderr);
+    }
+    assert!(server.served().is_empty() && bench.runs().is_empty());
+    // a look at the file leaves none behind where nothing comes of the run, and keeps what is there
+    bench.run(&["run", "fine.toml", "--json", "out.json", "--results", "fine.toml"]).expect_code(4);
+    bench.file("old.json", "old");
+    bench.run(&["run", "none.toml", "--json", "old.json"]).expect_code(2);
+    assert_eq!(std::fs::read_to_string(bench.path("old.json")).unwrap(), "old");
+    bench.run(&["run", "fine.toml", "--json", "old.json"]).expect_code(0);
+    assert!(std::fs::read_to_string(bench.path("old.json")).unwrap().starts_with('{'));
+}
+
+#[test]
+fn several_plans_are_summed_up() {
+    let bench = Bench::new();
+    scenario(&bench, "first", "http://127.0.0.1:9/v1", "10s");
+    scenario(&bench, "second", "http://127.0.0.1:9/v1", "10s");
+    let words = |text: &str, row: &str| -> Vec<String> {
+        let line = text.lines().rev().find(|line| line.trim_start().starts_with(row));
+        line.unwrap_or_else(|| panic!("{row} in {text}")).split_whitespace().map(str::to_owned).collect()
+    };
+    for files in [&["first.toml", "second.toml"][..], &["*.toml"]] {
+        let done = bench.run(&[&["plan"], files].concat()).expect_code(0);
+        assert_eq!(words(&done.stdout, "scenario")[..2], ["scenario", "requests"]);
+        assert_eq!(
+            (words(&done.stdout, "first")[1].as_str(), words(&done.stdout, "total")[1].as_str()),
+            ("40", "80")
+        );
+    }
+    let alone = bench.run(&["plan", "first.toml"]).expect_code(0);
+    assert!(!alone.stdout.contains("scenario"), "its own total says it: {}", alone.stdout);
+    let broken = bench.run(&["plan", "first.toml", "none.toml", "*.json"]).expect_code(2);
+    assert!(broken.stderr.contains("none.toml") && broken.stderr.contains("*.json"), "{}", broken.stderr);
+    assert_eq!(broken.stdout, "");
+}
+
+#[test]
+fn what_takes_long_says_so_before_it_starts() {
+    let bench = Bench::new();
+    scenario(&bench, "first", "http://127.0.0.1:9/v1", "10s");
+    scenario(&bench, "second", "http://127.0.0.1:9/v1", "10s");
+    let run = |more: &[&str]| {
+        let flags = ["run", "first.toml", "second.toml", "--set", "run.ready_timeout=100ms"];
+        bench.run(&[&flags[..], more].concat()).expect_code(4).stderr
+    };
+    let long = ["--set", "phases.load.requests=9000", "--set", "phases.load.duration=310s"];
+    let said = run(&long);
+    assert!(said.starts_with("this takes a while:\n"), "{said}");
+    assert!(said.contains("first") && said.contains("second") && said.contains("10m 20s"), "{said}");
+    assert!(!run(&[&long[..], &["--quiet"]].concat()).contains("this takes a while"));
+    let repeated = run(&[
+        "--set",
+        "phases.load.duration=160s",
+        "--set",
+        "phases.load.requests=9000",
+        "--set",
+        "run.repeats=2",
+    ]);
+    assert!(repeated.contains("first, 2 times") && repeated.contains("10m 40s"), "{repeated}");
+    assert!(!run(&["--set", "phases.load.duration=290s"]).contains("this takes a while"));
+}

@@ -19,6 +19,15 @@ impl Check<'_> {
                     .help("set `stream = true` on an endpoint, or ask for `e2e` instead"),
             );
         }
+        let gaps = Metric::Itl.name();
+        if !self.keeps_chunks() && self.draft.objectives.iter().any(|one| one.metric == Metric::Itl) {
+            self.sink.push(
+                Diagnostic::new(format!("`objectives.{gaps}` needs the arrivals of chunks"))
+                    .label(self.key(&["objectives", gaps]), "a report made of records could not judge it")
+                    .label(self.place(&["output", "chunks"]), "they are not kept")
+                    .help("set `output.chunks = \"full\"`, or ask for `tpot` instead"),
+            );
+        }
     }
 
     /// Whether the scenario has what the metric of a target is about; what it lacks is reported.

@@ -101,10 +101,16 @@ impl<'a> Check<'a> {
                 .help(help),
             );
         }
-        let levels = phase.load.levels();
+        let levels = phase.levels();
         if levels.len() > 1 {
-            let paths: [&[&str]; 3] =
-                [&["load", "closed", "users"], &["load", "open", "rate"], &["load", "same_as"]];
+            let several_loads = phase.load.levels().len() > 1;
+            let paths: [&[&str]; 4] = [
+                &["load", "closed", "users"],
+                &["load", "open", "rate"],
+                &["batch_sizes"],
+                &["load", "same_as"],
+            ];
+            let paths = if several_loads { &paths[..] } else { &paths[2..] };
             let list = paths.iter().find_map(|path| self.root.at(&[&["phases", name], *path].concat()));
             let mut problem =
                 Diagnostic::new(format!("`phases.{name}` runs during `{host}` and has several levels"))

@@ -6,7 +6,7 @@ use super::{
         nearest::{nearest, quoted, suggest},
         tree::{Node, Table, Value, join},
     },
-    leaf::Read,
+    leaf::{Read, Wrong},
 };
 
 /// Keys that people put one table too high, and where they belong.
@@ -30,6 +30,8 @@ const BELONGS: &[(&str, &str)] = &[
     ("max_endpoints", "defaults"),
     ("platform", "run"),
     ("label", "run"),
+    ("allow_hosts", "run"),
+    ("ceiling", "run"),
     ("on_inconclusive", "run"),
 ];
 
@@ -40,7 +42,7 @@ pub(super) struct Fields<'a> {
     /// The table.
     pub node: &'a Node,
     sink: &'a Sink,
-    known: Vec<&'static str>,
+    known: Vec<&'a str>,
 }
 
 impl<'a> Fields<'a> {
@@ -96,18 +98,31 @@ impl<'a> Fields<'a> {
         match read(node) {
             Ok(value) => Some(value),
             Err(failures) => {
-                let address = self.address(key);
-                for wrong in failures {
-                    let mut problem = Diagnostic::new(format!("`{address}` {}", wrong.what))
-                        .label(&wrong.place, wrong.label);
-                    if let Some((place, text)) = &wrong.other {
-                        problem = problem.label(place, text.as_str());
-                    }
-                    self.sink.push(problem.help(wrong.help));
-                }
+                self.report(key, failures);
                 None
             }
         }
+    }
+
+    /// Reports what is wrong with the value of a key.
+    pub(super) fn report(&self, key: &str, failures: Vec<Wrong>) {
+        let address = self.address(key);
+        for wrong in failures {
+            let mut problem =
+                Diagnostic::new(format!("`{address}` {}", wrong.what)).label(&wrong.place, wrong.label);
+            if let Some((place, text)) = &wrong.other {
+                problem = problem.label(place, text.as_str());
+            }
+            self.sink.push(problem.help(wrong.help));
+        }
+    }
+
+    /// All entries of a table whose keys are whatever its author likes.
+    pub(super) fn free_entries(&mut self) -> Vec<(&'a str, &'a Node)> {
+        let entries: Vec<_> =
+            self.table().into_iter().flatten().map(|(key, node)| (key.as_str(), node)).collect();
+        self.known.extend(entries.iter().map(|(key, _)| *key));
+        entries
     }
 
     /// The same, and its absence is a problem too.

@@ -46,22 +46,69 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
     }
     let asked = Asked { others, name, endpoints: endpoints.as_deref(), order: order.as_ref(), bounded };
     let written = load(fields, &asked);
-    let lost = (bounded.0 && requests.is_none())
+    let batched = fields.node("batch_sizes").is_some();
+    let batch_sizes = own_batch_sizes(fields);
+    let lost = (batched && batch_sizes.is_none())
+        || (bounded.0 && requests.is_none())
         || (bounded.1 && duration.is_none())
         || (restricted && endpoints.is_none());
     if lost || reserved {
         return None;
     }
-    let Written { load, same_as, requests: taken, duration: length } = written?;
+    let Written { load, same_as, requests: taken, duration: length, batch_sizes: theirs } = written?;
     Some(Phase {
         measure: measure?,
         requests: requests.or(taken),
         duration: duration.or(length),
         endpoints,
         load,
+        batch_sizes: batch_sizes.unwrap_or(theirs),
         same_as,
         order: order?,
     })
+}
+
+/// The sizes that a phase writes itself. One that takes the load of another takes its sizes too.
+fn own_batch_sizes(fields: &mut Fields<'_>) -> Option<Vec<u32>> {
+    let same_as = fields.node.at(&["load", "same_as"]).map(|node| node.place.clone());
+    fields.get("batch_sizes", |node| match &same_as {
+        None => batch_sizes(node),
+        Some(same_as) => Err(vec![Wrong {
+            place: node.key.clone(),
+            what: "cannot differ from those of the phase whose load this one takes".to_owned(),
+            label: "set here".to_owned(),
+            help: "remove it: the sizes come with the load".to_owned(),
+            other: Some((same_as.clone(), "taken from there".to_owned())),
+        }]),
+    })
+}
+
+/// Prompts in one request at most: beyond what any server takes, and small enough to hold many of them in memory.
+const MOST_PROMPTS: u32 = 1024;
+
+/// Reads numbers of prompts; `"default"` has been replaced by what it stands for.
+pub(super) fn batch_sizes(node: &Node) -> Read<Vec<u32>> {
+    let size = |node: &Node| {
+        let size = leaf::count::<u32>(1)(node)?;
+        if size > MOST_PROMPTS {
+            return wrong(
+                node,
+                format!("must be {MOST_PROMPTS} or less, found {size}"),
+                "too many prompts for one request",
+                "write a smaller number; `load` says how many requests there are at once",
+            );
+        }
+        Ok(size)
+    };
+    match &node.value {
+        Value::Text(text) => wrong(
+            node,
+            format!("cannot be `{text}`"),
+            "neither numbers nor `default`",
+            "write a list such as `[1, 4, 8]`, or `\"default\"` for `defaults.batch_sizes`",
+        ),
+        _ => leaf::one_or_many(node, size),
+    }
 }
 
 /// Reads when a phase begins.
@@ -92,7 +139,7 @@ fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
         let both = "a pause sends nothing: remove one of the two, or make two phases";
         fields.variant(&["load", "pause"], LOAD_HELP, both)?;
     }
-    for key in ["measure", "requests", "duration", "endpoints"] {
+    for key in ["measure", "requests", "duration", "endpoints", "batch_sizes"] {
         if table.get(key).is_none() {
             continue;
         }
@@ -125,6 +172,7 @@ fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
         duration: None,
         endpoints: None,
         load: Load::Pause(pause?),
+        batch_sizes: Vec::new(),
         same_as: None,
         order: order?,
     })

@@ -1,12 +1,15 @@
 //! Tree → typed values. Each value is checked by itself here; how they fit together is `meaning`'s business.
 
 mod fields;
+mod headers;
 mod leaf;
 mod load;
 mod metric;
 mod objectives;
 mod price;
+mod safety;
 mod same_as;
+mod output;
 mod servers;
 mod targets;
 mod workloads;
@@ -16,8 +19,10 @@ use indexmap::IndexMap;
 use same_as::Others;
 
 use super::{
-    Axis, Defaults, Endpoint, Objective, OnInconclusive, Origin, Phase, Places, Platform, Price, Run,
-    Scenario, Sim, Target, Workload, diagnostic::Sink, tree::Node,
+    Axis, Defaults, Endpoint, Objective, OnInconclusive, Origin, Output, Phase, Places, Platform, Price, Run,
+    Scenario, Sim, Target, Threads, Workload,
+    diagnostic::Sink,
+    tree::{Node, Value},
 };
 
 /// The longest prompt or answer, in tokens or words: beyond any model's context, and small enough to sum over.
@@ -32,6 +37,8 @@ pub(super) struct Draft {
     description: Option<String>,
     seed: Option<u64>,
     run: Option<Run>,
+    /// What could be read of it.
+    pub output: Option<Output>,
     defaults: Option<Defaults>,
     /// By name; every name of the file is there.
     pub endpoints: IndexMap<String, Option<Endpoint>>,
@@ -69,6 +76,7 @@ impl Draft {
             seed: self.seed?,
             platform,
             run: self.run?,
+            output: self.output?,
             defaults: self.defaults?,
             endpoints: all(self.endpoints)?,
             workloads: all(self.workloads)?,
@@ -99,6 +107,7 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     };
     let seed = fields.get("seed", leaf::count::<u64>(0));
     let run = fields.table_at("run").and_then(run);
+    let output = fields.table_at("output").and_then(output::output);
     let defaults = fields.table_at("defaults").and_then(defaults);
     let endpoints = named(&mut fields, "endpoints", sink, servers::endpoint);
     let workloads = named(&mut fields, "workloads", sink, workloads::workload);
@@ -117,6 +126,7 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
         description,
         seed,
         run,
+        output,
         defaults,
         endpoints,
         workloads,
@@ -219,6 +229,11 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
     let ready_timeout = fields.get("ready_timeout", leaf::positive_duration);
     let outcomes = [("fail", OnInconclusive::Fail), ("warn", OnInconclusive::Warn)];
     let on_inconclusive = fields.get("on_inconclusive", leaf::word(&outcomes));
+    let repeats =
+        fields.get("repeats", |node| at_most(node, MOST_REPEATS, "start the command again for more"));
+    let threads = fields.get("threads", threads);
+    let allow_hosts = fields.get("allow_hosts", safety::hosts);
+    let ceiling = fields.table_at("ceiling").and_then(safety::ceiling);
     fields.finish();
     Some(Run {
         label: label?,
@@ -226,7 +241,37 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
         drain: drain?,
         ready_timeout: ready_timeout?,
         on_inconclusive: on_inconclusive?,
+        repeats: repeats?,
+        threads: threads?,
+        allow_hosts: allow_hosts?,
+        ceiling: ceiling?,
     })
+}
+
+/// Runs of one plan in a row: more are a mistake rather than patience.
+const MOST_REPEATS: u32 = 1000;
+
+/// Threads of one client: more than any machine has processors.
+const MOST_THREADS: u32 = 1024;
+
+fn at_most(node: &Node, most: u32, help: &str) -> leaf::Read<u32> {
+    let number = leaf::count::<u32>(1)(node)?;
+    if number > most {
+        let what = format!("must be {most} or less, found {number}");
+        return leaf::wrong(node, what, format!("more than {most}"), help);
+    }
+    Ok(number)
+}
+
+fn threads(node: &Node) -> leaf::Read<Threads> {
+    let help = "write a number of threads, or `\"all\"` for one per processor";
+    match &node.value {
+        Value::Text(text) | Value::Filled(text) if text == "all" => Ok(Threads::All),
+        Value::Text(text) => {
+            leaf::wrong(node, format!("cannot be `{text}`"), "neither a number nor `all`", help)
+        }
+        _ => at_most(node, MOST_THREADS, help).map(Threads::Number),
+    }
 }
 
 fn defaults(mut fields: Fields<'_>) -> Option<Defaults> {
@@ -234,11 +279,13 @@ fn defaults(mut fields: Fields<'_>) -> Option<Defaults> {
     let concurrency = fields.get("concurrency", |node| leaf::one_or_many(node, leaf::count(1)));
     let requests = fields.get("requests", leaf::count(1));
     let max_endpoints = fields.get("max_endpoints", leaf::count(1));
+    let batch_sizes = fields.get("batch_sizes", load::batch_sizes);
     fields.finish();
     Some(Defaults {
         timeout: timeout?,
         concurrency: concurrency?,
         requests: requests?,
         max_endpoints: max_endpoints?,
+        batch_sizes: batch_sizes?,
     })
 }

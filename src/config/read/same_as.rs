@@ -43,12 +43,14 @@ pub(super) struct Written {
     pub requests: Option<u64>,
     /// Likewise.
     pub duration: Option<Duration>,
+    /// Prompts per request; empty for a load that is the phase's own, which says so itself.
+    pub batch_sizes: Vec<u32>,
 }
 
 impl Written {
     /// A load that is the phase's own.
     pub(super) fn own(load: Load) -> Self {
-        Self { load, same_as: None, requests: None, duration: None }
+        Self { load, same_as: None, requests: None, duration: None, batch_sizes: Vec::new() }
     }
 }
 
@@ -170,6 +172,7 @@ fn scaled(whole: &Phase, name: &str, share: f64) -> Written {
         same_as: Some(SameAs { phase: name.to_owned(), share }),
         requests: whole.requests.map(|requests| ((requests as f64 * share).round() as u64).max(1)),
         duration: whole.duration,
+        batch_sizes: whole.batch_sizes.clone(),
     }
 }
 

@@ -1,11 +1,9 @@
 //! `[endpoints.NAME]` and `[sims.NAME]`.
 
 use super::{
-    super::{
-        Address, Endpoint, Faults, Model, Secret, Sim,
-        tree::{Node, Value},
-    },
+    super::{Address, Endpoint, Faults, Model, Sim, tree::Node},
     fields::Fields,
+    headers,
     leaf::{self, Read, wrong},
 };
 use crate::catalog::Protocol;
@@ -24,7 +22,8 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let stream = fields.get("stream", leaf::boolean);
     let timeout = fields.get("timeout", leaf::positive_duration);
     let keyed = fields.node("api_key").is_some();
-    let api_key = secret(fields);
+    let api_key = headers::api_key(fields);
+    let headers = headers::headers(fields);
     if (weighted && weight.is_none()) || (keyed && api_key.is_none()) {
         return None;
     }
@@ -37,6 +36,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         stream: stream?,
         timeout: timeout?,
         api_key,
+        headers: headers?,
     })
 }
 
@@ -124,38 +124,6 @@ fn address(node: &Node) -> Read<Address> {
         );
     }
     Ok(Address::Url(base.to_owned()))
-}
-
-const SECRET_HELP: &str = "write `api_key = { env = \"NAME\" }` or `api_key = { file = \"path\" }`";
-
-fn secret(fields: &mut Fields<'_>) -> Option<Secret> {
-    let node = fields.node("api_key")?;
-    if !matches!(node.value, Value::Table(_)) {
-        return fields.get("api_key", |node| {
-            wrong(
-                node,
-                "must be a reference: a secret cannot stand in a scenario",
-                "not a reference",
-                SECRET_HELP,
-            )
-        });
-    }
-    let mut table = fields.table_at("api_key")?;
-    let kind = table.variant(&["env", "file"], SECRET_HELP, "keep one of the two");
-    let reference = |node: &Node| {
-        let text = leaf::text(node)?;
-        if text.is_empty() || text.contains("${") {
-            return wrong(node, "must be a plain name", "taken as it is, nothing is filled in", SECRET_HELP);
-        }
-        Ok(text)
-    };
-    let secret = match kind {
-        Some("env") => table.get("env", reference).map(Secret::Env),
-        Some(_) => table.get("file", reference).map(Secret::File),
-        None => None,
-    };
-    table.finish();
-    secret
 }
 
 /// Reads a simulated server.

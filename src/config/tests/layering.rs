@@ -68,8 +68,8 @@ fn layer(addresses: &'static [&'static [&'static str]]) -> impl Strategy<Value =
 }
 
 fn read(layer: &Written) -> Node {
-    let lines: Vec<String> = layer.iter().map(|(address, value)| format!("{address} = {value}")).collect();
-    let text = lines.join("\n");
+    let lines: Vec<String> = layer.iter().map(|(address, value)| format!("{address} = {value}\n")).collect();
+    let text = lines.concat();
     let sink = Sink::default();
     let node = syntax::parse("layer.toml", Layer::Scenario, &text, &sink);
     assert!(sink.is_empty(), "{text}");

@@ -266,7 +266,7 @@ fn platform_overrides_may_be_for_the_preset_of_a_file() {
 fn problems_of_a_preset_from_a_file_are_shown_in_it() {
     let wrong = "name = \"mine\"\nextends = \"rtx_4080\"\nnote = 3\nrun.platform = \"mac\"\n\
                  [detect]\ngpu = 4090\nos = true\ngpus = \"RTX 4080\"\n\
-                 [defaults]\nrequests = \"many\"\nbatch_sizes = [1]\n[targets.speed]\nat_least = 3\n";
+                 [defaults]\nrequests = \"many\"\nprompts = [1]\n[targets.speed]\nat_least = 3\n";
     let file = "[run]\nplatform = \"my_box.toml\"\n";
     let problems = |preset, flag| with_preset(preset, flag, file, &[]).expect_err("problems").render(false);
     insta::assert_snapshot!("what_is_wrong_with_a_preset", problems(wrong, None));
@@ -284,4 +284,48 @@ fn a_preset_is_looked_up_by_name() {
         unknown.starts_with("unknown preset `h2000`\n  help: did you mean `h200`? presets: `h200`, "),
         "{unknown}"
     );
+}
+
+/// Loads a scenario on `folder/top.toml` among files that are given by path and text.
+fn on_files(files: &[(&str, &str)]) -> Result<Scenario, Problems> {
+    let text = format!("{HEAD}{CLOSED}[run]\nplatform = \"top.toml\"\n");
+    let input = Input { name: "folder/test.toml", text: &text, platform: None, sets: &[] };
+    let read = |path: &Path| {
+        let file = files.iter().find(|(name, _)| Path::new(name) == path);
+        file.map(|(_, text)| (*text).to_owned()).ok_or_else(|| io::Error::other("no such file"))
+    };
+    load(&input, &Machine::default(), &|_| None, &read).map(only)
+}
+
+#[test]
+fn a_preset_from_a_file_may_extend_another_file() {
+    let scenario = on_files(&[
+        ("folder/top.toml", "extends = \"../shared/rack.toml\"\ndefaults.requests = 5\n"),
+        // from the folder of the preset that says it, and not from that of the scenario
+        ("folder/../shared/rack.toml", "extends = \"lab/../base.toml\"\ndefaults.timeout = \"6s\"\n"),
+        (
+            "folder/../shared/lab/../base.toml",
+            "extends = \"rtx_4090\"\ndefaults.timeout = \"7s\"\ndefaults.concurrency = 3\n",
+        ),
+    ]);
+    let scenario = scenario.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    assert_eq!(scenario.platform.name, "top");
+    assert_eq!(scenario.platform.extends, ["rack", "base", "rtx_4090", "cuda"]);
+    let defaults = &scenario.defaults;
+    assert_eq!((defaults.requests, defaults.timeout.as_secs()), (5, 6));
+    assert_eq!(defaults.concurrency, [3]);
+}
+
+#[test]
+fn files_that_extend_each_other_or_nothing_are_told() {
+    let problems = |files: &[(&str, &str)]| on_files(files).expect_err("problems").render(false);
+    let circle = [
+        ("folder/top.toml", "extends = \"other.toml\"\n"),
+        ("folder/other.toml", "extends = \"./top.toml\"\n"),
+    ];
+    insta::assert_snapshot!("presets_that_extend_each_other", problems(&circle));
+    let itself = [("folder/top.toml", "extends = \"top.toml\"\n")];
+    insta::assert_snapshot!("a_preset_that_extends_itself", problems(&itself));
+    let missing = [("folder/top.toml", "note = \"mine\"\nextends = \"racks/none.toml\"\n")];
+    insta::assert_snapshot!("a_preset_that_extends_a_file_that_is_not_there", problems(&missing));
 }

@@ -22,11 +22,20 @@ label = "${NUMBER}"
 max_in_flight = "${NUMBER}"
 drain = "1m30s"
 ready_timeout = 5
+repeats = "${NUMBER}"
+threads = "${NUMBER}"
+
+[output]
+chunks = "none"
+prompts = true
+answers = "${FLAG}"
+formats = ["csv"]
 
 [defaults]
 timeout = "${NUMBER}s"
 concurrency = ["${NUMBER}", 2]
 requests = 30
+batch_sizes = [1, "${NUMBER}"]
 
 [endpoints.real]
 url = "http://127.0.0.1:8080/v1/"
@@ -37,6 +46,7 @@ stream = "${FLAG}"
 timeout = 12.5
 workload = "words"
 api_key = { file = "key" }
+headers = { X-Team = "${WHO}", x-my-key = { file = "a$b" }, x-plain = { env = "$PLAIN" } }
 
 [endpoints.sim]
 url = "sim:own"
@@ -63,6 +73,11 @@ requests = 40
 duration = "20s"
 endpoints = ["sim"]
 load.closed = { users = [1, "${NUMBER}"], ramp_up = "500ms", think_time = 0.25 }
+
+[phases.batches]
+endpoints = ["real"]
+batch_sizes = "default"
+load.closed = { users = 1 }
 
 [phases.defaulted]
 load.closed = {}

@@ -30,7 +30,7 @@ fn watched(run: &Run) -> Option<Abort> {
         .map(|(at_ns, line)| (at_ns, Event::Diary(line.clone())))
         .collect();
     events.extend(run.records.iter().map(|(record, chunks)| {
-        let event = Event::Finished { record: Box::new(record.clone()), chunks: chunks.clone() };
+        let event = Event::Finished { record: Box::new(record.clone()), chunks: chunks.clone(), texts: None };
         (record.end_ns, event)
     }));
     events.sort_by_key(|(at_ns, _)| *at_ns);
@@ -239,7 +239,7 @@ fn looks_are_a_quarter_of_a_second_apart() {
     for _ in 0..10 {
         let (mut record, chunks) = failure(0, MS, Outcome::HttpError);
         (record.step_id, record.endpoint) = (1, "chat".to_owned());
-        watch.observe(&Event::Finished { record: Box::new(record), chunks });
+        watch.observe(&Event::Finished { record: Box::new(record), chunks, texts: None });
     }
     assert_eq!(watch.look(249 * MS), None);
     assert!(watch.look(250 * MS).is_some());

@@ -37,6 +37,7 @@ fn a_request_meets_every_objective_or_not() {
     }
     assert_eq!(objectives_met(&[], &good, &chunks), None);
 
+    let chunks_of_good = chunks;
     // one token has no time per token and no gap
     let (single, chunks) = answer(SEC, 200 * MS, &[]);
     assert!(of(&[(Metric::Tpot, 1), (Metric::Itl, 1)], &single, &chunks));
@@ -48,6 +49,9 @@ fn a_request_meets_every_objective_or_not() {
     // an answer that is all reasoning never came to its content
     let thought = Record { first_content_ns: None, ..good.clone() };
     assert!(!of(&[(Metric::Ttfc, 10_000)], &thought, &[]));
+    // those of several answers at once are none of one
+    let several = Record { batch: 2, ..good.clone() };
+    assert!(of(&[(Metric::Itl, 1)], &several, &chunks_of_good));
     // gaps that a crash took may have been long
     assert!(!of(&[(Metric::Itl, 10_000)], &good, &[]));
     let (failed, chunks) = failure(SEC, MS, Outcome::HttpError);

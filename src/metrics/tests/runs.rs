@@ -300,7 +300,7 @@ fn points_are_thinned_evenly_and_sorted() {
         run.records.reverse();
         let points = run.end().summary().points;
         assert_eq!(points.len(), kept);
-        let step = points[1].seq - points[0].seq;
-        assert!(points.windows(2).all(|pair| pair[1].seq - pair[0].seq == step));
+        let step = points[1].place - points[0].place;
+        assert!(points.windows(2).all(|pair| pair[1].place - pair[0].place == step));
     }
 }

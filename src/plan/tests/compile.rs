@@ -220,6 +220,60 @@ fn a_closed_loop_is_estimated_from_the_speed_of_the_server() {
 }
 
 #[test]
+fn every_batch_size_is_a_step_under_each_load() {
+    let steps = |users: &[u32], batch_sizes: &[u32]| {
+        let mut phase = fixture::phase(Some(10), None, fixture::closed(users));
+        phase.batch_sizes = batch_sizes.to_vec();
+        let plan = plan_of([("p", phase)]);
+        let steps = plan.loads().map(|(step, load)| {
+            let (requests, tokens) = (step.expected.requests, step.expected.output_tokens);
+            assert!(near(requests, 10.0) && near(tokens, 10.0 * 50.0 * f64::from(load.batch)), "{step:?}");
+            assert_eq!(load.explores, users.len() > 1 || batch_sizes.len() > 1);
+            (step.name.clone(), load.batch, load.first_seq)
+        });
+        steps.collect::<Vec<_>>()
+    };
+    let named = |steps: &[(&str, u32, u64)]| {
+        steps.iter().map(|(name, batch, seq)| ((*name).to_owned(), *batch, *seq)).collect::<Vec<_>>()
+    };
+    assert_eq!(steps(&[2], &[]), named(&[("p", 1, 0)]));
+    assert_eq!(steps(&[2], &[8]), named(&[("p", 8, 0)]));
+    assert_eq!(steps(&[2], &[1, 4]), named(&[("batch=1", 1, 0), ("batch=4", 4, 10)]));
+    assert_eq!(steps(&[1, 2], &[4]), named(&[("users=1", 4, 0), ("users=2", 4, 10)]));
+    assert_eq!(
+        steps(&[1, 2], &[1, 4]),
+        named(&[
+            ("users=1,batch=1", 1, 0),
+            ("users=1,batch=4", 4, 10),
+            ("users=2,batch=1", 1, 20),
+            ("users=2,batch=4", 4, 30),
+        ])
+    );
+}
+
+#[test]
+fn prompts_of_a_batch_share_the_places_of_the_server() {
+    // overhead 0.01 + prefill of all + 50 tokens of (0.010 + 0.001 · sequences), on 8 places
+    let turn = |prompts: f64| 0.01 + prompts * 0.1 + 50.0 * (0.01 + 0.001 * prompts.min(8.0));
+    for (batch, seconds) in [(1, turn(1.0)), (4, turn(4.0)), (16, 2.0 * turn(16.0))] {
+        let mut phase = fixture::phase(Some(10), None, fixture::closed(&[1]));
+        phase.batch_sizes = vec![batch];
+        let expected = plan_of([("p", phase)]).steps[1].expected;
+        assert!(near(expected.duration_s, 10.0 * seconds), "{batch}: {expected:?}");
+    }
+}
+
+#[test]
+fn a_plan_without_batches_says_nothing_of_them() {
+    let mut phase = fixture::phase(Some(10), None, fixture::closed(&[1]));
+    assert!(!plan_of([("p", phase.clone())]).to_json().contains("\"batch\""));
+    phase.batch_sizes = vec![4];
+    let plan = plan_of([("p", phase)]);
+    assert!(plan.to_json().contains("\"batch\": 4"));
+    assert_eq!(Plan::from_json(&plan.to_json()).expect("a plan"), plan);
+}
+
+#[test]
 fn a_real_server_is_assumed_to_have_an_ordinary_speed() {
     let mut scenario = fixture::mixed();
     scenario.phases = fixture::named([("p", {

@@ -1,5 +1,8 @@
 use crate::{
-    config::{Address, Arrivals, Bound, Lengths, Load, Model, Open, Scenario, Secret, Spikes, Workload},
+    config::{
+        Address, Arrivals, Bound, HeaderText, Lengths, Load, Model, Open, Scenario, Secret, Spikes, Threads,
+        Workload,
+    },
     plan::{compile, fixture},
 };
 
@@ -34,12 +37,17 @@ fn the_hash_is_the_same_for_ever() {
 #[test]
 fn what_does_not_change_the_requests_does_not_change_the_hash() {
     let hash = hash_after(|_| ());
-    let same: [(&str, Change); 13] = [
+    let same: [(&str, Change); 18] = [
         ("nothing", |_| ()),
+        ("one prompt per request, in words", |s| s.phases["mixed"].batch_sizes = vec![1]),
         ("url", |s| s.endpoints["thinker"].url = Address::Url("http://elsewhere:1".to_owned())),
         ("simulated or not", |s| s.endpoints["flash"].url = Address::Url("http://elsewhere:1".to_owned())),
         ("settings of a simulated server", |s| s.sims["small"].step_base_s = 0.5),
         ("key", |s| s.endpoints["thinker"].api_key = Some(Secret::File("key".to_owned()))),
+        ("headers", |s| {
+            let text = HeaderText::Text("a".to_owned());
+            s.endpoints["thinker"].headers.insert("x-team".to_owned(), text);
+        }),
         ("time-out", |s| s.endpoints["thinker"].timeout = fixture::seconds(1)),
         ("targets", |s| {
             s.targets = fixture::named([("new", fixture::target("ttft", Bound::AtMost(1.0)))]);
@@ -50,6 +58,9 @@ fn what_does_not_change_the_requests_does_not_change_the_hash() {
             "other".clone_into(&mut s.description);
         }),
         ("limits", |s| s.run.max_in_flight = 7),
+        ("repeats", |s| s.run.repeats = 3),
+        ("threads", |s| s.run.threads = Threads::Number(1)),
+        ("output", |s| s.output.prompts = true),
         ("platform", |s| s.platform.named = true),
         ("order of endpoints", |s| s.endpoints.reverse()),
         ("an endpoint that gets no requests", |s| {
@@ -63,7 +74,7 @@ fn what_does_not_change_the_requests_does_not_change_the_hash() {
 
 #[test]
 fn what_changes_the_requests_changes_the_hash() {
-    let other: [(&str, Change); 20] = [
+    let other: [(&str, Change); 22] = [
         ("seed", |s| s.seed = 43),
         ("output length", |s| {
             let Workload::Synthetic(synthetic) = &mut s.workloads["prose"];
@@ -94,6 +105,8 @@ fn what_changes_the_requests_changes_the_hash() {
         ("a pause", |s| pause(s, 1, 10)),
         ("a longer pause elsewhere", |s| pause(s, 2, 20)),
         ("rarer spikes", |s| open(s, "mixed").spikes = Some(spikes(31))),
+        ("several prompts per request", |s| s.phases["mixed"].batch_sizes = vec![4]),
+        ("several batch sizes", |s| s.phases["mixed"].batch_sizes = vec![4, 8]),
         ("heavier bursts", |s| open(s, "mixed").arrivals = Arrivals::Gamma { cv: 3.0 }),
     ];
     let mut hashes = vec![hash_after(|_| ())];

@@ -4,6 +4,7 @@ mod experiment;
 mod graph;
 mod judging;
 mod origins;
+mod safety;
 mod schedule;
 mod side_by_side;
 mod spikes;

@@ -343,6 +343,7 @@ fn the_offered_load_is_the_area_under_the_rate() {
         },
         same_as: None,
         until: None,
+        batch: 1,
         requests: None,
         duration: None,
     };

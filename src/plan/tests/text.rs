@@ -1,5 +1,8 @@
 use crate::{
-    config::{Bound, Closed, Lengths, Load, Shape, Stage, Target, Workload},
+    config::{
+        Bound, Chunks, Closed, Format, HeaderText, Lengths, Load, Output, Shape, Stage, Target, Threads,
+        Workload,
+    },
     plan::{compile, fixture, graph, render},
 };
 
@@ -13,6 +16,20 @@ fn a_small_plan_as_text() {
     let mut scenario = fixture::bare();
     scenario.phases =
         fixture::named([("only", fixture::phase(Some(500), None, fixture::open(Shape::Rates(vec![5.0]))))]);
+    insta::assert_snapshot!(render::text(&compile(&scenario)));
+}
+
+#[test]
+fn a_plan_shows_what_was_set_of_the_run() {
+    let mut scenario = fixture::bare();
+    let mut phase = fixture::phase(Some(500), None, fixture::closed(&[2]));
+    phase.batch_sizes = vec![1, 4];
+    scenario.phases = fixture::named([("batches", phase)]);
+    (scenario.run.repeats, scenario.run.threads) = (3, Threads::Number(2));
+    scenario.output =
+        Output { chunks: Chunks::None, answers: true, formats: vec![Format::Csv], ..Output::default() };
+    let text = HeaderText::Text("a".to_owned());
+    scenario.endpoints["flash"].headers.insert("x-team".to_owned(), text);
     insta::assert_snapshot!(render::text(&compile(&scenario)));
 }
 

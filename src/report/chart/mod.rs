@@ -4,6 +4,7 @@
 //! differ in shape or dash as well as in colour, so that a print in grey can be read.
 
 mod axis;
+mod batches;
 mod page;
 mod render;
 mod scene;
@@ -15,16 +16,22 @@ mod ttft;
 use super::Report;
 
 /// A chart, drawn.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
     /// The name of its files, without an ending.
     pub name: &'static str,
     /// Its heading.
     pub title: String,
-    /// The picture at 300 dpi.
-    pub png: Vec<u8>,
-    /// The same as vectors.
+    /// The picture as vectors.
     pub svg: String,
+    scene: scene::Scene,
+}
+
+impl Chart {
+    /// The picture at 300 dpi, which takes far longer to make than the vectors.
+    pub fn png(&self) -> Result<Vec<u8>, ChartError> {
+        render::png(self.name, &self.scene)
+    }
 }
 
 /// Why a chart could not be drawn.
@@ -61,16 +68,22 @@ pub fn charts(report: &Report) -> Result<Vec<Chart>, ChartError> {
         .into_iter()
         .map(|sketch| {
             let Sketch { name, title, scene } = sketch;
-            Ok(Chart { name, title, png: render::png(name, &scene)?, svg: render::svg(name, &scene)? })
+            Ok(Chart { name, title, svg: render::svg(name, &scene)?, scene })
         })
         .collect()
 }
 
 fn sketches(report: &Report) -> Vec<Sketch> {
-    [ttft::sketch(report), timeline::sketch(report), tradeoff::sketch(report), sequence::sketch(report)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        ttft::sketch(report),
+        timeline::sketch(report),
+        tradeoff::sketch(report),
+        batches::sketch(report),
+        sequence::sketch(report),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[cfg(test)]

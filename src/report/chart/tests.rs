@@ -6,7 +6,8 @@ fn look(folder: &str, chart: &Chart) {
     if let Some(dir) = std::env::var_os("SCENARIO_LOOK") {
         let dir = std::path::Path::new(&dir).join(folder);
         std::fs::create_dir_all(&dir).expect("a folder to write to");
-        std::fs::write(dir.join(format!("{}.png", chart.name)), &chart.png).expect("a file");
+        let png = chart.png().expect("a picture");
+        std::fs::write(dir.join(format!("{}.png", chart.name)), png).expect("a file");
         std::fs::write(dir.join(format!("{}.svg", chart.name)), &chart.svg).expect("a file");
     }
 }
@@ -23,7 +24,8 @@ fn every_chart_is_a_png_at_300_dpi_and_an_svg_that_name_the_hardware() {
     );
     for chart in &charts {
         look("mixed", chart);
-        let decoder = png::Decoder::new(std::io::Cursor::new(&chart.png));
+        let picture = chart.png().expect("a picture");
+        let decoder = png::Decoder::new(std::io::Cursor::new(&picture));
         let reader = decoder.read_info().expect("a PNG");
         let info = reader.info();
         assert_eq!((info.width, info.height), (2400, 1500));
@@ -46,6 +48,40 @@ fn without_steps_the_trade_off_is_per_request() {
         assert!(!chart.svg.contains("simulated"), "{}", chart.name);
     }
     assert!(charts[2].svg.contains("a point per successful request"));
+}
+
+#[test]
+fn batch_sizes_have_a_chart_with_what_each_gains() {
+    let mut run = fixture::mixed();
+    let level = run.summary.scopes.iter().find(|scope| scope.key.step.is_some()).cloned();
+    let level = level.expect("the ladder has levels");
+    for (batch, tokens) in [(1, 100.0), (4, 380.0), (16, 900.0), (64, 870.0)] {
+        let mut scope = level.clone();
+        (scope.key.phase, scope.key.step) = ("batches".to_owned(), Some(format!("batch={batch}")));
+        scope.batch = Some(batch);
+        scope.rates.insert(crate::catalog::Metric::OutputTokensPerSecond, tokens);
+        run.summary.scopes.push(scope);
+    }
+    let of_run = |run: &fixture::Run| {
+        let charts = charts(&run.report()).expect("charts");
+        charts.into_iter().find(|chart| chart.name == "throughput-batch").expect("a chart of batches")
+    };
+    let chart = of_run(&run);
+    look("batches", &chart);
+    for label in ["380 (3.8×)", "900 (9.0×)", "870 (8.7×)", "prompts per request"] {
+        assert!(chart.svg.contains(label), "{label}");
+    }
+
+    // a second load: a legend in place of numbers at the points
+    for mut scope in run.summary.scopes.clone() {
+        if let (Some(batch), "batches") = (scope.batch, scope.key.phase.as_str()) {
+            scope.key.step = Some(format!("users=4,batch={batch}"));
+            run.summary.scopes.push(scope);
+        }
+    }
+    let chart = of_run(&run);
+    look("batches-of-loads", &chart);
+    assert!(chart.svg.contains("batches · users=4") && !chart.svg.contains("380 (3.8×)"));
 }
 
 #[test]

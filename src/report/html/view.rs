@@ -55,6 +55,7 @@ pub(super) fn page(report: &Report) -> Value {
         "uncounted": words::uncounted(report),
         "hardware": words::hardware(report),
         "platform": plan.platform.name,
+        "rerun_of": plan.rerun_of,
         "started": words::started(report),
         "elapsed": units::show_seconds(report.elapsed_s),
         "run": report.run(),

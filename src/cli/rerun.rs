@@ -1,0 +1,75 @@
+//! `scenario rerun`: the plan of a run folder, once more.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Output,
+    exit::Exit,
+    permissions::Permissions,
+    plan::saved,
+    rebuild::look_for_run,
+    run::run_plans,
+    terminal::{self, Terminal},
+};
+use crate::{
+    machine::Machine,
+    plan::{Plan, experiment_of, unsafe_in},
+};
+
+/// Arguments of `rerun`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Run folder whose plan is run again
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    #[command(flatten)]
+    permissions: Permissions,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(super) fn rerun(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
+    let folder = &arguments.run;
+    let mut plan = match plan_of(folder) {
+        Ok(plan) => plan,
+        Err(problem) => {
+            terminal::say(&format!("error: {problem}"));
+            return Ok(Exit::Usage);
+        }
+    };
+    if let Err(problems) = arguments.permissions.renew(&mut plan) {
+        terminal::say(&problems.render(terminal.color_err()));
+        return Ok(Exit::Usage);
+    }
+    let findings = unsafe_in(&plan);
+    if !findings.is_empty() {
+        for finding in findings {
+            terminal::say(&format!("error: {}\n  help: {}", finding.message, finding.help));
+        }
+        terminal::say(&format!("the plan of `{}` cannot be run; nothing was sent", folder.display()));
+        return Ok(Exit::Usage);
+    }
+    run_plans(&[(folder.clone(), plan)], &Machine::detect(), &arguments.output, terminal)
+}
+
+/// The plan of a run as this program runs it again: the same experiment, under a note of where it comes from.
+fn plan_of(folder: &Path) -> Result<Plan, String> {
+    look_for_run(folder)?;
+    let mut plan =
+        saved(folder).map_err(|error| format!("{error:#}\n  help: run its scenario with `scenario run`"))?;
+    if experiment_of(&plan) != plan.experiment {
+        return Err(format!(
+            "`{}` was planned by `scenario` {}, and this version would send something else\n  help: run its scenario \
+             with `scenario run`: the results are those of another experiment",
+            folder.display(),
+            plan.tool_version
+        ));
+    }
+    env!("CARGO_PKG_VERSION").clone_into(&mut plan.tool_version);
+    let name =
+        folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    // one run alone is no group
+    (plan.group, plan.repeat, plan.repeats) = (None, None, 1);
+    plan.rerun_of = Some(name.unwrap_or_else(|| folder.display().to_string()));
+    Ok(plan)
+}

@@ -1,0 +1,94 @@
+//! The text of answers, for plans that keep it: a second look at each document, which all others are spared.
+
+use serde::Deserialize;
+
+use crate::{catalog::Protocol, record::Texts};
+
+#[derive(Deserialize)]
+struct Document<C> {
+    choices: Option<Vec<C>>,
+}
+
+#[derive(Deserialize)]
+struct ChatChoice {
+    delta: Option<Message>,
+    message: Option<Message>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    content: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct TextChoice {
+    index: Option<u32>,
+    text: Option<String>,
+}
+
+/// Appends what a document adds to the answers. Anything but text, such as reasoning or a tool call, is left out, and
+/// so is a document of another shape.
+pub(super) fn take(protocol: Protocol, data: &[u8], texts: &mut Texts) {
+    // servers do cut characters in two between tokens
+    let data = String::from_utf8_lossy(data);
+    match protocol {
+        Protocol::OpenaiChat => {
+            let document: Option<Document<ChatChoice>> = serde_json::from_str(&data).ok();
+            for choice in document.and_then(|document| document.choices).into_iter().flatten() {
+                for message in [choice.delta, choice.message].into_iter().flatten() {
+                    append(texts, 0, message.content.as_deref());
+                }
+            }
+        }
+        Protocol::OpenaiCompletions => {
+            let document: Option<Document<TextChoice>> = serde_json::from_str(&data).ok();
+            for choice in document.and_then(|document| document.choices).into_iter().flatten() {
+                append(texts, choice.index.unwrap_or(0), choice.text.as_deref());
+            }
+        }
+    }
+}
+
+fn append(texts: &mut Texts, index: u32, more: Option<&str>) {
+    if let (Some(text), Some(more)) = (texts.answers.get_mut(index as usize), more) {
+        Texts::append(text, more, &mut texts.cut);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        protocol::{Answer, Ending},
+        record::LONGEST_TEXT,
+    };
+
+    fn kept(protocol: Protocol, prompts: u32, content_type: &str, body: &str) -> Texts {
+        let mut answer = Answer::new(protocol, 200, Some(content_type)).to_prompts(prompts).keeping_texts();
+        answer.read(body.as_bytes(), 10);
+        answer.end(20, Ending::EndOfStream).texts.expect("texts are kept")
+    }
+
+    #[test]
+    fn texts_are_those_of_the_answers() {
+        let chat = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":null}}]}\n\n\
+            data: {\"choices\":[{\"delta\":{\"reasoning\":\"hm\"}}]}\n\n\
+            data: {\"choices\":[{\"delta\":{\"content\":\"Hé\"}}]}\n\n\
+            data: {\"choices\":[{\"delta\":{\"content\":\"llo\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+        assert_eq!(kept(Protocol::OpenaiChat, 1, "text/event-stream", chat).answers, ["Héllo"]);
+        let whole = r#"{"choices":[{"message":{"content":"Hello"},"finish_reason":"stop"}]}"#;
+        assert_eq!(kept(Protocol::OpenaiChat, 1, "application/json", whole).answers, ["Hello"]);
+        let several = "data: {\"choices\":[{\"index\":1,\"text\":\"b\"}]}\n\n\
+            data: {\"choices\":[{\"index\":0,\"text\":\"a\"},{\"index\":1,\"text\":\"B\"}]}\n\ndata: [DONE]\n\n";
+        let texts = kept(Protocol::OpenaiCompletions, 2, "text/event-stream", several);
+        assert_eq!((texts.answers, texts.cut), (vec!["a".to_owned(), "bB".to_owned()], false));
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        let long = "é".repeat(LONGEST_TEXT);
+        let whole = format!(r#"{{"choices":[{{"text":"a{long}","finish_reason":"stop"}}]}}"#);
+        let texts = kept(Protocol::OpenaiCompletions, 1, "application/json", &whole);
+        assert_eq!((texts.answers[0].len(), texts.cut), (LONGEST_TEXT - 1, true));
+    }
+}
