@@ -3,8 +3,9 @@
 //! Everything that takes a metric's name (targets, reports, JSON) looks it up here, so a metric that is not in this
 //! table cannot be asked for and one that is has the same name everywhere.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::units;
@@ -28,6 +29,16 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// Every unit.
+    pub const ALL: [Self; 6] = [
+        Self::Seconds,
+        Self::TokensPerSecond,
+        Self::RequestsPerSecond,
+        Self::Share,
+        Self::Number,
+        Self::Money,
+    ];
+
     /// A value of this unit for people: `51.2 ms`, `58.3 tok/s`, `4.2 %`.
     pub fn show(self, value: f64) -> String {
         match self {
@@ -285,6 +296,20 @@ impl<'de> Deserialize<'de> for Metric {
     }
 }
 
+impl JsonSchema for Metric {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Metric".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "enum": Self::ALL.map(Self::name) })
+    }
+}
+
 /// A statistic of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Statistic {
@@ -360,6 +385,15 @@ pub struct MetricName {
 }
 
 impl MetricName {
+    /// Every name that can be asked for, each metric before its statistics.
+    pub fn all() -> impl Iterator<Item = String> {
+        Metric::ALL.into_iter().flat_map(|metric| {
+            let series = Statistic::ALL.into_iter().filter(move |_| metric.kind() == Kind::Series);
+            let statistics = series.map(move |statistic| format!("{}.{}", metric.name(), statistic.name()));
+            std::iter::once(metric.name().to_owned()).chain(statistics)
+        })
+    }
+
     /// Whether it is judged by counting requests: each lies beyond a limit or does not, as for shares of the requests
     /// due and percentiles of a series with one value per request. Such evidence only grows with every request.
     pub fn counts_requests(self) -> bool {
@@ -432,8 +466,23 @@ impl<'de> Deserialize<'de> for MetricName {
     }
 }
 
+impl JsonSchema for MetricName {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "MetricName".into()
+    }
+
+    /// Every name with its statistic, as it is written; the bare name of a series reads as well.
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "enum": Self::all().collect::<Vec<_>>() })
+    }
+}
+
 /// An API that an endpoint speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// `POST {url}/chat/completions`.

@@ -31,6 +31,16 @@ pub fn is_local(host: &str) -> bool {
     !host.contains('.') || LOCAL_ENDS.iter().any(ends)
 }
 
+/// Whether a host is this machine, by its name or number: `localhost` and names that end in it (RFC 6761), a loopback
+/// address, or an unspecified one, which connects to this machine.
+pub fn is_this_machine(host: &str) -> bool {
+    let host = plain(host);
+    match host.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(address) => address.is_loopback() || address.is_unspecified(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
 /// Whether an address cannot be one of the public internet: loopback, private (RFC 1918, and RFC 4193 for version 6),
 /// link-local, shared behind a carrier's NAT (RFC 6598), or unspecified, which connects to this machine.
 pub fn is_local_address(address: IpAddr) -> bool {
@@ -125,6 +135,29 @@ mod tests {
             "::ffff:8.8.8.8",
         ] {
             assert!(!is_local(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn what_is_this_machine() {
+        for host in [
+            "localhost",
+            "LOCALHOST.",
+            "api.localhost",
+            "api.localhost.",
+            "127.0.0.1",
+            "127.8.9.1",
+            "::1",
+            "[::1]",
+            "0.0.0.0",
+            "[::]",
+            "::ffff:127.0.0.1",
+        ] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in ["", "gpu-box", "mylocalhost", "localhost.example.com", "10.1.2.3", "fe80::1", "8.8.8.8"]
+        {
+            assert!(!is_this_machine(host), "{host}");
         }
     }
 

@@ -12,6 +12,7 @@
 //! Modules are declared in the order of the data flow, and a module uses only modules above it.
 
 pub mod units;
+pub mod schema;
 pub mod stats;
 pub mod catalog;
 pub mod hosts;

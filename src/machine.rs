@@ -1,6 +1,7 @@
 //! What hardware and system this is: for presets, for `system-info.json` and for the line that every chart carries.
 
 use nvml_wrapper::error::NvmlError;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::units;
@@ -9,7 +10,7 @@ use crate::units;
 pub const FORMAT: u32 = 1;
 
 /// The machine that the program runs on. An empty text or 0 is "could not be found out".
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Machine {
     /// `linux`, `macos`, …
     pub os: String,
@@ -32,7 +33,7 @@ pub struct Machine {
 }
 
 /// A GPU.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Gpu {
     /// Product name.
     pub name: String,
@@ -43,9 +44,10 @@ pub struct Gpu {
 }
 
 /// `system-info.json`: where a run took place and what answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SystemInfo {
-    /// [`FORMAT`].
+    /// The version of this file's format.
+    #[schemars(extend("const" = FORMAT))]
     pub format: u32,
     /// The version of the program.
     pub tool_version: String,
@@ -59,7 +61,7 @@ pub struct SystemInfo {
 }
 
 /// An endpoint as it was found at readiness.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Server {
     /// The endpoint's name in the plan.
     pub endpoint: String,

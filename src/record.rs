@@ -3,6 +3,7 @@
 //!
 //! Times are nanoseconds since the start of the run on the monotonic clock.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::ScopeKey;
@@ -11,7 +12,7 @@ use crate::plan::ScopeKey;
 pub const FORMAT: u32 = 1;
 
 /// How a request ended. A closed set: everything but `Ok` is a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// A whole answer with output.
@@ -99,7 +100,7 @@ impl Outcome {
 }
 
 /// Where arrival times come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClockSource {
     /// The kernel's receive time.
@@ -109,7 +110,7 @@ pub enum ClockSource {
 }
 
 /// Where token counts come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenSource {
     /// The server's `usage`.
@@ -121,7 +122,7 @@ pub enum TokenSource {
 }
 
 /// One request, as it is kept for ever. `None` is "did not happen" or "the server did not say".
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// Its number in the run; decides its content and, in an open loop, its due time.
     pub seq: u64,
@@ -272,7 +273,7 @@ impl Record {
 }
 
 /// What a request asked and what came back, as far as the plan keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Texts {
     /// The prompts, where they are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -301,12 +302,13 @@ impl Texts {
 }
 
 /// A line of `events.jsonl`: the run's diary. Everything in it is needed to rebuild a report, or is of use to read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Diary {
     /// The first line.
     RunStarted {
-        /// [`FORMAT`].
+        /// The version of the files' format.
+        #[schemars(extend("const" = FORMAT))]
         format: u32,
         /// Nanoseconds since the Unix epoch at time 0 of the run.
         wall_ns: i64,
@@ -360,7 +362,7 @@ pub enum Diary {
 }
 
 /// A target that has failed for as long as its `abort` says, and so ends the run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Abort {
     /// When.
     pub at_ns: u64,
@@ -377,7 +379,7 @@ pub struct Abort {
 }
 
 /// Why a run stopped early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StopCause {
     /// Ctrl-C.

@@ -3,7 +3,9 @@
 //! Inside the program a duration is a [`Duration`] or seconds as `f64`, a rate is per second, a share is
 //! `0.0..=1.0` and a size is bytes. Text with a unit exists only at the edges, and goes through here.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{borrow::Cow, fmt::Write as _, time::Duration};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 /// Why a text is not a quantity; lower case, fit for a diagnostic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -257,6 +259,24 @@ pub fn show_bytes(bytes: u64) -> String {
         value /= 1024.0;
     }
     format!("{value:.1} TiB")
+}
+
+/// What a [`Duration`] is in JSON, for its schema: seconds, not negative.
+#[derive(Debug)]
+pub enum Seconds {}
+
+impl JsonSchema for Seconds {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Seconds".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "minimum": 0 })
+    }
 }
 
 /// `serde` for a [`Duration`] as seconds; the field's name ends in `_s`.

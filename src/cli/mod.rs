@@ -15,6 +15,7 @@ mod rebuild;
 mod recording;
 mod rerun;
 mod run;
+mod schema;
 mod signals;
 mod sim;
 mod starter;
@@ -70,6 +71,8 @@ enum Subcommands {
     Init(init::Arguments),
     /// List the platform presets, or print one
     Presets(presets::Arguments),
+    /// Print the JSON Schema of a file format, for editors and other tools
+    Schema(schema::Arguments),
     /// Serve a simulated language model on loopback
     Sim(sim::Arguments),
 }
@@ -138,6 +141,7 @@ pub fn main() -> ExitCode {
         Subcommands::Probe(arguments) => probe::probe(&arguments, terminal),
         Subcommands::Init(arguments) => init::init(&arguments, terminal),
         Subcommands::Presets(arguments) => Ok(presets::presets(&arguments)),
+        Subcommands::Schema(arguments) => schema::schema(&arguments),
         Subcommands::Sim(arguments) => sim::serve(arguments, terminal),
     };
     done.unwrap_or_else(|error| {

@@ -48,9 +48,12 @@ fn list(machine: &Machine) -> String {
     format!("{rows}\n→ what this machine takes: {} ({})", chosen.name, chosen.reason)
 }
 
-/// A preset under a line that names what it builds on; a comment, so that the whole is still a preset.
+/// A preset under a line that names what it builds on; a comment, so that the whole is still a preset. Where its schema
+/// lies in the source of the program says nothing to a copy.
 fn text(preset: &PresetInfo) -> String {
     let chain: Vec<&str> =
         std::iter::once(preset.name.as_str()).chain(preset.extends.iter().map(String::as_str)).collect();
-    format!("# {}\n\n{}", chain.join(" → "), preset.text)
+    let (first, rest) = preset.text.split_once("\n\n").unwrap_or_default();
+    let text = if first.starts_with("#:schema ") { rest } else { &preset.text };
+    format!("# {}\n\n{text}", chain.join(" → "))
 }

@@ -1,13 +1,14 @@
 //! `scenario probe`: one request per endpoint, and everything that came back.
 
 mod advice;
+mod document;
 mod show;
 
 use anyhow::Context as _;
-use serde_json::json;
 use tokio::runtime::Runtime;
 
-use self::show::Shown;
+pub(super) use self::document::Document;
+use self::{document::Probe, show::Shown};
 use super::{
     Overrides,
     exit::Exit,
@@ -32,9 +33,6 @@ Exit codes:
   2    wrong usage or an invalid scenario; nothing was sent
   4    one gave no answer at all
 With several endpoints the worst counts: 4, 1, 0.";
-
-/// The version of `--format json`.
-const FORMAT: u32 = 1;
 
 /// How long a server at a URL may take to answer at all; a file says it itself.
 const READY_TIMEOUT: &str = "3s";
@@ -107,7 +105,8 @@ pub(super) fn probe(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
             Err(problem) => {
                 let problem = if is_url(&arguments.what) { without_file(&problem) } else { problem };
                 terminal::error(&problem);
-                all.push(json!({ "endpoint": target.endpoint().name, "error": problem.to_string() }));
+                let endpoint = target.endpoint().name.clone();
+                all.push(Probe::Unready { endpoint, error: problem.to_string() });
                 worst = worst.max(Exit::Environment);
                 continue;
             }
@@ -122,12 +121,11 @@ pub(super) fn probe(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
         match arguments.format {
             Format::Text if number > 0 => terminal::print(&format!("\n{}", shown.text())),
             Format::Text => terminal::print(&shown.text()),
-            Format::Json => all.push(shown.json()),
+            Format::Json => all.push(Probe::Sent(Box::new(shown.exchange()))),
         }
     }
     if arguments.format == Format::Json {
-        let document = json!({ "format": FORMAT, "tool_version": env!("CARGO_PKG_VERSION"), "probes": all });
-        terminal::print(&serde_json::to_string_pretty(&document)?);
+        terminal::print(&serde_json::to_string_pretty(&Document::new(all))?);
     }
     Ok(worst)
 }

@@ -1,5 +1,6 @@
 //! What is wrong with scenario files, for programs: JSON for editors, annotations for GitHub.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{load::Examined, terminal};
@@ -10,23 +11,30 @@ use crate::{
 
 /// A problem of a file, as `check --format json` prints it. Lines and columns count from 1, columns in characters; an
 /// end is the place right behind.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct Problem {
     /// The scenario file.
     file: String,
     /// Where in the file; null where the problem has no place in it, as in a flag or a preset.
     line: Option<u32>,
+    /// Likewise.
     column: Option<u32>,
+    /// The line on which it ends.
     end_line: Option<u32>,
+    /// The column right behind it.
     end_column: Option<u32>,
+    /// What it means for the run.
     severity: Severity,
+    /// What is wrong, in one line.
     message: String,
+    /// What to do about it.
     help: Option<String>,
+    /// The places that matter, the problem's own first.
     labels: Vec<Mark>,
 }
 
 /// What a problem means for the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Severity {
     /// There can be none.
@@ -36,14 +44,19 @@ enum Severity {
 }
 
 /// A labelled place of a problem, the problem's own first.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 struct Mark {
     /// The file, flag or preset that the place is in.
     file: String,
+    /// The line in it.
     line: u32,
+    /// The column.
     column: u32,
+    /// The line on which it ends.
     end_line: u32,
+    /// The column right behind it.
     end_column: u32,
+    /// What is to be seen there.
     text: String,
 }
 

@@ -23,7 +23,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
-    config::{Address, Secret, Threads},
+    config::{Address, HeaderText, Secret, Threads},
     control::Watch,
     engine::{self, Binding},
     machine::{self, Machine, SystemInfo},
@@ -90,8 +90,27 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         terminal::print(&text);
         return Ok(Exit::Pass);
     }
-    let plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
+    let mut plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
+    for (_, plan) in &mut plans {
+        settle_secrets(plan)?;
+    }
     run_plans(&plans, &machine, &arguments.output, terminal)
+}
+
+/// Lets the secrets of a plan be found from every folder, so that it can be run again from another one.
+fn settle_secrets(plan: &mut Plan) -> anyhow::Result<()> {
+    for endpoint in &mut plan.endpoints {
+        let headers = endpoint.headers.values_mut().filter_map(|header| match header {
+            HeaderText::Secret(secret) => Some(secret),
+            HeaderText::Text(_) => None,
+        });
+        for secret in endpoint.api_key.iter_mut().chain(headers) {
+            let Secret::File(path) = secret else { continue };
+            let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;
+            *path = whole.display().to_string();
+        }
+    }
+    Ok(())
 }
 
 /// Runs plans one after another, each under the name of the file that it came from. The worst exit code counts.
@@ -104,7 +123,8 @@ pub(super) fn run_plans(
     if let Some(file) = &output.json {
         check_writable(file)?;
     }
-    let all: Vec<&Plan> = plans.iter().map(|(_, plan)| plan).collect();
+    let first = |plan: &&Plan| plan.repeat.is_none_or(|n| n == 1);
+    let all: Vec<&Plan> = plans.iter().map(|(_, plan)| plan).filter(first).collect();
     if estimate::is_long(&all) && !output.quiet {
         terminal::say(&format!("this takes a while:\n{}", estimate::text(&all)));
     }
@@ -113,7 +133,7 @@ pub(super) fn run_plans(
     // one for all scenarios: an interruption between two of them must not be lost
     let mut signals = runtime.block_on(async { Signals::new() }).context("cannot listen for signals")?;
     // repeats have a table of their own
-    let several = plans.iter().filter(|(_, plan)| plan.repeat.is_none_or(|n| n == 1)).count() > 1;
+    let several = all.len() > 1;
     let mut worst = Exit::Pass;
     let mut rows = Vec::new();
     for (file, plan) in plans {

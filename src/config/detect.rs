@@ -22,7 +22,8 @@ pub(super) struct Detect {
     except: Vec<String>,
 }
 
-const KEYS: &[&str] = &["os", "gpu", "except"];
+/// What can stand in it.
+pub(super) const KEYS: &[&str] = &["os", "gpu", "except"];
 
 impl Detect {
     /// Reads the table; what is wrong with it is reported and left out.

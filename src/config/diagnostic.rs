@@ -238,10 +238,7 @@ impl Sink {
                 }
             }
         };
-        // where nothing can be believed, what is there is all that there is
-        if list.iter().any(believed) {
-            list.retain(believed);
-        }
+        list.retain(believed);
         list.sort_by(|one, other| one.order(file).cmp(&other.order(file)));
         shorten(&mut list);
         Problems { list }
@@ -308,7 +305,7 @@ impl Problems {
         }
         let more = self.list.len().saturating_sub(MOST_SHOWN);
         if more > 0 {
-            out += &format!("\n  and {} more\n", crate::units::show_count(more as u64));
+            out.extend(["\n  and ", &crate::units::show_count(more as u64), " more\n"]);
         }
         out
     }

@@ -135,7 +135,7 @@ mod tests {
             assert!(lines.len() == 4 && lines[1] == "b = é\r", "{lines:?}");
         }
         let far = "x = 1\n".repeat(20);
-        let (excerpt, moved) = excerpt(&far, &[60..61]);
+        let (excerpt, moved) = excerpt(&far, std::slice::from_ref(&(60..61)));
         assert_eq!(excerpt.text.matches("x = 1").count(), 5, "lines far away are empty");
         assert_eq!(excerpt.text.matches('\n').count(), 20, "and still there");
         assert_eq!(&excerpt.text[moved[0].clone()], "x");

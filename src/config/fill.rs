@@ -14,6 +14,9 @@ use super::{
     tree::{Node, Table, Value},
 };
 
+/// The text of the built-in defaults.
+pub(super) const BUILT_IN: &str = include_str!("builtin.toml");
+
 /// The built-in defaults.
 pub(super) struct BuiltIn {
     /// The lowest layer.
@@ -33,8 +36,7 @@ impl BuiltIn {
 
     fn read() -> Self {
         let sink = Sink::default();
-        let mut layer =
-            syntax::parse("built-in defaults", Layer::BuiltIn, include_str!("builtin.toml"), &sink);
+        let mut layer = syntax::parse("built-in defaults", Layer::BuiltIn, BUILT_IN, &sink);
         debug_assert!(sink.is_empty(), "the built-in defaults are valid");
         let empty = Node::table_at(&layer.place, Table::new());
         let mut take = |key: &str| {

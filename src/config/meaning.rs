@@ -209,7 +209,9 @@ impl<'a> Check<'a> {
     /// Whether an endpoint gets traffic in a phase; what could not be read is taken to.
     fn loads(&self, phase: &Phase, endpoint: &str) -> bool {
         if let Some(names) = &phase.endpoints {
-            return names.iter().any(|name| name == endpoint);
+            let named = self.draft.endpoints.get(endpoint).and_then(Option::as_ref);
+            let nothing = named.is_some_and(|endpoint| endpoint.weight == Some(0.0));
+            return !nothing && names.iter().any(|name| name == endpoint);
         }
         match self.draft.endpoints.get(endpoint) {
             Some(Some(endpoint)) => !self.weighted || endpoint.weight.is_some_and(|weight| weight > 0.0),

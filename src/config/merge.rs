@@ -6,7 +6,7 @@ use super::tree::{Node, Table, Value};
 pub(super) const DISTRIBUTIONS: &[&str] = &["constant", "uniform", "normal", "lognormal", "poisson"];
 
 /// Keys of which only one can hold. A layer that sets one of them clears the others below it. `*` is any name.
-const EXCLUSIVE: &[(&[&str], &[&str])] = &[
+pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["endpoints", "*", "api_key"], &["env", "file"]),
     (&["endpoints", "*", "headers", "*"], &["env", "file"]),
     (&["workloads", "*", "synthetic"], &["prompt_tokens", "prompt_words"]),

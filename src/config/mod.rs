@@ -32,6 +32,7 @@ mod substitute;
 mod syntax;
 pub mod traffic;
 mod tree;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ pub use order::predecessors;
 pub use places::{Finding, Places, refuse};
 pub use presets::PresetInfo;
 pub use scenario::*;
+pub use written::{included_schema, preset_schema, scenario_schema};
 
 use std::{io, path::Path};
 

@@ -1,12 +1,24 @@
 //! The scenario: a file as it was meant, after layers and checks. Plain values, base units, names still unresolved.
 
+mod phase;
+mod run;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    phase::*,
+    run::{Ceiling, Chunks, Format, OnInconclusive, Output, Run, Threads},
+};
 use super::Places;
-use crate::catalog::{Metric, MetricName, Protocol};
+use crate::{
+    catalog::{Metric, MetricName, Protocol},
+    hosts,
+    units::Seconds,
+};
 
 /// A checked scenario: every reference in it exists, every number is in range.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +60,7 @@ pub struct Scenario {
 }
 
 /// The value that one axis of a `[matrix]` has in a case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Axis {
     /// The address that it varies, such as `phases.main.load.closed.users`.
     pub path: String,
@@ -65,7 +77,7 @@ pub fn case_name(case: &[Axis]) -> String {
 }
 
 /// The platform under test, as far as presets are concerned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Platform {
     /// The preset's name, such as `rtx_4090`; of one from a file the file's name without `.toml`.
     pub name: String,
@@ -75,136 +87,6 @@ pub struct Platform {
     pub reason: String,
     /// Whether somebody named it; only then do the preset's targets judge.
     pub named: bool,
-}
-
-/// `[run]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Run {
-    /// Goes on every chart beside the hardware, such as `Vast.ai`; empty for none.
-    pub label: String,
-    /// Safety cap on requests in flight; its use voids the run.
-    pub max_in_flight: u32,
-    /// How long what is in flight may take to end after the arrivals of a phase stop.
-    pub drain: Duration,
-    /// How long an endpoint may take to answer its readiness check.
-    pub ready_timeout: Duration,
-    /// What a run comes to in which a judged target could not be decided.
-    pub on_inconclusive: OnInconclusive,
-    /// How many times the whole plan is run.
-    pub repeats: u32,
-    /// Threads that send requests and read answers.
-    pub threads: Threads,
-    /// Public hosts that load may go to.
-    pub allow_hosts: Vec<String>,
-    /// What the run may come to at most.
-    pub ceiling: Ceiling,
-}
-
-/// `[run.ceiling]`: what a run may come to at most, over all requests to servers that are not simulated.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Ceiling {
-    /// Requests, warm-up included.
-    pub requests: u64,
-    /// Requests per second of an open loop at any time. A closed loop waits for its answers, so the server sets its
-    /// rate.
-    pub rate: f64,
-    /// From the first request to the last.
-    #[serde(rename = "duration_s", with = "crate::units::seconds")]
-    pub duration: Duration,
-}
-
-impl Default for Ceiling {
-    /// What holds where nobody says otherwise, as `builtin.toml` has it; the reasons are there.
-    fn default() -> Self {
-        Self { requests: 1_000_000, rate: 1000.0, duration: Duration::from_secs(24 * 3600) }
-    }
-}
-
-/// `run.on_inconclusive`: what it means that a judged target could not be decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnInconclusive {
-    /// The run does not pass: exit code 3.
-    #[default]
-    Fail,
-    /// It is said, and the exit code is 0.
-    Warn,
-}
-
-impl OnInconclusive {
-    /// Whether it is what holds where nobody says otherwise.
-    pub fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// How many threads send requests and read answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Threads {
-    /// `"all"`: one for each processor that the process may use.
-    #[default]
-    All,
-    /// So many.
-    Number(u32),
-}
-
-/// `[output]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Output {
-    /// Whether the arrival of every chunk is kept.
-    pub chunks: Chunks,
-    /// Whether prompts are kept.
-    pub prompts: bool,
-    /// Whether the text of answers is kept.
-    pub answers: bool,
-    /// What is made of the numbers besides `summary.json`.
-    pub formats: Vec<Format>,
-}
-
-impl Default for Output {
-    fn default() -> Self {
-        Self { chunks: Chunks::Full, prompts: false, answers: false, formats: Format::ALL.to_vec() }
-    }
-}
-
-/// What is kept of the arrivals of chunks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Chunks {
-    /// Each of them.
-    Full,
-    /// The first and the last, which are part of the record.
-    None,
-}
-
-/// Files that a report is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// `report.html`.
-    Html,
-    /// `requests.csv`.
-    Csv,
-    /// `charts/*.png`.
-    Png,
-    /// `charts/*.svg`.
-    Svg,
-}
-
-impl Format {
-    /// Every format.
-    pub const ALL: [Self; 4] = [Self::Html, Self::Csv, Self::Png, Self::Svg];
-
-    /// The name in TOML and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Html => "html",
-            Self::Csv => "csv",
-            Self::Png => "png",
-            Self::Svg => "svg",
-        }
-    }
 }
 
 /// `[defaults]`.
@@ -246,7 +128,7 @@ pub struct Endpoint {
 }
 
 /// Where an endpoint is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Address {
     /// A base URL such as `http://127.0.0.1:8080/v1`, without a slash at the end.
@@ -256,19 +138,15 @@ pub enum Address {
 }
 
 impl Address {
-    /// Whether it is the URL of a server on this machine, by its name or number: `localhost`, `127.0.0.1`, `[::1]`.
+    /// Whether it is the URL of a server on this machine, by its name or number.
     pub fn is_loopback(&self) -> bool {
         let Self::Url(url) = self else { return false };
-        let Ok(uri) = url.parse::<http::Uri>() else { return false };
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let localhost =
-            host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
-        localhost || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        hosts::of_url(url).is_some_and(|host| hosts::is_this_machine(&host))
     }
 }
 
 /// The model that requests name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Model {
     /// `"auto"`: the first model that the server lists.
@@ -278,7 +156,7 @@ pub enum Model {
 }
 
 /// A secret by reference: the value itself is read at readiness and written nowhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Secret {
     /// An environment variable.
@@ -288,7 +166,7 @@ pub enum Secret {
 }
 
 /// The value of a header.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum HeaderText {
     /// As it is sent.
@@ -298,7 +176,7 @@ pub enum HeaderText {
 }
 
 /// `[workloads.NAME]`: one of the kinds of content.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Workload {
     /// Made-up text of a drawn length.
@@ -306,7 +184,7 @@ pub enum Workload {
 }
 
 /// `[workloads.NAME.synthetic]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Synthetic {
     /// How long prompts are.
     pub prompt: PromptLength,
@@ -319,7 +197,7 @@ pub struct Synthetic {
 }
 
 /// How the length of a prompt is drawn.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PromptLength {
     /// `prompt_tokens`: tokens, by an estimate where no tokenizer is given.
@@ -329,7 +207,7 @@ pub enum PromptLength {
 }
 
 /// A distribution of whole lengths, each at least 1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Lengths {
     /// Always this.
@@ -374,196 +252,14 @@ pub enum Lengths {
     },
 }
 
-/// `[phases.NAME]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Phase {
-    /// Whether its requests count; `false` is warm-up.
-    pub measure: bool,
-    /// Ends each step after so many requests. Already filled from `defaults.requests` where that applies.
-    pub requests: Option<u64>,
-    /// Ends each step after so long.
-    pub duration: Option<Duration>,
-    /// The endpoints that it loads; `None` means every endpoint that takes mixed traffic.
-    pub endpoints: Option<Vec<String>>,
-    /// How requests arrive.
-    pub load: Load,
-    /// Where the load comes from, where it is that of another phase.
-    pub same_as: Option<SameAs>,
-    /// When it begins.
-    pub order: Order,
-    /// Prompts per request, one step for each; empty where the phase says nothing, which is one prompt. Already filled
-    /// from `defaults.batch_sizes` where it says so.
-    pub batch_sizes: Vec<u32>,
-}
-
-/// When a phase begins. What a phase waits for has ended when what runs during it has ended, too.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Order {
-    /// When the phase before it in the file has ended.
-    #[default]
-    InTurn,
-    /// `after`: when these phases have ended; of none: as soon as the servers are ready.
-    After(Vec<String>),
-    /// `during`: together with this phase, until its arrivals stop. Such a phase has one step.
-    During(String),
-}
-
-/// `load.same_as`: a part of another phase's load. The load itself is already worked out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SameAs {
-    /// The other phase.
-    pub phase: String,
-    /// The share of its traffic that goes to the endpoints of this one, `0..=1`.
-    pub share: f64,
-}
-
-impl Phase {
-    /// The names of its steps, of which there is one where neither its load nor its batches have several levels:
-    /// `users=4`, `batch=4`, or both as `users=4,batch=4`. Loads come in their order, and under each the batches.
-    pub fn levels(&self) -> Vec<String> {
-        let loads = self.load.levels();
-        if self.batch_sizes.len() < 2 {
-            return loads;
-        }
-        let batches = self.batch_sizes.iter().map(|batch| format!("batch={batch}"));
-        if loads.len() < 2 {
-            return batches.collect();
-        }
-        loads.iter().flat_map(|load| batches.clone().map(move |batch| format!("{load},{batch}"))).collect()
-    }
-
-    /// Prompts per request of each step, in the order of [`Self::levels`].
-    pub fn batches(&self) -> Vec<u32> {
-        if self.batch_sizes.is_empty() { vec![1] } else { self.batch_sizes.clone() }
-    }
-
-    /// How long each step goes on by the clock; `None` where only a count ends it. Stages end where they end, or with
-    /// the phase.
-    pub fn length(&self) -> Option<Duration> {
-        match &self.load {
-            Load::Pause(length) => Some(*length),
-            Load::Open(Open { shape: Shape::Stages(stages), .. }) => {
-                let whole = stages.iter().map(|stage| stage.over).sum();
-                Some(self.duration.map_or(whole, |duration| duration.min(whole)))
-            }
-            Load::Open(_) | Load::Closed(_) => self.duration,
-        }
-    }
-}
-
-/// `load`: one of the kinds of arrival; or `pause` in its place.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Load {
-    /// So many users, each with one request at a time.
-    Closed(Closed),
-    /// Requests arrive when they arrive, whatever the answers do.
-    Open(Open),
-    /// Nothing is sent for so long. Such a phase has no endpoints and is not measured.
-    Pause(Duration),
-}
-
-impl Load {
-    /// The names of its levels, of which each is a step where they are several: `users=4`, `rate=8`.
-    pub fn levels(&self) -> Vec<String> {
-        match self {
-            Self::Closed(closed) => closed.users.iter().map(|users| format!("users={users}")).collect(),
-            Self::Open(open) => match &open.shape {
-                Shape::Rates(rates) => rates.iter().map(|rate| format!("rate={rate}")).collect(),
-                Shape::Stages(_) => vec!["stages".to_owned()],
-            },
-            Self::Pause(_) => vec!["pause".to_owned()],
-        }
-    }
-}
-
-/// `load.closed`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Closed {
-    /// One step per level; already filled from `defaults.concurrency`.
-    pub users: Vec<u32>,
-    /// Users start spread over this time.
-    pub ramp_up: Duration,
-    /// Pause of a user between an answer and the next request.
-    pub think_time: Duration,
-}
-
-/// `load.open`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Open {
-    /// The process.
-    pub arrivals: Arrivals,
-    /// The rate over time.
-    pub shape: Shape,
-    /// Spikes over that rate.
-    pub spikes: Option<Spikes>,
-    /// At most so many in flight; more wait in a queue, and the wait counts.
-    pub concurrency_limit: Option<u32>,
-}
-
-/// The arrival process.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Arrivals {
-    /// Evenly spaced.
-    Constant,
-    /// Exponential gaps.
-    Poisson,
-    /// Gamma-distributed gaps: bursts and lulls where they vary more than those of a Poisson process, which is the case
-    /// of `cv` = 1.
-    Gamma {
-        /// Coefficient of variation of the gaps: their standard deviation over their mean.
-        cv: f64,
-    },
-}
-
-/// The rate of an open loop.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Shape {
-    /// `rate`: requests per second, one step per level.
-    Rates(Vec<f64>),
-    /// `stages`: one after the other, within one step.
-    Stages(Vec<Stage>),
-}
-
-/// `load.open.spikes`: from time to time, another rate in place of the usual one. One starts at every whole multiple of
-/// the period, and the last has one full period after it, so that each has the same time to recover in.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Spikes {
-    /// The period.
-    pub every: Duration,
-    /// The length of a spike.
-    pub lasting: Duration,
-    /// Requests per second during a spike, whatever the rate around it.
-    pub rate: f64,
-}
-
-impl Spikes {
-    /// How many there are in a load of some length.
-    pub fn count(&self, length: Duration) -> u32 {
-        let periods = length.as_nanos().checked_div(self.every.as_nanos()).unwrap_or(0);
-        u32::try_from(periods.saturating_sub(1)).unwrap_or(u32::MAX)
-    }
-}
-
-/// A stretch of time in which the rate goes linearly from one value to another.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Stage {
-    /// Requests per second at its start.
-    pub from: f64,
-    /// Requests per second at its end; the same for `hold`.
-    pub to: f64,
-    /// Its length.
-    #[serde(rename = "over_s", with = "crate::units::seconds")]
-    pub over: Duration,
-}
-
 /// A key of `[objectives]`: the longest that a part of each request should take.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Objective {
     /// What of a request: one of [`Objective::METRICS`].
     pub metric: Metric,
     /// The limit; exactly this long is met.
     #[serde(rename = "at_most_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
     pub at_most: Duration,
 }
 
@@ -573,7 +269,7 @@ impl Objective {
 }
 
 /// `[price]`, in whatever currency it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Price {
     /// What the platform costs while it is there.
@@ -619,7 +315,7 @@ pub struct Target {
 }
 
 /// The limit of a target.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
     /// `≥`.
@@ -631,7 +327,7 @@ pub enum Bound {
 }
 
 /// What missing a target means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// The run fails; counts for the grade.
@@ -643,7 +339,7 @@ pub enum Severity {
 }
 
 /// `[sims.NAME]`: a simulated server. Times are seconds, rates tokens per second, shares `0..=1`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sim {
     /// Prompt tokens that it prefills per second.
@@ -663,7 +359,7 @@ pub struct Sim {
 }
 
 /// Faults of a simulated server; shares are drawn per request from the seed.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Faults {
     /// Share of requests answered with status 500.
@@ -679,7 +375,7 @@ pub struct Faults {
 }
 
 /// Where one leaf of the scenario came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Origin {
     /// Its address, such as `phases.ramp.load.open.rate`.
     pub path: String,
@@ -694,7 +390,7 @@ pub struct Origin {
 }
 
 /// The layers, lowest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
     /// Part of the program.

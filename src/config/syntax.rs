@@ -52,7 +52,10 @@ pub(super) fn parse(name: &str, layer: Layer, text: &str, sink: &Sink) -> Node {
                 sink.push(reader.explain(&repaired, &error));
                 last = Some(span.start);
             }
-            sink.unreadable(reader.place(&span));
+            // a duplicate is wrong where it stands, and can be read
+            if error.message() != DUPLICATE {
+                sink.unreadable(reader.place(&span));
+            }
         }
     }
     let table = reader.table(root.get_ref());
@@ -378,7 +381,11 @@ fn keys(text: &str) -> Vec<Key> {
     let (mut parts, mut last) = (Vec::new(), 0..0);
     for event in events {
         match event.kind() {
-            EventKind::StdTableOpen | EventKind::ArrayTableOpen => parts.clear(),
+            // keys without a value are over
+            EventKind::StdTableOpen
+            | EventKind::ArrayTableOpen
+            | EventKind::Newline
+            | EventKind::ValueSep => parts.clear(),
             EventKind::StdTableClose => {
                 let path = std::mem::take(&mut parts);
                 found.push(Key { scope: 0, path: path.clone(), span: last.clone() });
@@ -388,8 +395,6 @@ fn keys(text: &str) -> Vec<Key> {
                 scopes += 1;
                 inside = vec![(scopes, std::mem::take(&mut parts))];
             }
-            // keys without a value
-            EventKind::Newline | EventKind::ValueSep => parts.clear(),
             EventKind::InlineTableOpen => {
                 parts.clear();
                 scopes += 1;

@@ -4,6 +4,7 @@ mod batches;
 mod headers;
 mod include;
 mod judging;
+mod layering;
 mod matrix;
 mod platforms;
 mod resolved;

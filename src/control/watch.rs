@@ -14,19 +14,40 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The targets of a plan that may end its run, with the evidence so far. Its size does not grow with the run.
 ///
-/// A target is hopeless where it has failed in one of its scopes, by the counts that the verdict will use and beyond
+/// A target is hopeless where it has failed in one of its scopes, even if everything in flight turns out well, and beyond
 /// the doubt that looking again and again brings. Once it has been so for as long as its `abort` says, and a step that
 /// it is about is running, it ends the run.
 #[derive(Debug)]
 pub struct Watch {
     plan: Plan,
     targets: Vec<Watched>,
-    /// The steps that are running, each with the first due time that counts.
-    running: BTreeMap<usize, u64>,
+    running: BTreeMap<usize, Running>,
     /// The time of the next look.
     next_ns: u64,
     /// Whether the run is ending already.
     over: bool,
+}
+
+/// A step that is running.
+#[derive(Debug)]
+struct Running {
+    /// The first due time that counts.
+    from_ns: u64,
+    first_seq: u64,
+    /// Requests issued, as far as is known: the diary says it now and then, and each number proves those before it.
+    issued: u64,
+    finished: u64,
+}
+
+impl Running {
+    fn finished(&mut self, seq: u64) {
+        self.finished += 1;
+        self.issued = self.issued.max((seq + 1).saturating_sub(self.first_seq));
+    }
+
+    fn in_flight(&self) -> u64 {
+        self.issued.saturating_sub(self.finished)
+    }
 }
 
 /// A target that may end the run.
@@ -48,6 +69,13 @@ struct Watching {
     evidence: Evidence,
 }
 
+impl Watching {
+    /// What is in flight in its steps, to whatever endpoint: too many are on the safe side.
+    fn unfinished(&self, running: &BTreeMap<usize, Running>) -> u64 {
+        self.steps.iter().filter_map(|step| running.get(step)).map(Running::in_flight).sum()
+    }
+}
+
 impl Watch {
     /// `None` where no target of the plan may end its run.
     pub fn new(plan: &Plan) -> Option<Self> {
@@ -67,7 +95,13 @@ impl Watch {
         match event {
             Event::Diary(Diary::StepStarted { step, at_ns }) => {
                 let Some(load) = self.plan.steps.get(*step).and_then(|step| step.load()) else { return };
-                self.running.insert(*step, counts_from(load, *at_ns));
+                let (from_ns, first_seq) = (counts_from(load, *at_ns), load.first_seq);
+                self.running.insert(*step, Running { from_ns, first_seq, issued: 0, finished: 0 });
+            }
+            Event::Diary(Diary::Issued { step, issued, .. }) => {
+                if let Some(running) = self.running.get_mut(step) {
+                    running.issued = running.issued.max(*issued);
+                }
             }
             Event::Diary(Diary::StepEnded { step, .. }) => {
                 self.running.remove(step);
@@ -79,8 +113,9 @@ impl Watch {
     }
 
     fn count(&mut self, record: &Record, chunks: &[u64]) {
-        let counts = self.running.get(&record.step_id).is_some_and(|from_ns| record.due_ns >= *from_ns);
-        if !counts || self.over {
+        let Some(running) = self.running.get_mut(&record.step_id) else { return };
+        running.finished(record.seq);
+        if record.due_ns < running.from_ns || self.over {
             return;
         }
         for watched in &mut self.targets {
@@ -133,8 +168,9 @@ impl Watched {
         })
     }
 
-    fn look(&mut self, now_ns: u64, running: &BTreeMap<usize, u64>) -> Option<Abort> {
-        let Some(failing) = self.scopes.iter().find(|watching| watching.evidence.is_hopeless()) else {
+    fn look(&mut self, now_ns: u64, running: &BTreeMap<usize, Running>) -> Option<Abort> {
+        let hopeless = |watching: &&Watching| watching.evidence.is_hopeless(watching.unfinished(running));
+        let Some(failing) = self.scopes.iter().find(hopeless) else {
             self.hopeless_ns = None;
             return None;
         };
@@ -144,7 +180,7 @@ impl Watched {
         if !concerned || now_ns.saturating_sub(since_ns) < self.after_ns {
             return None;
         }
-        let (requests, beyond) = failing.evidence.counts();
+        let (requests, beyond) = failing.evidence.counts(failing.unfinished(running));
         Some(Abort {
             at_ns: now_ns,
             target: self.target.name.clone(),

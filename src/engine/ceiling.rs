@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::mpsc::Sender, task::JoinHandle, time::sleep};
+use tokio::{
+    sync::{mpsc::Sender, watch},
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 
 use crate::{
     plan::Plan,
@@ -18,6 +22,8 @@ pub(super) struct Ceiling {
     requests: u64,
     sent: AtomicU64,
     commands: Sender<Command>,
+    /// Steps whose arrivals are running.
+    arriving: watch::Sender<usize>,
     /// `None` where everything is simulated.
     timer: Option<JoinHandle<()>>,
 }
@@ -25,14 +31,22 @@ pub(super) struct Ceiling {
 impl Ceiling {
     /// The ceiling of a plan, from now on; `commands` leads to the run.
     pub(super) fn new(plan: &Plan, commands: Sender<Command>) -> Self {
-        let timer = longest(plan).map(|longest| {
-            let commands = commands.clone();
+        let arriving = watch::Sender::new(0);
+        let timer = any_real(plan).then(|| {
+            let (commands, arriving) = (commands.clone(), arriving.subscribe());
+            let longest = plan.limits.ceiling.duration;
             tokio::spawn(async move {
-                sleep(longest).await;
+                spent(longest, arriving).await;
                 stop(&commands, StopCause::DurationCeiling);
             })
         });
-        Self { requests: plan.limits.ceiling.requests, sent: AtomicU64::new(0), commands, timer }
+        Self { requests: plan.limits.ceiling.requests, sent: AtomicU64::new(0), commands, arriving, timer }
+    }
+
+    /// Counts the time until the guard is dropped as time in which a step, or a pause between two, keeps the run going.
+    pub(super) fn arriving(&self) -> Arriving {
+        self.arriving.send_modify(|steps| *steps += 1);
+        Arriving(self.arriving.clone())
     }
 
     /// Counts one more request; `false` where it is one too many and must not be sent.
@@ -53,12 +67,33 @@ impl Drop for Ceiling {
     }
 }
 
-/// The ceiling is about arrivals, so what each step may drain for is not counted.
-fn longest(plan: &Plan) -> Option<Duration> {
+/// See [`Ceiling::arriving`].
+pub(super) struct Arriving(watch::Sender<usize>);
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        self.0.send_modify(|steps| *steps -= 1);
+    }
+}
+
+/// Whether anything goes to a server that is not simulated.
+fn any_real(plan: &Plan) -> bool {
     let real = |endpoint: usize| !plan.endpoints[endpoint].simulated();
-    let any = plan.loads().any(|(_, load)| load.traffic.iter().any(|traffic| real(traffic.endpoint)));
-    let drains = plan.limits.drain.saturating_mul(u32::try_from(plan.steps.len()).unwrap_or(u32::MAX));
-    any.then(|| plan.limits.ceiling.duration.saturating_add(drains))
+    plan.loads().any(|(_, load)| load.traffic.iter().any(|traffic| real(traffic.endpoint)))
+}
+
+/// Waits until arrivals have been running for so long. The ceiling is about them: time in which all steps under way
+/// only drain is not counted.
+async fn spent(mut left: Duration, mut arriving: watch::Receiver<usize>) {
+    loop {
+        // the sender lives as long as the ceiling, whose end aborts this task
+        let _ = arriving.wait_for(|steps| *steps > 0).await;
+        let begin = Instant::now();
+        tokio::select! {
+            () = sleep(left) => return,
+            _ = arriving.wait_for(|steps| *steps == 0) => left = left.saturating_sub(begin.elapsed()),
+        }
+    }
 }
 
 fn stop(commands: &Sender<Command>, cause: StopCause) {
@@ -99,16 +134,28 @@ mod tests {
     #[tokio::test]
     async fn too_long_a_time_stops_the_run() {
         let (commands, mut told) = tokio::sync::mpsc::channel(8);
-        let limits = "drain = 0\nceiling.duration = \"10ms\"";
-        let _ceiling = Ceiling::new(&plan(REAL, limits), commands);
+        // what may drain does not lift it
+        let limits = "drain = \"1h\"\nceiling.duration = \"10ms\"";
+        let ceiling = Ceiling::new(&plan(REAL, limits), commands);
+        let _arriving = ceiling.arriving();
+        assert_eq!(told.recv().await, Some(Command::Drain(StopCause::DurationCeiling)));
+    }
+
+    #[tokio::test]
+    async fn only_arrivals_take_time() {
+        let (commands, mut told) = tokio::sync::mpsc::channel(8);
+        let ceiling = Ceiling::new(&plan(REAL, "ceiling.duration = \"1ms\""), commands);
+        sleep(Duration::from_millis(20)).await;
+        assert!(told.try_recv().is_err(), "nothing arrives");
+        // two side by side, of which one goes on
+        drop([ceiling.arriving(), ceiling.arriving()].into_iter().next());
+        let _one = ceiling.arriving();
         assert_eq!(told.recv().await, Some(Command::Drain(StopCause::DurationCeiling)));
     }
 
     #[test]
-    fn drains_come_on_top_and_what_is_simulated_takes_its_time() {
-        let limits = "drain = \"10s\"\nceiling.duration = \"1h\"";
-        // a step that waits for the server, and the load
-        assert_eq!(longest(&plan(REAL, limits)), Some(Duration::from_secs(3600 + 2 * 10)));
-        assert_eq!(longest(&plan("sim:cpu_only", limits)), None);
+    fn what_is_simulated_takes_its_time() {
+        assert!(any_real(&plan(REAL, "")));
+        assert!(!any_real(&plan("sim:cpu_only", "")));
     }
 }

@@ -153,10 +153,20 @@ impl Look<'_> {
                     Err(instead) => Err(instead.as_str()),
                 };
                 nothing.map_err(|instead| {
+                    let name = &self.endpoint.name;
+                    let no_path = origin.base_path.trim_matches('/').is_empty();
+                    let path = if no_path && instead.starts_with("404") {
+                        format!(
+                            "`endpoints.{name}.url` probably lacks `/v1`: write `{}/v1`; or ",
+                            self.url.trim_end_matches('/')
+                        )
+                    } else {
+                        String::new()
+                    };
                     format!(
-                        "`model = \"auto\"`, but `GET {}/models` answered {instead}\n  help: name the model: \
-                         `endpoints.{}.model = \"NAME\"`",
-                        self.url, self.endpoint.name,
+                        "`model = \"auto\"`, but `GET {}/models` answered {instead}\n  help: {path}name the model: \
+                         `endpoints.{name}.model = \"NAME\"`",
+                        self.url,
                     )
                 })?
             }

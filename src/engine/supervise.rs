@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::task::JoinSet;
+
 use super::{
     Shared, closed, open, passed,
     step::{Arrivals, StepRun},
@@ -28,12 +30,16 @@ pub(super) async fn load(shared: Arc<Shared>, step: usize, load: LoadStep) {
     let mut noted = run.counts();
     let mut ticks = tokio::time::interval(NOTE_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut work = tokio::spawn(perform(Arc::clone(&run)));
+    let mut arriving = Some(run.shared.ceiling.arriving());
+    // a set of one: dropped with this task, it takes the requests along, which would go on beside the next step
+    let mut work = JoinSet::new();
+    work.spawn(perform(Arc::clone(&run)));
     let due = loop {
         tokio::select! {
-            due = &mut work => break due,
+            due = work.join_next() => break due,
             () = over(&run, host), if run.arrivals() == Arrivals::Running => run.advance(Arrivals::Over),
             () = run.reached(Arrivals::Over), if deadline.is_none() => {
+                arriving.take();
                 deadline = Some(tokio::time::Instant::now() + run.shared.plan.limits.drain);
             }
             () = passed(deadline), if run.arrivals() < Arrivals::Cancelled => {
@@ -49,13 +55,14 @@ pub(super) async fn load(shared: Arc<Shared>, step: usize, load: LoadStep) {
     };
     let issued = run.issued();
     // a step whose own task died is cut short, and the accounts will say so
-    let due = due.unwrap_or(issued);
+    let due = due.and_then(Result::ok).unwrap_or(issued);
     recorder.diary(Diary::StepEnded { step, at_ns: clock.now_ns(), issued, due }).await;
 }
 
 /// Sends nothing for a while. Any command ends it, since there is nothing to drain.
 pub(super) async fn pause(shared: Arc<Shared>, step: usize, duration: Duration) {
-    let Shared { recorder, clock, arrivals, .. } = shared.as_ref();
+    let Shared { recorder, clock, arrivals, ceiling, .. } = shared.as_ref();
+    let _arriving = ceiling.arriving();
     recorder.diary(Diary::StepStarted { step, at_ns: clock.now_ns() }).await;
     tokio::select! {
         () = tokio::time::sleep(duration) => {}

@@ -32,6 +32,8 @@ pub(super) struct Setting<'a> {
     pub(super) carrier: Carrier,
     /// When somebody stopped the run.
     pub(super) stopped_ns: Option<u64>,
+    /// Whether that was a ceiling, which refuses requests before it says so.
+    pub(super) at_ceiling: bool,
     /// What every request should meet.
     pub(super) objectives: &'a [Objective],
 }
@@ -40,8 +42,12 @@ impl Setting<'_> {
     /// Whether the tool itself cut the request off, which says nothing of the server. A drain that took too long
     /// does.
     fn cut_off(self, record: &Record) -> bool {
-        matches!(record.outcome, Outcome::Cancelled | Outcome::NotSent)
-            && self.stopped_ns.is_some_and(|stopped_ns| record.end_ns >= stopped_ns)
+        let after_stop = self.stopped_ns.is_some_and(|stopped_ns| record.end_ns >= stopped_ns);
+        match record.outcome {
+            Outcome::Cancelled => after_stop,
+            Outcome::NotSent => after_stop || self.at_ceiling,
+            _ => false,
+        }
     }
 }
 

@@ -30,6 +30,9 @@ pub use reading::{Carrier, Reading, reading};
 pub use scopes::scope_key;
 pub use summarize::summarize;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::{
     catalog::{Metric, Statistic},
     plan::ScopeKey,
@@ -54,7 +57,7 @@ pub struct Summary {
     pub scopes: Vec<Scope>,
     /// The run in slices of equal length, for charts over time.
     pub timeline: Timeline,
-    /// Measured requests in the order of `seq`, thinned evenly to at most [`MAX_POINTS`].
+    /// Measured requests in the order of their numbers, thinned evenly to at most [`MAX_POINTS`].
     pub points: Vec<Point>,
     /// The first failure of each outcome, most frequent first.
     pub failures: Vec<Failure>,
@@ -117,11 +120,11 @@ impl Scope {
 }
 
 /// The part of a step that counts.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Window {
     /// Seconds since the start of the run.
     pub from_s: f64,
-    /// Likewise.
+    /// Seconds since the start of the run.
     pub to_s: f64,
     /// Seconds that were measured; less than `to_s − from_s` for a phase of several steps.
     pub length_s: f64,
@@ -233,8 +236,9 @@ pub struct Slice {
 /// One measured request, for scatter charts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
-    /// Its number.
-    pub seq: u64,
+    /// Its place among all measured requests in the order of their numbers, from 0. Numbers themselves leap from one step
+    /// to the next.
+    pub place: u64,
     /// Its phase.
     pub phase: String,
     /// Its step.

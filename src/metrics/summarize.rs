@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io};
 use crate::{
     catalog::Metric,
     metrics::{
-        Carrier, Failure, MAX_POINTS, Point, Scope, Source, Summary,
+        Carrier, Ending, Failure, MAX_POINTS, Point, Scope, Source, Summary,
         cell::{Cell, Setting},
         notes::notes,
         scopes::{Cells, assemble},
@@ -14,7 +14,7 @@ use crate::{
         window::{Span, window},
     },
     plan::Plan,
-    record::{Outcome, Record},
+    record::{Outcome, Record, StopCause},
 };
 
 /// Computes all numbers of a run. Pure: the same plan and records give the same summary, live or from disk.
@@ -46,7 +46,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         let mut counts = false;
         if let Some((Some(span), of_step)) = cells.get_mut(&record.step_id) {
             let cell: &mut Cell = of_step.entry(*endpoint).or_default();
-            counts = cell.add(record, chunks, setting(plan, step, *endpoint, *span, survey.stopped_ns));
+            counts = cell.add(record, chunks, setting(plan, &survey, step, *endpoint, *span));
         }
         if step.load.measure {
             points.add(step, record);
@@ -86,15 +86,19 @@ fn too_short(scope: &Scope) -> Option<String> {
 
 fn setting<'a>(
     plan: &'a Plan,
+    survey: &Survey<'_>,
     step: &StepSurvey<'_>,
     endpoint: usize,
     window: Span,
-    stopped_ns: Option<u64>,
 ) -> Setting<'a> {
     Setting {
         window,
         carrier: Carrier::of(plan, &plan.endpoints[endpoint], step.load),
-        stopped_ns,
+        stopped_ns: survey.stopped_ns,
+        at_ceiling: matches!(
+            survey.ending,
+            Ending::Stopped(StopCause::RequestCeiling | StopCause::DurationCeiling)
+        ),
         objectives: &plan.objectives,
     }
 }
@@ -126,7 +130,7 @@ impl Thinning {
         }
         let ok = !record.outcome.failed();
         self.points.push(Point {
-            seq: record.seq,
+            place,
             phase: record.phase.clone(),
             step: record.step.clone(),
             endpoint: record.endpoint.clone(),
@@ -139,7 +143,7 @@ impl Thinning {
     }
 
     fn finish(mut self) -> Vec<Point> {
-        self.points.sort_by_key(|point| point.seq);
+        self.points.sort_by_key(|point| point.place);
         self.points
     }
 }

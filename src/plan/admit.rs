@@ -12,7 +12,8 @@ use crate::config::{self, Finding, Problems, Scenario};
 pub fn admit(file: &str, cases: &[Scenario]) -> Result<Vec<Plan>, Problems> {
     let plans = compile_all(cases);
     let findings = |plan| -> Vec<Finding> {
-        safety::findings(plan).into_iter().chain(provable::findings(plan)).collect()
+        let together = safety::too_many_together(&plans);
+        safety::findings(plan).into_iter().chain(together).chain(provable::findings(plan)).collect()
     };
     config::refuse(file, cases.iter().zip(plans.iter().map(findings)))?;
     Ok(plans)

@@ -41,9 +41,17 @@ fn rows(plans: &[Plan]) -> String {
     };
     row(["case", "requests", "tokens in", "tokens out", "duration", "cost", "experiment"].map(str::to_owned));
     for plan in plans {
-        let [requests, input, output, duration, cost] = render::totals_shown(plan);
+        let [requests, input, output, duration, cost] = estimate::sum_shown([plan]);
         let experiment = format!("{:.12}", plan.experiment);
-        row([case_name(&plan.case), requests, input, output, duration, cost, experiment]);
+        row([
+            case_name(&plan.case) + &estimate::times(plan),
+            requests,
+            input,
+            output,
+            duration,
+            cost,
+            experiment,
+        ]);
     }
     for column in 1..if priced { 6 } else { 5 } {
         if let Some(column) = table.column_mut(column) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ use crate::config::Origin;
 const EXPERIMENT: &str = "experiment";
 
 /// How one plan differs from another. Without differences every list is empty.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
     /// Whether both are the same experiment: what is sent, and how.
     pub same_experiment: bool,
@@ -29,7 +30,7 @@ pub struct Difference {
 }
 
 /// What became of something between the first plan and the second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// Only the second has it.
@@ -41,7 +42,7 @@ pub enum Change {
 }
 
 /// A value that differs, with where it came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ValueChange {
     /// Its address.
     pub path: String,
@@ -54,7 +55,7 @@ pub struct ValueChange {
 }
 
 /// A step that differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StepChange {
     /// Its phase, and its name where the phase has several.
     pub step: String,
@@ -67,7 +68,7 @@ pub struct StepChange {
 }
 
 /// A figure or a word that differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FieldChange {
     /// Its name.
     pub field: &'static str,

@@ -37,9 +37,11 @@ pub use route::endpoint_of;
 pub use safety::findings as unsafe_in;
 pub use targets::explored_only;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     catalog::{MetricName, Protocol},
@@ -47,15 +49,18 @@ use crate::{
         Address, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, Model, Objective, OnInconclusive,
         Origin, Output, Platform, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Workload, case_name,
     },
+    schema::{Expectation, Mismatches},
+    units::Seconds,
 };
 
 /// The version of `plan.json`.
 pub const FORMAT: u32 = 1;
 
 /// A compiled scenario.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// The version of this file's format.
+    #[schemars(extend("const" = FORMAT))]
     pub format: u32,
     /// The version of the program that compiled it.
     pub tool_version: String,
@@ -115,12 +120,18 @@ pub struct Plan {
 /// Why a `plan.json` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// It is no JSON, or not that of a plan.
-    #[error("not a plan")]
-    Json(#[from] serde_json::Error),
+    /// It is no JSON.
+    #[error("it is no JSON: {0}")]
+    Syntax(serde_json::Error),
+    /// Its values are not those of a plan.
+    #[error("{0}")]
+    Content(Mismatches),
+    /// A value has the right kind and does not fit, such as a duration of thousands of years.
+    #[error("it is no plan: {0}")]
+    Value(serde_json::Error),
     /// Another version of the program wrote it.
-    #[error("format {0} of `plan.json` is not known; known: {FORMAT}")]
-    Format(u32),
+    #[error("it has format {0}, and this version of `scenario` reads format {FORMAT}")]
+    Format(u64),
     /// Its steps are no graph that could run.
     #[error(transparent)]
     Graph(#[from] graph::GraphError),
@@ -132,19 +143,19 @@ impl Plan {
         serde_json::to_string_pretty(self).expect("a plan has no maps with keys that are not text")
     }
 
-    /// Reads `plan.json` back, and checks what the rest of the program relies on: the format's version, the order of
-    /// the steps and every index in them.
+    /// Reads `plan.json` back, and checks what the rest of the program relies on: the format's version, every value by
+    /// the schema, the order of the steps and every index in them.
     pub fn from_json(text: &str) -> Result<Self, PlanError> {
-        /// Read first, so that a plan of another format is told by its version and not by its first odd field.
-        #[derive(Deserialize)]
-        struct Head {
-            format: u32,
-        }
-        let Head { format } = serde_json::from_str(text)?;
-        if format != FORMAT {
+        static EXPECTED: LazyLock<Expectation> = LazyLock::new(Expectation::of::<Plan>);
+        let document: Value = serde_json::from_str(text).map_err(PlanError::Syntax)?;
+        // first, so that a plan of another format is told by its version and not by its first odd field
+        if let Some(format) = document.get("format").and_then(Value::as_u64)
+            && format != u64::from(FORMAT)
+        {
             return Err(PlanError::Format(format));
         }
-        let plan: Self = serde_json::from_str(text)?;
+        EXPECTED.check(&document).map_err(PlanError::Content)?;
+        let plan: Self = serde_json::from_value(document).map_err(PlanError::Value)?;
         graph::check(&plan)?;
         Ok(plan)
     }
@@ -171,15 +182,17 @@ impl Plan {
 }
 
 /// Limits of the run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Limits {
     /// Safety cap on requests in flight.
     pub max_in_flight: u32,
     /// How long what is in flight may take after arrivals stop.
     #[serde(rename = "drain_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
     pub drain: Duration,
     /// How long an endpoint may take to become ready.
     #[serde(rename = "ready_timeout_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
     pub ready_timeout: Duration,
     /// Threads that send requests and read answers.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -193,7 +206,7 @@ pub struct Limits {
 }
 
 /// An endpoint with its workload.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedEndpoint {
     /// Its name in the file.
     pub name: String,
@@ -207,6 +220,7 @@ pub struct PlannedEndpoint {
     pub stream: bool,
     /// Longest that one request may take, from `sent`.
     #[serde(rename = "timeout_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
     pub timeout: Duration,
     /// The reference to its key; never the key.
     pub api_key: Option<Secret>,
@@ -229,7 +243,7 @@ impl PlannedEndpoint {
 }
 
 /// A node of the graph.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Its index in [`Plan::steps`].
     pub id: usize,
@@ -256,7 +270,7 @@ impl Step {
 }
 
 /// What a step does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::large_enum_variant, reason = "a plan has few steps, and nearly all of them are loads")]
 pub enum Work {
@@ -271,12 +285,13 @@ pub enum Work {
     Pause {
         /// For so long.
         #[serde(rename = "duration_s", with = "crate::units::seconds")]
+        #[schemars(with = "Seconds")]
         duration: Duration,
     },
 }
 
 /// A step that sends requests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadStep {
     /// Whether its requests count; `false` is warm-up.
     pub measure: bool,
@@ -301,6 +316,7 @@ pub struct LoadStep {
     pub requests: Option<u64>,
     /// Ends the arrivals of the step after so long.
     #[serde(rename = "duration_s", with = "crate::units::seconds::option")]
+    #[schemars(with = "Option<Seconds>")]
     pub duration: Option<Duration>,
 }
 
@@ -321,16 +337,17 @@ fn is_one(count: &u32) -> bool {
 }
 
 /// An endpoint's part of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Traffic {
     /// Index into [`Plan::endpoints`].
     pub endpoint: usize,
     /// Share of the step's requests, `0..=1`.
+    #[schemars(range(min = 0, max = 1))]
     pub share: f64,
 }
 
 /// How the requests of a step arrive.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pattern {
     /// So many users, each with one request at a time.
@@ -339,9 +356,11 @@ pub enum Pattern {
         users: u32,
         /// They start spread over this time.
         #[serde(rename = "ramp_up_s", with = "crate::units::seconds")]
+        #[schemars(with = "Seconds")]
         ramp_up: Duration,
         /// Pause of a user between an answer and the next request.
         #[serde(rename = "think_time_s", with = "crate::units::seconds")]
+        #[schemars(with = "Seconds")]
         think_time: Duration,
     },
     /// On a schedule that never looks at answers.
@@ -360,13 +379,15 @@ pub enum Pattern {
 }
 
 /// The spikes among the stages of an open loop, as they were written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedSpikes {
     /// One starts at every whole multiple of it.
     #[serde(rename = "every_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
     pub every: Duration,
     /// The length of each.
     #[serde(rename = "lasting_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
     pub lasting: Duration,
     /// Requests per second in them.
     pub rate: f64,
@@ -375,7 +396,7 @@ pub struct PlannedSpikes {
 }
 
 /// What the planner expects of a step. `None` is "cannot be known before the run".
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Expected {
     /// Requests.
     pub requests: Option<f64>,
@@ -393,7 +414,7 @@ pub struct Expected {
 }
 
 /// What numbers are about. `None` means all of them together.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ScopeKey {
     /// The phase.
     pub phase: String,
@@ -417,7 +438,7 @@ impl std::fmt::Display for ScopeKey {
 }
 
 /// A target with the places where it is judged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedTarget {
     /// Its name in the file.
     pub name: String,
@@ -434,6 +455,7 @@ pub struct PlannedTarget {
         with = "crate::units::seconds::option",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(with = "Option<Seconds>")]
     pub abort: Option<Duration>,
     /// Whether a platform preset set it rather than the scenario.
     pub from_preset: bool,

@@ -1,7 +1,7 @@
 //! Targets that no outcome can prove, because the plan has too few requests for any.
 
 use super::{
-    LoadStep, Pattern, Plan, PlannedTarget, Step,
+    LoadStep, Pattern, Plan, PlannedTarget, Step, endpoint_of,
     warnings::{fix, floor, supply},
 };
 use crate::{
@@ -23,12 +23,22 @@ fn unprovable(plan: &Plan, target: &PlannedTarget) -> Option<Finding> {
     let (floor, _) = floor(target).filter(|_| target.metric.counts_requests())?;
     target.scopes.iter().find_map(|scope| {
         let supply = supply(plan, target.metric.metric, scope)?;
-        let most = most_requests(supply.step, supply.load).filter(|most| *most < floor)?;
+        let all = most_requests(supply.step, supply.load)?;
+        let most = scope.endpoint.as_ref().map_or(all, |name| routed(plan, supply.load, name, all, floor));
+        if most >= floor {
+            return None;
+        }
         let needed = show_count(floor);
         let metric = format!("targets.{}.metric", target.name);
         let asked = (metric, format!("no fewer than {needed} can show it at 95 %"));
+        let there = match &scope.endpoint {
+            Some(name) if most < all => {
+                format!("{}, {} of them to `{name}`", show_count_of(all, "request"), show_count(most))
+            }
+            _ => show_count_of(all, "request"),
+        };
         let given = ends(supply.step, supply.load)
-            .map(|key| (format!("phases.{}.{key}", scope.phase), show_count_of(most, "request")));
+            .map(|key| (format!("phases.{}.{key}", scope.phase), there.clone()));
         Some(Finding {
             message: format!(
                 "`targets.{}` cannot be proved: `{}` in `{scope}` needs {needed} requests, and there are {}",
@@ -40,6 +50,19 @@ fn unprovable(plan: &Plan, target: &PlannedTarget) -> Option<Finding> {
             help: format!("{}, or set `severity = \"warn\"`", fix(plan, &supply, floor)),
         })
     })
+}
+
+/// How many of the first `all` requests of a step go to an endpoint, which follows from the seed; counts no further than
+/// `enough`.
+fn routed(plan: &Plan, load: &LoadStep, endpoint: &str, all: u64, enough: u64) -> u64 {
+    /// Requests of which any share that is worth a target has enough.
+    const MANY: u64 = 1_000_000;
+    if all > MANY {
+        return all;
+    }
+    let goes_there = |seq| plan.endpoints[endpoint_of(load, plan.seed, seq)].name == endpoint;
+    let there = (load.first_seq..load.first_seq.saturating_add(all)).filter(|seq| goes_there(*seq));
+    there.take(usize::try_from(enough).unwrap_or(usize::MAX)).count() as u64
 }
 
 /// The most requests that a step can have; `None` where that depends on the server.

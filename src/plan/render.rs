@@ -3,8 +3,8 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{
-    Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work, describe, explored_only,
-    graph::runs_side_by_side, totals,
+    Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work, describe, estimate,
+    explored_only, graph::runs_side_by_side, totals,
 };
 use crate::{
     config::{Address, Ceiling, Chunks, Model, OnInconclusive, Output, Severity, Threads},
@@ -124,9 +124,21 @@ fn steps(plan: &Plan) -> String {
         row(step_row(plan, step), after(plan, step));
     }
     let whole = totals(plan);
-    let [requests, input, output, duration, cost] = totals_shown(plan);
+    let [requests, input, output, duration, cost] = estimate::sum_shown([plan]);
     let blank = String::new;
-    row(["total".to_owned(), blank(), requests, input, output, duration, cost, blank()], blank());
+    row(
+        [
+            "total".to_owned() + &estimate::times(plan),
+            blank(),
+            requests,
+            input,
+            output,
+            duration,
+            cost,
+            blank(),
+        ],
+        blank(),
+    );
     for column in 2..if priced { 7 } else { 6 } {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);

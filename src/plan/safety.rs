@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{LoadStep, Pattern, Plan, Step, graph::most_at_once, render, totals};
+use super::{LoadStep, Pattern, Plan, Step, graph::most_at_once, totals};
 use crate::{
     config::{Address, Ceiling, Finding, Stage},
     hosts,
@@ -51,9 +51,13 @@ impl<'a> Real<'a> {
         (share > 0.0).then_some(Self { step, load, share })
     }
 
-    /// Requests; none where they cannot be known, and then the engine holds the ceiling.
+    /// Requests as far as the file alone says how many; where the server decides, the engine holds the ceiling.
     fn requests(&self) -> f64 {
-        self.step.expected.requests.unwrap_or(0.0) * self.share
+        let expected = &self.step.expected;
+        let by_count =
+            self.load.requests.filter(|_| self.load.duration.is_none() && self.load.until.is_none());
+        let known = if expected.assumed { by_count.map(|count| count as f64) } else { expected.requests };
+        known.unwrap_or(0.0) * self.share
     }
 
     /// The most requests per second at any time; `None` for a closed loop.
@@ -83,10 +87,6 @@ fn highest(stages: &[Stage]) -> f64 {
     stages.iter().map(|stage| stage.from.max(stage.to)).fold(0.0, f64::max)
 }
 
-fn about(estimated: bool) -> &'static str {
-    if estimated { "about " } else { "" }
-}
-
 /// What exceeds a ceiling, shown beside it where it is not the built-in one.
 fn exceeds(message: String, at_fault: (String, String), (key, own): (&str, bool), lift: &str) -> Finding {
     let ceiling = own.then(|| (format!("run.ceiling.{key}"), "the ceiling".to_owned()));
@@ -106,19 +106,52 @@ fn too_many_requests(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
     let most = real.iter().max_by(|one, other| one.requests().total_cmp(&other.requests()))?;
     let phase = &most.step.phase;
     let here: f64 = real.iter().filter(|real| real.step.phase == *phase).map(Real::requests).sum();
-    let about = about(real.iter().any(|real| render::requests_estimated(real.step, real.load)));
     let requests = requests.ceil() as u64;
     // where no count is written, the whole phase makes it
     let path = format!("phases.{phase}{}", if most.load.requests.is_some() { ".requests" } else { "" });
     Some(exceeds(
         format!(
-            "the plan sends {about}{}, and the ceiling is {}",
+            "the plan sends {}, and the ceiling is {}",
             show_count_of(requests, "request"),
             show_count(ceiling)
         ),
         (path, format!("{} in `{phase}`", show_count_of(here.ceil() as u64, "request"))),
         ("requests", ceiling != Ceiling::default().requests),
         &requests.to_string(),
+    ))
+}
+
+/// What all runs of one command send together, each case as often as it is repeated, where no run alone is too much:
+/// one finding for all cases.
+pub(super) fn too_many_together(plans: &[Plan]) -> Option<Finding> {
+    let requests = |plan: &Plan| -> f64 {
+        plan.loads().filter_map(|(step, load)| Some(Real::of(plan, step, load)?.requests())).sum()
+    };
+    let all: f64 = plans.iter().map(|plan| requests(plan) * f64::from(plan.repeats)).sum();
+    let ceiling = plans.iter().map(|plan| plan.limits.ceiling.requests).min()?;
+    let alone = plans.iter().any(|plan| requests(plan) > ceiling as f64);
+    if alone || all <= ceiling as f64 {
+        return None;
+    }
+    let runs: u64 = plans.iter().map(|plan| u64::from(plan.repeats)).sum();
+    let largest =
+        plans.iter().flat_map(Plan::loads).max_by(|(_, one), (_, other)| one.requests.cmp(&other.requests));
+    let path = match largest {
+        _ if plans.iter().any(|plan| plan.repeats > 1) => "run.repeats".to_owned(),
+        Some((step, _)) => format!("phases.{}", step.phase),
+        None => return None,
+    };
+    let all = all.ceil() as u64;
+    Some(exceeds(
+        format!(
+            "{} together send {}, and the ceiling is {}",
+            show_count_of(runs, "run"),
+            show_count_of(all, "request"),
+            show_count(ceiling)
+        ),
+        (path, format!("run {} times in all", show_count(runs))),
+        ("requests", ceiling != Ceiling::default().requests),
+        &all.to_string(),
     ))
 }
 
@@ -156,10 +189,22 @@ fn too_fast(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
     ))
 }
 
+/// Seconds of a step as far as the file alone says how many.
+fn known_seconds(step: &Step) -> f64 {
+    let by_time = step
+        .load()
+        .is_some_and(|load| load.duration.is_some() && load.requests.is_none() && load.until.is_none());
+    step.expected.duration_s.filter(|_| by_time || !step.expected.assumed).unwrap_or(0.0)
+}
+
 fn too_long(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
     let ceiling = plan.limits.ceiling.duration.as_secs_f64();
-    let seconds = totals(plan).duration_s.filter(|seconds| !real.is_empty() && *seconds > ceiling)?;
-    let of = |step: &Step| step.expected.duration_s.unwrap_or(0.0);
+    let mut known = plan.clone();
+    for step in &mut known.steps {
+        step.expected.duration_s = Some(known_seconds(step));
+    }
+    let seconds = totals(&known).duration_s.filter(|seconds| !real.is_empty() && *seconds > ceiling)?;
+    let of = known_seconds;
     let longest = plan.steps.iter().max_by(|one, other| of(one).total_cmp(&of(other)))?;
     let phase = &longest.phase;
     let here: f64 = plan.steps.iter().filter(|step| step.phase == *phase).map(of).sum();
@@ -168,13 +213,8 @@ fn too_long(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
         Some(load) if load.duration.is_none() => "",
         Some(_) => ".duration",
     };
-    let about = about(real.iter().any(|real| render::duration_estimated(real.step, real.load)));
     Some(exceeds(
-        format!(
-            "the plan takes {about}{}, and the ceiling is {}",
-            show_seconds(seconds),
-            show_seconds(ceiling)
-        ),
+        format!("the plan takes {}, and the ceiling is {}", show_seconds(seconds), show_seconds(ceiling)),
         (format!("phases.{phase}{key}"), format!("{} in `{phase}`", show_seconds(here))),
         ("duration", plan.limits.ceiling.duration != Ceiling::default().duration),
         &write_duration(Duration::from_secs(seconds.ceil() as u64)),

@@ -1,14 +1,14 @@
 //! What the user should know before the run: lines in lower case, the fix behind `help:`.
 
 use super::{
-    LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, Work, schedule::mean_rate,
+    LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, Work, graph::most_at_once, schedule::mean_rate,
     targets::share_that_carries,
 };
 use crate::{
     catalog::{Metric, Statistic},
-    config::{self, Bound, Scenario, Severity},
+    config::{self, Bound, Objective, Scenario, Severity},
     stats::{sample_floor, share_settles_at},
-    units::{seconds_to_duration, show_count, show_count_of, write_duration},
+    units::{seconds_to_duration, show_count, show_count_of, show_seconds, write_duration},
     workload::mean_tokens,
 };
 
@@ -29,7 +29,10 @@ pub(super) fn collect(plan: &Plan) -> Vec<String> {
         let phases = target.scopes.chunk_by(|one, next| one.phase == next.phase);
         phases.filter_map(|scopes| below_floor(plan, target, scopes))
     });
-    nothing_measured(plan).into_iter().chain(idle).chain(empty).chain(few).chain(short).collect()
+    let lax = beyond_timeout(plan);
+    let warnings =
+        nothing_measured(plan).into_iter().chain(idle).chain(crowded(plan)).chain(empty).chain(few);
+    warnings.chain(short).chain(lax).collect()
 }
 
 /// More endpoints on this machine at once than a limit says that nobody asked for: one that was asked for makes the
@@ -60,6 +63,55 @@ fn nothing_measured(plan: &Plan) -> Option<String> {
          help: take it out of the phase that counts"
             .to_owned()
     })
+}
+
+/// Users are not held back by the safety cap, but what is sent beside them is.
+fn crowded(plan: &Plan) -> Option<String> {
+    let users = most_at_once(plan, |step| match step.load().map(|load| &load.pattern) {
+        Some(Pattern::Closed { users, .. }) => u64::from(*users),
+        _ => 0,
+    });
+    let cap = u64::from(plan.limits.max_in_flight);
+    (users >= cap).then(|| {
+        format!(
+            "{} at once reach `run.max_in_flight` = {}, so open phases beside them could send nothing\n\
+             help: set `run.max_in_flight` above {users}, or lower the users",
+            show_count_of(users, "user"),
+            show_count(cap),
+        )
+    })
+}
+
+/// Limits on latency that no answer can miss, since the endpoint's time-out comes first: most lack their unit.
+fn beyond_timeout(plan: &Plan) -> Vec<String> {
+    let longest = |counts: &dyn Fn(&str) -> bool| {
+        let counted = plan.endpoints.iter().filter(|endpoint| counts(&endpoint.name));
+        counted.map(|endpoint| endpoint.timeout.as_secs_f64()).reduce(f64::max)
+    };
+    let told = |path: String, limit: f64, timeout: Option<f64>| {
+        let timeout = timeout.filter(|timeout| limit > *timeout)?;
+        Some(format!(
+            "`{path}` allows more than the time-out of {}, so no answer can miss it\n\
+             help: write `\"{limit}ms\"` if milliseconds are meant",
+            show_seconds(timeout)
+        ))
+    };
+    let objectives = plan.objectives.iter().filter_map(|objective| {
+        let path = format!("objectives.{}", objective.metric.name());
+        told(path, objective.at_most.as_secs_f64(), longest(&|_| true))
+    });
+    let targets = plan.targets.iter().filter_map(|target| {
+        let limit = match target.bound {
+            Bound::AtMost(limit) | Bound::Between(_, limit) => limit,
+            Bound::AtLeast(_) => return None,
+        };
+        let here = |name: &str| {
+            target.scopes.iter().any(|scope| scope.endpoint.as_deref().is_none_or(|own| own == name))
+        };
+        let latency = Objective::METRICS.contains(&target.metric.metric);
+        told(format!("targets.{}", target.name), limit, longest(&here).filter(|_| latency))
+    });
+    objectives.chain(targets).collect()
 }
 
 fn idle_endpoints(plan: &Plan) -> Vec<String> {

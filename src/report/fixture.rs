@@ -519,10 +519,10 @@ fn summary() -> Summary {
         .iter()
         .enumerate()
         .filter(|(_, r)| r.phase != "warmup")
-        .map(|(seq, r)| {
+        .map(|(place, r)| {
             let ok = r.outcome == Outcome::Ok;
             Point {
-                seq: seq as u64,
+                place: place as u64,
                 phase: r.phase.to_owned(),
                 step: r.step.clone(),
                 endpoint: r.endpoint.to_owned(),

@@ -4,262 +4,229 @@
 //! `null` beside `"<name>_infinite": true`. Percentiles are as targets judge them; `ttft_ok_p95_ms` is of the
 //! successes alone.
 
-use serde_json::{Map, Value, json};
+mod figures;
+mod objectives;
+mod scope;
+mod target;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use self::{objectives::Objectives, scope::Numbers, target::Row};
 use super::{Report, words};
 use crate::{
-    catalog::{Kind, Metric, MetricName, Statistic},
-    config::{Bound, Objective, case_name},
-    metrics::{Counts, Distribution, Ending, Failure, Scope, Tokens, Values, Window},
-    plan::ScopeKey,
-    verdict::{Check, Conclusion, Judged},
+    config::{Price, case_name},
+    metrics,
+    record::Outcome,
+    verdict::{Check, Conclusion, Finding, Grade},
 };
 
 /// The version of `summary.json`.
 pub const FORMAT: u32 = 1;
 
 /// The whole of `summary.json`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "Summary")]
+pub struct Document<'a> {
+    /// The version of this file's format.
+    #[schemars(extend("const" = FORMAT))]
+    format: u32,
+    /// The version of the program that ran.
+    tool_version: &'a str,
+    /// The scenario's name.
+    name: &'a str,
+    /// The case of the scenario's matrix; null where there is no matrix.
+    case: Option<String>,
+    /// What the runs of one command over one scenario have in common; null where there was one.
+    group: Option<&'a str>,
+    /// Which of its repeats this run is, from 1; null where it is run once.
+    repeat: Option<u32>,
+    /// How many times it is run.
+    repeats: u32,
+    /// The scenario's description.
+    description: &'a str,
+    /// SHA-256, in hex, over what makes two runs the same experiment.
+    experiment: &'a str,
+    /// The run whose plan this was once more; null for the plan of a scenario.
+    rerun_of: Option<&'a str>,
+    /// Every random choice followed from this.
+    seed: u64,
+    /// The platform preset.
+    platform: &'a str,
+    /// The label beside the hardware; may be empty.
+    label: &'a str,
+    /// The longest that each part of a request should take.
+    objectives: Objectives,
+    /// What the platform or its tokens cost.
+    price: Option<Price>,
+    /// What it was measured on, in one line.
+    hardware: String,
+    /// Whether a server was simulated: such numbers describe no hardware.
+    simulated: bool,
+    /// The simulated servers.
+    simulated_servers: Vec<String>,
+    /// Wall clock at the start, in UTC.
+    started: Option<String>,
+    /// Seconds from the start of the run to its end.
+    elapsed_s: Option<f64>,
+    /// How it ended.
+    ending: Ending,
+    /// The name of the run folder.
+    run: &'a str,
+    /// Threads that sent requests and read answers; null where that was not written down.
+    client_threads: Option<u32>,
+    /// What the run comes to.
+    verdict: Conclusion,
+    /// Why, in one sentence.
+    reason: &'a str,
+    /// Share of judged targets met, in words.
+    performance_grade: Grade,
+    /// Judged targets that passed.
+    targets_met: u64,
+    /// Judged targets.
+    total_targets: u64,
+    /// The best concurrency of a ladder; null where none was judged.
+    optimal_concurrency: Option<u32>,
+    /// The highest load that holds the targets; null where none was searched for.
+    max_sustainable_load: Option<f64>,
+    /// Levels of a ladder at which errors and latency stay within their limits; null where none was judged.
+    stable_concurrency_levels: Option<Vec<u32>>,
+    /// What to try next; null where nobody looked.
+    recommendations: Option<Vec<String>>,
+    /// One row per target and scope, the worst first.
+    targets: Vec<Row<'a>>,
+    /// Targets whose metric the plan measures nowhere.
+    skipped_targets: Vec<Skipped<'a>>,
+    /// Is it a measurement at all.
+    validity: &'a [Check],
+    /// Plain-word lines that need no target.
+    analysis: &'a [Finding],
+    /// Failures of measured requests by kind, most frequent first.
+    failures: Vec<Failure<'a>>,
+    /// What the reader of the records noticed.
+    notes: &'a [String],
+    /// What the planner warned about before the run.
+    warnings: &'a [String],
+    /// The numbers, per phase, step and endpoint; the whole before its parts.
+    scopes: Vec<Numbers<'a>>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Ending {
+    /// By itself.
+    Completed,
+    /// It was cut short; what was measured is graded.
+    Aborted,
+    /// By a target that it could no longer meet.
+    EndedByTarget,
+}
+
+/// A target that was not judged.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Skipped<'a> {
+    /// Its name.
+    name: &'a str,
+    /// Why it was not.
+    reason: &'a str,
+}
+
+/// Failures of one kind.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Failure<'a> {
+    /// The kind.
+    outcome: Outcome,
+    /// How often, among measured requests.
+    count: u64,
+    /// How many of them count: due inside the window of their step, and not cut off by the tool itself.
+    counted: u64,
+    /// The endpoint of the first.
+    first_endpoint: &'a str,
+    /// The HTTP status of the first.
+    first_http_status: Option<u16>,
+    /// What the first said.
+    first_error: &'a str,
+}
+
+/// The whole of `summary.json`.
 pub fn json(report: &Report) -> Value {
+    serde_json::to_value(document(report)).expect("its maps have keys that are text")
+}
+
+fn document<'a>(report: &Report<'a>) -> Document<'a> {
     let Report { plan, system, summary, verdict, .. } = report;
-    let ending = match summary.ending {
-        Ending::Completed => "completed",
-        _ if summary.abort.is_some() && verdict.conclusion != Conclusion::Aborted => "ended_by_target",
-        _ => "aborted",
-    };
-    json!({
-        "format": FORMAT,
-        "tool_version": system.tool_version,
-        "name": plan.name,
-        "case": (!plan.case.is_empty()).then(|| case_name(&plan.case)),
-        "group": plan.group,
-        "repeat": plan.repeat,
-        "repeats": plan.repeats,
-        "description": plan.description,
-        "experiment": plan.experiment,
-        "rerun_of": plan.rerun_of,
-        "seed": plan.seed,
-        "platform": plan.platform.name,
-        "label": plan.label,
-        "objectives": objectives(&plan.objectives),
-        "price": plan.price,
-        "hardware": words::hardware(report),
-        "simulated": !words::simulated(report).is_empty(),
-        "simulated_servers": words::simulated(report),
-        "started": report
-            .started
-            .format(&time::format_description::well_known::Rfc3339)
-            .ok(),
-        "elapsed_s": number(report.elapsed_s),
-        "ending": ending,
-        "run": report.run(),
-        "client_threads": system.client_threads,
-        "verdict": words::conclusion(verdict.conclusion),
-        "reason": verdict.reason,
-        "performance_grade": words::grade(verdict.grade),
-        "targets_met": verdict.targets_met,
-        "total_targets": verdict.total_targets,
-        // what only a search, a ladder's judgement and advice can fill
-        "optimal_concurrency": null,
-        "max_sustainable_load": null,
-        "stable_concurrency_levels": null,
-        "recommendations": null,
-        "targets": verdict.targets.iter().map(target).collect::<Vec<_>>(),
-        "skipped_targets": verdict
-            .skipped
-            .iter()
-            .map(|(name, reason)| json!({ "name": name, "reason": reason }))
-            .collect::<Vec<_>>(),
-        "validity": verdict.validity.iter().map(check).collect::<Vec<_>>(),
-        "analysis": verdict
-            .analysis
-            .iter()
-            .map(|finding| json!({ "level": words::level(finding.level), "text": finding.text }))
-            .collect::<Vec<_>>(),
-        "failures": summary.failures.iter().map(failure).collect::<Vec<_>>(),
-        "notes": summary.notes,
-        "warnings": plan.warnings,
-        "scopes": summary.scopes.iter().map(scope).collect::<Vec<_>>(),
-    })
-}
-
-/// The longest that each part of a request should take.
-fn objectives(objectives: &[Objective]) -> Value {
-    let mut object = Map::new();
-    for objective in objectives {
-        let limit = objective.at_most.as_secs_f64();
-        put(&mut object, objective.metric.name(), objective.metric, Some(limit));
-    }
-    Value::Object(object)
-}
-
-/// A finite number, or `null`: JSON has no other.
-fn number(value: f64) -> Value {
-    serde_json::Number::from_f64(value).map_or(Value::Null, Value::Number)
-}
-
-/// Puts a value in, with its unit in the name; infinity beside it.
-fn put(object: &mut Map<String, Value>, name: &str, metric: Metric, value: Option<f64>) {
-    let (suffix, factor) = metric.unit().json();
-    let key = format!("{name}{suffix}");
-    object.insert(key.clone(), value.map_or(Value::Null, |value| number(round(value * factor))));
-    // a bound of an interval that nothing is known about is minus infinity, and missing
-    if value == Some(f64::INFINITY) {
-        object.insert(format!("{key}_infinite"), Value::Bool(true));
-    }
-}
-
-/// Nine significant digits: more than any clock here gives, and free of the noise of conversions.
-fn round(value: f64) -> f64 {
-    if value == 0.0 || !value.is_finite() {
-        return value;
-    }
-    let scale = 10f64.powi(8 - value.abs().log10().floor() as i32);
-    let rounded = (value * scale).round() / scale;
-    if rounded.is_finite() { rounded } else { value }
-}
-
-/// The name of a metric in a key: `service.ttft` → `service_ttft`.
-fn key_of(metric: Metric) -> String {
-    metric.name().replace('.', "_")
-}
-
-fn scope(scope: &Scope) -> Value {
-    let ScopeKey { phase, step, endpoint } = &scope.key;
-    json!({
-        "phase": phase,
-        "step": step,
-        "endpoint": endpoint,
-        "measured": scope.measured,
-        "explores": scope.explores,
-        "users": scope.users,
-        "batch": scope.batch,
-        "offered_rate": scope.offered_rate.map(number),
-        "window": scope.window.map(window),
-        "counts": counts(&scope.counts),
-        "tokens": tokens(&scope.tokens),
-        "metrics": metrics(scope),
-        "histograms": histograms(scope),
-    })
-}
-
-fn window(window: Window) -> Value {
-    let Window { from_s, to_s, length_s } = window;
-    json!({ "from_s": number(from_s), "to_s": number(to_s), "length_s": number(length_s) })
-}
-
-fn counts(counts: &Counts) -> Value {
-    let outcomes: Map<String, Value> =
-        counts.outcomes.iter().map(|(outcome, n)| (outcome.name().to_owned(), json!(n))).collect();
-    json!({
-        "issued": counts.issued,
-        "due": counts.due,
-        "cut_off": counts.cut_off,
-        "ok": counts.ok(),
-        "failed": counts.failed(),
-        "outcomes": outcomes,
-        "completed_in_window": counts.completed_in_window,
-        "replaced_connections": counts.replaced_connections,
-        "objectives_met": counts.met.map(|met| met.due),
-    })
-}
-
-fn tokens(tokens: &Tokens) -> Value {
-    let Tokens { input, output, requested, reasoning, cached, from_chunks } = tokens;
-    json!({
-        "input": input,
-        "output": output,
-        "requested_output": requested,
-        "reasoning": reasoning,
-        "cached": cached,
-        "requests_counted_by_chunks": from_chunks,
-    })
-}
-
-/// Every metric of the catalog, flat; `null` where the scope has no data.
-fn metrics(scope: &Scope) -> Value {
-    let mut object = Map::new();
-    for metric in Metric::ALL {
-        let name = key_of(metric);
-        if metric.kind() != Kind::Series {
-            put(&mut object, &name, metric, scope.value(metric, None));
-            continue;
-        }
-        let series = scope.series.get(&metric);
-        object.insert(format!("{name}_count"), json!(series.map(Distribution::count)));
-        object.insert(format!("{name}_failed"), json!(series.map(|series| series.failed)));
-        for statistic in Statistic::ALL {
-            let judged = series.and_then(|series| series.judged(statistic));
-            put(&mut object, &format!("{name}_{}", statistic.name()), metric, judged);
-            if statistic.quantile().is_some() {
-                let ok = series.and_then(|series| series.of_successes(statistic));
-                put(&mut object, &format!("{name}_ok_{}", statistic.name()), metric, ok);
+    let simulated_servers = words::simulated(report);
+    Document {
+        format: FORMAT,
+        tool_version: &system.tool_version,
+        name: &plan.name,
+        case: (!plan.case.is_empty()).then(|| case_name(&plan.case)),
+        group: plan.group.as_deref(),
+        repeat: plan.repeat,
+        repeats: plan.repeats,
+        description: &plan.description,
+        experiment: &plan.experiment,
+        rerun_of: plan.rerun_of.as_deref(),
+        seed: plan.seed,
+        platform: &plan.platform.name,
+        label: &plan.label,
+        objectives: Objectives::of(&plan.objectives),
+        price: plan.price,
+        hardware: words::hardware(report),
+        simulated: !simulated_servers.is_empty(),
+        simulated_servers,
+        started: report.started.format(&time::format_description::well_known::Rfc3339).ok(),
+        elapsed_s: figures::finite(report.elapsed_s),
+        ending: match summary.ending {
+            metrics::Ending::Completed => Ending::Completed,
+            _ if summary.abort.is_some() && verdict.conclusion != Conclusion::Aborted => {
+                Ending::EndedByTarget
             }
+            _ => Ending::Aborted,
+        },
+        run: report.run(),
+        client_threads: system.client_threads,
+        verdict: verdict.conclusion,
+        reason: &verdict.reason,
+        performance_grade: verdict.grade,
+        targets_met: verdict.targets_met,
+        total_targets: verdict.total_targets,
+        // what only a search, a ladder's judgement and advice can fill
+        optimal_concurrency: None,
+        max_sustainable_load: None,
+        stable_concurrency_levels: None,
+        recommendations: None,
+        targets: verdict.targets.iter().map(Row::of).collect(),
+        skipped_targets: verdict.skipped.iter().map(|(name, reason)| Skipped { name, reason }).collect(),
+        validity: &verdict.validity,
+        analysis: &verdict.analysis,
+        failures: summary.failures.iter().map(Failure::of).collect(),
+        notes: &summary.notes,
+        warnings: &plan.warnings,
+        scopes: summary.scopes.iter().map(Numbers::of).collect(),
+    }
+}
+
+impl<'a> Failure<'a> {
+    fn of(failure: &'a metrics::Failure) -> Self {
+        let metrics::Failure { outcome, count, counted, endpoint, status, first_error } = failure;
+        Self {
+            outcome: *outcome,
+            count: *count,
+            counted: *counted,
+            first_endpoint: endpoint,
+            first_http_status: *status,
+            first_error,
         }
     }
-    Value::Object(object)
-}
-
-/// Pooled series as `[value in microseconds, count]`, ascending: what merging and redrawing need.
-fn histograms(scope: &Scope) -> Value {
-    let mut object = Map::new();
-    for (metric, series) in &scope.series {
-        if let Values::Histogram(histogram) = &series.values {
-            let buckets: Vec<_> = histogram
-                .iter_recorded()
-                .map(|bucket| json!([bucket.value_iterated_to(), bucket.count_at_value()]))
-                .collect();
-            object.insert(format!("{}_us", key_of(*metric)), Value::Array(buckets));
-        }
-    }
-    Value::Object(object)
-}
-
-fn target(target: &Judged) -> Value {
-    let MetricName { metric, .. } = target.metric;
-    let mut object = Map::new();
-    object.insert("name".to_owned(), json!(target.name));
-    object.insert("metric".to_owned(), json!(target.metric.to_string()));
-    object.insert("phase".to_owned(), json!(target.scope.phase));
-    object.insert("step".to_owned(), json!(target.scope.step));
-    object.insert("endpoint".to_owned(), json!(target.scope.endpoint));
-    object.insert("severity".to_owned(), json!(words::severity(target.severity)));
-    object.insert("from_preset".to_owned(), json!(target.from_preset));
-    object.insert("mark".to_owned(), json!(words::mark(target.mark)));
-    put(&mut object, "value", metric, target.value);
-    let (at_least, at_most) = match target.bound {
-        Bound::AtLeast(limit) => (Some(limit), None),
-        Bound::AtMost(limit) => (None, Some(limit)),
-        Bound::Between(from, to) => (Some(from), Some(to)),
-    };
-    put(&mut object, "at_least", metric, at_least);
-    put(&mut object, "at_most", metric, at_most);
-    put(&mut object, "interval_low", metric, target.interval.map(|(low, _)| low));
-    put(&mut object, "interval_high", metric, target.interval.map(|(_, high)| high));
-    object.insert("samples".to_owned(), json!(target.samples));
-    object.insert("needs".to_owned(), json!(target.needs));
-    object.insert("note".to_owned(), json!(target.note));
-    Value::Object(object)
-}
-
-fn check(check: &Check) -> Value {
-    let Check { id, name, void, ok, value, limit, advice } = check;
-    json!({ "id": id, "name": name, "void": void, "ok": ok, "value": value, "limit": limit, "advice": advice })
-}
-
-fn failure(failure: &Failure) -> Value {
-    let Failure { outcome, count, counted, endpoint, status, first_error } = failure;
-    json!({
-        "outcome": outcome.name(),
-        "count": count,
-        "counted": counted,
-        "first_endpoint": endpoint,
-        "first_http_status": status,
-        "first_error": first_error,
-    })
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Map;
+
     use super::{super::fixture, *};
 
     /// Walks every number, key and text.
@@ -326,7 +293,7 @@ mod tests {
         let value = json(&run.report());
         let metrics = value["scopes"][0]["metrics"].as_object().expect("metrics");
         assert_eq!(metrics["ttft_p95_ms"], Value::Null);
-        assert_eq!(metrics["error_rate"], json!(1.0));
+        assert_eq!(metrics["error_rate"], Value::from(1.0));
         let full = json(&fixture::quiet().report());
         let full = full["scopes"][0]["metrics"].as_object().expect("metrics");
         let names = |object: &Map<String, Value>| {

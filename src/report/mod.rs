@@ -17,7 +17,7 @@ mod words;
 pub use chart::{Chart, ChartError, charts};
 pub use csv::{csv_header, csv_row};
 pub use html::{HtmlError, html};
-pub use json::{FORMAT, json};
+pub use json::{Document, FORMAT, json};
 pub use terminal::{Line, Style, line, repeats, several, terminal};
 
 use crate::{machine::SystemInfo, metrics::Summary, plan::Plan, verdict::Verdict};
@@ -41,9 +41,9 @@ pub struct Report<'a> {
     pub folder: &'a str,
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
     /// The run's name: that of its folder, wherever the folder is.
-    fn run(&self) -> &str {
+    fn run(&self) -> &'a str {
         self.folder.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or_default()
     }
 }

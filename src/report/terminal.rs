@@ -173,8 +173,8 @@ fn scopes(report: &Report, style: Style) -> Vec<String> {
         return Vec::new();
     }
     let mut grid = Grid::new(&[
-        "", "requests", "ok", "errors", "req/s", "tok/s", "TTFT p50", "p95", "TPOT p50", "e2e p50", "p95",
-        "goodput", "met", "cost/M",
+        "", "requests", "ok", "errors", "req/s", "tok/s", "TTFT p50", "TTFT p95", "TPOT p50", "e2e p50",
+        "e2e p95", "goodput", "met", "cost/M",
     ]);
     let (judges, priced) = (!report.plan.objectives.is_empty(), report.plan.price.is_some());
     for (depth, name, scope) in &rows {

@@ -277,9 +277,19 @@ pub(super) fn outline<'a>(report: &Report<'a>) -> Vec<(usize, &'a str, &'a Scope
         };
         scopes.iter().filter(same).count() == 1
     };
-    scopes
-        .iter()
-        .filter(|scope| scope.key.endpoint.is_none() || !alone(scope))
+    // a phase, then each of its steps, and under each the endpoints
+    let place = |of: &dyn Fn(&Scope) -> bool| scopes.iter().position(of);
+    let mut shown: Vec<&Scope> =
+        scopes.iter().filter(|scope| scope.key.endpoint.is_none() || !alone(scope)).collect();
+    shown.sort_by_key(|scope| {
+        let phase = place(&|other| other.key.phase == scope.key.phase);
+        let step = scope.key.step.as_ref().and_then(|_| {
+            place(&|other| other.key.phase == scope.key.phase && other.key.step == scope.key.step)
+        });
+        (phase, step, scope.key.endpoint.is_some())
+    });
+    shown
+        .into_iter()
         .map(|scope| match (&scope.key.step, &scope.key.endpoint) {
             (None, None) => (0, scope.key.phase.as_str(), scope),
             (Some(step), None) => (1, step.as_str(), scope),

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -17,18 +18,23 @@ use crate::{
     record::{self, Event, Record, Texts},
 };
 
-/// A record as it stands in the file: each line carries the format's version.
-#[derive(Serialize)]
-struct Line<'a> {
+/// A line of `requests.jsonl`: a record, with the version of the format.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RecordLine<'a> {
+    /// The version of the files' format.
+    #[schemars(extend("const" = record::FORMAT))]
     format: u32,
     #[serde(flatten)]
     record: &'a Record,
 }
 
-/// What a request asked and got, as it stands in `texts.jsonl`.
-#[derive(Serialize)]
-struct TextLine<'a> {
+/// A line of `texts.jsonl`: what a request asked and got.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct TextLine<'a> {
+    /// The version of the files' format.
+    #[schemars(extend("const" = record::FORMAT))]
     format: u32,
+    /// The request's number.
     seq: u64,
     #[serde(flatten)]
     texts: &'a Texts,
@@ -92,7 +98,7 @@ impl Writer {
                         let line = TextLine { format: record::FORMAT, seq: record.seq, texts };
                         json_line(&line, &mut file.pending);
                     }
-                    json_line(&Line { format: record::FORMAT, record }, &mut self.requests.pending);
+                    json_line(&RecordLine { format: record::FORMAT, record }, &mut self.requests.pending);
                 }
             }
         }

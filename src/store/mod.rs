@@ -15,7 +15,10 @@ use std::{
 
 use time::{OffsetDateTime, macros::format_description};
 
-pub use self::{append::Writer, read::Run};
+pub use self::{
+    append::{RecordLine, TextLine, Writer},
+    read::Run,
+};
 use crate::{config::case_name, plan::Plan};
 
 /// Why the run folder could not be written or read.

@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::de::DeserializeOwned;
+use schemars::JsonSchema;
+use serde::{Deserialize, de::DeserializeOwned};
 use time::OffsetDateTime;
 
 use super::{StoreError, chunks, failed};
@@ -16,6 +17,7 @@ use crate::{
     metrics::Source,
     plan::Plan,
     record::{self, Diary, Record},
+    schema::Expectation,
 };
 
 /// A run folder, opened for reading. Works on finished runs and on what a killed one left.
@@ -33,20 +35,24 @@ pub struct Run {
 }
 
 /// The part of a line that tells its format.
-#[derive(serde::Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Versioned {
+    /// The version of the file's format.
     format: u32,
 }
 
 impl Run {
     /// Opens a run folder.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let plan: Plan = json_file(&folder.join("plan.json"), crate::plan::FORMAT)?;
+        let path = folder.join("plan.json");
+        let text = fs::read_to_string(&path).map_err(failed("read", &path))?;
+        let plan = Plan::from_json(&text)
+            .map_err(|error| StoreError::Content { path, reason: error.to_string() })?;
         let system = json_file(&folder.join("system-info.json"), crate::machine::FORMAT)?;
         let path = folder.join("events.jsonl");
         let mut diary = Vec::new();
         lines(&path, &mut |text| {
-            diary.push(serde_json::from_str(text).map_err(|error| error.to_string())?);
+            diary.push(parse::<Diary>(text)?);
             Ok(())
         })?;
         let content = |reason: &str| StoreError::Content { path: path.clone(), reason: reason.to_owned() };
@@ -84,12 +90,12 @@ impl Source for Run {
         let mut first = true;
         lines(&self.folder.join("requests.jsonl"), &mut |text| {
             if std::mem::take(&mut first) {
-                let Versioned { format } = serde_json::from_str(text).map_err(|error| error.to_string())?;
+                let Versioned { format } = parse(text)?;
                 if format != record::FORMAT {
                     return Err(unsupported(format, record::FORMAT));
                 }
             }
-            let record: Record = serde_json::from_str(text).map_err(|error| error.to_string())?;
+            let record: Record = parse(text)?;
             times.clear();
             if let Some(blocks) = blocks.as_mut().filter(|_| record.chunks > 0) {
                 let seq = chunks::decode(blocks, &mut times).map_err(|error| error.to_string())?;
@@ -108,14 +114,26 @@ fn unsupported(found: u32, known: u32) -> String {
     format!("it has format {found}, and this version of `scenario` reads format {known}")
 }
 
-fn json_file<T: DeserializeOwned>(path: &Path, format: u32) -> Result<T, StoreError> {
+fn json_file<T: DeserializeOwned + JsonSchema>(path: &Path, format: u32) -> Result<T, StoreError> {
     let text = fs::read_to_string(path).map_err(failed("read", path))?;
     let content = |reason: String| StoreError::Content { path: path.to_owned(), reason };
-    let version: Versioned = serde_json::from_str(&text).map_err(|error| content(error.to_string()))?;
+    let version: Versioned = parse(&text).map_err(content)?;
     if version.format != format {
         return Err(content(unsupported(version.format, format)));
     }
-    serde_json::from_str(&text).map_err(|error| content(error.to_string()))
+    parse(&text).map_err(content)
+}
+
+/// Reads a value; where that fails, its schema tells what is wrong where. Not before: a schema takes many times as long
+/// as the reading, and there may be millions of records.
+fn parse<T: DeserializeOwned + JsonSchema>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| {
+        let Ok(document) = serde_json::from_str(text) else { return format!("it is no JSON: {error}") };
+        match Expectation::of::<T>().check(&document) {
+            Ok(()) => error.to_string(),
+            Err(mismatches) => mismatches.to_string(),
+        }
+    })
 }
 
 /// Visits the whole lines of a file. A last line without its end was cut short by a crash and is dropped; any other

@@ -198,11 +198,12 @@ fn short(scope: &Scope) -> Line {
 fn spikes(scope: &Scope) -> Line {
     let sigma = *scope.rates.get(&Metric::SpikeRate)?;
     let mad = scope.rates.get(&Metric::SpikeRateMad);
-    let robust = mad.map_or(String::new(), |mad| format!(" (`spike_rate.mad` {})", show_share(*mad)));
-    Some((
-        Level::Info,
-        format!("`spike_rate` is {}{robust}: answers far slower than the rest", show_share(sigma)),
-    ))
+    if sigma == 0.0 && mad.is_none_or(|mad| *mad == 0.0) {
+        return None;
+    }
+    let robust =
+        mad.map_or(String::new(), |mad| format!(" ({} beyond median + 3 scaled MADs)", show_share(*mad)));
+    Some((Level::Info, format!("{} of answers lie beyond mean + 3 σ{robust}", show_share(sigma))))
 }
 
 /// A server that does not know the path is there, and the URL is not that of its API.

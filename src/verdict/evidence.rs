@@ -40,15 +40,18 @@ impl Evidence {
         }
     }
 
-    /// The requests so far, and how many lie beyond the end that most are beyond.
-    pub fn counts(&self) -> (u64, u64) {
-        (self.requests, self.ends.iter().map(|(_, beyond)| *beyond).max().unwrap_or(0))
+    /// The requests so far with those that have not ended, and how many lie beyond the end that most are beyond.
+    pub fn counts(&self, unfinished: u64) -> (u64, u64) {
+        let beyond = self.ends.iter().map(|(_, beyond)| *beyond).max().unwrap_or(0);
+        (self.requests + unfinished, beyond)
     }
 
-    /// Whether the target has failed by what is there, so that one may say so however often one has looked.
-    pub fn is_hopeless(&self) -> bool {
-        let mut sides =
-            self.ends.iter().map(|(end, beyond)| Side::new(self.metric, *end, self.requests, *beyond));
+    /// Whether the target has failed by what is there, so that one may say so however often one has looked, and even if
+    /// so many requests that have not ended all turn out well. Failures come fast and good answers take their time, so
+    /// what has ended is worse than what was issued.
+    pub fn is_hopeless(&self, unfinished: u64) -> bool {
+        let requests = self.requests + unfinished;
+        let mut sides = self.ends.iter().map(|(end, beyond)| Side::new(self.metric, *end, requests, *beyond));
         self.requests > 0 && sides.any(|side| side.mark() == Mark::Fail && side.exact_p_value() <= EVERY_LOOK)
     }
 }
@@ -69,7 +72,7 @@ mod tests {
         let mut evidence = evidence(metric, bound);
         (1..=20_000).find(|_| {
             evidence.add(value);
-            evidence.is_hopeless()
+            evidence.is_hopeless(0)
         })
     }
 
@@ -98,6 +101,23 @@ mod tests {
     }
 
     #[test]
+    fn what_has_not_ended_may_still_turn_out_well() {
+        for (metric, bound, value) in [
+            ("error_rate", Bound::AtMost(0.1), 1.0),
+            ("objectives_met_rate", Bound::AtLeast(0.9), 0.0),
+            ("ttft.p90", Bound::AtMost(0.2), f64::INFINITY),
+        ] {
+            let mut evidence = evidence(metric, bound);
+            (0..4).for_each(|_| evidence.add(value));
+            assert!(evidence.is_hopeless(0), "{metric}");
+            assert!(!evidence.is_hopeless(36), "{metric}: no more than the target allows");
+            assert_eq!((evidence.counts(0), evidence.counts(36)), ((4, 4), (40, 4)), "{metric}");
+            (0..36).for_each(|_| evidence.add(value));
+            assert!(evidence.is_hopeless(36), "{metric}: half of all that was issued");
+        }
+    }
+
+    #[test]
     fn a_sound_target_outlives_thousands_of_looks() {
         const RUNS: u64 = 300;
         let abandoned = (0..RUNS).filter(|seed| {
@@ -106,7 +126,7 @@ mod tests {
             // as near the limit as a sound server can be, with a look after every tenth request
             (1..=5_000).any(|request| {
                 evidence.add(f64::from(u8::from(rng.random::<f64>() < 0.05)));
-                request % 10 == 0 && evidence.is_hopeless()
+                request % 10 == 0 && evidence.is_hopeless(0)
             })
         });
         assert!(abandoned.count() <= RUNS as usize / 20);

@@ -143,7 +143,7 @@ fn ended_by(abort: &Abort, targets: &[Judged]) -> String {
         "{}; with {} of {} beyond that it ended the run after {}, having failed for {}",
         row.map(describe).unwrap_or_default(),
         show_count(abort.beyond),
-        show_count_of(abort.requests, "request"),
+        show_count_of(abort.requests, "issued request"),
         seconds(abort.at_ns),
         seconds(abort.at_ns.saturating_sub(abort.since_ns)),
     )

@@ -11,6 +11,7 @@ mod targets;
 mod tests;
 mod validity;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use evidence::Evidence;
@@ -46,7 +47,7 @@ pub struct Verdict {
 }
 
 /// The run as a whole, in the order in which one beats the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Conclusion {
     /// It was cut short; what was measured is graded.
@@ -62,7 +63,7 @@ pub enum Conclusion {
 }
 
 /// Share of judged targets that passed; one that is inconclusive did not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Grade {
     /// 90 % or more.
@@ -108,7 +109,7 @@ pub struct Judged {
 }
 
 /// What the evidence says of a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Mark {
     /// The other bound is on the bad side.
@@ -120,7 +121,7 @@ pub enum Mark {
 }
 
 /// One check of validity.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Check {
     /// Its number in the list of checks: `1`, `2a`, `4`.
     pub id: &'static str,
@@ -139,7 +140,7 @@ pub struct Check {
 }
 
 /// A line of the analysis.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
     /// How it is to be taken.
     pub level: Level,
@@ -148,7 +149,7 @@ pub struct Finding {
 }
 
 /// How a line of the analysis is to be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Level {
     /// Bad.

@@ -22,7 +22,9 @@ pub(super) fn judge_targets(plan: &Plan, summary: &Summary) -> Vec<Judged> {
         .targets
         .iter()
         .flat_map(|target| target.scopes.iter().map(move |scope| (target, scope)))
-        .map(|(target, key)| Row::new(target, key, summary.scope(&scope_key(plan, key))))
+        .map(|(target, key)| {
+            Row::new(target, key, summary.scope(&scope_key(plan, key)), summary.abort.as_ref())
+        })
         .collect();
     correct_for_many(&mut rows);
     for row in &mut rows {
@@ -45,7 +47,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(target: &PlannedTarget, key: &ScopeKey, scope: Option<&Scope>) -> Self {
+    fn new(target: &PlannedTarget, key: &ScopeKey, scope: Option<&Scope>, abort: Option<&Abort>) -> Self {
         let judged = Judged {
             name: target.name.clone(),
             metric: target.metric,
@@ -67,7 +69,13 @@ impl Row {
                 (Some(series), Some(quantile)) => row.judge_percentile(scope, series, quantile),
                 (None, Some(_)) => {}
                 (_, None) => match scope.counts.counted(metric) {
-                    Some(hits) => row.judge_share(scope.counts.due, hits),
+                    Some(hits) => {
+                        let known = (scope.counts.due, hits);
+                        let ended = abort.filter(|abort| row.was_ended_by(abort));
+                        let (due, hits) =
+                            ended.and_then(|abort| decided(target.bound, abort)).unwrap_or(known);
+                        row.judge_share(due, hits);
+                    }
                     None => row.judge_value(scope),
                 },
             }
@@ -82,12 +90,20 @@ impl Row {
 
     /// What ended the run has failed by what was known then, whatever requests came in or were cut off after it.
     fn end_the_run(&mut self, abort: Option<&Abort>) {
-        let Judged { name, scope, .. } = &self.judged;
-        if abort.is_some_and(|abort| abort.target == *name && abort.scope == *scope) {
+        if let Some(abort) = abort.filter(|abort| self.was_ended_by(abort)) {
             self.judged.mark = Mark::Fail;
             self.judged.needs = None;
-            self.note("ended the run");
+            self.note(format!(
+                "ended the run with {} of {} beyond the limit",
+                show_count(abort.beyond),
+                show_count_of(abort.requests, "issued request"),
+            ));
         }
+    }
+
+    /// Whether it was this row that ended the run.
+    fn was_ended_by(&self, abort: &Abort) -> bool {
+        abort.target == self.judged.name && abort.scope == self.judged.scope
     }
 
     fn note(&mut self, text: impl Into<String>) {
@@ -201,6 +217,16 @@ impl Row {
             }
             None => {}
         }
+    }
+}
+
+/// The requests of a share, and those of them that it counts, by which its target ended the run: what was cut off then
+/// counts nowhere, so what had ended by then is worse than the whole. `None` where it is not known which end was missed.
+fn decided(bound: Bound, abort: &Abort) -> Option<(u64, u64)> {
+    match bound {
+        Bound::AtMost(_) => Some((abort.requests, abort.beyond)),
+        Bound::AtLeast(_) => Some((abort.requests, abort.requests.saturating_sub(abort.beyond))),
+        Bound::Between(..) => None,
     }
 }
 

@@ -175,7 +175,7 @@ impl Mutator<'_> {
         for _ in 0..changes {
             text = self.change(text);
             if text.len() > LONGEST {
-                text.truncate(self.boundary(&text, LONGEST));
+                text.truncate(boundary(&text, LONGEST));
             }
         }
         text
@@ -219,7 +219,7 @@ impl Mutator<'_> {
             }
             _ => {
                 let at = self.anywhere(&text);
-                let many = self.rng.random_range(1..2000);
+                let many = [3, 10, 30, 100, 300, 1000][self.rng.random_range(0..6)];
                 format!("{}{}{}", &text[..at], self.token().repeat(many), &text[at..])
             }
         }
@@ -281,12 +281,13 @@ impl Mutator<'_> {
 
     fn anywhere(&mut self, text: &str) -> usize {
         let at = self.rng.random_range(0..=text.len());
-        self.boundary(text, at)
+        boundary(text, at)
     }
+}
 
-    fn boundary(&self, text: &str, at: usize) -> usize {
-        (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
-    }
+/// The nearest offset before `at`, or `at` itself, that is between two characters.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// Takes an input through everything that reads it, and prints it if it is the only one.

@@ -30,6 +30,7 @@ mod readiness;
 mod repeats;
 mod rerun;
 mod safety;
+mod schemas;
 mod server;
 mod several;
 mod side_by_side;

@@ -122,9 +122,12 @@ fn a_second_interrupt_cuts_off_and_still_saves() {
     let bench = Bench::new();
     let file = long_run(&bench, &server.url());
     let running = bench.start(&["run", &file, "--set", "endpoints.main.timeout=60s"]);
-    wait(Duration::from_secs(60), || (!bench.runs().is_empty()).then_some(())).unwrap();
-    wait(Duration::from_secs(60), || bench.only_run().text("events.jsonl").contains("issued").then_some(()))
-        .unwrap();
+    wait(Duration::from_secs(60), || {
+        // the folder is there before what it holds
+        let text = std::fs::read_to_string(bench.runs().pop()?.path().join("events.jsonl")).ok()?;
+        text.contains("issued").then_some(())
+    })
+    .unwrap();
     running.signal(Signal::SIGINT);
     wait(Duration::from_secs(10), || {
         bench.only_run().text("events.jsonl").contains("stopping").then_some(())

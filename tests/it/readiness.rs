@@ -59,6 +59,20 @@ fn says(text: &str, parts: &[&str]) {
 }
 
 #[test]
+fn a_url_without_a_path_probably_lacks_one() {
+    let server = server(|out| out.answer("404 Not Found", "text/plain", ""));
+    let bench = Bench::new();
+    for (url, lacks) in [(server.url().replace("/v1", ""), true), (server.url(), false)] {
+        let file = scenario(&bench, "answering", &url, "", "700ms");
+        let done = bench.run(&["run", &file]).expect_code(4);
+        says(&done.stderr, &["answered 404 Not Found", "endpoints.main.model = \"NAME\""]);
+        let help =
+            format!("help: `endpoints.main.url` probably lacks `/v1`: write `{}`; or name", server.url());
+        assert_eq!(done.stderr.contains(&help), lacks, "{}", done.stderr);
+    }
+}
+
+#[test]
 fn a_server_without_a_list_of_models_is_ready_where_the_model_is_named() {
     for status in ["404 Not Found", "405 Method Not Allowed", "200 OK"] {
         answering(status, "no json", "model = \"named\"").expect_code(0);

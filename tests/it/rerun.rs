@@ -116,9 +116,9 @@ fn what_cannot_be_run_again_is_told() {
     change_plan(&bench.path(folder), |plan| plan["seed"] = 43.into());
     refused(folder, "would send something else");
     change_plan(&bench.path(folder), |plan| plan["format"] = 99.into());
-    refused(folder, "format 99 of `plan.json` is not known");
+    refused(folder, "it has format 99");
     std::fs::write(bench.path(folder).join("plan.json"), &good[..good.len() / 2]).unwrap();
-    refused(folder, "not a plan");
+    refused(folder, "it is no JSON");
     assert_eq!((server.served().len(), bench.runs().len()), (sent, 1));
 }
 
@@ -141,6 +141,8 @@ fn permissions_are_asked_for_again() {
         plan["limits"]["ceiling"]["requests"] = 5_000_000.into();
         let steps = plan["steps"].as_array_mut().unwrap();
         steps[1]["expected"]["requests"] = 2e6.into();
+        // a guess would refuse nothing
+        steps[1]["expected"]["assumed"] = false.into();
     });
     let done = with_key(&bench, "k", &["rerun", folder]).expect_code(2);
     assert!(done.stderr.contains("2,000,000 requests, and the ceiling is 1,000,000"), "{}", done.stderr);
@@ -155,4 +157,41 @@ fn permissions_are_asked_for_again() {
     });
     let done = with_key(&bench, "k", &["rerun", folder]).expect_code(2);
     assert!(done.stderr.contains("leads to the public host `api.example.com`"), "{}", done.stderr);
+}
+
+#[test]
+fn one_of_several_repeats_is_run_once_more() {
+    let server = server();
+    let bench = Bench::new();
+    let file = scenario(&bench, &server.url(), "repeats = 2");
+    with_key(&bench, "k", &["run", &file]).expect_code(0);
+    assert_eq!(server.served().len(), 24);
+    let last = bench.runs().pop().unwrap();
+    let done = with_key(&bench, "k", &["rerun", last.path().to_str().unwrap()]).expect_code(0);
+    assert!(!done.stderr.contains("repeat"), "{}", done.stderr);
+    assert_eq!(server.served().len(), 36);
+    let runs = bench.runs();
+    assert_eq!(runs.iter().filter(|run| run.json("plan.json")["rerun_of"].is_string()).count(), 1);
+}
+
+#[test]
+fn a_secret_in_a_file_is_found_from_another_folder() {
+    let server = server();
+    let bench = Bench::new();
+    let file = scenario(&bench, &server.url(), "");
+    let text = std::fs::read_to_string(bench.path(&file)).unwrap();
+    bench.file(&file, &text.replace("api_key.env = \"A_KEY\"", "api_key.file = \"key.txt\""));
+    bench.file("key.txt", "one");
+    let planned = bench.run(&["plan", &file, "--format", "json"]).expect_code(0).stdout;
+    bench.run(&["run", &file, "--quiet"]).expect_code(0);
+    let run = bench.only_run();
+    let planned: Value = serde_json::from_str(&planned).unwrap();
+    assert_eq!(run.json("plan.json")["experiment"], planned["experiment"]);
+    let elsewhere = bench.path("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let folder = std::path::absolute(run.path()).unwrap();
+    let mut command = bench.command(&["rerun", folder.to_str().unwrap(), "--quiet"]);
+    Done::from(command.current_dir(elsewhere).output().unwrap()).expect_code(0);
+    let header = ("authorization".to_owned(), "Bearer one".to_owned());
+    assert_eq!(server.served().iter().filter(|served| served.request.headers.contains(&header)).count(), 24);
 }

@@ -100,6 +100,20 @@ fn a_plan_above_its_ceiling_is_not_run() {
 }
 
 #[test]
+fn the_runs_of_a_command_count_together() {
+    let bench = Bench::new();
+    let file = scenario(&bench, "http://127.0.0.1:9/v1", "repeats = 3\nceiling.requests = 29", FEW);
+    let done = bench.run(&["check", &file]).expect_code(2);
+    says(&done.stderr, &["3 runs together send 30 requests, and the ceiling is 29", "--ceiling requests=30"]);
+    let done = bench.run(&["plan", &file, "--ceiling", "requests=30"]).expect_code(0);
+    says(&done.stdout, &["total × 3"]);
+    let text = std::fs::read_to_string(bench.path(&file)).unwrap() + "[matrix]\nseed = [1, 2]\n";
+    bench.file("matrix.toml", &text);
+    let done = bench.run(&["check", "matrix.toml", "--ceiling", "requests=59"]).expect_code(2);
+    says(&done.stderr, &["6 runs together send 60 requests"]);
+}
+
+#[test]
 fn a_flag_lifts_what_a_file_cannot() {
     let bench = Bench::new();
     let phase = "requests = 2_000_000\nload.open = { rate = 1500 }";
@@ -142,11 +156,11 @@ fn a_run_stops_when_it_has_taken_as_long_as_it_may() {
     });
     let bench = Bench::new();
     let workload = "[workloads.short.synthetic]\noutput_tokens = 2\n[endpoints.main]";
-    let file = scenario(&bench, &slow.url(), "drain = 0\nceiling.duration = \"5s\"", FEW);
+    let file = scenario(&bench, &slow.url(), "drain = \"30s\"\nceiling.duration = \"2s\"", FEW);
     let text = std::fs::read_to_string(bench.path(&file)).unwrap().replace("[endpoints.main]", workload);
     bench.file(&file, &text);
     let done = bench.run(&["run", &file]).expect_code(3);
     says(&done.stderr, &["stopping at the ceiling on duration"]);
-    says(&done.stdout, &["INVALID", "stopped at the ceiling of 5s"]);
+    says(&done.stdout, &["INVALID", "stopped at the ceiling of 2s"]);
     assert!(slow.served().len() < 10);
 }

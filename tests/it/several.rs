@@ -232,5 +232,14 @@ fn what_takes_long_says_so_before_it_starts() {
     assert!(said.starts_with("this takes a while:\n"), "{said}");
     assert!(said.contains("first") && said.contains("second") && said.contains("10m 20s"), "{said}");
     assert!(!run(&[&long[..], &["--quiet"]].concat()).contains("this takes a while"));
+    let repeated = run(&[
+        "--set",
+        "phases.load.duration=160s",
+        "--set",
+        "phases.load.requests=9000",
+        "--set",
+        "run.repeats=2",
+    ]);
+    assert!(repeated.contains("first × 2") && repeated.contains("10m 40s"), "{repeated}");
     assert!(!run(&["--set", "phases.load.duration=290s"]).contains("this takes a while"));
 }

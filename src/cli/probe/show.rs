@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use http::HeaderName;
-use serde_json::{Value, json};
 
-use super::advice::warnings;
+use super::{
+    advice::warnings,
+    document::{Exchange, Moment, Read, Request},
+};
 use crate::{
     engine::{Binding, Probed},
     plan::PlannedEndpoint,
@@ -91,56 +93,44 @@ impl Shown<'_> {
     }
 
     /// For programs.
-    pub(super) fn json(&self) -> Value {
+    pub(super) fn exchange(&self) -> Exchange {
         let (endpoint, probed, record) = (self.endpoint, self.probed, &self.probed.record);
         let milliseconds = |ns: i64| ns as f64 / 1e6;
-        let timeline: Vec<Value> = self
-            .timeline()
-            .into_iter()
-            .map(|line| {
-                json!({
-                    "since_sent_ms": line.since_sent_ns.map(milliseconds),
-                    "read": line.read,
-                    "bytes": line.bytes,
-                    "is": line.is,
-                    "text": line.words,
-                })
-            })
-            .collect();
-        let reads: Vec<Value> = probed
-            .reads
-            .iter()
-            .map(|read| {
-                json!({
-                    "since_sent_ms": self.since_sent(read.arrival_ns).map(milliseconds),
-                    "bytes": read.bytes,
-                })
-            })
-            .collect();
-        json!({
-            "endpoint": endpoint.name,
-            "url": self.binding.server.url,
-            "simulated": self.binding.server.simulated,
-            "protocol": endpoint.protocol.name(),
-            "model": self.binding.model,
-            "models": self.binding.models.as_ref().ok(),
-            "request": {
-                "target": probed.target,
-                "bytes": probed.request_bytes,
-                "estimated_prompt_tokens": probed.estimated_prompt_tokens,
-                "max_tokens": record.requested_output_tokens,
+        let timeline = self.timeline().into_iter().map(|line| Moment {
+            since_sent_ms: line.since_sent_ns.map(milliseconds),
+            read: line.read,
+            bytes: line.bytes,
+            is: line.is,
+            text: line.words,
+        });
+        let reads = probed.reads.iter().map(|read| Read {
+            since_sent_ms: self.since_sent(read.arrival_ns).map(milliseconds),
+            bytes: read.bytes,
+        });
+        Exchange {
+            endpoint: endpoint.name.clone(),
+            url: self.binding.server.url.clone(),
+            simulated: self.binding.server.simulated,
+            protocol: endpoint.protocol,
+            model: self.binding.model.clone(),
+            models: self.binding.models.clone().ok(),
+            request: Request {
+                target: probed.target.clone(),
+                bytes: probed.request_bytes,
+                estimated_prompt_tokens: probed.estimated_prompt_tokens,
+                max_tokens: record.requested_output_tokens,
             },
-            "headers": self.headers().collect::<serde_json::Map<_, _>>(),
-            "timeline": timeline,
-            "reads": reads,
-            "outcome": record.outcome.name(),
-            "ttft_s": record.ttft(),
-            "tpot_s": record.tpot(),
-            "e2e_s": record.e2e(),
-            "connection_still_open": probed.still_open,
-            "warnings": self.warnings(),
-            "record": record,
-        })
+            headers: self.headers().collect(),
+            timeline: timeline.collect(),
+            reads: reads.collect(),
+            outcome: record.outcome,
+            ttft_s: record.ttft(),
+            tpot_s: record.tpot(),
+            e2e_s: record.e2e(),
+            connection_still_open: probed.still_open,
+            warnings: self.warnings(),
+            record: record.clone(),
+        }
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -170,11 +160,11 @@ impl Shown<'_> {
         text
     }
 
-    fn headers(&self) -> impl Iterator<Item = (String, Value)> {
+    fn headers(&self) -> impl Iterator<Item = (String, String)> {
         let headers = self.probed.headers.as_ref();
         HEADERS.into_iter().map(HeaderName::from_static).filter_map(move |name| {
             let value = String::from_utf8_lossy(headers?.get(&name)?.as_bytes()).into_owned();
-            Some((name.as_str().to_owned(), value.into()))
+            Some((name.as_str().to_owned(), value))
         })
     }
 
@@ -204,7 +194,7 @@ impl Shown<'_> {
         if let (Some(status), Some(version)) = (record.status, &record.http_version) {
             let mut words = format!("head: status {status}, HTTP/{version}");
             for (name, value) in self.headers() {
-                let _ = write!(words, ", {name}: {}", value.as_str().unwrap_or_default());
+                let _ = write!(words, ", {name}: {value}");
             }
             step(None, None, None, vec!["head"], words);
         }

@@ -1,6 +1,6 @@
 //! What a target needs beside traffic: objectives, a price, a metric that can be judged while requests still come.
 
-use super::{super::Severity, Check, Diagnostic, Target, quoted};
+use super::{super::Severity, Check, Diagnostic, Phase, Target, quoted};
 use crate::catalog::Metric;
 
 impl Check<'_> {
@@ -26,6 +26,33 @@ impl Check<'_> {
                     .label(self.key(&["objectives", gaps]), "a report made of records could not judge it")
                     .label(self.place(&["output", "chunks"]), "they are not kept")
                     .help("set `output.chunks = \"full\"`, or ask for `tpot` instead"),
+            );
+        }
+        self.gaps_of_batches();
+    }
+
+    /// The gaps between the tokens of several answers in one stream are not known, so that nothing could miss them.
+    fn gaps_of_batches(&self) {
+        let gaps = Metric::Itl.name();
+        if self.draft.objectives.iter().all(|one| one.metric != Metric::Itl) {
+            return;
+        }
+        for (name, phase) in &self.draft.phases {
+            let batched = |phase: &Phase| phase.measure && phase.batches().iter().any(|batch| *batch > 1);
+            if !phase.as_ref().is_some_and(batched) {
+                continue;
+            }
+            // sizes may have come with the load of another phase
+            let sizes = self.root.at(&["phases", name, "batch_sizes"]);
+            let place = sizes.map_or_else(|| self.key(&["phases", name, "load"]), |sizes| &sizes.key);
+            self.sink.push(
+                Diagnostic::new(format!("`objectives.{gaps}` cannot be judged in `{name}`"))
+                    .label(
+                        self.key(&["objectives", gaps]),
+                        format!("`{gaps}` is not known of answers to several prompts"),
+                    )
+                    .label(place, "several prompts per request")
+                    .help("ask for `tpot` instead, or send one prompt per request"),
             );
         }
     }

@@ -224,6 +224,8 @@ impl<'a> Fields<'a> {
 
     /// Ends the reading: every key that was not asked for is unknown.
     pub(super) fn finish(self) {
+        #[cfg(test)]
+        asked::note(&self.path, &self.known);
         let Some(table) = self.table() else { return };
         for (key, node) in table.iter().filter(|(key, _)| !self.known.contains(&key.as_str())) {
             let home = BELONGS.iter().find(|(name, home)| {
@@ -261,4 +263,25 @@ pub(super) fn entries<'a>(
         }
     }
     table.iter().map(|(name, node)| (name.as_str(), node)).collect()
+}
+
+/// Which keys the reader asks for, so that a test can hold the schema against it.
+#[cfg(test)]
+pub(in crate::config) mod asked {
+    use std::cell::RefCell;
+
+    thread_local! {
+        static TABLES: RefCell<Vec<(String, Vec<String>)>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Keeps the address of a table and its keys.
+    pub(super) fn note(path: &str, keys: &[&str]) {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        TABLES.with_borrow_mut(|tables| tables.push((path.to_owned(), keys)));
+    }
+
+    /// What this thread has read since the last call.
+    pub(in crate::config) fn take() -> Vec<(String, Vec<String>)> {
+        TABLES.take()
+    }
 }

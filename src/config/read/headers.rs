@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use super::{
     super::{
         HeaderText, Secret,
-        headers::{carries_secret, is_set_here},
+        headers::{carries_secret, is_secret, is_set_here},
         tree::{Node, Value},
     },
     fields::Fields,
@@ -107,7 +107,7 @@ fn header_text(table: &Fields<'_>, name: &str, node: &Node) -> Option<HeaderText
     let text = match &node.value {
         // reported where the variable is missing
         Value::Unknown => return None,
-        _ if carries_secret(name) => literal(node, &help),
+        _ if carries_secret(name) || node.as_text().is_some_and(is_secret) => literal(node, &help),
         _ => plain(node),
     };
     text.map_err(|failures| table.report(name, failures)).ok().map(HeaderText::Text)

@@ -7,7 +7,7 @@ use super::{
     },
     leaf::{self, Read, wrong},
 };
-use crate::catalog::{Kind, Metric, MetricName, Statistic, UnknownMetric};
+use crate::catalog::{Metric, MetricName, UnknownMetric};
 
 /// What other tools call a metric.
 const ELSEWHERE: &[(&str, Metric)] = &[
@@ -73,12 +73,7 @@ fn valid(name: String) -> Option<String> {
 
 /// Every name that can be asked for, with how it is compared.
 fn names() -> Vec<(String, String)> {
-    let names = Metric::ALL.into_iter().flat_map(|metric| {
-        let series = Statistic::ALL.into_iter().filter(move |_| metric.kind() == Kind::Series);
-        let statistics = series.map(move |statistic| format!("{}.{}", metric.name(), statistic.name()));
-        std::iter::once(metric.name().to_owned()).chain(statistics)
-    });
-    names.map(|name| (spell(&name), name)).collect()
+    MetricName::all().map(|name| (spell(&name), name)).collect()
 }
 
 /// Dots, underscores and hyphens are mixed up, and so is case.

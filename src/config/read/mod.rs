@@ -14,9 +14,12 @@ mod servers;
 mod targets;
 mod workloads;
 
+#[cfg(test)]
+pub(super) use fields::asked;
 use fields::{Fields, entries};
 use indexmap::IndexMap;
 use same_as::Others;
+pub(super) use servers::OPERATIONS;
 
 use super::{
     Axis, Defaults, Endpoint, Objective, OnInconclusive, Origin, Output, Phase, Places, Platform, Price, Run,

@@ -55,7 +55,7 @@ fn model(node: &Node) -> Read<Model> {
 }
 
 /// The paths that a protocol adds to the base URL.
-const OPERATIONS: &[&str] = &["/chat/completions", "/completions"];
+pub(in super::super) const OPERATIONS: &[&str] = &["/chat/completions", "/completions"];
 
 /// Reads a base URL or `sim:NAME`.
 fn address(node: &Node) -> Read<Address> {
@@ -76,7 +76,13 @@ fn address(node: &Node) -> Read<Address> {
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
     if !matches!(scheme, Some("http" | "https")) {
         let help = match scheme {
-            None if text.contains(['.', ':']) || text == "localhost" => format!("write `\"http://{text}\"`"),
+            None if text.contains(['.', ':']) || text == "localhost" => {
+                // a user or a query would be refused next, and can be a secret
+                let base = text.split(['?', '#']).next().unwrap_or_default();
+                let (host, path) = base.split_once('/').unwrap_or((base, ""));
+                let host = host.rsplit('@').next().unwrap_or_default();
+                format!("write `\"http://{host}/{}\"`", if path.is_empty() { "v1" } else { path })
+            }
             _ => "write `\"http://HOST:PORT/v1\"`, `\"https://…\"` or `\"sim:NAME\"`".to_owned(),
         };
         return wrong(node, "must start with `http://`, `https://` or `sim:`", "not such a URL", help);

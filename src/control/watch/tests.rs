@@ -23,7 +23,9 @@ fn watched(run: &Run) -> Option<Abort> {
         .diary
         .iter()
         .filter_map(|line| match line {
-            Diary::StepStarted { at_ns, .. } | Diary::Stopping { at_ns, .. } => Some((*at_ns, line)),
+            Diary::StepStarted { at_ns, .. }
+            | Diary::Issued { at_ns, .. }
+            | Diary::Stopping { at_ns, .. } => Some((*at_ns, line)),
             Diary::StepEnded { at_ns, .. } | Diary::RunEnded { at_ns } => Some((*at_ns + 1, line)),
             _ => None,
         })
@@ -93,6 +95,60 @@ fn a_dead_server_ends_the_run_once_the_target_has_failed_for_as_long_as_it_says(
 fn a_healthy_server_is_left_alone() {
     let some = (0..1_000).map(|i| if i % 40 == 0 { Outcome::HttpError } else { Outcome::Ok });
     assert_eq!(watched(&requests(vec![errors(0, vec![phase("load")])], some)), None);
+}
+
+/// Twenty requests a second, of which the server refuses every 30th at once; good answers take ten seconds.
+fn slow_but_sound(targets: Vec<PlannedTarget>) -> Run {
+    let mut run = Run::new(plan(&["chat", "other"], vec![open("load", 20.0, 20)]));
+    run.plan.targets = targets;
+    run.start(1, 0);
+    for number in 0..400 {
+        let due_ns = number * 50 * MS;
+        let refused = number % 30 == 0;
+        let request =
+            if refused { failure(due_ns, MS, Outcome::Overloaded) } else { answer(due_ns, 10 * SEC, &[]) };
+        run.push(1, request);
+    }
+    run
+}
+
+#[test]
+fn failures_that_come_before_the_good_answers_are_not_all_there_is() {
+    let here = ScopeKey { endpoint: Some("chat".to_owned()), ..phase("load") };
+    for scope in [phase("load"), here] {
+        assert_eq!(watched(&slow_but_sound(vec![errors(0, vec![scope])]).end()), None);
+    }
+    let slow = |at_most| PlannedTarget {
+        abort: Some(Duration::ZERO),
+        ..target("slow", "ttft.p95", Bound::AtMost(at_most), "load")
+    };
+    assert_eq!(watched(&slow_but_sound(vec![slow(10.0)]).end()), None);
+    let abort = watched(&slow_but_sound(vec![slow(9.0)]).end()).expect("every answer is too late");
+    assert!(abort.at_ns > 10 * SEC && abort.beyond < abort.requests, "{abort:?}");
+}
+
+#[test]
+fn what_the_diary_says_is_issued_may_still_turn_out_well() {
+    let mut run = requests(vec![errors(0, vec![phase("load")])], [Outcome::HttpError; 3]);
+    assert!(watched(&run).is_some_and(|abort| (abort.requests, abort.beyond) == (3, 3)));
+    run.diary.insert(2, Diary::Issued { step: 1, at_ns: MS, issued: 100, in_flight: 100, users: 0 });
+    run.diary.retain(|line| !matches!(line, Diary::StepEnded { .. }));
+    assert_eq!(watched(&run), None);
+}
+
+#[test]
+fn a_dead_server_ends_the_run_however_many_are_in_flight() {
+    let mut run = Run::new(plan(&["chat"], vec![open("load", 20.0, 60)]));
+    run.plan.targets = vec![errors(1_000, vec![phase("load")])];
+    run.start(1, 0);
+    for number in 0..1_200 {
+        run.push(1, failure(number * 50 * MS, 5 * SEC, Outcome::Timeout));
+        let (at_ns, issued) = (number * 50 * MS, number + 1);
+        run.diary.push(Diary::Issued { step: 1, at_ns, issued, in_flight: issued.min(100), users: 0 });
+    }
+    let abort = watched(&run.end()).expect("nothing but time-outs");
+    // of the hundred in flight and what has ended, an allowed twentieth is passed with the first dozens
+    assert!(abort.at_ns < 8 * SEC && abort.beyond < abort.requests, "{abort:?}");
 }
 
 #[test]

@@ -129,6 +129,25 @@ fn what_a_stop_cut_off_is_no_failure_and_what_a_drain_cut_off_is() {
 }
 
 #[test]
+fn what_a_ceiling_refused_is_no_failure() {
+    let counts = |cause| {
+        let mut run = Run::new(plan(&["chat"], vec![closed("load", 1, 10)]));
+        run.start(1, 0);
+        run.push_user(1, 0, answer(SEC, SEC, &[]));
+        // its record ends when it was due, a hair before the run is told to stop
+        run.push_user(1, 0, failure(2 * SEC, 0, Outcome::NotSent));
+        run.push_user(1, 0, failure(2 * SEC, 0, Outcome::ConnectFailed));
+        run.diary.push(Diary::Stopping { at_ns: 2 * SEC + 1, cause });
+        let summary = run.end().summary();
+        let counts = &whole(&summary).counts;
+        (counts.issued, counts.due, counts.failed(), counts.cut_off)
+    };
+    assert_eq!(counts(StopCause::RequestCeiling), (3, 2, 1, 1));
+    assert_eq!(counts(StopCause::DurationCeiling), (3, 2, 1, 1));
+    assert_eq!(counts(StopCause::Interrupt), (3, 3, 2, 0));
+}
+
+#[test]
 fn a_number_that_was_used_was_issued_even_if_the_diary_lags() {
     let mut run = Run::new(plan(&["chat"], vec![closed("load", 4, 100)]));
     run.start(1, 0);
@@ -300,7 +319,7 @@ fn points_are_thinned_evenly_and_sorted() {
         run.records.reverse();
         let points = run.end().summary().points;
         assert_eq!(points.len(), kept);
-        let step = points[1].seq - points[0].seq;
-        assert!(points.windows(2).all(|pair| pair[1].seq - pair[0].seq == step));
+        let step = points[1].place - points[0].place;
+        assert!(points.windows(2).all(|pair| pair[1].place - pair[0].place == step));
     }
 }

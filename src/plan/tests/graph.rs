@@ -49,8 +49,8 @@ fn a_plan_that_cannot_run_is_refused() {
 fn a_file_that_is_no_plan_of_this_format_is_refused() {
     assert!(matches!(broken(|plan| plan.format = 9), PlanError::Format(9)));
     assert!(matches!(Plan::from_json(r#"{ "format": 2, "other": 1 }"#), Err(PlanError::Format(2))));
-    assert!(matches!(Plan::from_json("{}"), Err(PlanError::Json(_))));
-    assert!(matches!(Plan::from_json("hello"), Err(PlanError::Json(_))));
+    assert!(matches!(Plan::from_json("{}"), Err(PlanError::Content(_))));
+    assert!(matches!(Plan::from_json("hello"), Err(PlanError::Syntax(_))));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 use crate::{
+    catalog::Metric,
     config::{
-        Bound, Chunks, Closed, Format, HeaderText, Lengths, Load, Output, Shape, Stage, Target, Threads,
-        Workload,
+        Bound, Chunks, Closed, Format, HeaderText, Lengths, Load, Objective, Output, Shape, Stage, Target,
+        Threads, Workload,
     },
     plan::{compile, fixture, graph, render},
 };
@@ -178,4 +179,27 @@ fn the_floor_counts_what_the_window_of_users_leaves_out() {
         scenario.phases = fixture::named([("users", fixture::phase(Some(requests), None, ramp(ramp_up)))]);
         assert_eq!(compile(&scenario).warnings.len(), warnings, "{requests} {ramp_up}");
     }
+}
+
+#[test]
+fn limits_beyond_the_time_out_and_users_beyond_the_cap_are_warned_about() {
+    let mut scenario = fixture::bare();
+    scenario.phases = fixture::named([("only", fixture::phase(Some(5000), None, fixture::closed(&[500])))]);
+    scenario.run.max_in_flight = 501;
+    scenario.targets = fixture::named([
+        ("first", fixture::target("ttft.p95", Bound::AtMost(500.0))),
+        ("whole", fixture::target("e2e.p95", Bound::AtMost(120.0))),
+        ("errors", fixture::target("error_rate", Bound::AtMost(0.05))),
+    ]);
+    scenario.objectives = vec![Objective { metric: Metric::Ttft, at_most: fixture::seconds(121) }];
+    let lax = |path: &str, limit: u32| {
+        format!(
+            "`{path}` allows more than the time-out of 2m 00s, so no answer can miss it\n\
+             help: write `\"{limit}ms\"` if milliseconds are meant"
+        )
+    };
+    assert_eq!(compile(&scenario).warnings, [lax("objectives.ttft", 121), lax("targets.first", 500)]);
+    scenario.run.max_in_flight = 500;
+    let crowded = &compile(&scenario).warnings[0];
+    assert!(crowded.starts_with("500 users at once reach `run.max_in_flight` = 500"), "{crowded}");
 }

@@ -149,15 +149,15 @@
       },
     }),
     sequence: () => {
-      const order = points.seq.map((_, i) => i).sort((a, b) => points.seq[a] - points.seq[b]);
+      const order = points.place.map((_, i) => i).sort((a, b) => points.place[a] - points.place[b]);
       const sorted = (values) => order.map((i) => values[i]);
       return {
-        columns: ["seq", ...endpoints.map((name) => `${name} tok/s`)],
-        data: [sorted(points.seq), ...perEndpoint(points.tokens_per_second).map(sorted)],
+        columns: ["request", ...endpoints.map((name) => `${name} tok/s`)],
+        data: [sorted(points.place), ...perEndpoint(points.tokens_per_second).map(sorted)],
         options: {
           scales: { x: { time: false }, y: zero },
-          axes: [bottom("number of the request (seq)"), axis("output tokens per second of the request")],
-          series: [{ label: "seq", value: show(0) }, ...endpoints.map(cloud)],
+          axes: [bottom("measured requests, in the order of their numbers"), axis("output tokens per second of the request")],
+          series: [{ label: "request", value: show(0) }, ...endpoints.map(cloud)],
           hooks: scatter,
         },
       };

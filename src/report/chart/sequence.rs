@@ -14,7 +14,7 @@ use crate::report::Report;
 const AROUND: usize = 12;
 const FAILED: Color = Color(60, 60, 60);
 
-/// The requests of an endpoint: their numbers and tokens per second.
+/// The requests of an endpoint: their places and tokens per second.
 struct Series<'a> {
     index: usize,
     name: &'a str,
@@ -32,7 +32,7 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
         .map(|name| {
             let speeds = shown.iter().filter(|point| point.endpoint == name).filter_map(|point| {
                 let seconds = point.e2e_s.filter(|seconds| *seconds > 0.0)?;
-                Some((point.seq as f64, point.output_tokens? as f64 / seconds))
+                Some((point.place as f64, point.output_tokens? as f64 / seconds))
             });
             Series { index: endpoint_index(report, name), name, speeds: speeds.collect() }
         })
@@ -44,7 +44,7 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
         return None;
     }
     let failed: Vec<_> =
-        shown.iter().filter(|point| point.outcome.failed()).map(|point| point.seq as f64).collect();
+        shown.iter().filter(|point| point.outcome.failed()).map(|point| point.place as f64).collect();
 
     let title = "Tokens per second over the sequence of requests".to_owned();
     let mut page = Page::new(
@@ -68,8 +68,8 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
     }
     page.legend(&legend);
 
-    let first = shown.first().map_or(0.0, |point| point.seq as f64);
-    let last = shown.last().map_or(1.0, |point| point.seq as f64);
+    let first = shown.first().map_or(0.0, |point| point.place as f64);
+    let last = shown.last().map_or(1.0, |point| point.place as f64);
     let y = Axis::linear(0.0, fastest * 1.06, 5, false);
     let panel = Panel {
         left: left_of(&y),
@@ -81,9 +81,9 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
     };
     panel.grid(&mut page.scene, false);
     for Series { index, speeds, .. } in &series {
-        for (seq, speed) in speeds {
+        for (place, speed) in speeds {
             page.scene.point(
-                panel.at(*seq, *speed),
+                panel.at(*place, *speed),
                 Marker::of_series(*index),
                 8.0,
                 pale(series_color(*index)),
@@ -95,9 +95,9 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
         let median = moving_median(speeds).into_iter().map(|(x, y)| panel.at(x, y)).collect();
         page.scene.path(median, series_color(*index), 8.0, Dash::of_series(*index));
     }
-    panel.x_axis(&mut page.scene, "number of the request (seq)");
-    for seq in failed {
-        page.scene.point((panel.x(seq), panel.bottom - 16.0), Marker::Cross, 11.0, FAILED, true);
+    panel.x_axis(&mut page.scene, "measured requests, in the order of their numbers");
+    for place in failed {
+        page.scene.point((panel.x(place), panel.bottom - 16.0), Marker::Cross, 11.0, FAILED, true);
     }
     panel.y_axis(&mut page.scene, "output tokens per second of the request");
     Some(Sketch { name: "tokens-over-sequence", title, scene: page.scene })

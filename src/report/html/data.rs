@@ -207,13 +207,13 @@ fn speed(point: &Point) -> Option<f64> {
 fn points(report: &Report, endpoints: &[&str]) -> Value {
     let all = &report.summary.points;
     let mut kept: Vec<_> = all.iter().step_by(all.len().div_ceil(MANY_POINTS).max(1)).collect();
-    kept.sort_by(|a, b| a.due_s.total_cmp(&b.due_s).then(a.seq.cmp(&b.seq)));
+    kept.sort_by(|a, b| a.due_s.total_cmp(&b.due_s).then(a.place.cmp(&b.place)));
     let index: BTreeMap<_, _> = endpoints.iter().enumerate().map(|(i, name)| (*name, i)).collect();
     let column = |of: &dyn Fn(&Point) -> Option<f64>| -> Vec<Value> {
         kept.iter().map(|point| of(point).map_or(Value::Null, short)).collect()
     };
     json!({
-        "seq": kept.iter().map(|point| point.seq).collect::<Vec<_>>(),
+        "place": kept.iter().map(|point| point.place).collect::<Vec<_>>(),
         "endpoint": kept.iter().map(|point| index.get(point.endpoint.as_str()).copied()).collect::<Vec<_>>(),
         "outcome": kept.iter().map(|point| point.outcome.name()).collect::<Vec<_>>(),
         "due_s": column(&|point| Some(point.due_s)),

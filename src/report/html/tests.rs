@@ -130,7 +130,7 @@ fn no_number_is_not_a_number() {
         assert!(!text.contains("NaN") && !text.contains(">inf<") && !text.contains("Infinity"));
         let data = for_script(&data::data(&run.report()));
         let read: Value = serde_json::from_str(&data).expect("JSON");
-        assert!(read["points"]["seq"].is_array());
+        assert!(read["points"]["place"].is_array());
     }
 }
 

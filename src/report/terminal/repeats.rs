@@ -18,7 +18,7 @@ pub fn repeats(reports: &[Report], style: Style) -> String {
     };
     let title = style.paint(
         BOLD,
-        &format!("{} of {}", units::show_count_of(reports.len() as u64, "run"), first.plan.name),
+        &format!("{} of {}", units::show_count_of(reports.len() as u64, "run"), first.plan.title()),
     );
     let group = first.plan.group.as_deref().unwrap_or_default();
     line(&format!("{title}  {}", style.paint(DIM, group)));
@@ -86,7 +86,18 @@ fn spread(target: &Judged, same: &[&Judged]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture;
+    use crate::{config::Axis, report::fixture};
+
+    #[test]
+    fn the_title_says_of_which_case_of_a_matrix_they_are() {
+        let mut run = fixture::quiet();
+        let [path, name, value] = ["phases.main.load.closed.users", "users", "2"].map(str::to_owned);
+        run.plan.case = vec![Axis { path, name, value }];
+        let shown = repeats(&[run.report()], Style { color: false, width: 100 });
+        let first = shown.lines().next().unwrap_or_default();
+        assert_eq!(first, format!("1 run of {}", run.plan.title()));
+        assert!(first.ends_with("users=2"), "{first}");
+    }
 
     #[test]
     fn a_row_for_each_run_and_the_spread_of_each_target() {

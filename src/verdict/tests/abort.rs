@@ -1,8 +1,11 @@
 //! Runs that a target ended, and runs that could not be decided.
 
+use std::time::Duration;
+
 use super::*;
 use crate::{
-    config::OnInconclusive,
+    catalog::Metric,
+    config::{Objective, OnInconclusive},
     metrics::Summary,
     record::{Abort, StopCause},
 };
@@ -40,10 +43,10 @@ fn a_target_that_ended_the_run_has_failed() {
     let verdict = judge(&run.plan, &summary);
     assert_eq!(verdict.conclusion, Conclusion::Fail);
     assert_eq!((verdict.targets_met, verdict.total_targets), (0, 2));
-    insta::assert_snapshot!(verdict.reason, @"`errors` in `load`: error_rate is 100.0 %, asked at most 5.0 %; with 8 of 8 requests beyond that it ended the run after 7.50 s, having failed for 5.50 s; every measured request failed, 9 in all: 8 `http_error`, first at `chat`: it was http_error");
+    insta::assert_snapshot!(verdict.reason, @"`errors` in `load`: error_rate is 100.0 %, asked at most 5.0 %; with 8 of 8 issued requests beyond that it ended the run after 7.50 s, having failed for 5.50 s; every measured request failed, 9 in all: 8 `http_error`, first at `chat`: it was http_error");
     let row = &verdict.targets[0];
     assert_eq!((row.name.as_str(), row.mark, row.samples), ("errors", Mark::Fail, 8));
-    insta::assert_snapshot!(row.note, @"Wilson bounds of 8 requests; ended the run");
+    insta::assert_snapshot!(row.note, @"Wilson bounds of 8 requests; ended the run with 8 of 8 issued requests beyond the limit");
     assert_eq!(verdict.targets[1].note, "no data");
     let texts: Vec<&str> = verdict.analysis.iter().map(|finding| finding.text.as_str()).collect();
     assert!(texts.contains(&"not run, since the run ended before: `rest`, `more`"), "{texts:?}");
@@ -61,7 +64,36 @@ fn its_row_fails_whatever_came_in_after_it() {
     }
     let verdict = judge(&run.plan, &run.summary());
     assert_eq!((verdict.conclusion, verdict.targets[0].mark), (Conclusion::Fail, Mark::Fail));
-    insta::assert_snapshot!(verdict.reason, @"`errors` in `load`: error_rate is 0.0 %, asked at most 5.0 %; with 8 of 8 requests beyond that it ended the run after 7.50 s, having failed for 5.50 s");
+    insta::assert_snapshot!(verdict.reason, @"`errors` in `load`: error_rate is 100.0 %, asked at most 5.0 %; with 8 of 8 issued requests beyond that it ended the run after 7.50 s, having failed for 5.50 s");
+}
+
+#[test]
+fn its_row_says_by_what_it_was_decided() {
+    let mut run = ended();
+    let abort = run.diary.iter_mut().find_map(|line| match line {
+        Diary::Aborted(abort) => Some(abort),
+        _ => None,
+    });
+    abort.expect("a target that ended the run").requests = 20;
+    for (metric, bound, value) in
+        [("error_rate", Bound::AtMost(0.05), 0.4), ("objectives_met_rate", Bound::AtLeast(0.9), 0.6)]
+    {
+        run.plan.objectives = vec![Objective { metric: Metric::Ttft, at_most: Duration::from_secs(1) }];
+        run.plan.targets = vec![target("errors", metric, bound, "load")];
+        let row = judge(&run.plan, &run.summary()).targets.remove(0);
+        assert_eq!((row.value, row.samples, row.mark), (Some(value), 20, Mark::Fail), "{metric}");
+        assert_eq!(
+            row.note,
+            "Wilson bounds of 20 requests; ended the run with 8 of 20 issued requests beyond the limit"
+        );
+    }
+    run.plan.targets = vec![target("errors", "ttft.p50", Bound::AtMost(1.0), "load")];
+    let row = judge(&run.plan, &run.summary()).targets.remove(0);
+    assert!(
+        row.note.ends_with("ended the run with 8 of 20 issued requests beyond the limit"),
+        "{}",
+        row.note
+    );
 }
 
 #[test]

@@ -13,7 +13,6 @@ fn the_analysis_is_in_plain_words() {
     insta::assert_snapshot!(analysis(&run_of(&good)), @r#"
 Pass `load`: none of 100 requests failed
 Pass `load`: `ttft.p50` is 149 ms, under 200 ms: excellent
-Info `load`: `spike_rate` is 0.0 % (`spike_rate.mad` 0.0 %): answers far slower than the rest
 "#);
 
     let mut bad = run_of(&mix(&[(80, 2500), (8, 9000), (12, 0)]));
@@ -27,8 +26,17 @@ Fail `load`: 12.0 % of 100 requests failed, more than 5.0 %
 Warning `load`: 2 of 100 requests failed under contention: 1 `timeout`, 1 `overloaded`
 Warning `load`: more than a tenth of the requests never got a whole answer: user experience degraded
 Info `load`: answers brought 88 of 176 output tokens asked for, 50.0 %
-Info `load`: `spike_rate` is 9.1 %: answers far slower than the rest
+Info `load`: 9.1 % of answers lie beyond mean + 3 σ
 "#);
+}
+
+#[test]
+fn spikes_are_told_by_both_measures() {
+    let mut times: Vec<u64> = (100..120).collect();
+    times.extend([140, 150, 1_000]);
+    let lines = analysis(&run_of(&times));
+    let spikes = lines.lines().find(|line| line.contains("3 σ"));
+    insta::assert_snapshot!(spikes.unwrap_or(&lines), @"Info `load`: 4.3 % of answers lie beyond mean + 3 σ (13.0 % beyond median + 3 scaled MADs)");
 }
 
 #[test]

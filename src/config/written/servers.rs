@@ -1,0 +1,98 @@
+//! `[endpoints.NAME]` and `[sims.NAME]`.
+
+use schemars::JsonSchema;
+
+use super::{
+    several::{Headers, Word},
+    shape::{one_of, partial},
+    values::{
+        Count, CountFromZero, Duration, Flag, Name, NotNegative, Positive, PositiveDuration, Share, Text,
+        Url, Verbatim,
+    },
+};
+use crate::catalog::Protocol;
+
+/// `[endpoints.NAME]`: a server under test.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+pub(super) struct Endpoint {
+    /// The base URL, or `sim:NAME` for a simulated server that is started for the run.
+    #[schemars(extend("examples" = ["http://127.0.0.1:8080/v1", "sim:rtx_4090"]))]
+    url: Url,
+    /// What it speaks.
+    protocol: Word<Protocol>,
+    /// The model that requests name; `"auto"` takes the first that the server lists.
+    #[schemars(extend("examples" = ["llama-3.1-8b-instruct"]))]
+    model: Text,
+    /// Its share of mixed traffic, relative to the others. Without any weight all have the same; with one, those
+    /// without get traffic only from phases that name them.
+    #[schemars(extend("examples" = [0.3]))]
+    weight: NotNegative,
+    /// The name of its workload, where there are several.
+    #[schemars(extend("examples" = ["questions"]))]
+    workload: Name,
+    /// Whether answers are streamed. Without a stream there is no time to first token.
+    stream: Flag,
+    /// Longest that one request may take; `defaults.timeout` otherwise.
+    #[schemars(extend("examples" = ["30s"]))]
+    timeout: PositiveDuration,
+    /// Where the key is found that is sent as `authorization: Bearer …`. The key itself never stands in a file.
+    #[schemars(extend("examples" = [{ "env": "API_KEY" }, { "file": "/run/secrets/key" }]))]
+    api_key: Secret,
+    /// Headers that go with every request. One that carries a secret, such as `authorization`, is a reference.
+    #[schemars(extend("examples" = [{ "x-team": "a", "authorization": { "env": "BEARER" } }]))]
+    headers: Headers<Secret>,
+}
+
+/// A secret by reference.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = one_of)]
+struct Secret {
+    /// The environment variable that holds it.
+    #[schemars(extend("examples" = ["API_KEY"]))]
+    env: Verbatim,
+    /// The file that holds it; white space around it is dropped.
+    #[schemars(extend("examples" = ["/run/secrets/key"]))]
+    file: Verbatim,
+}
+
+/// `[sims.NAME]`: a simulated server. Times are those of a continuous-batching server: prompts are prefilled one after
+/// the other, and a decoding step gives every running sequence one token.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+pub(super) struct Sim {
+    /// The simulated server whose settings hold where this one says nothing: another of the file, or a built-in one.
+    #[schemars(extend("examples" = ["rtx_4090"]))]
+    extends: Text,
+    /// Prompt tokens that it prefills per second.
+    prefill_tokens_per_second: Positive,
+    /// Time of a decoding step with an empty batch.
+    step_base: PositiveDuration,
+    /// Time that each running sequence adds to a step.
+    step_per_sequence: Duration,
+    /// Sequences that run at once; more wait.
+    max_batch: Count,
+    /// Standard deviation of a step's time, as a share of it.
+    jitter: Share,
+    /// Fixed time before anything happens: network and HTTP.
+    overhead: Duration,
+    /// What goes wrong, to see how a client and its report take it.
+    faults: Faults,
+}
+
+/// Faults on demand; which requests they hit follows from the seed.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Faults {
+    /// Share of requests that are answered with status 500.
+    error_rate: Share,
+    /// Status 503 when more than so many requests wait.
+    #[schemars(extend("examples" = [8]))]
+    overload_queue: CountFromZero,
+    /// Share of streams that carry an error object in the middle.
+    mid_stream_error_rate: Share,
+    /// Share of streams that are cut in the middle.
+    cut_rate: Share,
+    /// Share of streams that stop sending and stay open.
+    stall_rate: Share,
+}

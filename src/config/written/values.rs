@@ -1,0 +1,192 @@
+//! Single values as they are written. None of these types has a value: they stand for what a text may hold.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use super::super::read::{LONGEST, OPERATIONS};
+use crate::catalog::MetricName;
+
+/// A text with a variable of the environment, whose value goes through the parser of the field.
+enum Variable {}
+
+impl JsonSchema for Variable {
+    fn schema_name() -> Cow<'static, str> {
+        "Variable".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Text with a variable of the environment: `${NAME}` or `${NAME:-default}`.",
+            "type": "string",
+            "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}",
+        })
+    }
+}
+
+/// One of these, or a text with a variable.
+pub(super) fn any_of<const N: usize>(
+    alternatives: [Value; N],
+) -> impl FnOnce(&mut SchemaGenerator) -> Schema {
+    move |generator| {
+        let variable = generator.subschema_for::<Variable>().to_value();
+        let alternatives: Vec<Value> = alternatives.into_iter().chain([variable]).collect();
+        json_schema!({ "anyOf": alternatives })
+    }
+}
+
+/// Only this.
+fn only(schema: Schema) -> impl FnOnce(&mut SchemaGenerator) -> Schema {
+    move |_| schema
+}
+
+/// A number without a sign and a unit, as units are parsed: digits with underscores, and a point.
+const NUMBER: &str = r"\+?_*(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]*[0-9][0-9_]*)";
+
+/// Text that holds no digit but zeros.
+const ZERO: &str = "^[^1-9]*$";
+
+fn duration(positive: bool) -> impl FnOnce(&mut SchemaGenerator) -> Schema {
+    let unit = "(?:ns|us|µs|μs|ms|s|sec|m|min|h|d)";
+    let mut text = json!({
+        "description": r#"text with units, such as "250ms", "30s", "1m30s", "2h"; units: ns, us, ms, s, m, h, d"#,
+        "type": "string",
+        "pattern": format!(r"^\s*(?:{NUMBER}\s*|(?:{NUMBER}\s*{unit}\s*)+)$"),
+    });
+    any_of([number("seconds", positive, &mut text), text])
+}
+
+fn rate(positive: bool) -> impl FnOnce(&mut SchemaGenerator) -> Schema {
+    let mut text = json!({
+        "description": r#"text with a unit, such as "8/s", "90/min", "1000/h""#,
+        "type": "string",
+        "pattern": format!(r"^\s*{NUMBER}\s*(?:tok)*(?:req)*(?:/(?:s|m|min|h))?\s*$"),
+    });
+    any_of([number("per second", positive, &mut text), text])
+}
+
+/// The number beside a text with units; neither may be 0 where it must be positive.
+fn number(unit: &str, positive: bool, text: &mut Value) -> Value {
+    if positive {
+        text["not"] = json!({ "pattern": ZERO });
+        json!({ "description": unit, "type": "number", "exclusiveMinimum": 0 })
+    } else {
+        json!({ "description": unit, "type": "number", "minimum": 0 })
+    }
+}
+
+fn share() -> impl FnOnce(&mut SchemaGenerator) -> Schema {
+    any_of([
+        json!({ "description": "a share from 0 to 1", "type": "number", "minimum": 0, "maximum": 1 }),
+        json!({
+            "description": r#"text in per cent, such as "5%""#,
+            "type": "string",
+            "pattern": format!(r"^\s*{NUMBER}\s*%?\s*$"),
+        }),
+    ])
+}
+
+fn whole(minimum: u64, maximum: u64) -> impl FnOnce(&mut SchemaGenerator) -> Schema {
+    let mut number = json!({ "type": "integer", "minimum": minimum });
+    // larger ones are no integers of TOML
+    if maximum < i64::MAX as u64 {
+        number["maximum"] = json!(maximum);
+    }
+    any_of([number])
+}
+
+fn url() -> impl FnOnce(&mut SchemaGenerator) -> Schema {
+    let operations = OPERATIONS.join("|");
+    any_of([json!({
+        "type": "string",
+        "pattern": r"^\s*(?:sim:\s*\S.*|https?://[^\s/?#@]+(?:/[^\s?#]*)?)\s*$",
+        "not": { "pattern": format!("^[^:]+://.*(?:{operations})/*\\s*$") },
+    })])
+}
+
+/// What a name in a table of named things looks like.
+pub(super) const NAME: &str = "^[A-Za-z0-9_-]+$";
+
+/// Declares kinds of values by their schemas, which stand in place of every use: an editor that shows a key then
+/// shows its own description and not that of the kind.
+macro_rules! values {
+    ($($(#[$doc:meta])* $name:ident = $schema:expr;)*) => {$(
+        $(#[$doc])*
+        pub(super) enum $name {}
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                $schema(generator)
+            }
+        }
+    )*};
+}
+
+values! {
+    /// Any text.
+    Text = only(json_schema!({ "type": "string" }));
+    /// The name of the experiment, which also names its folder.
+    PlainName = any_of([json!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$" })]);
+    /// The name of something in a table of named things.
+    Name = any_of([json!({ "type": "string", "pattern": NAME })]);
+    /// A base URL, or the name of a simulated server.
+    Url = url();
+    /// A host: a name or an address, without a port.
+    Host = any_of([json!({
+        "type": "string",
+        "pattern": r"^\s*(?:[^\s:/?#@,\[\]]+|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?)\s*$",
+    })]);
+    /// The name of a metric, with its statistic where it has any.
+    MetricWord = any_of([json!({ "enum": MetricName::all().collect::<Vec<_>>() })]);
+    /// A text that is taken as it is: no variable is filled in.
+    Verbatim = only(json_schema!({ "type": "string", "minLength": 1, "not": { "pattern": r"\$\{" } }));
+    /// `true` or `false`.
+    Flag = any_of([json!({ "type": "boolean" })]);
+    /// A length of time.
+    Duration = duration(false);
+    /// A length of time above 0.
+    PositiveDuration = duration(true);
+    /// Per second.
+    Rate = rate(false);
+    /// Per second, above 0.
+    PositiveRate = rate(true);
+    /// `0..=1`.
+    Share = share();
+    /// A number that is not below 0.
+    NotNegative = any_of([json!({ "type": "number", "minimum": 0 })]);
+    /// A number above 0.
+    Positive = any_of([json!({ "type": "number", "exclusiveMinimum": 0 })]);
+    /// A coefficient of variation of gaps.
+    Variation = any_of([json!({ "type": "number", "minimum": 0.01, "maximum": 10 })]);
+    /// How many, at least 1.
+    Count = whole(1, u64::from(u32::MAX));
+    /// How many, at least 1, of what there may be billions of.
+    LargeCount = whole(1, u64::MAX);
+    /// How many prompts in one request.
+    Prompts = whole(1, 1024);
+    /// How many threads.
+    Threads = whole(1, 1024);
+    /// How many runs in a row.
+    Repeats = whole(1, 1000);
+    /// The word for as many as there are.
+    All = any_of([json!({ "const": "all" })]);
+    /// The word for what `[defaults]` says.
+    Default = any_of([json!({ "const": "default" })]);
+    /// How many, none included.
+    CountFromZero = whole(0, u64::from(u32::MAX));
+    /// Any whole number that is not below 0.
+    Seed = whole(0, u64::MAX);
+    /// A length of a prompt or an answer.
+    Length = whole(1, u64::from(LONGEST));
+    /// A length, or none.
+    LengthFromZero = whole(0, u64::from(LONGEST));
+}

@@ -1,0 +1,108 @@
+//! `[workloads.NAME]`.
+
+use schemars::JsonSchema;
+
+use super::{
+    several::AnyOf,
+    shape::{exclusive, one_of, partial},
+    values::{Length, LengthFromZero, NotNegative, Positive, Text},
+};
+
+/// `[workloads.NAME]`: what is sent.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+pub(super) struct Workload {
+    /// Made-up text of a drawn length; every prompt is another one, so that no cache knows it.
+    #[schemars(extend("examples" = [{ "prompt_tokens": 100, "output_tokens": 64 }]))]
+    synthetic: Synthetic,
+}
+
+/// `[workloads.NAME.synthetic]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial, transform = exclusive(&["prompt_tokens", "prompt_words"]))]
+struct Synthetic {
+    /// Length of prompts in tokens, by an estimate: a number or a distribution.
+    prompt_tokens: Lengths,
+    /// Length of prompts in words: a number or a distribution.
+    #[schemars(extend("examples" = [15, { "poisson": { "mean": 15 } }]))]
+    prompt_words: Lengths,
+    /// Tokens of output that are asked for: a number or a distribution.
+    #[schemars(extend("examples" = [64, { "uniform": { "min": 32, "max": 256 } }]))]
+    output_tokens: Lengths,
+    /// Text before every prompt.
+    #[schemars(extend("examples" = ["Please summarize the following text: "]))]
+    prefix: Text,
+    /// Tokens of made-up text that all prompts share, to exercise prefix caches on purpose.
+    #[schemars(extend("examples" = [512]))]
+    shared_prefix_tokens: LengthFromZero,
+}
+
+/// A length: always the same, or drawn.
+type Lengths = AnyOf<Length, Distribution>;
+
+/// A distribution of whole lengths.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = one_of)]
+struct Distribution {
+    /// Always this.
+    #[schemars(extend("examples" = [128]))]
+    constant: Length,
+    /// Every whole number from `min` to `max` equally often.
+    #[schemars(extend("examples" = [{ "min": 50, "max": 200 }]))]
+    uniform: Uniform,
+    /// Normal, rounded and clipped.
+    #[schemars(extend("examples" = [{ "mean": 400, "std_dev": 150, "min": 50, "max": 2000 }]))]
+    normal: Bell,
+    /// Log-normal, rounded and clipped: long-tailed as chat prompts are. Mean and deviation are those of the lengths,
+    /// not of their logarithms.
+    #[schemars(extend("examples" = [{ "mean": 400, "std_dev": 150, "min": 50, "max": 2000 }]))]
+    lognormal: Bell,
+    /// Poisson, clipped.
+    #[schemars(extend("examples" = [{ "mean": 15 }]))]
+    poisson: Poisson,
+}
+
+/// Every whole number of a range equally often.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Uniform {
+    /// Smallest.
+    #[schemars(extend("examples" = [50]))]
+    min: Length,
+    /// Largest.
+    #[schemars(extend("examples" = [200]))]
+    max: Length,
+}
+
+/// Around a mean.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Bell {
+    /// Mean before clipping.
+    #[schemars(extend("examples" = [400]))]
+    mean: Positive,
+    /// Standard deviation before clipping.
+    #[schemars(extend("examples" = [150]))]
+    std_dev: NotNegative,
+    /// Smallest; 1 otherwise.
+    #[schemars(extend("examples" = [50]))]
+    min: Length,
+    /// Largest; a million otherwise.
+    #[schemars(extend("examples" = [2000]))]
+    max: Length,
+}
+
+/// Counts around a mean.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Poisson {
+    /// Mean before clipping.
+    #[schemars(extend("examples" = [15]))]
+    mean: Positive,
+    /// Smallest; 1 otherwise.
+    #[schemars(extend("examples" = [5]))]
+    min: Length,
+    /// Largest; a million otherwise.
+    #[schemars(extend("examples" = [60]))]
+    max: Length,
+}
