@@ -24,8 +24,10 @@ use nix::sys::{
 };
 use scenario::{
     catalog::Protocol,
-    protocol::{Answer, Flow},
-    wire::{Arrival, Clock, Limits, Origin, Pool, Request, Timing},
+    engine,
+    protocol::{Answer, Ending, Flow},
+    record::ChunkTimes,
+    wire::{Clock, Limits, Origin, Pool, Request, Timing},
 };
 
 fn main() {
@@ -201,9 +203,17 @@ fn cpu_seconds() -> f64 {
     seconds(usage.user_time()) + seconds(usage.system_time())
 }
 
-/// Plays a load with the wire and the protocol of the product. Gives the arrivals of every event of every stream.
-fn play(server: &Server, load: Load, keep: bool) -> (Clock, HashMap<String, Vec<Arrival>>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+/// What was seen of a stream.
+struct Seen {
+    chunks: ChunkTimes,
+    /// When the reads returned that brought the events: what a client without the kernel's stamps would say.
+    reads_ns: Vec<u64>,
+}
+
+/// Plays a load with the wire and the protocol of the product. Gives what it saw of every stream.
+fn play(server: &Server, load: Load, keep: bool) -> (Clock, HashMap<String, Seen>) {
+    let threads = std::thread::available_parallelism().unwrap().get() as u32;
+    let runtime = engine::runtime(threads).unwrap();
     let clock = Clock::start();
     let arrivals = runtime.block_on(async {
         let origin = Origin::resolve(&format!("http://{}/{}/v1", server.address, load.gap_us)).await.unwrap();
@@ -215,7 +225,7 @@ fn play(server: &Server, load: Load, keep: bool) -> (Clock, HashMap<String, Vec<
             let pool = Arc::clone(&pool);
             streams.spawn(async move {
                 tokio::time::sleep_until(start + load.start_of(stream)).await;
-                read_stream(&pool, stream, load, keep).await
+                read_stream(&pool, clock, stream, load, keep).await
             });
         }
         streams.join_all().await.into_iter().collect()
@@ -223,7 +233,7 @@ fn play(server: &Server, load: Load, keep: bool) -> (Clock, HashMap<String, Vec<
     (clock, arrivals)
 }
 
-async fn read_stream(pool: &Pool, stream: usize, load: Load, keep: bool) -> (String, Vec<Arrival>) {
+async fn read_stream(pool: &Pool, clock: Clock, stream: usize, load: Load, keep: bool) -> (String, Seen) {
     let request_id = format!("bench-{stream}");
     let mut headers = HeaderMap::new();
     headers.insert("x-request-id", request_id.parse().unwrap());
@@ -238,12 +248,11 @@ async fn read_stream(pool: &Pool, stream: usize, load: Load, keep: bool) -> (Str
     let message = pool.message(&request);
     let mut response = pool.send(&message, None, limits, &mut timing).await.unwrap();
     let mut answer = Answer::new(Protocol::OpenaiChat, 200, response.content_type());
-    let mut arrivals = Vec::with_capacity(if keep { load.tokens as usize } else { 0 });
+    let mut reads = Vec::with_capacity(if keep { load.tokens as usize } else { 0 });
     while let Some(piece) = response.next().await.unwrap() {
-        let arrival = piece.arrival;
-        let done = answer.read(piece.bytes, arrival.at_ns) == Flow::Done;
+        let done = answer.read(piece) == Flow::Done;
         if keep {
-            arrivals.resize(answer.chunks(), arrival);
+            reads.resize(answer.chunks(), piece.arrival.read_ns);
         }
         if done {
             break;
@@ -251,7 +260,8 @@ async fn read_stream(pool: &Pool, stream: usize, load: Load, keep: bool) -> (Str
     }
     assert_eq!(answer.chunks() as u64, load.tokens, "stream {stream}");
     response.finish();
-    (request_id, arrivals)
+    let chunks = answer.end(clock.now_ns(), Ending::EndOfStream).chunks;
+    (request_id, Seen { chunks, reads_ns: reads })
 }
 
 fn stamps(server: &Server, load: Load) -> Vec<(&'static str, f64, &'static str)> {
@@ -267,20 +277,20 @@ fn stamps(server: &Server, load: Load) -> Vec<(&'static str, f64, &'static str)>
     };
     let (mut kernel, mut user, mut widths) = (Vec::new(), Vec::new(), Vec::new());
     let (mut bounded, mut outside) = (0, 0);
-    for (id, arrivals) in &arrivals {
+    for (id, seen) in &arrivals {
         let truth = &truth[id];
-        assert_eq!(truth.len(), arrivals.len());
-        for (index, (written, arrival)) in truth.iter().zip(arrivals).enumerate() {
-            let written = of_wall(*written);
-            kernel.push((arrival.at_ns as f64 - written).abs() / 1e3);
-            user.push((arrival.read_ns as f64 - written).abs() / 1e3);
-            let merged = arrivals.get(index + 1).is_some_and(|next| next.at_ns == arrival.at_ns);
-            if merged || !arrival.is_exact() {
+        assert_eq!(truth.len(), seen.chunks.len());
+        let times = seen.chunks.at_ns.iter().zip(&seen.chunks.width_ns).zip(&seen.reads_ns);
+        for (written, ((at_ns, width_ns), read_ns)) in truth.iter().zip(times) {
+            let (written, at) = (of_wall(*written), *at_ns as f64);
+            kernel.push((at - written).abs() / 1e3);
+            user.push((*read_ns as f64 - written).abs() / 1e3);
+            widths.push(f64::from(*width_ns) / 1e3);
+            if *width_ns > 0 {
                 bounded += 1;
-                widths.push((arrival.at_ns - arrival.after_ns) as f64 / 1e3);
                 // a write takes a few microseconds from its stamp to the other side
-                let (after, at) = (arrival.after_ns as f64 - 20e3, arrival.at_ns as f64 + 1e3);
-                outside += u32::from(written < after || written > at);
+                let after = at - f64::from(*width_ns) - 20e3;
+                outside += u32::from(written < after || written > at + 1e3);
             }
         }
     }

@@ -8,8 +8,62 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::ScopeKey;
 
-/// The version of `requests.jsonl`, `chunks.bin` and `events.jsonl`.
+/// The version of `requests.jsonl` and `events.jsonl`.
 pub const FORMAT: u32 = 1;
+
+/// When the output events of one answer arrived, in nanoseconds since the start of the run. Each arrived in
+/// (`at_ns − width_ns`, `at_ns`]; a width of 0 says that the time is exact.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChunkTimes {
+    /// Not later than these, ascending.
+    pub at_ns: Vec<u64>,
+    /// How much earlier at most, one for each. What is over 4 s is kept as 4 s.
+    pub width_ns: Vec<u32>,
+}
+
+impl ChunkTimes {
+    /// Adds an event that arrived within so many nanoseconds before `at_ns`.
+    pub fn push(&mut self, at_ns: u64, width_ns: u32) {
+        self.at_ns.push(at_ns);
+        self.width_ns.push(width_ns);
+    }
+
+    /// Notes that the last event arrived at its very time.
+    pub fn last_is_exact(&mut self) {
+        if let Some(width_ns) = self.width_ns.last_mut() {
+            *width_ns = 0;
+        }
+    }
+
+    /// How many arrivals are exact.
+    pub fn exact(&self) -> u32 {
+        self.width_ns.iter().filter(|width_ns| **width_ns == 0).count() as u32
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.at_ns.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.at_ns.is_empty()
+    }
+
+    /// Forgets all of them and keeps the room.
+    pub fn clear(&mut self) {
+        self.at_ns.clear();
+        self.width_ns.clear();
+    }
+}
+
+impl From<Vec<u64>> for ChunkTimes {
+    /// Arrivals that are all exact.
+    fn from(at_ns: Vec<u64>) -> Self {
+        let width_ns = vec![0; at_ns.len()];
+        Self { at_ns, width_ns }
+    }
+}
 
 /// How a request ended. A closed set: everything but `Ok` is a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -177,7 +231,8 @@ pub struct Record {
     pub chunks: u32,
     /// Reads that brought response bytes.
     pub reads: u32,
-    /// Output events whose arrival is exact rather than bounded.
+    /// Output events whose arrival is exact; that of the others is known to lie within bounds, which are in
+    /// `chunks.bin`.
     pub stamps_exact: u32,
     /// Where arrival times come from.
     pub clock: ClockSource,
@@ -407,8 +462,8 @@ pub enum Event {
     Finished {
         /// Its scalars.
         record: Box<Record>,
-        /// Arrival of every event with output, in nanoseconds.
-        chunks: Vec<u64>,
+        /// Arrival of every event with output.
+        chunks: ChunkTimes,
         /// What was asked and answered; `None` where the plan keeps nothing of it, or the recorder is behind.
         texts: Option<Box<Texts>>,
     },

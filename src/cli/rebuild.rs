@@ -123,7 +123,7 @@ fn write_csv(folder: &Path, run: &Run) -> anyhow::Result<()> {
         let objectives = &run.plan.objectives;
         run.scan(&mut |record, chunks| {
             row.clear();
-            report::csv_row(record, metrics::objectives_met(objectives, record, chunks), &mut row);
+            report::csv_row(record, metrics::objectives_met(objectives, record, &chunks.at_ns), &mut row);
             if failed.is_none() {
                 failed = out.write_all(row.as_bytes()).err();
             }

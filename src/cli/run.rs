@@ -128,8 +128,8 @@ pub(super) fn run_plans(
     if estimate::is_long(&all) && !output.quiet {
         terminal::say(&format!("this takes a while:\n{}", estimate::text(&all)));
     }
-    // signals, readiness and progress; what is measured has threads of its own
-    let runtime = runtime(1)?;
+    // what is measured has threads of its own
+    let runtime = runtime()?;
     // one for all scenarios: an interruption between two of them must not be lost
     let mut signals = runtime.block_on(async { Signals::new() }).context("cannot listen for signals")?;
     // repeats have a table of their own
@@ -192,11 +192,10 @@ pub(super) fn run_plans(
     Ok(worst)
 }
 
-/// A runtime with so many threads.
-fn runtime(threads: u32) -> anyhow::Result<Runtime> {
+/// A runtime with one thread, for signals, readiness and progress.
+fn runtime() -> anyhow::Result<Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(threads as usize).enable_all();
-    builder.build().context("cannot start the runtime")
+    builder.worker_threads(1).enable_all().build().context("cannot start the runtime")
 }
 
 /// Threads that send requests and read answers.
@@ -321,7 +320,7 @@ async fn measure(
     let progress = Progress::new(plan, quiet, terminal);
     let voice = progress.voice();
     let recording = recording::start(writer, events_out, commands.clone(), clock, progress, Watch::new(plan));
-    let runtime = runtime(client_threads(plan))?;
+    let runtime = engine::runtime(client_threads(plan)).context("cannot start the runtime")?;
     let mut running = runtime.spawn(engine::run(plan.clone(), bindings, clock, events, commands_out));
     let mut asked = 0;
     let ended = loop {

@@ -108,7 +108,7 @@ impl Watch {
             }
             Event::Diary(Diary::Stopping { .. }) => self.over = true,
             Event::Diary(_) => {}
-            Event::Finished { record, chunks, .. } => self.count(record, chunks),
+            Event::Finished { record, chunks, .. } => self.count(record, &chunks.at_ns),
         }
     }
 

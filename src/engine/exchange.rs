@@ -12,8 +12,8 @@ use crate::{
     catalog::Protocol,
     plan::{PlannedEndpoint, endpoint_of},
     protocol::{self, Answer, Answered, Ending, Flow, Seen},
-    record::{Outcome, Record, Texts, TokenSource},
-    wire::{Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
+    record::{ChunkTimes, Outcome, Record, Texts, TokenSource},
+    wire::{Limits, Message, Pool, Request, Reserved, Timing, WireError},
     workload,
 };
 
@@ -184,7 +184,7 @@ pub(super) async fn not_sent(
 ) {
     let mut record = prepared.record(run, user, due_ns, queue_wait_ns);
     record.error = Some(reason);
-    run.shared.recorder.finished(record, Vec::new(), None).await;
+    run.shared.recorder.finished(record, ChunkTimes::default(), None).await;
 }
 
 /// What has come of an exchange so far. It lives outside the future that fills it, so that a time-out or an
@@ -221,7 +221,7 @@ impl Progress {
     }
 
     /// Puts what has come of an exchange into its record; gives the arrivals of its output events back.
-    pub(super) fn record(&mut self, stop: Stop, now_ns: u64, record: &mut Record) -> Vec<u64> {
+    pub(super) fn record(&mut self, stop: Stop, now_ns: u64, record: &mut Record) -> ChunkTimes {
         let timing = self.timing;
         record.sent_ns = timing.sent_ns;
         record.connect_ns = timing.connect_ns;
@@ -244,7 +244,7 @@ impl Progress {
         } else {
             let (outcome, error) = stop.without_answer();
             (record.outcome, record.error) = (outcome, Some(error));
-            Vec::new()
+            ChunkTimes::default()
         }
     }
 }
@@ -326,14 +326,14 @@ pub(super) async fn exchange(
 }
 
 /// Puts what became of an answer into its record; gives the arrivals of its output events back.
-fn take(record: &mut Record, answered: Answered) -> Vec<u64> {
+fn take(record: &mut Record, answered: Answered) -> ChunkTimes {
     record.first_token_ns = answered.first_token_ns;
     record.first_content_ns = answered.first_content_ns;
     record.last_token_ns = answered.last_token_ns;
     record.decode_ns = answered.decode_ns;
     record.end_ns = answered.end_ns;
     record.chunks = answered.chunks.len() as u32;
-    record.stamps_exact = answered.stamps_exact;
+    record.stamps_exact = answered.chunks.exact();
     record.input_tokens = answered.input_tokens;
     record.output_tokens = answered.output_tokens;
     record.reasoning_tokens = answered.reasoning_tokens;
@@ -374,11 +374,11 @@ pub(super) async fn send_and_read(
     let answer = progress.answer.insert(answer);
     loop {
         match response.next().await {
-            Ok(Some(Piece { bytes, arrival, .. })) => {
+            Ok(Some(piece)) => {
                 if let Some(sight) = &mut progress.sight {
-                    sight.pieces.push((arrival.at_ns, bytes.len()));
+                    sight.pieces.push((piece.arrival.at_ns, piece.bytes.len()));
                 }
-                if answer.read(bytes, arrival.at_ns) == Flow::Done {
+                if answer.read(piece) == Flow::Done {
                     break;
                 }
             }

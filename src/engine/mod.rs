@@ -17,9 +17,12 @@ mod recorder;
 mod step;
 mod supervise;
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::{
+    io,
+    sync::{Arc, atomic::AtomicU64},
+};
 
-use tokio::sync::mpsc;
+use tokio::{runtime::Runtime, sync::mpsc};
 
 use self::{ceiling::Ceiling, recorder::Recorder, step::Course};
 pub use self::{
@@ -30,7 +33,7 @@ use crate::{
     plan::Plan,
     record::{Command, Diary, Event, FORMAT},
     wire::{
-        Clock, Pool, WireError,
+        Clock, Pool, WireError, priority,
         tls::{self, TlsConfigError},
     },
 };
@@ -79,6 +82,19 @@ struct Shared {
     arrivals: Vec<Course>,
     /// Makes request ids differ between runs.
     run_id: String,
+}
+
+/// A runtime to measure with: so many threads, each before others of this machine where the system allows it.
+///
+/// # Errors
+/// Where the system gives no threads.
+pub fn runtime(threads: u32) -> io::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(threads as usize).enable_all();
+    builder.on_thread_start(|| {
+        priority::raise();
+    });
+    builder.build()
 }
 
 /// Runs the steps of a plan on the current tokio runtime and returns when the last one has ended.

@@ -22,7 +22,7 @@ use super::{
     exchange::{Prepared, exchange, not_sent},
     step::{Arrivals, InFlight, StepRun},
 };
-use crate::plan::schedule;
+use crate::{plan::schedule, wire::priority};
 
 /// Requests whose bodies are made ahead of need.
 const AHEAD: usize = 256;
@@ -83,6 +83,8 @@ pub(super) async fn perform(run: &Arc<StepRun>, ahead: Ahead, concurrency_limit:
 
 /// Makes the requests of the schedule in order. Returns how many the whole schedule has.
 fn prepare(run: &StepRun, prepared: &SyncSender<(u64, Prepared)>, filled: oneshot::Sender<()>) -> u64 {
+    // what it makes is needed later; the thread that started it is one that measures
+    priority::ordinary();
     let plan = &run.shared.plan;
     let Some(offsets) = schedule::of_step(&plan.steps[run.step_id], plan.seed) else { return 0 };
     let mut filled = Some(filled);
@@ -114,6 +116,7 @@ fn pace(
     cap: Option<u64>,
     alive: &mpsc::Sender<()>,
 ) {
+    priority::raise();
     let start_ns = run.start();
     while let Ok((offset_ns, mut request)) = next.recv() {
         let due_ns = start_ns + offset_ns;

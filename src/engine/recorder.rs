@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use crate::record::{Diary, Event, Record, Texts};
+use crate::record::{ChunkTimes, Diary, Event, Record, Texts};
 
 /// Sends events to whoever writes them down.
 pub(super) struct Recorder {
@@ -18,7 +18,7 @@ impl Recorder {
 
     /// Texts are left out where the queue is an eighth full: a writer that falls behind must not lose records to them,
     /// and what waits in the queue stays small.
-    pub(super) async fn finished(&self, record: Record, chunks: Vec<u64>, texts: Option<Texts>) {
+    pub(super) async fn finished(&self, record: Record, chunks: ChunkTimes, texts: Option<Texts>) {
         let waiting = self.events.max_capacity() - self.events.capacity();
         let texts = texts.filter(|_| waiting <= self.events.max_capacity() / 8).map(Box::new);
         self.send(Event::Finished { record: Box::new(record), chunks, texts }).await;
@@ -73,7 +73,7 @@ mod tests {
         let (full, _told) = mpsc::channel(1);
         let recorder = Recorder::new(events, full);
         for _ in 0..5 {
-            recorder.finished(untouched(0), Vec::new(), Some(Texts::default())).await;
+            recorder.finished(untouched(0), ChunkTimes::default(), Some(Texts::default())).await;
         }
         let mut kept = Vec::new();
         while let Ok(Event::Finished { texts, .. }) = out.try_recv() {

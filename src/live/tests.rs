@@ -6,7 +6,7 @@ use std::{
 use super::*;
 use crate::{
     plan::Work,
-    record::{Diary, Outcome, Record, StopCause},
+    record::{ChunkTimes, Diary, Outcome, Record, StopCause},
     report::fixture,
 };
 
@@ -40,7 +40,7 @@ fn finished(step: usize, end_ns: u64, outcome: Outcome) -> Event {
         outcome,
         ..fixture::record()
     };
-    Event::Finished { record: Box::new(record), chunks: Vec::new(), texts: None }
+    Event::Finished { record: Box::new(record), chunks: ChunkTimes::default(), texts: None }
 }
 
 #[test]

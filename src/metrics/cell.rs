@@ -10,7 +10,7 @@ use crate::{
     metrics::{
         Carrier, Counts, Distribution, Met, Reading, Tokens, Values, objectives_met, reading, window::Span,
     },
-    record::{Outcome, Record, TokenSource},
+    record::{ChunkTimes, Outcome, Record, TokenSource},
     stats::{Moments, median, median_absolute_deviation},
 };
 
@@ -99,11 +99,11 @@ impl Gaps {
 
 impl Cell {
     /// Takes in one request. Returns whether it counts in shares and percentiles.
-    pub(super) fn add(&mut self, record: &Record, chunks: &[u64], setting: Setting<'_>) -> bool {
+    pub(super) fn add(&mut self, record: &Record, chunks: &ChunkTimes, setting: Setting<'_>) -> bool {
         self.counts.issued += 1;
         self.counts.replaced_connections += u64::from(record.attempts > 1);
         let window = setting.window;
-        let met = objectives_met(setting.objectives, record, chunks);
+        let met = objectives_met(setting.objectives, record, &chunks.at_ns);
         self.count_met(met, |_| ());
         if !record.outcome.failed() && window.contains(record.end_ns) {
             self.counts.completed_in_window += 1;
@@ -114,8 +114,9 @@ impl Cell {
         self.without_chunk_times += u64::from(streamed && chunks.is_empty());
         if let Some(tokens) = record.output_tokens {
             self.counted += 1;
-            let inside =
-                arrivals(record, chunks, |moments| window.count(moments) as f64 / moments.len() as f64);
+            let inside = arrivals(record, &chunks.at_ns, |moments| {
+                window.count(moments) as f64 / moments.len() as f64
+            });
             self.tokens_in_window += tokens as f64 * inside;
         } else if !record.outcome.failed() {
             self.uncounted += 1;
@@ -132,7 +133,7 @@ impl Cell {
         self.count_met(met, |met| met.due += 1);
         self.add_readings(record, setting.carrier);
         if !record.outcome.failed() {
-            self.add_success(record, if setting.carrier.gaps { chunks } else { &[] });
+            self.add_success(record, if setting.carrier.gaps { &chunks.at_ns } else { &[] });
         }
         true
     }

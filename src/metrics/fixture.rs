@@ -13,7 +13,7 @@ use crate::{
         Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Traffic,
         Work,
     },
-    record::{ClockSource, Diary, Outcome, Record, StopCause, TokenSource},
+    record::{ChunkTimes, ClockSource, Diary, Outcome, Record, StopCause, TokenSource},
 };
 
 /// A millisecond in nanoseconds.
@@ -272,7 +272,7 @@ pub(crate) fn failure(due_ns: u64, took_ns: u64, outcome: Outcome) -> (Record, V
 pub(crate) struct Run {
     pub(crate) plan: Plan,
     pub(crate) diary: Vec<Diary>,
-    pub(crate) records: Vec<(Record, Vec<u64>)>,
+    pub(crate) records: Vec<(Record, ChunkTimes)>,
 }
 
 impl Run {
@@ -320,7 +320,7 @@ impl Run {
         record.endpoint.clone_from(&self.plan.endpoints[load.traffic[endpoint].endpoint].name);
         record.measured = load.measure;
         record.user = user;
-        self.records.push((record, chunks));
+        self.records.push((record, chunks.into()));
         &mut self.records.last_mut().expect("just pushed").0
     }
 
@@ -367,7 +367,7 @@ impl Source for Run {
         &self.diary
     }
 
-    fn scan(&self, visit: &mut dyn FnMut(&Record, &[u64])) -> io::Result<()> {
+    fn scan(&self, visit: &mut dyn FnMut(&Record, &ChunkTimes)) -> io::Result<()> {
         for (record, chunks) in &self.records {
             visit(record, chunks);
         }

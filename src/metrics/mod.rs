@@ -36,7 +36,7 @@ use serde::Serialize;
 use crate::{
     catalog::{Metric, Statistic},
     plan::ScopeKey,
-    record::{Abort, Diary, Outcome, Record},
+    record::{Abort, ChunkTimes, Diary, Outcome, Record},
 };
 
 /// Where a run can be read from: a folder on disk, or what is still in memory.
@@ -46,7 +46,7 @@ pub trait Source {
 
     /// Shows every record in the order of writing, with the arrivals of its chunks in nanoseconds, ascending; it may
     /// be called several times and shows the same each time. The error is that of reading.
-    fn scan(&self, visit: &mut dyn FnMut(&Record, &[u64])) -> io::Result<()>;
+    fn scan(&self, visit: &mut dyn FnMut(&Record, &ChunkTimes)) -> io::Result<()>;
 }
 
 /// All numbers of a run.

@@ -2,7 +2,7 @@
 
 use crate::{
     metrics::{Slice, Timeline, cell::arrivals, survey::Survey},
-    record::Record,
+    record::{ChunkTimes, Record},
 };
 
 /// At most so many slices, and none shorter than a second.
@@ -42,7 +42,7 @@ impl Drawing {
     }
 
     /// Takes in one request.
-    pub(super) fn add(&mut self, record: &Record, chunks: &[u64]) {
+    pub(super) fn add(&mut self, record: &Record, chunks: &ChunkTimes) {
         if let Some(slice) = self.at(record.due_ns) {
             slice.due += 1;
         }
@@ -54,7 +54,7 @@ impl Drawing {
             }
         }
         if let Some(tokens) = record.output_tokens.filter(|tokens| *tokens > 0) {
-            arrivals(record, chunks, |moments| {
+            arrivals(record, &chunks.at_ns, |moments| {
                 let each = tokens as f64 / moments.len() as f64;
                 for at in moments {
                     let Some(slice) = self.at(*at) else { continue };

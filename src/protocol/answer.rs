@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use super::{envelope::error_message, seen::Seen, several::Several, tally::Tally};
 use crate::{
     catalog::Protocol,
-    record::{Outcome, Texts, TokenSource},
-    wire::{Framer, Framing, WireError},
+    record::{ChunkTimes, Outcome, Texts, TokenSource},
+    wire::{Arrival, Framer, Framing, Piece, WireError},
 };
 
 /// An answer while it arrives.
@@ -72,9 +72,7 @@ pub struct Answered {
     /// Arrival of the terminal event or of the last byte of a whole answer, else when reading stopped.
     pub end_ns: u64,
     /// Arrival of every event with output.
-    pub chunks: Vec<u64>,
-    /// Output events that ended a read, so that its stamp is theirs; that of the others is an upper bound.
-    pub stamps_exact: u32,
+    pub chunks: ChunkTimes,
     /// Prompt tokens.
     pub input_tokens: Option<u64>,
     /// Output tokens, reasoning included.
@@ -106,6 +104,8 @@ enum Intake {
     Undecided {
         /// The bytes so far.
         held: Vec<u8>,
+        /// They arrived after this.
+        after_ns: Option<u64>,
         /// What the content type is.
         content_type: Option<String>,
     },
@@ -123,7 +123,11 @@ impl Answer {
             _ if !(200..300).contains(&status) => Intake::Refusal(Vec::new()),
             Some(Framing::Whole) => Intake::Whole(Framer::new(Framing::Whole)),
             Some(framing) => Intake::Stream(Framer::new(framing)),
-            None => Intake::Undecided { held: Vec::new(), content_type: content_type.map(str::to_owned) },
+            None => Intake::Undecided {
+                held: Vec::new(),
+                after_ns: None,
+                content_type: content_type.map(str::to_owned),
+            },
         };
         Self { status, prompts: 1, intake, tally: Tally::new(protocol) }
     }
@@ -153,19 +157,23 @@ impl Answer {
         self.tally.chunks.len()
     }
 
-    /// Takes bytes of the body. Bytes of one read have one arrival, and those of two reads have two.
-    pub fn read(&mut self, bytes: &[u8], arrival_ns: u64) -> Flow {
+    /// Takes bytes of the body, with when they arrived.
+    pub fn read(&mut self, piece: Piece<'_>) -> Flow {
         if self.tally.is_over() {
             return Flow::Done;
         }
-        self.tally.start_read(arrival_ns);
+        let Piece { bytes, arrival, ends_read } = piece;
+        let arrival_ns = arrival.at_ns;
+        self.tally.begin(arrival, ends_read);
         match &mut self.intake {
             Intake::Stream(framer) => {
                 let tally = &mut self.tally;
-                if let Err(error) = framer.push(bytes, &mut |frame| tally.event(frame, arrival_ns)) {
+                let comments = framer.comments();
+                if let Err(error) = framer.push(bytes, &mut |frame| tally.event(frame)) {
                     tally.fail(Outcome::Malformed, error.to_string(), arrival_ns);
                 }
-                tally.end_read(framer.at_boundary());
+                // a comment may have come behind the last event
+                tally.settle(framer.at_boundary() && framer.comments() == comments);
                 tally.comments(framer.comments(), arrival_ns);
             }
             Intake::Whole(framer) => {
@@ -173,14 +181,16 @@ impl Answer {
                     self.tally.fail(Outcome::Malformed, error.to_string(), arrival_ns);
                 }
             }
-            Intake::Undecided { held, content_type } => {
+            Intake::Undecided { held, after_ns, content_type } => {
                 held.extend_from_slice(bytes);
+                let after_ns = *after_ns.get_or_insert(arrival.after_ns);
                 match looks_like_sse(held) {
                     None => {}
                     Some(true) => {
                         let held = std::mem::take(held);
                         self.intake = Intake::Stream(Framer::new(Framing::Sse));
-                        return self.read(&held, arrival_ns);
+                        let arrival = Arrival { after_ns, ..arrival };
+                        return self.read(Piece { bytes: &held, arrival, ends_read });
                     }
                     Some(false) => {
                         let error = unexpected(content_type.as_deref());
@@ -257,7 +267,7 @@ impl Answer {
                     format!("the stream ended {after}, without `[DONE]` or a finish reason"),
                 ));
             }
-            if let Intake::Undecided { held, content_type } = &self.intake
+            if let Intake::Undecided { held, content_type, .. } = &self.intake
                 && !held.is_empty()
             {
                 return Err((Outcome::Malformed, unexpected(content_type.as_deref())));
@@ -309,6 +319,21 @@ fn refused(status: u16, message: &str, prompts: u32) -> (Outcome, String) {
     };
     let error = if prompts > 1 { format!("{error} (to a request of {prompts} prompts)") } else { error };
     (outcome, error)
+}
+
+#[cfg(test)]
+impl Answer {
+    /// Takes all that a read brought, which the kernel stamped.
+    pub(super) fn read_at(&mut self, bytes: &[u8], at_ns: u64) -> Flow {
+        let arrival = Arrival {
+            at_ns,
+            after_ns: 0,
+            read_ns: at_ns,
+            source: crate::record::ClockSource::Kernel,
+            exact: true,
+        };
+        self.read(Piece { bytes, arrival, ends_read: true })
+    }
 }
 
 #[cfg(test)]

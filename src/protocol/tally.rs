@@ -13,9 +13,19 @@ use super::{
 };
 use crate::{
     catalog::Protocol,
-    record::{Outcome, Texts, TokenSource},
-    wire::Frame,
+    record::{ChunkTimes, Outcome, Texts, TokenSource},
+    wire::{Arrival, Frame},
 };
+
+/// Bytes of the body.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    arrival: Arrival,
+    /// Whether nothing of the answer came with them and behind them.
+    ends_read: bool,
+    /// Whether the last event that they completed carries output.
+    output: bool,
+}
 
 /// What has been seen of an answer so far.
 #[derive(Debug)]
@@ -30,11 +40,10 @@ pub(super) struct Tally {
     /// What every event was, where somebody watches.
     seen: Option<Vec<Seen>>,
     /// Arrival of every event with output.
-    pub(super) chunks: Vec<u64>,
+    pub(super) chunks: ChunkTimes,
     first_content_ns: Option<u64>,
-    stamps_exact: u32,
-    /// Arrival of the last read, and whether it ended with an output event.
-    last_read: Option<(u64, bool)>,
+    /// The bytes that came last.
+    last: Option<Last>,
     /// Whether a whole answer carries output.
     pub(super) whole_output: bool,
     usage: Option<Usage>,
@@ -56,10 +65,9 @@ impl Tally {
             comments: 0,
             texts: None,
             seen: None,
-            chunks: Vec::new(),
+            chunks: ChunkTimes::default(),
             first_content_ns: None,
-            stamps_exact: 0,
-            last_read: None,
+            last: None,
             whole_output: false,
             usage: None,
             finish_reason: None,
@@ -74,32 +82,33 @@ impl Tally {
         self.stopped_ns.is_some() || self.failure.is_some()
     }
 
-    /// Settles the stamp of the read before, unless these bytes are of the same one.
-    pub(super) fn start_read(&mut self, arrival_ns: u64) {
-        if let Some((before_ns, true)) = self.last_read
-            && before_ns != arrival_ns
+    /// Begins bytes that arrived so; `ends_read` where nothing of the answer came with them and behind them.
+    pub(super) fn begin(&mut self, arrival: Arrival, ends_read: bool) {
+        self.last = Some(Last { arrival, ends_read, output: false });
+    }
+
+    /// Ends them. Where they end with an output event (`at_boundary`: not within another one), it arrived at the very
+    /// time of the read's stamp; all others arrived earlier.
+    pub(super) fn settle(&mut self, at_boundary: bool) {
+        if let Some(Last { arrival, ends_read: true, output: true }) = &self.last
+            && at_boundary
+            && arrival.exact
         {
-            self.stamps_exact += 1;
-        }
-        self.last_read = Some((arrival_ns, false));
-    }
-
-    /// `at_boundary`: whether the read ended with its last event, and not within another one.
-    pub(super) fn end_read(&mut self, at_boundary: bool) {
-        if let Some((_, exact)) = &mut self.last_read {
-            *exact &= at_boundary;
+            self.chunks.last_is_exact();
         }
     }
 
-    /// Takes an event of a stream.
-    pub(super) fn event(&mut self, frame: Frame<'_>, arrival_ns: u64) -> ControlFlow<()> {
+    /// Takes an event of a stream, which the bytes that came last complete.
+    pub(super) fn event(&mut self, frame: Frame<'_>) -> ControlFlow<()> {
+        let Some(Last { arrival, .. }) = self.last else { return ControlFlow::Continue(()) };
+        let arrival_ns = arrival.at_ns;
         self.events += 1;
         let meaning = self.meaning(frame, arrival_ns);
         let output = match &meaning {
             Meaning::Document(carried) => {
                 let contents = carried.contents;
                 if contents.output() {
-                    self.chunks.push(arrival_ns);
+                    self.chunks.push(arrival_ns, arrival.width_ns());
                 }
                 if contents.content() && self.first_content_ns.is_none() {
                     self.first_content_ns = Some(arrival_ns);
@@ -121,7 +130,9 @@ impl Tally {
                 false
             }
         };
-        self.last_read = Some((arrival_ns, output));
+        if let Some(last) = &mut self.last {
+            last.output = output;
+        }
         self.note(frame.data.len(), meaning, arrival_ns);
         if self.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
@@ -156,16 +167,15 @@ impl Tally {
     pub(super) fn last_line(&mut self, frame: Frame<'_>) {
         let whole =
             frame.data == b"[DONE]" || serde_json::from_slice::<serde::de::IgnoredAny>(frame.data).is_ok();
-        if let Some((arrival_ns, _)) = self.last_read
-            && whole
-        {
-            let _ = self.event(frame, arrival_ns);
+        if whole {
+            let _ = self.event(frame);
+            self.settle(true);
         }
     }
 
     /// Takes a whole answer, at the end of its body.
     pub(super) fn whole(&mut self, data: &[u8], at_ns: u64) {
-        let arrival_ns = self.last_read.map_or(at_ns, |(arrival_ns, _)| arrival_ns);
+        let arrival_ns = self.last.map_or(at_ns, |last| last.arrival.at_ns);
         let meaning = self.document(data, arrival_ns);
         match &meaning {
             Meaning::Error(message) => self.fail(Outcome::ErrorInStream, message.clone(), arrival_ns),
@@ -259,7 +269,6 @@ impl Tally {
 
     /// The account of the answer.
     pub(super) fn answered(self, outcome: Outcome, error: Option<String>, at_ns: u64) -> Answered {
-        let last_exact = u32::from(matches!(self.last_read, Some((_, true))));
         let usage = self.several.as_ref().map_or(self.usage, Several::usage).unwrap_or_default();
         // an event may carry a chunk of each prompt; whole answers have none to count
         let chunks = match &self.several {
@@ -274,13 +283,12 @@ impl Tally {
         Answered {
             outcome,
             error,
-            first_token_ns: self.chunks.first().copied(),
+            first_token_ns: self.chunks.at_ns.first().copied(),
             first_content_ns: self.first_content_ns,
-            last_token_ns: self.chunks.last().copied(),
+            last_token_ns: self.chunks.at_ns.last().copied(),
             decode_ns: self.several.as_ref().filter(|_| !self.chunks.is_empty()).and_then(Several::decode_ns),
             end_ns: self.stopped_ns.unwrap_or(at_ns),
             chunks: self.chunks,
-            stamps_exact: self.stamps_exact + last_exact,
             input_tokens: usage.prompt_tokens,
             output_tokens,
             reasoning_tokens: usage.reasoning_tokens(),

@@ -65,7 +65,7 @@ mod tests {
 
     fn kept(protocol: Protocol, prompts: u32, content_type: &str, body: &str) -> Texts {
         let mut answer = Answer::new(protocol, 200, Some(content_type)).to_prompts(prompts).keeping_texts();
-        answer.read(body.as_bytes(), 10);
+        answer.read_at(body.as_bytes(), 10);
         answer.end(20, Ending::EndOfStream).texts.expect("texts are kept")
     }
 

@@ -16,7 +16,7 @@ use crate::{
     machine::SystemInfo,
     metrics::Source,
     plan::Plan,
-    record::{self, Diary, Record},
+    record::{self, ChunkTimes, Diary, Record},
     schema::Expectation,
 };
 
@@ -73,7 +73,7 @@ impl Source for Run {
         &self.diary
     }
 
-    fn scan(&self, visit: &mut dyn FnMut(&Record, &[u64])) -> io::Result<()> {
+    fn scan(&self, visit: &mut dyn FnMut(&Record, &ChunkTimes)) -> io::Result<()> {
         let mut blocks = match self.plan.output.chunks {
             Chunks::Full => Some(BufReader::new(File::open(self.folder.join("chunks.bin"))?)),
             Chunks::None => None,
@@ -86,7 +86,7 @@ impl Source for Run {
         {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "`chunks.bin` has another format"));
         }
-        let mut times = Vec::new();
+        let mut times = ChunkTimes::default();
         let mut first = true;
         lines(&self.folder.join("requests.jsonl"), &mut |text| {
             if std::mem::take(&mut first) {

@@ -1,24 +1,31 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::record::ChunkTimes;
 
 proptest! {
     #[test]
     fn chunk_times_read_back_to_the_microsecond(
-        requests in prop::collection::vec((any::<u64>(), prop::collection::vec(0u64..1 << 50, 1..20)), 0..20),
+        requests in prop::collection::vec((any::<u64>(), prop::collection::vec((0u64..1 << 50, 0u32..u32::MAX - 1000), 1..20)), 0..20),
         cut in 0usize..200,
     ) {
         let mut bytes = Vec::new();
         let mut written = Vec::new();
         for (seq, mut times) in requests {
             times.sort_unstable();
+            let (at_ns, width_ns): (Vec<u64>, Vec<u32>) = times.into_iter().unzip();
+            let times = ChunkTimes { at_ns, width_ns };
             chunks::encode(seq, &times, &mut bytes);
-            written.push((seq, times.iter().map(|t| t / 1000 * 1000).collect::<Vec<_>>(), bytes.len()));
+            let kept = ChunkTimes {
+                at_ns: times.at_ns.iter().map(|t| t / 1000 * 1000).collect(),
+                width_ns: times.width_ns.iter().map(|t| t.div_ceil(1000) * 1000).collect(),
+            };
+            written.push((seq, kept, bytes.len()));
         }
         // whatever a crash cuts off, the whole blocks before it are read and nothing else
         let kept = bytes.len().saturating_sub(cut);
         let mut input = &bytes[..kept];
-        let mut times = Vec::new();
+        let mut times = ChunkTimes::default();
         for (seq, expected, end) in written {
             let read = chunks::decode(&mut input, &mut times).expect("no error in whole blocks");
             if end <= kept {

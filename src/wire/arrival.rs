@@ -4,9 +4,9 @@ use crate::record::ClockSource;
 
 /// When the bytes of one read arrived, in nanoseconds since the start of the run.
 ///
-/// The last byte of the read arrived at `at_ns` where the kernel says so. Every byte of it arrived after `after_ns`,
-/// when the read before had taken all that was there; so an event that ends before the read does arrived in
-/// (`after_ns`, `at_ns`], and so did every event where the kernel does not tell.
+/// The last byte of the read arrived at `at_ns` where the kernel says so and the read took all that was there. Every
+/// byte of it arrived after `after_ns`, when the last such read before it began; so an event that ends before the read
+/// does arrived in (`after_ns`, `at_ns`], and so did every event where the kernel does not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
     /// Not later than this.
@@ -17,11 +17,14 @@ pub struct Arrival {
     pub read_ns: u64,
     /// Who says so.
     pub source: ClockSource,
+    /// Whether `at_ns` is the very time at which the last byte arrived. Never without the kernel's stamp, and not with
+    /// it where the socket held more than was read: the stamp may then be that of bytes which were left.
+    pub exact: bool,
 }
 
 impl Arrival {
-    /// Whether `at_ns` is the very time at which the last byte arrived.
-    pub fn is_exact(&self) -> bool {
-        self.source == ClockSource::Kernel
+    /// How much earlier than `at_ns` a byte may have arrived, in nanoseconds; 4 s stand for all that is more.
+    pub fn width_ns(&self) -> u32 {
+        u32::try_from(self.at_ns - self.after_ns).unwrap_or(u32::MAX)
     }
 }

@@ -71,7 +71,7 @@ impl Timing {
     fn read(&mut self, arrival: Arrival) {
         self.reads += 1;
         self.first_byte_ns.get_or_insert(arrival.at_ns);
-        if !arrival.is_exact() {
+        if arrival.source == ClockSource::User {
             self.clock = ClockSource::User;
         }
     }
@@ -95,7 +95,7 @@ pub struct Response<'a> {
 }
 
 /// Bytes of a body, which arrived with one read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece<'a> {
     /// The bytes.
     pub bytes: &'a [u8],

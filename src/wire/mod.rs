@@ -21,6 +21,7 @@ mod http;
 mod kernel;
 mod origin;
 mod pool;
+pub mod priority;
 mod socket;
 mod stream;
 pub mod tls;

@@ -37,8 +37,9 @@ pub(super) struct Socket {
     /// What of the buffer is still to be taken.
     start: usize,
     end: usize,
-    /// When the last read began, or the connection was made: what the next one brings arrived later.
-    read_ns: u64,
+    /// When the last read began that took all that was there, or the connection was made: what the next one brings
+    /// arrived later.
+    emptied_ns: u64,
 }
 
 impl Socket {
@@ -46,7 +47,7 @@ impl Socket {
         let tcp = TcpStream::connect(address).await?;
         tcp.set_nodelay(true)?;
         kernel::ask_for_stamps(&tcp);
-        Ok(Self { tcp, clock, buffer: vec![0; SMALL], start: 0, end: 0, read_ns: clock.now_ns() })
+        Ok(Self { tcp, clock, buffer: vec![0; SMALL], start: 0, end: 0, emptied_ns: clock.now_ns() })
     }
 
     /// What has been read and not been taken.
@@ -106,7 +107,11 @@ impl Socket {
             return Fill::End;
         }
         self.end += received.bytes;
-        let after_ns = std::mem::replace(&mut self.read_ns, began_ns);
+        let after_ns = self.emptied_ns;
+        let emptied = self.end < self.buffer.len();
+        if emptied {
+            self.emptied_ns = began_ns;
+        }
         let now_ns = self.clock.now_ns();
         // a stamp outside of what is possible is that of a wall clock that jumped
         let told = received.wall_ns.map(|wall_ns| self.clock.of_wall(wall_ns, now_ns));
@@ -118,8 +123,11 @@ impl Socket {
                 after_ns: after_ns.min(at_ns),
                 read_ns: now_ns,
                 source: ClockSource::Kernel,
+                exact: emptied,
             },
-            _ => Arrival { at_ns: now_ns, after_ns, read_ns: now_ns, source: ClockSource::User },
+            _ => {
+                Arrival { at_ns: now_ns, after_ns, read_ns: now_ns, source: ClockSource::User, exact: false }
+            }
         })
     }
 

@@ -295,7 +295,7 @@ fn looks_are_a_quarter_of_a_second_apart() {
     for _ in 0..10 {
         let (mut record, chunks) = failure(0, MS, Outcome::HttpError);
         (record.step_id, record.endpoint) = (1, "chat".to_owned());
-        watch.observe(&Event::Finished { record: Box::new(record), chunks, texts: None });
+        watch.observe(&Event::Finished { record: Box::new(record), chunks: chunks.into(), texts: None });
     }
     assert_eq!(watch.look(249 * MS), None);
     assert!(watch.look(250 * MS).is_some());

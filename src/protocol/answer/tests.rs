@@ -2,7 +2,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::protocol::{Carried, Contents, Meaning};
+use crate::{
+    protocol::{Carried, Contents, Meaning},
+    record::ClockSource,
+};
 
 /// An answer read from pieces that arrive at 10, 20, 30, …; it ends at 1000.
 fn answer(
@@ -14,7 +17,7 @@ fn answer(
 ) -> Answered {
     let mut answer = Answer::new(protocol, status, content_type);
     for (piece, arrival_ns) in pieces.iter().zip((1..).map(|n| n * 10)) {
-        if answer.read(piece, arrival_ns) == Flow::Done {
+        if answer.read_at(piece, arrival_ns) == Flow::Done {
             break;
         }
     }
@@ -55,7 +58,7 @@ fn trap_1_deltas_without_output_are_no_tokens() {
     ] {
         let got = chat(&[&delta(empty), &delta(r#"{"content":"a"}"#), &delta(empty), STOP, DONE]);
         assert_eq!(got.outcome, Outcome::Ok, "{empty}: {:?}", got.error);
-        assert_eq!((got.chunks, got.first_token_ns, got.last_token_ns), (vec![20], Some(20), Some(20)));
+        assert_eq!((got.chunks.at_ns, got.first_token_ns, got.last_token_ns), (vec![20], Some(20), Some(20)));
         assert_eq!((got.end_ns, got.finish_reason.as_deref()), (50, Some("stop")));
     }
 }
@@ -70,7 +73,7 @@ fn trap_1_choices_may_be_empty_null_or_absent() {
         r#"{"choices":[{}]}"#,
     ] {
         let got = chat(&[idle, &delta(r#"{"content":"a"}"#), idle, STOP, idle, DONE]);
-        assert_eq!((got.outcome, got.chunks), (Outcome::Ok, vec![20]), "{idle}");
+        assert_eq!((got.outcome, got.chunks.at_ns), (Outcome::Ok, vec![20]), "{idle}");
     }
 }
 
@@ -96,7 +99,7 @@ fn trap_1_the_last_usage_counts_wherever_it_comes() {
         let counts = (got.input_tokens, got.output_tokens, got.token_source);
         assert_eq!(counts, (Some(9), Some(5), TokenSource::Usage), "{place}");
         // usage moves no stamp
-        assert_eq!(got.chunks.last(), got.last_token_ns.as_ref(), "{place}");
+        assert_eq!(got.chunks.at_ns.last(), got.last_token_ns.as_ref(), "{place}");
         assert!(got.last_token_ns < Some(30), "{place}");
     }
 }
@@ -154,7 +157,7 @@ fn trap_2_completions_have_text() {
     let events = b"data: {\"choices\":[{\"text\":\"\"}]}\n\ndata: {\"choices\":[{\"text\":\"a\",\"finish_reason\":null}]}\n\n\
         data: {\"choices\":[{\"text\":\"\",\"finish_reason\":\"length\"}]}\n\ndata: [DONE]\n\n";
     let got = answer(Protocol::OpenaiCompletions, 200, SSE, &[events], Ending::EndOfStream);
-    assert_eq!((got.outcome, got.chunks), (Outcome::Ok, vec![10]));
+    assert_eq!((got.outcome, got.chunks.at_ns), (Outcome::Ok, vec![10]));
     assert_eq!(got.finish_reason.as_deref(), Some("length"));
     // a chat delta is no completion
     let chat = delta(r#"{"content":"a"}"#);
@@ -183,7 +186,7 @@ fn trap_3_an_incomplete_last_event_is_dropped() {
     let token = delta(r#"{"content":"a"}"#);
     let stream = format!("data: {token}\n\ndata: {STOP}\n\ndata: {token}\n");
     let got = answer(Protocol::OpenaiChat, 200, SSE, &[stream.as_bytes()], Ending::EndOfStream);
-    assert_eq!((got.outcome, got.chunks), (Outcome::Ok, vec![10]));
+    assert_eq!((got.outcome, got.chunks.at_ns), (Outcome::Ok, vec![10]));
 }
 
 #[test]
@@ -220,18 +223,18 @@ fn trap_3_characters_cut_between_tokens_do_not_break_json() {
     let (first, second) = (chunk(b"\xf0\x9f"), chunk(b"\xa6\x80"));
     let got =
         answer(Protocol::OpenaiChat, 200, SSE, &[&first, &second, b"data: [DONE]\n\n"], Ending::EndOfStream);
-    assert_eq!((got.outcome, got.chunks), (Outcome::Ok, vec![10, 20]));
+    assert_eq!((got.outcome, got.chunks.at_ns), (Outcome::Ok, vec![10, 20]));
 }
 
 #[test]
 fn trap_4_the_terminal_event_ends_the_reading() {
     let mut answer = Answer::new(Protocol::OpenaiChat, 200, SSE);
     let token = format!("data: {}\n\n", delta(r#"{"content":"a"}"#));
-    assert_eq!(answer.read(token.as_bytes(), 10), Flow::More);
-    assert_eq!(answer.read(format!("data:[DONE] \n\n{token}").as_bytes(), 20), Flow::Done);
-    assert_eq!(answer.read(token.as_bytes(), 30), Flow::Done);
+    assert_eq!(answer.read_at(token.as_bytes(), 10), Flow::More);
+    assert_eq!(answer.read_at(format!("data:[DONE] \n\n{token}").as_bytes(), 20), Flow::Done);
+    assert_eq!(answer.read_at(token.as_bytes(), 30), Flow::Done);
     let got = answer.end(1000, Ending::EndOfStream);
-    assert_eq!((got.outcome, got.end_ns, got.chunks), (Outcome::Ok, 20, vec![10]));
+    assert_eq!((got.outcome, got.end_ns, got.chunks.at_ns), (Outcome::Ok, 20, vec![10]));
 }
 
 #[test]
@@ -263,7 +266,7 @@ fn trap_5_an_error_inside_a_stream() {
     ] {
         let got = chat(&[&token, event, &token, STOP, DONE]);
         assert_eq!((got.outcome, got.error.as_deref()), (Outcome::ErrorInStream, Some(message)), "{event}");
-        assert_eq!((got.chunks, got.end_ns), (vec![10], 20), "{event}");
+        assert_eq!((got.chunks.at_ns, got.end_ns), (vec![10], 20), "{event}");
     }
     let named = b"event: error\ndata: overloaded\n\n";
     let got = answer(Protocol::OpenaiChat, 200, SSE, &[named], Ending::EndOfStream);
@@ -329,7 +332,7 @@ fn trap_6_fewer_tokens_than_asked_for_are_what_they_are() {
 #[test]
 fn trap_8_an_endless_refusal_is_read_for_its_message_only() {
     let mut answer = Answer::new(Protocol::OpenaiChat, 500, Some("text/plain"));
-    let reads = (0..1000).take_while(|n| answer.read(&[b'x'; 1000], *n) == Flow::More).count();
+    let reads = (0..1000).take_while(|n| answer.read_at(&[b'x'; 1000], *n) == Flow::More).count();
     assert_eq!(reads, REFUSAL / 1000);
     let error = answer.end(1000, Ending::EndOfStream).error.expect("a message");
     assert_eq!(error, format!("status 500: {}…", "x".repeat(300)));
@@ -382,7 +385,7 @@ fn a_whole_answer_has_an_end_and_no_first_token() {
     assert_eq!((got.outcome, &got.error), (Outcome::Ok, &None));
     assert_eq!((got.first_token_ns, got.last_token_ns, got.end_ns), (None, None, 20));
     assert_eq!((got.output_tokens, got.token_source), (Some(2), TokenSource::Usage));
-    assert_eq!((got.chunks, got.stamps_exact), (vec![], 0));
+    assert_eq!(got.chunks, ChunkTimes::default());
     let body = br#"{"choices":[{"text":"hi","finish_reason":"stop"}]}"#;
     let got = answer(Protocol::OpenaiCompletions, 200, JSON, &[body], Ending::EndOfStream);
     assert_eq!((got.outcome, got.output_tokens, got.token_source), (Outcome::Ok, None, TokenSource::None));
@@ -440,31 +443,42 @@ fn llama_cpp_sends_timings_on_its_last_chunk() {
     let got =
         chat(&[&delta(r#"{"role":"assistant","content":null}"#), &delta(r#"{"content":"a"}"#), last, DONE]);
     assert_eq!(got.server_timings, Some(json!({"prompt_n": 9, "predicted_ms": 81.5})));
-    assert_eq!((got.outcome, got.chunks), (Outcome::Ok, vec![20]));
+    assert_eq!((got.outcome, got.chunks.at_ns), (Outcome::Ok, vec![20]));
 }
 
 #[test]
 fn a_stamp_is_exact_for_the_last_event_of_a_read() {
     let token = format!("data: {}\n\n", delta(r#"{"content":"a"}"#));
     let (head, tail) = token.split_at(20);
-    for (reads, exact) in [
-        (vec![(token.clone(), 1), (token.clone(), 2)], 2),
+    // each read began 5 before its stamp, so it brought what came after that
+    for (reads, widths) in [
+        (vec![vec![token.clone()], vec![token.clone()]], vec![0, 0]),
         // two events in one read, handed over together or one by one
-        (vec![(token.repeat(2), 1), (token.clone(), 2)], 2),
-        (vec![(token.clone(), 1), (token.clone(), 1), (token.clone(), 2)], 2),
+        (vec![vec![token.repeat(2)], vec![token.clone()]], vec![5, 0, 0]),
+        (vec![vec![token.clone(), token.clone()], vec![token.clone()]], vec![5, 0, 0]),
         // the read went on with another event
-        (vec![(format!("{token}{head}"), 1), (tail.to_owned(), 2)], 1),
-        (vec![(format!("{token}: comment\n"), 1)], 1),
-        (vec![(format!("{token}data: {STOP}\n\n"), 1)], 0),
-        (vec![(format!("{token}data: [DONE]\n\n"), 1)], 0),
-        (vec![(token.clone(), 1), ("data: [DONE]\n\n".to_owned(), 1)], 0),
-        (vec![(token.clone(), 1), ("data: [DONE]\n\n".to_owned(), 2)], 1),
+        (vec![vec![format!("{token}{head}")], vec![tail.to_owned()]], vec![5, 0]),
+        (vec![vec![format!("{token}: comment\n")]], vec![5]),
+        (vec![vec![format!("{token}data: {STOP}\n\n")]], vec![5]),
+        (vec![vec![format!("{token}data: [DONE]\n\n")]], vec![5]),
+        (vec![vec![token.clone(), "data: [DONE]\n\n".to_owned()]], vec![5]),
+        (vec![vec![token.clone()], vec!["data: [DONE]\n\n".to_owned()]], vec![0]),
     ] {
-        let mut answer = Answer::new(Protocol::OpenaiChat, 200, SSE);
-        for (bytes, arrival_ns) in &reads {
-            answer.read(bytes.as_bytes(), *arrival_ns);
+        for (source, exact) in
+            [(ClockSource::Kernel, true), (ClockSource::Kernel, false), (ClockSource::User, false)]
+        {
+            let mut answer = Answer::new(Protocol::OpenaiChat, 200, SSE);
+            for (read, at_ns) in reads.iter().zip((1..).map(|n| n * 10)) {
+                let arrival = Arrival { at_ns, after_ns: at_ns - 5, read_ns: at_ns, source, exact };
+                for (index, bytes) in read.iter().enumerate() {
+                    let ends_read = index + 1 == read.len();
+                    answer.read(Piece { bytes: bytes.as_bytes(), arrival, ends_read });
+                }
+            }
+            let chunks = answer.end(1000, Ending::EndOfStream).chunks;
+            let expected: Vec<u32> = if exact { widths.clone() } else { widths.iter().map(|_| 5).collect() };
+            assert_eq!(chunks.width_ns, expected, "{reads:?} {source:?}");
         }
-        assert_eq!(answer.end(1000, Ending::EndOfStream).stamps_exact, exact, "{reads:?}");
     }
 }
 
@@ -518,8 +532,9 @@ proptest! {
                 for time in [&mut got.first_token_ns, &mut got.first_content_ns, &mut got.last_token_ns] {
                     *time = time.map(|_| 0);
                 }
-                got.chunks.fill(0);
-                (got.end_ns, got.stamps_exact) = (0, 0);
+                got.chunks.at_ns.fill(0);
+                got.chunks.width_ns.fill(0);
+                got.end_ns = 0;
                 got
             });
             prop_assert_eq!(&pieces, &whole, "{}", text);
@@ -541,7 +556,7 @@ proptest! {
 fn seen(protocol: Protocol, content_type: Option<&str>, pieces: &[&str]) -> Vec<(u64, Meaning)> {
     let mut answer = Answer::new(protocol, 200, content_type).watched();
     for (piece, arrival_ns) in pieces.iter().zip((1..).map(|n| n * 10)) {
-        if answer.read(piece.as_bytes(), arrival_ns) == Flow::Done {
+        if answer.read_at(piece.as_bytes(), arrival_ns) == Flow::Done {
             break;
         }
     }

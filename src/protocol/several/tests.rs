@@ -10,7 +10,7 @@ use crate::{
 fn stream(events: &[&str]) -> Answered {
     let mut answer = Answer::new(Protocol::OpenaiCompletions, 200, Some("text/event-stream")).to_prompts(3);
     for (event, arrival_ns) in events.iter().zip((1..).map(|n| n * 10)) {
-        if answer.read(format!("data: {event}\n\n").as_bytes(), arrival_ns) == Flow::Done {
+        if answer.read_at(format!("data: {event}\n\n").as_bytes(), arrival_ns) == Flow::Done {
             break;
         }
     }
@@ -19,7 +19,7 @@ fn stream(events: &[&str]) -> Answered {
 
 fn whole(document: &str) -> Answered {
     let mut answer = Answer::new(Protocol::OpenaiCompletions, 200, Some("application/json")).to_prompts(3);
-    answer.read(document.as_bytes(), 10);
+    answer.read_at(document.as_bytes(), 10);
     answer.end(1000, Ending::EndOfStream)
 }
 
@@ -87,7 +87,7 @@ fn counts_that_lack_a_prompt_count_nothing() {
 fn several_choices_in_an_event_are_several_chunks_of_one_arrival() {
     let event = r#"{"choices":[{"index":0,"text":"a"},{"index":1,"text":"a"},{"index":2,"text":"a"}]}"#;
     let got = stream(&[event, event, DONE]);
-    assert_eq!((got.outcome, got.chunks), (Outcome::Ok, vec![10, 20]));
+    assert_eq!((got.outcome, got.chunks.at_ns), (Outcome::Ok, vec![10, 20]));
     assert_eq!((got.output_tokens, got.decode_ns), (Some(6), Some(30)));
 }
 
@@ -163,7 +163,7 @@ fn a_whole_answer_has_a_choice_for_each_prompt() {
 #[test]
 fn a_refusal_says_how_many_prompts_there_were() {
     let mut answer = Answer::new(Protocol::OpenaiCompletions, 400, Some("application/json")).to_prompts(3);
-    answer.read(br#"{"error":{"message":"prompt must be a string"}}"#, 10);
+    answer.read_at(br#"{"error":{"message":"prompt must be a string"}}"#, 10);
     let got = answer.end(1000, Ending::EndOfStream);
     let error = "status 400: prompt must be a string (to a request of 3 prompts)";
     assert_eq!((got.outcome, got.error.as_deref()), (Outcome::HttpError, Some(error)));
