@@ -400,6 +400,8 @@ pub enum Diary {
         /// Requests that the plan's schedule had due in it; more than `issued` when it was cut short.
         due: u64,
     },
+    /// What the tool itself has used by now: written at the start, once a second, and at the end.
+    Generator(Generator),
     /// A target ends the run; `stopping` follows.
     Aborted(Abort),
     /// Somebody or something asked the run to stop early.
@@ -414,6 +416,26 @@ pub enum Diary {
         /// When.
         at_ns: u64,
     },
+}
+
+/// What the tool itself has used by now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Generator {
+    /// When.
+    pub at_ns: u64,
+    /// Processor time of all its threads since it was started, in nanoseconds; `None` where the system does not tell.
+    pub cpu_ns: Option<u64>,
+    /// Processors that it may use.
+    pub cores: u32,
+    /// The nice value of the threads that measure, below 0 where the system let them go before others; `None` where it does
+    /// not tell threads apart.
+    pub nice: Option<i32>,
+    /// Bytes of it that are swapped out; `None` where the system does not tell.
+    pub swapped_bytes: Option<u64>,
+    /// Connections that the machine had no local port or file descriptor for.
+    pub refused: u64,
+    /// How often the wall clock was seen to jump, around which the kernel's stamps are wrong.
+    pub wall_steps: u32,
 }
 
 /// A target that has failed for as long as its `abort` says, and so ends the run.

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::Format,
     metrics::{self, Source as _, Summary},
-    record::{Abort, Diary},
+    record::{Abort, Diary, Generator},
     report::{self, Report},
     store::{self, Run},
     verdict::{self, Verdict},
@@ -71,6 +71,7 @@ fn elapsed_s(diary: &[Diary]) -> f64 {
         Diary::StepStarted { at_ns, .. }
         | Diary::Issued { at_ns, .. }
         | Diary::StepEnded { at_ns, .. }
+        | Diary::Generator(Generator { at_ns, .. })
         | Diary::Aborted(Abort { at_ns, .. })
         | Diary::Stopping { at_ns, .. }
         | Diary::RunEnded { at_ns } => *at_ns,

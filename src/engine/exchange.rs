@@ -309,6 +309,9 @@ pub(super) async fn exchange(
         () = tokio::time::sleep(planned.timeout) => Stop::Timeout,
         () = run.reached(Arrivals::Cancelled) => Stop::Cancelled,
     };
+    if let Stop::Failed(error) = &stop {
+        run.shared.refusals.note(error);
+    }
     let mut record = prepared.record(run, user, due_ns, queue_wait_ns);
     let chunks = progress.record(stop, run.shared.clock.now_ns(), &mut record);
     let outcome = record.outcome;

@@ -10,6 +10,7 @@ mod ceiling;
 mod closed;
 mod dispatch;
 mod exchange;
+mod generator;
 mod open;
 mod probe;
 mod ready;
@@ -24,7 +25,7 @@ use std::{
 
 use tokio::{runtime::Runtime, sync::mpsc};
 
-use self::{ceiling::Ceiling, recorder::Recorder, step::Course};
+use self::{ceiling::Ceiling, generator::Refusals, recorder::Recorder, step::Course};
 pub use self::{
     probe::{Ask, Probed, Read, probe},
     ready::{Binding, NotReady, ready},
@@ -76,6 +77,7 @@ struct Shared {
     clock: Clock,
     recorder: Recorder,
     ceiling: Ceiling,
+    refusals: Refusals,
     /// Requests in flight over all steps, which the safety cap is about.
     in_flight: AtomicU64,
     /// By the index of a step, how far its arrivals have come.
@@ -132,14 +134,20 @@ pub async fn run(
         clock,
         recorder: Recorder::new(events, full),
         ceiling,
+        refusals: Refusals::default(),
         in_flight: AtomicU64::new(0),
         arrivals,
         run_id: format!("{:x}", clock.wall_ns() / 1_000_000),
     });
     let recorder = &shared.recorder;
     recorder.diary(Diary::RunStarted { format: FORMAT, wall_ns: clock.wall_ns() as i64 }).await;
+    let watching = generator::watch(&shared);
     dispatch::run(&shared, &mut commands, &mut recorder_full).await;
     forward.abort();
+    watching.abort();
+    // a line that is half sent would come behind the last one
+    let _ = watching.await;
+    generator::look(&shared).await;
     recorder.diary(Diary::RunEnded { at_ns: clock.now_ns() }).await;
     Ok(())
 }

@@ -106,7 +106,9 @@ impl Progress {
                 }
             }
             Event::Diary(Diary::Stopping { .. }) => self.stopping = true,
-            Event::Diary(Diary::RunStarted { .. } | Diary::Aborted(_) | Diary::RunEnded { .. }) => {}
+            Event::Diary(
+                Diary::RunStarted { .. } | Diary::Generator(_) | Diary::Aborted(_) | Diary::RunEnded { .. },
+            ) => {}
         }
     }
 

@@ -166,7 +166,7 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
             Diary::Stopping { at_ns, .. } => {
                 stopped_ns.get_or_insert(at_ns);
             }
-            Diary::RunStarted { .. } | Diary::RunEnded { .. } => {}
+            Diary::Generator(_) | Diary::RunStarted { .. } | Diary::RunEnded { .. } => {}
         }
     }
     let mut last_end_ns = 0;

@@ -10,6 +10,10 @@ pub enum WireError {
     /// No connection could be made: `connection refused by 127.0.0.1:8080`.
     #[error("{0}")]
     Connect(String),
+    /// No connection could be made for want of a local port or a file descriptor: the machine that asks is at its limit,
+    /// not the server.
+    #[error("{0}")]
+    Exhausted(String),
     /// The TLS handshake failed.
     #[error("tls handshake with `{host}` failed: {reason}")]
     Tls {
@@ -39,7 +43,7 @@ impl WireError {
     /// The outcome of a request that ended so.
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Connect(_) | Self::NoAnswer(_) => Outcome::ConnectFailed,
+            Self::Connect(_) | Self::Exhausted(_) | Self::NoAnswer(_) => Outcome::ConnectFailed,
             Self::Tls { .. } => Outcome::TlsFailed,
             Self::BrokenOff(_) => Outcome::Truncated,
             Self::Malformed(_) | Self::TooLarge { .. } => Outcome::Malformed,
@@ -48,13 +52,16 @@ impl WireError {
 
     /// A failed `connect`.
     pub(super) fn connect(address: SocketAddr, error: &io::Error) -> Self {
-        Self::Connect(match error.kind() {
-            io::ErrorKind::ConnectionRefused => format!("connection refused by {address}"),
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Connect(format!("connection refused by {address}")),
             io::ErrorKind::AddrNotAvailable => {
-                format!("no local port is left to connect to {address}")
+                Self::Exhausted(format!("no local port is left to connect to {address}"))
             }
-            _ => format!("cannot connect to {address}: {}", in_words(error)),
-        })
+            _ if is_out_of_files(error) => {
+                Self::Exhausted(format!("no file descriptor is left to connect to {address}"))
+            }
+            _ => Self::Connect(format!("cannot connect to {address}: {}", in_words(error))),
+        }
     }
 
     /// A connection that ended before the first byte of an answer: by an error, or in good order.
@@ -73,6 +80,19 @@ impl WireError {
             _ => Self::BrokenOff(how(error)),
         }
     }
+}
+
+/// Whether the process (`EMFILE`) or the system (`ENFILE`) has no file descriptor left.
+#[cfg(unix)]
+fn is_out_of_files(error: &io::Error) -> bool {
+    use nix::errno::Errno;
+    let code = error.raw_os_error().map(Errno::from_raw);
+    matches!(code, Some(Errno::EMFILE | Errno::ENFILE))
+}
+
+#[cfg(not(unix))]
+fn is_out_of_files(_: &io::Error) -> bool {
+    false
 }
 
 fn how(error: Option<&io::Error>) -> String {

@@ -4,14 +4,27 @@
 //! an exact time. So the threads that read and those that send go before others where the system allows it, and what
 //! came of it is reported.
 
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+
 /// The nice value of the threads that measure: before everything that has none of its own, behind what somebody put
 /// first.
 const RAISED: i32 = -10;
 
+/// The highest nice value that a thread was left with; `i32::MIN` for none.
+static WORST: AtomicI32 = AtomicI32::new(i32::MIN);
+
 /// Puts the calling thread before others of this machine. Returns the nice value that it has then; `None` where the
 /// system does not tell threads apart.
 pub fn raise() -> Option<i32> {
-    system::set(RAISED)
+    let nice = system::set(RAISED);
+    WORST.fetch_max(nice.unwrap_or(i32::MIN), Relaxed);
+    nice
+}
+
+/// The nice value of the threads that were raised, the highest where they differ; `None` where there is none or the
+/// system does not tell.
+pub fn of_raised() -> Option<i32> {
+    Some(WORST.load(Relaxed)).filter(|nice| *nice != i32::MIN)
 }
 
 /// Gives the calling thread the priority of the process: threads begin with that of the thread that starts them.
