@@ -234,6 +234,10 @@ pub struct Record {
     /// Output events whose arrival is exact; that of the others is known to lie within bounds, which are in
     /// `chunks.bin`.
     pub stamps_exact: u32,
+    /// Output events with wide bounds (over 1 ms) in reads that came late (over 0.5 ms behind their last byte): their bounds
+    /// are wide because the client was slow.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stamps_late: u32,
     /// Where arrival times come from.
     pub clock: ClockSource,
     /// Prompt tokens.
@@ -325,6 +329,12 @@ impl Record {
         };
         Some(span as f64 / 1e9 / gaps as f64)
     }
+}
+
+/// What did not happen is not written.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What a request asked and what came back, as far as the plan keeps it.

@@ -158,6 +158,7 @@ pub(super) fn untouched(due_ns: u64) -> Record {
         chunks: 0,
         reads: 0,
         stamps_exact: 0,
+        stamps_late: 0,
         clock: Timing::default().clock,
         input_tokens: None,
         output_tokens: None,
@@ -337,6 +338,7 @@ fn take(record: &mut Record, answered: Answered) -> ChunkTimes {
     record.end_ns = answered.end_ns;
     record.chunks = answered.chunks.len() as u32;
     record.stamps_exact = answered.chunks.exact();
+    record.stamps_late = answered.stamps_late;
     record.input_tokens = answered.input_tokens;
     record.output_tokens = answered.output_tokens;
     record.reasoning_tokens = answered.reasoning_tokens;

@@ -227,6 +227,7 @@ pub(crate) fn answer(due_ns: u64, ttft_ns: u64, gaps: &[u64]) -> (Record, Vec<u6
         chunks: chunks.len() as u32,
         reads: chunks.len() as u32,
         stamps_exact: chunks.len() as u32,
+        stamps_late: 0,
         clock: ClockSource::Kernel,
         input_tokens: Some(10),
         output_tokens: Some(chunks.len() as u64),

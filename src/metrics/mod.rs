@@ -7,6 +7,7 @@ mod account;
 mod batches;
 mod cell;
 mod distribution;
+mod instrument;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod notes;
@@ -37,6 +38,7 @@ use crate::{
     catalog::{Metric, Statistic},
     plan::ScopeKey,
     record::{Abort, ChunkTimes, Diary, Outcome, Record},
+    stats,
 };
 
 /// Where a run can be read from: a folder on disk, or what is still in memory.
@@ -69,6 +71,8 @@ pub struct Summary {
     pub abort: Option<Abort>,
     /// What became of every request, per load step in the order of the plan.
     pub accounts: Vec<Account>,
+    /// What there is to say of the measuring itself.
+    pub instrument: Instrument,
 }
 
 impl Summary {
@@ -76,6 +80,80 @@ impl Summary {
     pub fn scope(&self, key: &ScopeKey) -> Option<&Scope> {
         self.scopes.iter().find(|scope| scope.key == *key)
     }
+}
+
+/// What the records and the diary say of the measuring itself, over the measured steps.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Instrument {
+    /// What the tool used of the machine; `None` where the diary does not say.
+    pub usage: Option<Usage>,
+    /// Output events whose arrival the kernel told exactly.
+    pub exact: u64,
+    /// Output events whose arrival is known to lie within bounds, by the kernel's stamps.
+    pub bounded: u64,
+    /// Those of them whose bounds are wide because the client was late to read.
+    pub late: u64,
+    /// Output events whose arrival was taken behind the read, for want of a kernel that tells.
+    pub user: u64,
+    /// The 99th percentile of the widths of the bounds over all events with kernel stamps, exact ones as 0; in seconds.
+    pub width_p99_s: Option<f64>,
+    /// Each measured step that has a window, in the order of the plan.
+    pub steps: Vec<StepQuality>,
+}
+
+/// What the tool itself used of the machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Usage {
+    /// Share of the processors that it may use, over the busiest five seconds of the windows.
+    pub cpu_share: Option<f64>,
+    /// Processors that it may use.
+    pub cores: u32,
+    /// The nice value of the threads that measure.
+    pub nice: Option<i32>,
+    /// Most bytes of it that were swapped out.
+    pub swapped_bytes: Option<u64>,
+    /// Connections that the machine had no local port or file descriptor for.
+    pub refused: u64,
+    /// Jumps of the wall clock while it ran.
+    pub wall_steps: u32,
+}
+
+/// How good a measured step is as a measurement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepQuality {
+    /// Which.
+    pub key: ScopeKey,
+    /// The account of what was in flight; `None` where nobody looked.
+    pub in_flight: Option<Look>,
+    /// Whether it settled; `None` where its load changes by plan.
+    pub settled: Option<Settled>,
+}
+
+/// How many requests were in flight at the moments at which the engine counted them. By Little's law the mean is the rate
+/// of arrivals times the mean time that a request takes; requests that reach over the edges of the window count for the
+/// part inside it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Look {
+    /// Moments.
+    pub looks: u32,
+    /// The mean by the engine's counter.
+    pub counted: f64,
+    /// The mean by the times in the records.
+    pub recorded: f64,
+}
+
+/// Whether the latency of a step settled.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settled {
+    /// Successes due in the window.
+    pub requests: u64,
+    /// How many of them belong to the transient at its beginning; `None` where it takes more than half of them, or they are
+    /// too few to tell.
+    pub transient: Option<u64>,
+    /// The end of the transient, in seconds from the beginning of the window.
+    pub transient_s: Option<f64>,
+    /// The drift of `e2e` in the second half; `None` where that is too short to tell.
+    pub drift: Option<stats::Drift>,
 }
 
 /// Points kept for scatter charts.

@@ -7,13 +7,14 @@ use crate::{
     metrics::{
         Carrier, Ending, Failure, MAX_POINTS, Point, Scope, Source, Summary,
         cell::{Cell, Setting},
+        instrument::Watching,
         notes::notes,
-        scopes::{Cells, assemble},
+        scopes::{Cells, assemble, scope_key},
         survey::{StepSurvey, Survey, survey},
         timeline::Drawing,
         window::{Span, window},
     },
-    plan::Plan,
+    plan::{Plan, ScopeKey},
     record::{Outcome, Record, StopCause},
 };
 
@@ -38,7 +39,10 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
     let mut failures = Failures::default();
     let by_name: BTreeMap<&str, usize> =
         plan.endpoints.iter().enumerate().map(|(index, endpoint)| (endpoint.name.as_str(), index)).collect();
+    let measured = cells.iter().filter_map(|(id, (span, _))| Some((survey.steps.get(id)?, (*span)?)));
+    let mut watching = Watching::new(measured.filter(|(step, _)| step.load.measure));
     source.scan(&mut |record, chunks| {
+        watching.add(record, chunks);
         drawing.add(record, chunks);
         // the survey has refused records of unknown steps and endpoints
         let Some(step) = survey.steps.get(&record.step_id) else { return };
@@ -59,6 +63,15 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
     }
     let scopes = assemble(plan, &survey, &cells);
     window_notes.extend(scopes.iter().filter_map(too_short));
+    let keys: BTreeMap<usize, ScopeKey> = survey
+        .steps
+        .iter()
+        .map(|(id, step)| {
+            let (phase, step) = (step.step.phase.clone(), Some(step.step.name.clone()));
+            (*id, scope_key(plan, &ScopeKey { phase, step, endpoint: None }))
+        })
+        .collect();
+    let instrument = watching.finish(source.diary(), &keys);
     let accounts: Vec<_> = survey.steps.into_values().map(|step| step.account).collect();
     Ok(Summary {
         scopes,
@@ -69,6 +82,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         ending: survey.ending,
         abort: survey.abort,
         accounts,
+        instrument,
     })
 }
 

@@ -73,6 +73,8 @@ pub struct Answered {
     pub end_ns: u64,
     /// Arrival of every event with output.
     pub chunks: ChunkTimes,
+    /// Of these, the events that the client itself may have read late.
+    pub stamps_late: u32,
     /// Prompt tokens.
     pub input_tokens: Option<u64>,
     /// Output tokens, reasoning included.

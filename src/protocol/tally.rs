@@ -17,6 +17,14 @@ use crate::{
     wire::{Arrival, Frame},
 };
 
+/// Whether an event within this read, and not at its end, may have waited long for it: the read came late even for the last
+/// byte, and the one before it long ago. A server that writes several events at once makes bounds as wide, and no read late.
+fn is_late(arrival: Arrival) -> bool {
+    const LATE_NS: u64 = 500_000;
+    const WIDE_NS: u32 = 1_000_000;
+    arrival.waited_ns() > LATE_NS && arrival.width_ns() > WIDE_NS
+}
+
 /// Bytes of the body.
 #[derive(Debug, Clone, Copy)]
 struct Last {
@@ -42,6 +50,8 @@ pub(super) struct Tally {
     /// Arrival of every event with output.
     pub(super) chunks: ChunkTimes,
     first_content_ns: Option<u64>,
+    /// Output events that were read late: see [`is_late`].
+    late: u32,
     /// The bytes that came last.
     last: Option<Last>,
     /// Whether a whole answer carries output.
@@ -67,6 +77,7 @@ impl Tally {
             seen: None,
             chunks: ChunkTimes::default(),
             first_content_ns: None,
+            late: 0,
             last: None,
             whole_output: false,
             usage: None,
@@ -94,6 +105,7 @@ impl Tally {
             && at_boundary
             && arrival.exact
         {
+            self.late -= u32::from(is_late(*arrival));
             self.chunks.last_is_exact();
         }
     }
@@ -109,6 +121,7 @@ impl Tally {
                 let contents = carried.contents;
                 if contents.output() {
                     self.chunks.push(arrival_ns, arrival.width_ns());
+                    self.late += u32::from(is_late(arrival));
                 }
                 if contents.content() && self.first_content_ns.is_none() {
                     self.first_content_ns = Some(arrival_ns);
@@ -288,6 +301,7 @@ impl Tally {
             last_token_ns: self.chunks.at_ns.last().copied(),
             decode_ns: self.several.as_ref().filter(|_| !self.chunks.is_empty()).and_then(Several::decode_ns),
             end_ns: self.stopped_ns.unwrap_or(at_ns),
+            stamps_late: self.late,
             chunks: self.chunks,
             input_tokens: usage.prompt_tokens,
             output_tokens,

@@ -16,8 +16,8 @@ use crate::{
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
-        Counts, Distribution, Ending, Failure, Met, Point, Scope, Slice, Summary, Timeline, Tokens, Values,
-        Window,
+        Counts, Distribution, Ending, Failure, Instrument, Met, Point, Scope, Slice, Summary, Timeline,
+        Tokens, Values, Window,
     },
     plan::{
         Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Traffic,
@@ -561,6 +561,7 @@ fn summary() -> Summary {
         ending: Ending::Completed,
         abort: None,
         accounts: Vec::new(),
+        instrument: Instrument::default(),
     }
 }
 
@@ -850,6 +851,7 @@ pub(crate) fn record() -> Record {
         chunks: 64,
         reads: 60,
         stamps_exact: 61,
+        stamps_late: 0,
         clock: ClockSource::Kernel,
         input_tokens: Some(400),
         output_tokens: Some(64),

@@ -15,8 +15,8 @@ use crate::{
 
 /// Judges a run: is it a measurement at all, what does the evidence say of each target, what grade follows. Pure.
 pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
-    let validity = checks(plan, summary);
     let targets = judge_targets(plan, summary);
+    let validity = checks(plan, summary, &targets);
     let skipped = plan
         .targets
         .iter()

@@ -4,6 +4,7 @@ mod analysis;
 mod contention;
 mod evidence;
 mod grade;
+mod instrument;
 mod judge;
 mod side;
 mod targets;

@@ -3,6 +3,7 @@
 mod abort;
 mod analysis;
 mod conclusion;
+mod instrument;
 mod targets;
 mod validity;
 

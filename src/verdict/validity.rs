@@ -6,7 +6,10 @@ use crate::{
     plan::{LoadStep, Pattern, Plan, Step, schedule::expected_arrivals},
     record::StopCause,
     units::{show_count, show_count_of, show_number, write_duration},
-    verdict::Check,
+    verdict::{
+        Check, Judged,
+        instrument::{is_steady, littles_law, not_the_limit, sent_on_time},
+    },
 };
 
 /// A count of arrivals may miss its expectation by so many of its square roots: 4 standard deviations of a Poisson
@@ -14,8 +17,16 @@ use crate::{
 const COUNT_DEVIATIONS: f64 = 4.0;
 
 /// All checks, in the order of their numbers.
-pub(super) fn checks(plan: &Plan, summary: &Summary) -> Vec<Check> {
-    vec![accounts_balance(summary), nothing_capped(plan, summary), load_as_planned(plan, summary)]
+pub(super) fn checks(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<Check> {
+    vec![
+        accounts_balance(summary),
+        nothing_capped(plan, summary),
+        sent_on_time(plan, summary, targets),
+        not_the_limit(summary),
+        load_as_planned(plan, summary),
+        littles_law(summary),
+        is_steady(summary),
+    ]
 }
 
 /// The step for people.

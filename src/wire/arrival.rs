@@ -23,6 +23,11 @@ pub struct Arrival {
 }
 
 impl Arrival {
+    /// How long the last byte waited to be read, in nanoseconds; 0 where the kernel does not tell.
+    pub fn waited_ns(&self) -> u64 {
+        self.read_ns - self.at_ns
+    }
+
     /// How much earlier than `at_ns` a byte may have arrived, in nanoseconds; 4 s stand for all that is more.
     pub fn width_ns(&self) -> u32 {
         u32::try_from(self.at_ns - self.after_ns).unwrap_or(u32::MAX)

@@ -1,0 +1,313 @@
+//! Was the tool itself the bottleneck, and was there anything steady to measure: checks 2b, 3, 5 and 6.
+
+use crate::{
+    catalog::{Metric, MetricName, Statistic},
+    config::{Bound, Severity},
+    metrics::{Instrument, Settled, StepQuality, Summary, Usage},
+    plan::{LoadStep, Pattern, Plan, ScopeKey},
+    units::{show_bytes, show_count, show_count_of, show_seconds, show_share},
+    verdict::{Check, Judged, targets::judge_targets},
+};
+
+/// Lateness that is always allowed, in seconds.
+const ALLOWED_LAG_S: f64 = 0.001;
+
+/// Lateness that is allowed besides, as a share of the tightest latency target.
+const ALLOWED_LAG: f64 = 0.01;
+
+/// Lateness over its limit that voids the run, as a share of the median `e2e`.
+const VOID_LAG: f64 = 0.05;
+
+/// The share of its processors' time that the tool may use.
+const ALLOWED_CPU: f64 = 0.80;
+
+/// The share of events that the client may have read late.
+const ALLOWED_LATE: f64 = 0.01;
+
+/// How far the two accounts of what was in flight may lie apart.
+const ALLOWED_APART: f64 = 0.05;
+
+/// Fewer looks or less in flight say nothing of the mean.
+const LEAST_LOOKS: u32 = 20;
+const LEAST_IN_FLIGHT: f64 = 1.0;
+
+/// A drift of less than this share of the median is of no interest, however certain it is.
+const ALLOWED_DRIFT: f64 = 0.10;
+
+/// How improbable a drift has to be in a steady step.
+const SURELY: f64 = 0.01;
+
+/// Check 2b: requests went out when they were due.
+pub(super) fn sent_on_time(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Check {
+    let limit_s = allowed_lag(plan);
+    let mut worst: Option<(f64, &ScopeKey)> = None;
+    let mut dominated = Vec::new();
+    for scope in summary.instrument.steps.iter().filter_map(|step| summary.scope(&step.key)) {
+        let of = |metric, statistic| scope.series.get(&metric)?.of_successes(statistic);
+        let Some(lag_s) = of(Metric::SendLag, Statistic::P99) else { continue };
+        if worst.is_none_or(|(most_s, _)| lag_s > most_s) {
+            worst = Some((lag_s, &scope.key));
+        }
+        if lag_s > limit_s
+            && let Some(e2e_s) = of(Metric::E2e, Statistic::P50)
+            && lag_s > VOID_LAG * e2e_s
+        {
+            dominated.push(format!(
+                "`{}`: over {} of its `e2e.p50`, {}",
+                scope.key,
+                show_share(VOID_LAG),
+                show_seconds(e2e_s)
+            ));
+        }
+    }
+    let late = worst.is_some_and(|(lag_s, _)| lag_s > limit_s);
+    let changed = if late { changed_by_lag(plan, summary, targets) } else { Vec::new() };
+    let mut value = vec![worst.map_or_else(
+        || "nothing was sent".to_owned(),
+        |(lag_s, key)| format!("`send_lag.p99` {} at most, in `{key}`", show_seconds(lag_s)),
+    )];
+    value.extend(dominated.iter().cloned());
+    value.extend(
+        changed
+            .iter()
+            .map(|name| format!("from `sent` instead of `due`, `{name}` would be judged otherwise")),
+    );
+    Check {
+        id: "2b",
+        name: "requests went out when they were due",
+        void: !dominated.is_empty() || !changed.is_empty(),
+        ok: !late,
+        value: value.join("; "),
+        limit: format!(
+            "`send_lag.p99` up to {}: 1 ms, or 1 % of the tightest latency target; void where it decides a target or is \
+             over 5 % of `e2e.p50`",
+            show_seconds(limit_s)
+        ),
+        advice: "give the tool processors of its own, raise `run.threads`, or lower the rate".to_owned(),
+    }
+}
+
+/// What `send_lag.p99` may be, in seconds: `max(1 ms, 1 % of the tightest latency target)`.
+fn allowed_lag(plan: &Plan) -> f64 {
+    let limits =
+        plan.targets.iter().filter(|target| target.severity == Severity::Fail).filter_map(|target| {
+            let latency = from_due(target.metric.metric).is_some()
+                || matches!(target.metric.metric, Metric::Ttfc | Metric::ServiceTtft | Metric::ServiceE2e);
+            match target.bound {
+                Bound::AtMost(limit) | Bound::Between(_, limit) if latency => Some(limit * ALLOWED_LAG),
+                _ => None,
+            }
+        });
+    limits.min_by(f64::total_cmp).map_or(ALLOWED_LAG_S, |least| least.max(ALLOWED_LAG_S))
+}
+
+/// What a latency from `due` is from `sent`.
+fn from_due(metric: Metric) -> Option<Metric> {
+    match metric {
+        Metric::Ttft => Some(Metric::ServiceTtft),
+        Metric::E2e => Some(Metric::ServiceE2e),
+        _ => None,
+    }
+}
+
+/// The deciding targets, by name, whose mark would be another one if latency began when the request was sent. Where the
+/// plan's own queue lies between the two, that is no lateness of the tool.
+fn changed_by_lag(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<String> {
+    let queues = |key: &ScopeKey| {
+        plan.loads().any(|(step, load)| {
+            step.phase == key.phase
+                && key.step.as_ref().is_none_or(|name| *name == step.name)
+                && has_queue(load)
+        })
+    };
+    let mut from_sent = plan.clone();
+    for target in &mut from_sent.targets {
+        let MetricName { metric, .. } = &mut target.metric;
+        *metric = from_due(*metric).unwrap_or(*metric);
+    }
+    let others = judge_targets(&from_sent, summary);
+    let mut changed: Vec<String> = targets
+        .iter()
+        .filter(|row| row.severity == Severity::Fail && !queues(&row.scope))
+        .filter(|row| {
+            let same = others.iter().find(|other| other.name == row.name && other.scope == row.scope);
+            same.is_some_and(|other| other.mark != row.mark)
+        })
+        .map(|row| row.name.clone())
+        .collect();
+    changed.dedup();
+    changed
+}
+
+fn has_queue(load: &LoadStep) -> bool {
+    matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. })
+}
+
+/// Check 3: the generator was not the limit.
+pub(super) fn not_the_limit(summary: &Summary) -> Check {
+    let instrument = &summary.instrument;
+    let mut faults = Vec::new();
+    let mut value = Vec::new();
+    if let Some(usage) = &instrument.usage {
+        if let Some(share) = usage.cpu_share {
+            let used =
+                format!("{} of {}", show_share(share), show_count_of(u64::from(usage.cores), "processor"));
+            if share >= ALLOWED_CPU {
+                faults.push("run it where it has more processors, or lower the load");
+            }
+            value.push(used);
+        }
+        if let Some(bytes) = usage.swapped_bytes.filter(|bytes| *bytes > 0) {
+            faults.push("give it memory");
+            value.push(format!("{} of it swapped out", show_bytes(bytes)));
+        }
+        if usage.refused > 0 {
+            faults.push("`ulimit -n` and `net.ipv4.ip_local_port_range` bound the connections of a machine");
+            value.push(format!(
+                "{} without a local port or descriptor",
+                show_count_of(usage.refused, "connection")
+            ));
+        }
+    }
+    let events = instrument.exact + instrument.bounded;
+    if events > 0 {
+        let late = instrument.late as f64 / events as f64;
+        if late > ALLOWED_LATE {
+            faults.push(
+                "it read too late: raise its priority, give it processors of its own, or lower the load",
+            );
+        }
+        value.push(format!("{} of {} read late", show_share(late), show_count_of(events, "output event")));
+    }
+    if instrument.user > 0 {
+        value.push(format!(
+            "{} stamped behind the read, without the kernel's times",
+            show_count_of(instrument.user, "output event")
+        ));
+    }
+    value.extend(instrument.usage.as_ref().and_then(priority));
+    if value.is_empty() {
+        value.push("not known of this run".to_owned());
+    }
+    let steps = instrument.usage.map_or(0, |usage| usage.wall_steps);
+    if steps > 0 {
+        faults.push("stop what sets the clock while it runs");
+        value.push(format!("the wall clock jumped {}", show_count_of(u64::from(steps), "time")));
+    }
+    Check {
+        id: "3",
+        name: "the tool was not the bottleneck",
+        void: true,
+        ok: faults.is_empty(),
+        value: value.join("; "),
+        limit: "below 80 % of its processors over any 5 s, nothing swapped, no connection refused by this machine, at \
+                most 1 % of events read late, no jump of the wall clock"
+            .to_owned(),
+        advice: if faults.is_empty() {
+            "run it where it has the processors, memory and connections that the load takes".to_owned()
+        } else {
+            faults.join("; ")
+        },
+    }
+}
+
+fn priority(usage: &Usage) -> Option<String> {
+    usage.nice.map(|nice| match nice {
+        ..0 => format!("raised priority ({nice})"),
+        _ => "ordinary priority".to_owned(),
+    })
+}
+
+/// Check 5: Little's law. What was in flight by the engine's counter is what the rate of arrivals and the times in the
+/// records make of it.
+pub(super) fn littles_law(summary: &Summary) -> Check {
+    let mut checked = 0;
+    let mut faults = Vec::new();
+    for StepQuality { key, in_flight, .. } in &summary.instrument.steps {
+        let Some(look) = in_flight
+            .filter(|look| look.looks >= LEAST_LOOKS && look.counted.max(look.recorded) >= LEAST_IN_FLIGHT)
+        else {
+            continue;
+        };
+        checked += 1;
+        let apart = (look.counted - look.recorded).abs() / look.counted.max(look.recorded);
+        if apart > ALLOWED_APART {
+            faults.push(format!(
+                "`{key}`: {:.1} in flight by count, {:.1} by rate × time",
+                look.counted, look.recorded
+            ));
+        }
+    }
+    let ok = faults.is_empty();
+    Check {
+        id: "5",
+        name: "Little's law holds",
+        void: false,
+        ok,
+        value: match (ok, checked) {
+            (false, _) => faults.join("; "),
+            (true, 0) => "not judged: too little in flight, or too few looks at it".to_owned(),
+            (true, _) => format!("in {}", show_count_of(checked, "step")),
+        },
+        limit: "mean in flight within 5 % of arrival rate × mean time, edges corrected".to_owned(),
+        advice: "records or counters miss requests, or times are off: run again, and report it if it happens twice"
+            .to_owned(),
+    }
+}
+
+/// Check 6: long enough and, for steady phases, steady.
+pub(super) fn is_steady(summary: &Summary) -> Check {
+    let Instrument { steps, .. } = &summary.instrument;
+    let mut faults = Vec::new();
+    let (mut judged, mut slowest_s) = (0, 0.0_f64);
+    for (key, settled) in steps.iter().filter_map(|step| Some((&step.key, step.settled?))) {
+        // fewer have no transient to tell
+        if settled.requests < LEAST_REQUESTS {
+            continue;
+        }
+        judged += 1;
+        slowest_s = slowest_s.max(settled.transient_s.unwrap_or(0.0));
+        faults.extend(unsteady(key, &settled));
+    }
+    let ok = faults.is_empty();
+    Check {
+        id: "6",
+        name: "long enough and steady",
+        void: false,
+        ok,
+        value: match (ok, judged) {
+            (false, _) => faults.join("; "),
+            (true, 0) => {
+                format!("not judged: no steady step has {} answers", show_count(LEAST_REQUESTS))
+            }
+            (true, _) => format!(
+                "{} settled within {} (MSER-5), without a drift",
+                show_count_of(judged, "step"),
+                show_seconds(slowest_s)
+            ),
+        },
+        limit: "the transient ends in the first half, and `e2e` drifts by less than 10 % in the second"
+            .to_owned(),
+        advice: "warm the server up in a phase with `measure = false`, or let the phase last longer"
+            .to_owned(),
+    }
+}
+
+/// Answers below which a step is not judged: MSER-5 takes ten batches of five, and a drift 100 in the second half.
+const LEAST_REQUESTS: u64 = 200;
+
+fn unsteady(key: &ScopeKey, settled: &Settled) -> Vec<String> {
+    let mut faults = Vec::new();
+    if settled.transient.is_none() {
+        faults.push(format!("`{key}`: had not settled by its half"));
+    }
+    if let Some(drift) = settled.drift
+        && drift.p_value < SURELY
+        && drift.share.abs() > ALLOWED_DRIFT
+    {
+        let way = if drift.share > 0.0 { "rises" } else { "falls" };
+        let share = show_share(drift.share.abs());
+        faults.push(format!("`{key}`: `e2e` {way} by {share} in its second half"));
+    }
+    faults
+}
