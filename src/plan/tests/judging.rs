@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::{
     catalog::Metric,
-    config::{Bound, Load, Objective, OnInconclusive, Price, Scenario, Severity, Shape, Target},
+    config::{
+        Bound, Load, Objective, OnInconclusive, Order, Phase, Price, Scenario, Severity, Shape, Target,
+    },
     plan::{Plan, compile, diff::diff, fixture, provable, render, totals},
 };
 
@@ -79,6 +81,32 @@ fn a_step_costs_its_time_or_its_tokens() {
     assert_eq!(totals(&compile(&scenario)).cost, None);
     let changes = diff(&plan, &dear);
     assert!(changes.same_experiment && changes.plan.iter().any(|field| field.field == "cost"));
+}
+
+#[test]
+fn steps_side_by_side_share_the_hour() {
+    let minute = |rate: f64, order: Order| Phase {
+        order,
+        ..fixture::phase(None, Some(60), fixture::open(Shape::Rates(vec![rate])))
+    };
+    let mut scenario = judged();
+    scenario.targets.clear();
+    scenario.phases = fixture::named([
+        ("host", minute(30.0, Order::InTurn)),
+        ("guest", minute(10.0, Order::During("host".to_owned()))),
+        ("rest", Phase { order: Order::After(Vec::new()), ..fixture::pause(90) }),
+    ]);
+    let plan = compile(&scenario);
+    let cost = |phase: &str| {
+        let step = plan.steps.iter().find(|step| step.phase == phase).expect("a step");
+        (step.expected.cost.expect("a price"), step.expected.output_tokens.expect("as the schedule says"))
+    };
+    let [(host, host_tokens), (guest, guest_tokens), (rest, _)] = ["host", "guest", "rest"].map(cost);
+    assert!((host / guest - host_tokens / guest_tokens).abs() < 1e-9, "{host} {guest}");
+    // the pause pays for what is left of it once it is alone
+    assert!((host + guest - 0.06).abs() < 1e-9 && (rest - 0.03).abs() < 1e-9, "{host} {guest} {rest}");
+    let whole = totals(&plan).cost.expect("a price");
+    assert!((host + guest + rest - whole).abs() < 1e-9, "{whole}");
 }
 
 #[test]
