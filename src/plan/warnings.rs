@@ -1,7 +1,10 @@
 //! What the user should know before the run: lines in lower case, the fix behind `help:`.
 
 use super::{
-    LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, Work, graph::most_at_once, schedule::mean_rate,
+    LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, Work,
+    graph::most_at_once,
+    provable::{most_values, requests_until},
+    schedule::mean_rate,
     targets::share_that_carries,
 };
 use crate::{
@@ -176,12 +179,18 @@ fn and_more(steps: usize) -> String {
 /// first of its steps that is short.
 fn below_floor(plan: &Plan, target: &PlannedTarget, scopes: &[ScopeKey]) -> Option<String> {
     let (floor, comfortable) = floor(target)?;
-    let short: Vec<(&ScopeKey, Supply)> = scopes
+    // the seed may send an endpoint fewer than its share
+    let values = |supply: &Supply| {
+        let most = most_values(plan, supply, floor).filter(|_| target.metric.counts_requests());
+        most.map_or(supply.values, |most| supply.values.min(most as f64))
+    };
+    let short: Vec<(&ScopeKey, Supply, f64)> = scopes
         .iter()
         .filter_map(|scope| Some((scope, supply(plan, target.metric.metric, scope)?)))
-        .filter(|(_, supply)| supply.values < floor as f64)
+        .map(|(scope, supply)| (scope, supply, values(&supply)))
+        .filter(|(_, _, values)| *values < floor as f64)
         .collect();
-    let (scope, supply) = short.first()?;
+    let (scope, supply, values) = short.first()?;
     let others = and_more(short.len() - 1);
     let about =
         if supply.step.expected.assumed && !ends_by_count(supply.step, supply.load) { "about " } else { "" };
@@ -196,15 +205,18 @@ fn below_floor(plan: &Plan, target: &PlannedTarget, scopes: &[ScopeKey]) -> Opti
          {about}{has}{comfort}\nhelp: {fix}",
         name = target.name,
         metric = target.metric,
-        has = show_count(supply.values as u64),
+        has = show_count(*values as u64),
         fix = fix(plan, supply, floor),
     ))
 }
 
 /// What a plan gives a target in one scope.
+#[derive(Clone, Copy)]
 pub(super) struct Supply<'a> {
     pub(super) step: &'a Step,
     pub(super) load: &'a LoadStep,
+    /// The endpoint whose requests are its values, where they are those of one.
+    pub(super) endpoint: Option<&'a str>,
     /// Values of the metric that a request adds, on average; above 0.
     per_request: f64,
     /// Values in all.
@@ -212,21 +224,31 @@ pub(super) struct Supply<'a> {
 }
 
 /// `None` where the requests have no such values at all.
-pub(super) fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &ScopeKey) -> Option<Supply<'a>> {
+pub(super) fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &'a ScopeKey) -> Option<Supply<'a>> {
     let (step, load) = plan.loads().find(|(step, _)| {
         step.phase == scope.phase && scope.step.as_ref().is_none_or(|name| *name == step.name)
     })?;
-    let per_request = values_per_request(plan, metric, scope.endpoint.as_deref(), load);
+    let endpoint = scope.endpoint.as_deref();
+    let per_request = values_per_request(plan, metric, endpoint, load);
     let values = (step.expected.requests? - outside(step, load)).max(0.0) * per_request;
     // answers of one token have no gaps, and no number of them would
-    (per_request > 0.0).then_some(Supply { step, load, per_request, values })
+    (per_request > 0.0).then_some(Supply {
+        step,
+        load,
+        endpoint: endpoint.filter(|_| metric != Metric::Itl),
+        per_request,
+        values,
+    })
 }
 
 /// How to get enough requests into a step. Numbers are written as a scenario takes them.
 pub(super) fn fix(plan: &Plan, supply: &Supply, floor: u64) -> String {
-    let Supply { step, load, per_request, .. } = supply;
+    let Supply { step, load, endpoint, per_request, .. } = supply;
     let phase = &step.phase;
-    let needed = (floor as f64 / per_request).ceil() + outside(step, load);
+    let about = (floor as f64 / per_request).ceil();
+    // as many as the share of an endpoint says, or as the seed really sends there
+    let exact = endpoint.and_then(|name| requests_until(plan, load, name, floor, about as u64));
+    let needed = exact.map_or(about, |exact| about.max(exact as f64)) + outside(step, load);
     let time = request_rate(step, load)
         .and_then(|rate| seconds_to_duration((needed / rate).ceil()))
         .map(write_duration);

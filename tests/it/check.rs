@@ -105,6 +105,9 @@ fn a_target_that_cannot_pass_is_refused_where_the_requests_are_too_few() {
     }
     bench.run(&["check", &file, "--set", "phases.load.requests=299"]).expect_code(0);
     bench.run(&["check", &file, "--set", "targets.tail.severity=info"]).expect_code(0);
+    bench.run(&["check", &file, "--set", "run.on_inconclusive=warn"]).expect_code(0);
+    let plan = bench.run(&["plan", &file, "--set", "run.on_inconclusive=warn"]).expect_code(0);
+    assert!(plan.stdout.contains("warning: target `tail`"), "{}", plan.stdout);
     // the server decides how many there are
     bench
         .run(&["check", &file, "--set", "phases.load.duration=1s", "--set", "phases.load.requests=300"])
