@@ -4,6 +4,7 @@ use super::{
     LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, Work,
     graph::most_at_once,
     provable::{most_values, requests_until},
+    rounding,
     schedule::mean_rate,
     targets::share_that_carries,
 };
@@ -11,7 +12,9 @@ use crate::{
     catalog::{Metric, Statistic},
     config::{self, Bound, Objective, Scenario, Severity},
     stats::{sample_floor, share_settles_at},
-    units::{seconds_to_duration, show_count, show_count_of, show_seconds, write_duration},
+    units::{
+        seconds_to_duration, show_count, show_count_of, show_number, show_seconds, show_share, write_duration,
+    },
     workload::mean_tokens,
 };
 
@@ -27,6 +30,8 @@ pub(super) fn collect(plan: &Plan) -> Vec<String> {
     let empty = plan.loads().filter_map(|(step, load)| no_arrivals(plan, step, load));
     let steps: Vec<_> = plan.loads().collect();
     let few = steps.chunk_by(|(one, _), (next, _)| one.phase == next.phase).filter_map(few_per_user);
+    let uneven = steps.chunk_by(|(one, _), (next, _)| one.phase == next.phase);
+    let uneven = uneven.filter_map(|steps| not_its_share(plan, steps));
     let judging = plan.targets.iter().filter(|target| target.severity != Severity::Info);
     let short = judging.flat_map(|target| {
         let phases = target.scopes.chunk_by(|one, next| one.phase == next.phase);
@@ -35,7 +40,7 @@ pub(super) fn collect(plan: &Plan) -> Vec<String> {
     let lax = beyond_timeout(plan);
     let warnings =
         nothing_measured(plan).into_iter().chain(idle).chain(crowded(plan)).chain(empty).chain(few);
-    warnings.chain(short).chain(lax).collect()
+    warnings.chain(uneven).chain(short).chain(lax).collect()
 }
 
 /// More endpoints on this machine at once than a limit says that nobody asked for: one that was asked for makes the
@@ -168,6 +173,25 @@ fn few_per_user(steps: &[(&Step, &LoadStep)]) -> Option<String> {
         requests = show_count_of(requests, "request"),
         users = show_count_of(users, "user"),
         phase = step.phase,
+    ))
+}
+
+/// A share of another phase's load that is none, since users are whole. One warning per phase, by the first of its steps.
+fn not_its_share(plan: &Plan, steps: &[(&Step, &LoadStep)]) -> Option<String> {
+    let uneven: Vec<_> =
+        steps.iter().filter_map(|(step, load)| Some((*step, *load, rounding(plan, load)?))).collect();
+    let (step, load, rounded) = uneven.first()?;
+    let (whole, phase, noun) = (rounded.whole, &rounded.phase, rounded.noun());
+    Some(format!(
+        "{place}{others}: {share} of the {noun} of `{phase}`, of which there are {whole}, would be {fair}, and it has \
+         {number}; the two cannot be compared\n\
+         help: give `{phase}` {next} {noun}, of which that share is near a whole number",
+        place = place(step, load),
+        others = and_more(uneven.len() - 1),
+        share = show_share(rounded.share),
+        fair = show_number(rounded.fair()),
+        number = rounded.number,
+        next = rounded.next_fair(),
     ))
 }
 
