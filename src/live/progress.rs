@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::window::Window;
 use crate::{
+    metrics::Stop,
     plan::{LoadStep, Pattern, Plan, Work},
     record::{Diary, Event, Record},
     units,
@@ -16,7 +17,7 @@ pub struct Progress {
     /// The steps under way that send or pause, in the order in which they started.
     running: Vec<Running>,
     window: Window,
-    stopping: bool,
+    stop: Option<Stop>,
 }
 
 /// What the plan says of a step.
@@ -86,7 +87,7 @@ impl Progress {
                 }
             })
             .collect();
-        Self { steps, running: Vec::new(), window: Window::new(0), stopping: false }
+        Self { steps, running: Vec::new(), window: Window::new(0), stop: None }
     }
 
     /// Takes an event.
@@ -105,7 +106,9 @@ impl Progress {
                     planned.ended = true;
                 }
             }
-            Event::Diary(Diary::Stopping { .. }) => self.stopping = true,
+            Event::Diary(Diary::Stopping { at_ns, cause }) => {
+                self.stop.get_or_insert(Stop { at_ns: *at_ns, cause: *cause });
+            }
             Event::Diary(Diary::RunStarted { .. } | Diary::Aborted(_) | Diary::RunEnded { .. }) => {}
         }
     }
@@ -132,6 +135,9 @@ impl Progress {
     }
 
     fn finished(&mut self, record: &Record) {
+        if self.stop.is_some_and(|stop| stop.cut_off(record)) {
+            return;
+        }
         self.window.add(record.end_ns, record.output_tokens.unwrap_or(0), record.e2e());
         if let Some(running) = self.running.iter_mut().find(|running| running.step == record.step_id) {
             running.finished += 1;
@@ -166,7 +172,7 @@ impl Progress {
         if finished > 0 {
             parts.push(format!("errors {}", units::show_share(failed as f64 / finished as f64)));
         }
-        if self.stopping {
+        if self.stop.is_some() {
             parts.push("stopping".to_owned());
         } else if let Some(left) = self.left(now_ns) {
             parts.push(left);
@@ -187,7 +193,7 @@ impl Progress {
             self.running.iter().map(|running| self.steps[running.step].title()).collect();
         match names.as_slice() {
             [] => match self.steps.iter().all(|step| step.ended) {
-                _ if self.stopping => "stopping".to_owned(),
+                _ if self.stop.is_some() => "stopping".to_owned(),
                 true => "done".to_owned(),
                 false if self.steps.iter().any(|step| step.does != Does::Wait && step.started) => {
                     "between phases".to_owned()

@@ -85,6 +85,23 @@ fn a_level_of_a_ladder_shows_its_users_once_they_differ_from_its_name() {
 }
 
 #[test]
+fn what_a_stop_cut_off_is_no_error() {
+    let plan = fixture::mixed().plan;
+    let step = step_of(&plan, "mixed");
+    let mut progress = Progress::new(&plan);
+    progress.observe(&started(step, 0));
+    for _ in 0..4 {
+        progress.observe(&finished(step, 5 * SECOND, Outcome::Ok));
+    }
+    progress.observe(&Event::Diary(Diary::Stopping { at_ns: 6 * SECOND, cause: StopCause::Interrupt }));
+    for outcome in [Outcome::NotSent, Outcome::Cancelled, Outcome::Timeout] {
+        progress.observe(&finished(step, 7 * SECOND, outcome));
+    }
+    let line = progress.line(8 * SECOND);
+    assert!(line.contains("5 requests") && line.contains("errors 20.0 %"), "{line}");
+}
+
+#[test]
 fn a_pause_is_shown_with_the_time_that_is_left() {
     let mut plan = fixture::mixed().plan;
     let step = step_of(&plan, "warmup");

@@ -8,9 +8,10 @@ use crate::{
     catalog::Metric,
     config::{Objective, Price},
     metrics::{
-        Carrier, Counts, Distribution, Met, Reading, Tokens, Values, objectives_met, reading, window::Span,
+        Carrier, Counts, Distribution, Met, Reading, Stop, Tokens, Values, objectives_met, reading,
+        window::Span,
     },
-    record::{Outcome, Record, TokenSource},
+    record::{Record, TokenSource},
     stats::{Moments, median, median_absolute_deviation},
 };
 
@@ -30,25 +31,10 @@ pub(super) struct Setting<'a> {
     pub(super) window: Span,
     /// What series it has a part in.
     pub(super) carrier: Carrier,
-    /// When somebody stopped the run.
-    pub(super) stopped_ns: Option<u64>,
-    /// Whether that was a ceiling, which refuses requests before it says so.
-    pub(super) at_ceiling: bool,
+    /// How the run was stopped, if it was.
+    pub(super) stop: Option<Stop>,
     /// What every request should meet.
     pub(super) objectives: &'a [Objective],
-}
-
-impl Setting<'_> {
-    /// Whether the tool itself cut the request off, which says nothing of the server. A drain that took too long
-    /// does.
-    fn cut_off(self, record: &Record) -> bool {
-        let after_stop = self.stopped_ns.is_some_and(|stopped_ns| record.end_ns >= stopped_ns);
-        match record.outcome {
-            Outcome::Cancelled => after_stop,
-            Outcome::NotSent => after_stop || self.at_ceiling,
-            _ => false,
-        }
-    }
 }
 
 /// Counts, tokens and series; cells add up.
@@ -120,7 +106,7 @@ impl Cell {
         } else if !record.outcome.failed() {
             self.uncounted += 1;
         }
-        if setting.cut_off(record) {
+        if setting.stop.is_some_and(|stop| stop.cut_off(record)) {
             self.counts.cut_off += 1;
             return false;
         }

@@ -13,6 +13,7 @@ mod notes;
 mod objectives;
 mod reading;
 mod scopes;
+mod stop;
 mod summarize;
 mod survey;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use distribution::{Distribution, Values};
 pub use objectives::objectives_met;
 pub use reading::{Carrier, Reading, reading};
 pub use scopes::scope_key;
+pub use stop::Stop;
 pub use summarize::summarize;
 
 use schemars::JsonSchema;
@@ -227,7 +229,7 @@ pub struct Slice {
     pub due: u64,
     /// Requests that ended well.
     pub completed: u64,
-    /// Requests that failed.
+    /// Requests that failed, without those that the tool itself cut off.
     pub failed: u64,
     /// Mean number in flight.
     pub in_flight: f64,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io};
 use crate::{
     catalog::Metric,
     metrics::{
-        Carrier, Ending, Failure, MAX_POINTS, Point, Scope, Source, Summary,
+        Carrier, Failure, MAX_POINTS, Point, Scope, Source, Summary,
         cell::{Cell, Setting},
         notes::notes,
         scopes::{Cells, assemble},
@@ -14,7 +14,7 @@ use crate::{
         window::{Span, window},
     },
     plan::Plan,
-    record::{Outcome, Record, StopCause},
+    record::{Outcome, Record},
 };
 
 /// Computes all numbers of a run. Pure: the same plan and records give the same summary, live or from disk.
@@ -39,7 +39,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
     let by_name: BTreeMap<&str, usize> =
         plan.endpoints.iter().enumerate().map(|(index, endpoint)| (endpoint.name.as_str(), index)).collect();
     source.scan(&mut |record, chunks| {
-        drawing.add(record, chunks);
+        drawing.add(record, chunks, survey.stop);
         // the survey has refused records of unknown steps and endpoints
         let Some(step) = survey.steps.get(&record.step_id) else { return };
         let Some(endpoint) = by_name.get(record.endpoint.as_str()) else { return };
@@ -94,11 +94,7 @@ fn setting<'a>(
     Setting {
         window,
         carrier: Carrier::of(plan, &plan.endpoints[endpoint], step.load),
-        stopped_ns: survey.stopped_ns,
-        at_ceiling: matches!(
-            survey.ending,
-            Ending::Stopped(StopCause::RequestCeiling | StopCause::DurationCeiling)
-        ),
+        stop: survey.stop,
         objectives: &plan.objectives,
     }
 }

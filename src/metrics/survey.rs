@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    metrics::{Account, Ending, Source, window::Span},
+    metrics::{Account, Ending, Source, Stop, window::Span},
     plan::{LoadStep, Plan, Step, Work},
     record::{Abort, Diary, Outcome, Record, StopCause},
 };
@@ -14,8 +14,8 @@ use crate::{
 /// What the first reading finds.
 pub(super) struct Survey<'a> {
     pub(super) ending: Ending,
-    /// When somebody first asked for the end.
-    pub(super) stopped_ns: Option<u64>,
+    /// When and why it was first asked for the end.
+    pub(super) stop: Option<Stop>,
     /// The target that ended the run.
     pub(super) abort: Option<Abort>,
     /// By index in the plan; load steps only.
@@ -142,7 +142,7 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
             Work::Ready { .. } | Work::Pause { .. } => None,
         })
         .collect();
-    let (mut stopped_ns, mut abort) = (None, None);
+    let (mut stop, mut abort) = (None, None);
     for line in source.diary() {
         match *line {
             Diary::StepStarted { step, at_ns } => {
@@ -163,8 +163,8 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
                 }
             }
             Diary::Aborted(ref line) => abort = Some(line.clone()),
-            Diary::Stopping { at_ns, .. } => {
-                stopped_ns.get_or_insert(at_ns);
+            Diary::Stopping { at_ns, cause } => {
+                stop.get_or_insert(Stop { at_ns, cause });
             }
             Diary::RunStarted { .. } | Diary::RunEnded { .. } => {}
         }
@@ -194,5 +194,5 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
     }
     // where somebody stopped the run first, it was not the target
     let abort = abort.filter(|_| ending == Ending::Stopped(StopCause::Abort));
-    Ok(Survey { ending, stopped_ns, abort, steps, last_end_ns })
+    Ok(Survey { ending, stop, abort, steps, last_end_ns })
 }

@@ -114,6 +114,29 @@ fn one_interrupt_drains_saves_and_grades() {
 }
 
 #[test]
+fn what_waits_in_the_queue_at_an_interrupt_is_no_failure() {
+    let server = Server::start(|_, out| {
+        stream_tokens(out, Duration::from_millis(400), Duration::from_millis(1), 4);
+        After::KeepOpen
+    });
+    let bench = Bench::new();
+    let file = long_run(&bench, &server.url());
+    let load = "phases.load.load={ open = { arrivals = \"constant\", rate = 100, concurrency_limit = 2 } }";
+    let running = bench.start(&["run", &file, "--set", load]);
+    wait_for_records(&bench, 4);
+    running.signal(Signal::SIGINT);
+    running.finish().expect_code(130);
+    let run = bench.only_run();
+    let records = run.records();
+    let queued = records.iter().filter(|record| record["outcome"] == "not_sent").count();
+    assert!(queued > 20, "{queued} were in the queue");
+    assert_eq!(records.len() - queued, server.served().len(), "all others were sent and answered");
+    let scope = &run.json("summary.json")["scopes"][0];
+    assert_eq!(scope["counts"]["cut_off"], queued);
+    assert_eq!(scope["metrics"]["error_rate"], 0.0, "{scope}");
+}
+
+#[test]
 fn a_second_interrupt_cuts_off_and_still_saves() {
     let server = Server::start(|_, out| {
         stream_tokens(out, Duration::from_millis(20), Duration::from_millis(500), 60);
