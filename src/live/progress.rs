@@ -109,7 +109,8 @@ impl Progress {
             Event::Diary(Diary::Stopping { at_ns, cause }) => {
                 self.stop.get_or_insert(Stop { at_ns: *at_ns, cause: *cause });
             }
-            Event::Diary(Diary::RunStarted { .. } | Diary::Aborted(_) | Diary::RunEnded { .. }) => {}
+            Event::Pending { .. }
+            | Event::Diary(Diary::RunStarted { .. } | Diary::Aborted(_) | Diary::RunEnded { .. }) => {}
         }
     }
 

@@ -108,6 +108,49 @@ fn what_is_in_flight_is_cut_off_with_the_run() {
 }
 
 #[test]
+fn a_server_that_hangs_ends_the_run_long_before_its_time_outs() {
+    let server = Server::start(|_, out| {
+        out.stream_head();
+        std::thread::sleep(Duration::from_secs(120));
+        After::Close
+    });
+    let bench = Bench::new();
+    let text = format!(
+        r#"
+        version = 1
+        name = "hanging"
+        [endpoints.main]
+        url = "{}"
+        timeout = "100s"
+        [phases.load]
+        duration = "90s"
+        load.closed = {{ users = 6 }}
+        [targets.first_token]
+        metric = "ttft.p95"
+        at_most = "1s"
+        abort = {{ after = "300ms" }}
+        "#,
+        server.url()
+    );
+    let file = bench.file("hanging.toml", &text);
+    let begin = Instant::now();
+    let done = bench.run(&["run", &file]).expect_code(1);
+    assert!(begin.elapsed() < MINUTE, "neither the phase nor a time-out was waited for");
+    assert!(
+        done.stderr.contains("stopping: `first_token` has failed in `load`, by 6 of 6"),
+        "{}",
+        done.stderr
+    );
+    let run = bench.only_run();
+    assert!(run.records().iter().all(|record| record["outcome"] == "cancelled"));
+    let summary = run.json("summary.json");
+    assert_eq!((&summary["verdict"], &summary["ending"]), (&"FAIL".into(), &"ended_by_target".into()));
+    assert_eq!(summary["targets"][0]["mark"], "FAIL");
+    // the report follows from the records alone
+    bench.run(&["report", run.path().to_str().unwrap()]).expect_code(0);
+}
+
+#[test]
 fn a_healthy_server_is_left_alone() {
     let server = server(u64::MAX);
     let bench = Bench::new();
