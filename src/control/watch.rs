@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     catalog::Metric,
-    metrics::{Carrier, Reading, certain, counts_in, objectives_met, reading},
+    metrics::{Reading, certain, counts_in, objectives_met, reading},
     plan::{LoadStep, Pattern, Plan, PlannedTarget, ScopeKey},
     record::{Abort, Diary, Event, Pending, Record},
     verdict::Evidence,
@@ -273,7 +273,7 @@ fn counts_from(load: &LoadStep, started_ns: u64) -> u64 {
 fn least(plan: &Plan, metric: Metric, step: usize, pending: &Pending, at_ns: u64) -> Option<f64> {
     let endpoint = plan.endpoints.get(pending.endpoint)?;
     let load = plan.steps.get(step)?.load()?;
-    certain(metric, pending, at_ns, Carrier::of(plan, endpoint, load), &plan.objectives)
+    certain(metric, pending, at_ns, plan.carrier(endpoint, load), &plan.objectives)
 }
 
 /// What a request adds to the evidence on a target; `None` where it has no part in it.
@@ -288,7 +288,7 @@ fn value(plan: &Plan, target: &PlannedTarget, record: &Record, chunks: &[u64]) -
     }
     let endpoint = plan.endpoints.iter().find(|endpoint| endpoint.name == record.endpoint)?;
     let load = plan.steps.get(record.step_id)?.load()?;
-    match reading(metric, record, Carrier::of(plan, endpoint, load))? {
+    match reading(metric, record, plan.carrier(endpoint, load))? {
         Reading::Value(value) => Some(value),
         Reading::Failed => Some(metric.worst()),
     }

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use crate::{
-    catalog::Metric,
+    catalog::{Carrier, Metric},
     config::{Objective, Price},
     metrics::{
-        Carrier, Counts, Distribution, Met, Reading, Stop, Tokens, Values, objectives_met, reading,
-        window::Span,
+        Counts, Distribution, Met, Reading, Stop, Tokens, Values, objectives_met, reading, window::Span,
     },
     record::{Record, TokenSource},
     stats::{Moments, median, median_absolute_deviation},

@@ -29,7 +29,7 @@ pub use batches::{BatchCurve, batch_curves};
 pub use distribution::{Distribution, Values};
 pub use objectives::objectives_met;
 pub use pending::certain;
-pub use reading::{Carrier, Reading, reading};
+pub use reading::{Reading, reading};
 pub use scopes::scope_key;
 pub use stop::Stop;
 pub use summarize::summarize;

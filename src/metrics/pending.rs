@@ -1,9 +1,9 @@
 //! What is certain of a request that has not ended.
 
 use crate::{
-    catalog::Metric,
+    catalog::{Carrier, Metric},
     config::Objective,
-    metrics::{Carrier, counts_in},
+    metrics::counts_in,
     record::Pending,
 };
 
@@ -24,30 +24,32 @@ pub fn certain(
     if metric == Metric::ObjectivesMetRate {
         let missed = |objective: &Objective| {
             let limit = objective.at_most.as_secs_f64();
-            waited(objective.metric, pending, now_ns, of.streams).is_some_and(|seconds| seconds > limit)
+            waited(objective.metric, pending, now_ns, of).is_some_and(|seconds| seconds > limit)
         };
         return objectives.iter().any(missed).then_some(0.0);
     }
     match metric {
         // an answer without content has no part in the series
         Metric::Ttfc => None,
-        Metric::QueueWait if !of.queues => None,
-        _ => waited(metric, pending, now_ns, of.streams),
+        _ => waited(metric, pending, now_ns, of),
     }
 }
 
 /// The seconds for which a part of an answer has been waited for, until it came or in vain. Setting up a connection is
 /// outside every latency, so until a request is sent only its wait in the queue counts.
-fn waited(metric: Metric, pending: &Pending, now_ns: u64, streams: bool) -> Option<f64> {
+fn waited(metric: Metric, pending: &Pending, now_ns: u64, of: Carrier) -> Option<f64> {
+    if !metric.is_carried_by(of) {
+        return None;
+    }
     let since = |from_ns: u64, to_ns: u64| to_ns.saturating_sub(from_ns) as f64 / 1e9;
     let queued = since(pending.due_ns, pending.begun_ns.unwrap_or(now_ns));
     let token = pending.first_token_ns.unwrap_or(now_ns);
     let from_due = |to_ns| Some(queued + pending.sent_ns.map_or(0.0, |sent_ns| since(sent_ns, to_ns)));
     match metric {
         Metric::QueueWait => Some(queued),
-        Metric::Ttft if streams => from_due(token),
-        Metric::Ttfc if streams => from_due(pending.first_content_ns.unwrap_or(now_ns)),
-        Metric::ServiceTtft if streams => pending.sent_ns.map(|sent_ns| since(sent_ns, token)),
+        Metric::Ttft => from_due(token),
+        Metric::Ttfc => from_due(pending.first_content_ns.unwrap_or(now_ns)),
+        Metric::ServiceTtft => pending.sent_ns.map(|sent_ns| since(sent_ns, token)),
         // a stream ends with its last token, which may have come already; but not before its first
         Metric::E2e => from_due(token),
         Metric::ServiceE2e => pending.sent_ns.map(|sent_ns| since(sent_ns, token)),

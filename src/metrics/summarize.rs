@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io};
 use crate::{
     catalog::Metric,
     metrics::{
-        Carrier, Failure, MAX_POINTS, Point, Scope, Source, Summary,
+        Failure, MAX_POINTS, Point, Scope, Source, Summary,
         cell::{Cell, Setting},
         notes::notes,
         scopes::{Cells, assemble},
@@ -93,7 +93,7 @@ fn setting<'a>(
 ) -> Setting<'a> {
     Setting {
         window,
-        carrier: Carrier::of(plan, &plan.endpoints[endpoint], step.load),
+        carrier: plan.carrier(&plan.endpoints[endpoint], step.load),
         stop: survey.stop,
         objectives: &plan.objectives,
     }

@@ -335,7 +335,8 @@ fn values_per_request(plan: &Plan, metric: Metric, endpoint: Option<&str>, load:
     }
     let gaps = load.traffic.iter().map(|traffic| {
         let of = &plan.endpoints[traffic.endpoint];
-        let here = of.stream && plan.has_gaps(load) && endpoint.is_none_or(|name| name == of.name);
+        let carries = metric.is_carried_by(plan.carrier(of, load));
+        let here = carries && endpoint.is_none_or(|name| name == of.name);
         if here { traffic.share * (mean_tokens(&of.workload).output - 1.0).max(0.0) } else { 0.0 }
     });
     gaps.sum()
