@@ -73,6 +73,9 @@ pub struct Summary {
     pub abort: Option<Abort>,
     /// What became of every request, per load step in the order of the plan.
     pub accounts: Vec<Account>,
+    /// What the run cost from the start of its first step to its last answer, with warm-up, pauses and drains; `None`
+    /// without a price, or where tokens that have one are not known.
+    pub cost: Option<f64>,
 }
 
 impl Summary {

@@ -58,6 +58,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         failures.add_unknown(step.account.unknown);
     }
     let scopes = assemble(plan, &survey, &cells);
+    let cost = plan.price.and_then(|price| survey.used.cost(price));
     window_notes.extend(scopes.iter().filter_map(too_short));
     let accounts: Vec<_> = survey.steps.into_values().map(|step| step.account).collect();
     Ok(Summary {
@@ -69,6 +70,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         ending: survey.ending,
         abort: survey.abort,
         accounts,
+        cost,
     })
 }
 

@@ -34,6 +34,13 @@ pub fn text(plans: &[&Plan]) -> String {
     format!("{}{}", render::lines(&table), render::note(sum(all()).assumed))
 }
 
+/// What one run of a plan is expected to cost, for people; `None` without a price.
+pub fn cost(plan: &Plan) -> Option<String> {
+    plan.price?;
+    let [.., cost] = render::totals_shown(plan);
+    Some(cost)
+}
+
 /// What stands behind the name of something that is repeated: ` × 5`.
 pub(super) fn times(plan: &Plan) -> String {
     if plan.repeats > 1 { format!(" × {}", plan.repeats) } else { String::new() }

@@ -211,6 +211,7 @@ fn scopes(report: &Report, style: Style) -> Vec<String> {
     let mut notes = Vec::from_iter(words::uncounted(report));
     notes.extend(words::objectives(report).map(|objectives| format!("met: requests with {objectives}")));
     notes.extend(words::price(report).map(|price| format!("cost/M: of a million tokens at {price}")));
+    notes.extend(words::cost(report).map(|cost| format!("the whole run cost {cost}")));
     if rows.iter().any(|(_, _, scope)| infinite(scope)) {
         notes.push("∞: percentiles count failed requests as infinite".to_owned());
     }

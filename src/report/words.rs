@@ -7,7 +7,7 @@ use crate::{
     catalog::{Metric, MetricName, Statistic},
     config::{Address, Bound, Severity},
     metrics::{Failure, Scope},
-    plan::{PlannedEndpoint, describe},
+    plan::{PlannedEndpoint, describe, estimate},
     units,
     verdict::{Conclusion, Grade, Judged, Level, Mark},
 };
@@ -308,6 +308,13 @@ pub(super) fn objectives(report: &Report) -> Option<String> {
 /// The price that costs follow from.
 pub(super) fn price(report: &Report) -> Option<String> {
     report.plan.price.map(describe::price)
+}
+
+/// What the run cost, beside what the plan expected: `0.0115, planned ≈ 0.0121`; `None` without a price.
+pub(super) fn cost(report: &Report) -> Option<String> {
+    let planned = estimate::cost(report.plan)?;
+    let cost = report.summary.cost.map_or_else(|| MISSING.to_owned(), units::show_number);
+    Some(format!("{cost}, planned {planned}"))
 }
 
 /// How many failures of a kind stand in no share: `2 of them outside the window`.

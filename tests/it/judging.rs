@@ -209,6 +209,11 @@ fn objectives_and_prices_reach_every_report() {
     // 7 tokens in and 4 out each: (7 × 1 + 4 × 4) ÷ 11
     let cost = scope["metrics"]["cost_per_million_tokens"].as_f64().unwrap();
     assert!((cost - 23.0 / 11.0).abs() < 0.05, "{cost}");
+    // sixty answers, and what failed did not say what it used
+    let whole = summary["cost"].as_f64().unwrap();
+    assert!((whole - 60.0 * 23.0 / 1e6).abs() < 1e-9, "{whole}");
+    assert!(summary["planned_cost"].as_f64().is_some());
+    assert!(done.stdout.contains("the whole run cost 0.00138, planned"), "{}", done.stdout);
     assert_eq!(summary["objectives"], serde_json::json!({ "tpot_ms": 10_000.0, "e2e_ms": 20_000.0 }));
     let csv = run.text("requests.csv");
     assert!(csv.lines().next().unwrap().ends_with(",objectives_met"));

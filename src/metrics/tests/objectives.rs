@@ -172,6 +172,36 @@ fn phases_side_by_side_share_the_hour() {
 }
 
 #[test]
+fn a_run_costs_all_its_time_or_all_its_tokens() {
+    let mut warm_up = closed("warmup", 1, 1);
+    load(&mut warm_up).measure = false;
+    let mut run = Run::new(plan(&["chat"], vec![warm_up, open("load", 1.0, 4)]));
+    run.start(1, SEC);
+    run.push_user(1, 0, answer(SEC, SEC, &[SEC]));
+    run.finish(1, 3 * SEC);
+    run.start(2, 10 * SEC);
+    // the second answer comes in the drain, and what failed did not say
+    run.push(2, answer(11 * SEC, SEC, &[]));
+    run.push(2, answer(13 * SEC, 8 * SEC, &[]));
+    run.push(2, failure(13 * SEC, SEC, Outcome::HttpError)).input_tokens = None;
+    let mut run = run.end();
+    assert_eq!(run.summary().cost, None);
+    run.plan.price = Some(Price::PerHour(3600.0));
+    close(run.summary().cost, 20.0);
+    // 10 tokens in each, and 2, 1 and 1 out
+    run.plan.price = Some(Price::PerMillionTokens { input: 1e6, output: 1e7 });
+    close(run.summary().cost, 30.0 + 40.0);
+    run.records[1].0.output_tokens = None;
+    assert_eq!(run.summary().cost, None);
+    run.plan.price = Some(Price::PerHour(3600.0));
+    close(run.summary().cost, 20.0);
+    // a run that never began has cost nothing that is known
+    let mut never = Run::new(plan(&["chat"], vec![open("load", 1.0, 4)])).end();
+    never.plan.price = Some(Price::PerHour(1.0));
+    assert_eq!(never.summary().cost, None);
+}
+
+#[test]
 fn what_shares_the_hour_with_unknown_tokens_has_no_known_cost() {
     let mut run = Run::new(plan(&["chat"], vec![open("host", 1.0, 4), open("guest", 1.0, 4)]));
     run.plan.price = Some(Price::PerHour(1.0));

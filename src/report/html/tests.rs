@@ -98,9 +98,14 @@ fn it_says_what_matters() {
 #[test]
 fn objectives_and_prices_have_their_columns() {
     let html = markup(&page(&fixture::with_objectives()));
-    for text in
-        [">goodput</th>", ">met</th>", ">cost/M</th>", "<dd>ttft ≤ 500 ms</dd>", "<dd>0.69 an hour</dd>"]
-    {
+    for text in [
+        ">goodput</th>",
+        ">met</th>",
+        ">cost/M</th>",
+        "<dd>ttft ≤ 500 ms</dd>",
+        "<dd>0.69 an hour</dd>",
+        "<dd>0.0115, planned ≈ 0.0111</dd>",
+    ] {
         assert!(html.contains(text), "{text}");
     }
     let quiet = markup(&page(&fixture::quiet()));

@@ -99,6 +99,7 @@ pub(super) fn page(report: &Report) -> Value {
         "warnings": plan.warnings,
         "objectives": words::objectives(report),
         "price": words::price(report),
+        "cost": words::cost(report),
         "system": machine(report),
         "servers": servers(report),
         "plan": {
