@@ -53,14 +53,15 @@ pub(super) fn crowd(scenario: &Scenario) -> Option<String> {
     let crowd = config::crowd(&phases, &endpoints, limit)?;
     let quoted =
         |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let noun = if crowd.phases.len() == 1 { "phase" } else { "phases" };
+    let (noun, load) = if crowd.phases.len() == 1 { ("phase", "loads") } else { ("phases", "load") };
+    let many = crowd.endpoints.len();
     Some(format!(
-        "{noun} {}: {} endpoints on this machine are loaded at once ({}), and the preset `{}` thinks of {limit}\n\
-         help: load them one after another, or set `defaults.max_endpoints`",
-        quoted(&crowd.phases),
-        crowd.endpoints.len(),
-        quoted(&crowd.endpoints),
-        scenario.platform.name,
+        "{noun} {phases} {load} {many} endpoints on this machine at once ({endpoints}), which may slow each other down: the \
+         preset `{preset}` expects at most {limit}\n\
+         help: load them one after another, or set `defaults.max_endpoints` to {many} if the machine is made for that",
+        phases = quoted(&crowd.phases),
+        endpoints = quoted(&crowd.endpoints),
+        preset = scenario.platform.name,
     ))
 }
 

@@ -318,7 +318,7 @@ fn a_share_that_rounding_made_another_load_is_warned_about() {
 }
 
 #[test]
-fn more_servers_at_once_than_a_preset_thinks_of_are_warned_about() {
+fn more_servers_at_once_than_a_preset_expects_are_warned_about() {
     let local =
         |url: &str| crate::config::Endpoint { url: Address::Url(url.to_owned()), ..fixture::endpoint(None) };
     let mut scenario = fixture::bare();
@@ -360,8 +360,9 @@ fn more_servers_at_once_than_a_preset_thinks_of_are_warned_about() {
     assert_eq!(
         warned(2, beside()),
         [
-            "phases `one`, `three`: 3 endpoints on this machine are loaded at once (`a`, `b`, `c`), and the preset \
-          `cpu_only` thinks of 2\nhelp: load them one after another, or set `defaults.max_endpoints`"
+            "phases `one`, `three` load 3 endpoints on this machine at once (`a`, `b`, `c`), which may slow each other \
+             down: the preset `cpu_only` expects at most 2\nhelp: load them one after another, or set \
+             `defaults.max_endpoints` to 3 if the machine is made for that"
         ]
     );
     assert_eq!(warned(1, in_turn()).len(), 1);
