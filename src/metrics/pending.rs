@@ -47,12 +47,10 @@ fn waited(metric: Metric, pending: &Pending, now_ns: u64, of: Carrier) -> Option
     let from_due = |to_ns| Some(queued + pending.sent_ns.map_or(0.0, |sent_ns| since(sent_ns, to_ns)));
     match metric {
         Metric::QueueWait => Some(queued),
-        Metric::Ttft => from_due(token),
         Metric::Ttfc => from_due(pending.first_content_ns.unwrap_or(now_ns)),
-        Metric::ServiceTtft => pending.sent_ns.map(|sent_ns| since(sent_ns, token)),
         // a stream ends with its last token, which may have come already; but not before its first
-        Metric::E2e => from_due(token),
-        Metric::ServiceE2e => pending.sent_ns.map(|sent_ns| since(sent_ns, token)),
+        Metric::Ttft | Metric::E2e => from_due(token),
+        Metric::ServiceTtft | Metric::ServiceE2e => pending.sent_ns.map(|sent_ns| since(sent_ns, token)),
         _ => None,
     }
 }

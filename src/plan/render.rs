@@ -151,7 +151,7 @@ pub(super) fn note<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> String {
     let (mut assumed, mut prompts) = (false, false);
     for plan in plans {
         assumed |= totals(plan).assumed;
-        prompts |= totals_estimated(plan).input;
+        prompts |= plan.loads().any(|(_, load)| has_real_server(plan, load));
     }
     let lines = [(assumed, ESTIMATES), (prompts, PROMPTS)];
     lines.into_iter().filter(|(said, _)| *said).map(|(_, line)| line).collect()
@@ -200,46 +200,49 @@ pub(super) fn totals_estimated(plan: &Plan) -> Estimated {
     plan.loads().map(|(step, load)| Estimated::of(plan, step, load)).fold(Estimated::default(), Estimated::or)
 }
 
-/// Which figures are estimates. Output tokens, those asked for, are as good as the number of requests.
+/// Which figures are estimates: requests, tokens in and out, duration, cost.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Estimated {
-    requests: bool,
-    input: bool,
-    duration: bool,
-    cost: bool,
-}
+pub(super) struct Estimated([bool; 5]);
 
 impl Estimated {
     fn of(plan: &Plan, step: &Step, load: &LoadStep) -> Self {
         let Expected { requests, duration_s, assumed, .. } = step.expected;
         let requests = assumed && requests != load.requests.map(|requests| requests as f64);
         let duration = assumed && duration_s != load.duration.map(|duration| duration.as_secs_f64());
-        // only a real server has a tokenizer and a template of its own
-        let input = load.traffic.iter().any(|traffic| !plan.endpoints[traffic.endpoint].simulated());
-        let by_tokens = matches!(plan.price, Some(Price::PerMillionTokens { .. }));
-        Self { requests, input, duration, cost: requests || duration || (by_tokens && input) }
+        let input = requests || has_real_server(plan, load);
+        let cost = match plan.price {
+            Some(Price::PerMillionTokens { .. }) => input,
+            _ => requests || duration,
+        };
+        // output tokens are those asked for, and as good as the number of requests
+        Self([requests, input, requests, duration, cost])
     }
 
     pub(super) fn or(self, other: Self) -> Self {
-        Self {
-            requests: self.requests || other.requests,
-            input: self.input || other.input,
-            duration: self.duration || other.duration,
-            cost: self.cost || other.cost,
+        let mut either = self;
+        for (this, that) in either.0.iter_mut().zip(other.0) {
+            *this |= that;
         }
+        either
     }
+}
+
+/// Whether a step has a server that counts tokens by a tokenizer and a template of its own.
+fn has_real_server(plan: &Plan, load: &LoadStep) -> bool {
+    load.traffic.iter().any(|traffic| !plan.endpoints[traffic.endpoint].simulated())
 }
 
 /// Requests, tokens in and out, duration, cost.
 pub(super) fn figures(expected: &Expected, estimated: Estimated) -> [String; 5] {
-    let tokens = |number: Option<f64>, estimated: bool| figure(number.map(show_tokens), estimated);
-    [
-        figure(expected.requests.map(|n| show_count(n as u64)), estimated.requests),
-        tokens(expected.input_tokens, estimated.requests || estimated.input),
-        tokens(expected.output_tokens, estimated.requests),
-        figure(expected.duration_s.map(show_seconds), estimated.duration),
-        figure(expected.cost.map(show_number), estimated.cost),
-    ]
+    let shown = [
+        expected.requests.map(|n| show_count(n as u64)),
+        expected.input_tokens.map(show_tokens),
+        expected.output_tokens.map(show_tokens),
+        expected.duration_s.map(show_seconds),
+        expected.cost.map(show_number),
+    ];
+    let mut estimated = estimated.0.into_iter();
+    shown.map(|shown| figure(shown, estimated.next().unwrap_or_default()))
 }
 
 /// Means of many tokens, with three digits.
