@@ -1,19 +1,20 @@
 //! The report as one screen of text, and several scenarios as a table.
 
+mod cases;
 mod repeats;
+mod scopes;
 mod targets;
 
 use std::fmt;
 
-pub use self::repeats::repeats;
+pub use self::{cases::cases, repeats::repeats};
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, Table};
 
 use super::{Report, words};
 use crate::{
-    catalog::{Metric, Statistic},
     config::{Format, Severity},
-    metrics::{Failure, Scope},
+    metrics::Failure,
     units,
     verdict::{Conclusion, Grade, Level, Mark},
 };
@@ -26,9 +27,6 @@ pub struct Style {
     /// Columns of the terminal.
     pub width: usize,
 }
-
-/// Rows of the table of scopes beyond which the endpoints of ladders are left to the other formats.
-const MANY_ROWS: usize = 12;
 
 const BOLD: Ansi = Ansi::new().bold();
 const DIM: Ansi = Ansi::new().dimmed();
@@ -57,7 +55,7 @@ pub fn terminal(report: &Report, style: Style) -> String {
         targets::targets(report, style),
         validity(report, style),
         conclusion(report, style),
-        scopes(report, style),
+        scopes::scopes(report, style),
         failures(report, style),
         analysis(report, style),
         vec![format!("{}  {}/{}", style.paint(DIM, "report"), report.folder, main_file(report))],
@@ -159,74 +157,6 @@ fn conclusion(report: &Report, style: Style) -> Vec<String> {
     )];
     lines.extend(indented(&verdict.reason, 2, style));
     lines
-}
-
-/// The table of phases, steps and endpoints; warm-up does not count and is not shown.
-fn scopes(report: &Report, style: Style) -> Vec<String> {
-    let mut rows: Vec<_> =
-        words::outline(report).into_iter().filter(|(_, _, scope)| scope.measured).collect();
-    let all = rows.len();
-    if all > MANY_ROWS {
-        rows.retain(|(_, _, scope)| !(scope.explores && scope.key.endpoint.is_some()));
-    }
-    if rows.is_empty() {
-        return Vec::new();
-    }
-    let mut grid = Grid::new(&[
-        "", "requests", "ok", "errors", "req/s", "tok/s", "TTFT p50", "TTFT p95", "TPOT p50", "e2e p50",
-        "e2e p95", "goodput", "met", "cost/M",
-    ]);
-    let (judges, priced) = (!report.plan.objectives.is_empty(), report.plan.price.is_some());
-    for (depth, name, scope) in &rows {
-        let load = words::load(scope);
-        let name = format!("{}{name}", "  ".repeat(*depth));
-        let plain =
-            |metric| scope.rates.get(&metric).map_or(words::MISSING.into(), |n| units::show_number(*n));
-        let latency = |metric, statistic| words::of_scope(scope, metric, Some(statistic));
-        grid.row([
-            if load.is_empty() { name } else { format!("{name} · {load}") },
-            units::show_count(scope.counts.due),
-            units::show_count(scope.counts.ok()),
-            words::of_scope(scope, Metric::ErrorRate, None),
-            plain(Metric::RequestsPerSecond),
-            plain(Metric::OutputTokensPerSecond),
-            latency(Metric::Ttft, Statistic::P50),
-            latency(Metric::Ttft, Statistic::P95),
-            latency(Metric::Tpot, Statistic::P50),
-            latency(Metric::E2e, Statistic::P50),
-            latency(Metric::E2e, Statistic::P95),
-            if judges { plain(Metric::Goodput) } else { String::new() },
-            if judges { words::of_scope(scope, Metric::ObjectivesMetRate, None) } else { String::new() },
-            if priced { words::of_scope(scope, Metric::CostPerMillionTokens, None) } else { String::new() },
-        ]);
-    }
-    grid.right(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
-    grid.drop_empty();
-    // what follows from other columns goes first
-    grid.fit(style.width.saturating_sub(2), &[2, 9, 4, 8, 6, 1]);
-    let mut lines = Vec::new();
-    for (i, line) in grid.lines_with_header().enumerate() {
-        lines.push(if i == 0 { style.paint(DIM, &format!("  {line}")) } else { format!("  {line}") });
-    }
-    let mut notes = Vec::from_iter(words::uncounted(report));
-    notes.extend(words::objectives(report).map(|objectives| format!("met: requests with {objectives}")));
-    notes.extend(words::price(report).map(|price| format!("cost/M: of a million tokens at {price}")));
-    if rows.iter().any(|(_, _, scope)| infinite(scope)) {
-        notes.push("∞: percentiles count failed requests as infinite".to_owned());
-    }
-    if rows.len() < all {
-        notes.push("endpoints of ladders are in the full report".to_owned());
-    }
-    lines.extend(indented(&notes.join("; "), 2, style).iter().map(|line| style.paint(DIM, line)));
-    lines
-}
-
-fn infinite(scope: &Scope) -> bool {
-    [Metric::Ttft, Metric::Tpot, Metric::E2e].into_iter().any(|metric| {
-        [Statistic::P50, Statistic::P95]
-            .into_iter()
-            .any(|statistic| scope.value(metric, Some(statistic)).is_some_and(f64::is_infinite))
-    })
 }
 
 fn failures(report: &Report, style: Style) -> Vec<String> {
@@ -370,7 +300,7 @@ impl Grid {
         Self { header, rows: Vec::new(), right: Vec::new(), hidden: Vec::new() }
     }
 
-    fn row<const N: usize>(&mut self, cells: [String; N]) {
+    fn row(&mut self, cells: impl Into<Vec<String>>) {
         self.rows.push(cells.into());
     }
 
