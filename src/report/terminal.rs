@@ -58,7 +58,7 @@ pub fn terminal(report: &Report, style: Style) -> String {
         scopes::scopes(report, style),
         failures(report, style),
         analysis(report, style),
-        vec![format!("{}  {}/{}", style.paint(DIM, "report"), report.folder, main_file(report))],
+        whereabouts(report, style),
     ];
     let mut out = String::new();
     for section in sections.iter().filter(|section| !section.is_empty()) {
@@ -71,6 +71,21 @@ pub fn terminal(report: &Report, style: Style) -> String {
         }
     }
     out
+}
+
+/// Where everything is, and how to do it again.
+fn whereabouts(report: &Report, style: Style) -> Vec<String> {
+    let folder = report.folder;
+    vec![
+        format!("{}  {folder}/{}", style.paint(DIM, "report"), main_file(report)),
+        style.paint(DIM, &format!("again   scenario rerun {}", in_shell(folder))),
+    ]
+}
+
+/// A path as a word of a command line.
+fn in_shell(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/\\._-+~:=,".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// The file of the run folder to look at first.
@@ -400,6 +415,7 @@ fn indented(text: &str, by: usize, style: Style) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{super::fixture, *};
+    use crate::verdict::Judged;
 
     const PLAIN: Style = Style { color: false, width: 120 };
 
@@ -425,11 +441,29 @@ mod tests {
         let run = fixture::mixed();
         let text = terminal(&run.report(), Style { width: 100, ..PLAIN });
         assert!(text.lines().all(|line| width(line) <= 100), "{text}");
-        for target in &run.verdict.targets {
+        let folded = |target: &&Judged| target.from_preset && target.severity == Severity::Info;
+        for target in run.verdict.targets.iter().filter(|target| !folded(target)) {
             assert!(text.contains(&words::about(target)), "{}: {text}", target.name);
         }
         let (targets, _) = text.split_once("\nvalidity").expect("a line on validity");
         insta::assert_snapshot!(targets);
+    }
+
+    #[test]
+    fn what_a_preset_asks_for_unasked_is_one_line() {
+        let mut run = fixture::mixed();
+        let missed =
+            run.verdict.targets.iter().find(|target| target.from_preset && target.mark == Mark::Fail);
+        let mut elsewhere = missed.expect("a preset's target that was missed").clone();
+        elsewhere.scope.phase = "ladder".to_owned();
+        run.verdict.targets.push(elsewhere);
+        let text = terminal(&run.report(), PLAIN);
+        let line =
+            "for information, by preset rtx_4090: 1 of 3 met; missed: ttft.p50 ≤ 5.00 ms in mixed, ladder";
+        assert!(text.lines().any(|shown| shown == line), "{text}");
+        run.verdict.targets.retain(|target| target.mark == Mark::Pass);
+        let text = terminal(&run.report(), PLAIN);
+        assert!(text.contains("\nfor information, by preset rtx_4090: 1 of 1 met\n"), "{text}");
     }
 
     #[test]
@@ -476,6 +510,20 @@ mod tests {
         run.summary.failures[0].first_error = "status 503: busy".to_owned();
         let text = terminal(&run.report(), PLAIN);
         assert!(text.contains("first on flash: status 503: busy"), "{text}");
+    }
+
+    #[test]
+    fn a_folder_is_one_word_of_a_command() {
+        for (path, word) in [
+            (
+                "results/runs/2026-11-22T02-04-08Z_tries_mac_users=1,model=a",
+                "results/runs/2026-11-22T02-04-08Z_tries_mac_users=1,model=a",
+            ),
+            ("my runs/x", "'my runs/x'"),
+            ("it's/$x", r"'it'\''s/$x'"),
+        ] {
+            assert_eq!(in_shell(path), word);
+        }
     }
 
     #[test]

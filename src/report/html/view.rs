@@ -152,11 +152,12 @@ fn class_of_level(level: Level) -> &'static str {
 fn targets(report: &Report) -> Value {
     words::target_groups(report)
         .into_iter()
-        .map(|(heading, rows)| {
+        .map(|group| {
             json!({
-                "heading": heading,
-                "judges": rows.iter().any(|target| target.severity != Severity::Info),
-                "rows": rows.into_iter().map(target).collect::<Value>(),
+                "heading": group.heading,
+                "judges": group.judges,
+                "short": group.in_short(),
+                "rows": group.rows.into_iter().map(target).collect::<Value>(),
             })
         })
         .collect()
