@@ -161,7 +161,7 @@ impl TargetGroup<'_> {
             for row in of(mark) {
                 let limit = format!("{} {}", row.metric, bound(row.metric, row.bound));
                 match limits.iter_mut().find(|(known, _)| *known == limit) {
-                    Some((_, places)) => *places += &format!(", {}", row.scope),
+                    Some((_, places)) => places.extend([", ", &row.scope.to_string()]),
                     None => limits.push((limit, row.scope.to_string())),
                 }
             }
