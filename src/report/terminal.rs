@@ -390,10 +390,17 @@ fn shorten(text: &str, room: usize) -> String {
     kept + "…"
 }
 
-/// Breaks text at spaces so that no line is longer than `room`, words permitting.
+/// Breaks text at spaces so that no line is longer than `room`, words permitting; a unit stays with its number.
 fn wrap(text: &str, room: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
+    let mut words: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
+        match words.last_mut() {
+            Some(number) if is_number(number) && is_unit(word) => number.extend([" ", word]),
+            _ => words.push(word.to_owned()),
+        }
+    }
+    let mut lines = vec![String::new()];
+    for word in &words {
         let line = lines.last_mut().expect("starts with one line");
         if line.is_empty() {
             line.push_str(word);
@@ -401,10 +408,20 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
             line.push(' ');
             line.push_str(word);
         } else {
-            lines.push(word.to_owned());
+            lines.push(word.clone());
         }
     }
     lines
+}
+
+fn is_number(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit())
+        && word.chars().all(|c| c.is_ascii_digit() || ".,".contains(c))
+}
+
+fn is_unit(word: &str) -> bool {
+    let unit = word.trim_end_matches([',', ';', ':', '.', ')']);
+    ["%", "ns", "µs", "ms", "s", "tok/s", "req/s"].contains(&unit)
 }
 
 fn indented(text: &str, by: usize, style: Style) -> Vec<String> {
@@ -510,6 +527,14 @@ mod tests {
         run.summary.failures[0].first_error = "status 503: busy".to_owned();
         let text = terminal(&run.report(), PLAIN);
         assert!(text.contains("first on flash: status 503: busy"), "{text}");
+    }
+
+    #[test]
+    fn a_unit_stays_with_its_number() {
+        assert_eq!(
+            wrap("asked at most 5.00 ms; it was 42.8 ms", 18),
+            ["asked at most", "5.00 ms; it was", "42.8 ms"]
+        );
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn rows(targets: &[&Judged], style: Style) -> Vec<String> {
     for target in targets {
         rows.row([
             mark(target),
-            words::target_name(target),
+            name(target),
             words::about(target),
             words::value(target.metric.metric, target.value),
             words::bound(target.metric, target.bound),
@@ -86,6 +86,15 @@ fn quiet(target: &Judged) -> bool {
 fn mark(target: &Judged) -> String {
     let (sign, word) = words::row_mark(target);
     format!("{sign} {word}")
+}
+
+/// A preset calls its targets like their metrics, which the next column says better.
+fn name(target: &Judged) -> String {
+    match (target.from_preset, target.severity) {
+        (false, _) => words::target_name(target),
+        (true, Severity::Warn) => "preset (warn)".to_owned(),
+        (true, Severity::Fail | Severity::Info) => "preset".to_owned(),
+    }
 }
 
 fn color(target: &Judged) -> anstyle::Style {
