@@ -147,7 +147,7 @@ impl Progress {
     }
 
     /// The state at a moment of the run, such as `[30s] phase ramp · users 20 · 145 requests · 4.80 req/s · 58.3 tok/s
-    /// · p90 2.45 s · errors 0.0 % · 90 s left`. Counts and errors are of the steps under way, rates and the
+    /// · e2e p90 2.45 s · errors 0.0 % · 90 s left`. Counts and errors are of the steps under way, rates and the
     /// percentile of the last ten seconds; what is not known yet is left out.
     pub fn line(&self, now_ns: u64) -> String {
         let mut parts = vec![self.place()];
@@ -167,7 +167,7 @@ impl Progress {
                 parts.push(format!("{} tok/s", units::show_number(recent.tokens_per_second)));
             }
             if let Some(p90) = recent.p90_s {
-                parts.push(format!("p90 {}", units::show_seconds(p90)));
+                parts.push(format!("e2e p90 {}", units::show_seconds(p90)));
             }
         }
         if finished > 0 {

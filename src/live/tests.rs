@@ -61,7 +61,7 @@ fn an_open_loop_shows_what_is_in_flight() {
     }
     insta::assert_snapshot!(
         progress.line(42 * SECOND - 1),
-        @"[41s] phase mixed · in flight 12 · 80 requests · 8.00 req/s · 380 tok/s · p90 2.00 s · errors 5.0 % · 2m 11s left"
+        @"[41s] phase mixed · in flight 12 · 80 requests · 8.00 req/s · 380 tok/s · e2e p90 2.00 s · errors 5.0 % · 2m 11s left"
     );
     assert!(progress.done(42 * SECOND).is_some_and(|done| (0.2..0.3).contains(&done)));
 }
@@ -155,7 +155,7 @@ fn steps_side_by_side_share_a_line_and_the_longest_way_is_left() {
     }
     insta::assert_snapshot!(
         progress.line(20 * SECOND),
-        @"[20s] phases mixed + users + rest · pause · users 2 · in flight 7 · 18 requests · 2.00 req/s · 100 tok/s · p90 2.00 s · errors 0.0 % · 1m 50s left"
+        @"[20s] phases mixed + users + rest · pause · users 2 · in flight 7 · 18 requests · 2.00 req/s · 100 tok/s · e2e p90 2.00 s · errors 0.0 % · 1m 50s left"
     );
     assert!(progress.done(20 * SECOND).is_some_and(|done| (0.1..0.2).contains(&done)));
     progress.observe(&ended(mixed + 2, 30));

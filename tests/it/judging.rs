@@ -220,9 +220,7 @@ fn objectives_and_prices_reach_every_report() {
     assert_eq!(csv.lines().filter(|line| line.ends_with(",true")).count(), 60);
     assert_eq!(csv.lines().filter(|line| line.ends_with(",false")).count(), 20);
     let html = run.text("report.html");
-    assert!(
-        html.contains("<th scope=\"col\" rowspan=\"2\" class=\"n\">goodput</th>") && html.contains("cost/M")
-    );
+    assert!(html.contains(">goodput</th>") && html.contains(">cost/M</th>"));
     let plan = bench.run(&["plan", &file]).expect_code(0);
     assert!(plan.stdout.contains("objectives  tpot ≤ 10.0 s, e2e ≤ 20.0 s"), "{}", plan.stdout);
 }
