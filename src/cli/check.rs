@@ -60,7 +60,7 @@ fn say(examined: Vec<Examined>, broken: usize, terminal: Terminal) {
         let scenario = plans.first().map(|plan| plan.name.as_str()).unwrap_or_default();
         terminal::print(&format!("{name}: ok ({scenario}, {extent})"));
         for warning in cases::warnings(&plans) {
-            terminal::print(&format!("{name}: warning: {warning}"));
+            terminal::print(&format!("{name}: warning: {}", warning.replace('\n', "\n  ")));
         }
     }
     if broken > 0 {

@@ -38,7 +38,7 @@ mod written;
 mod tests;
 
 pub use crowd::{Crowd, crowd};
-pub use diagnostic::{Diagnostic, Label, Problems};
+pub use diagnostic::{Diagnostic, Kind, Label, Problems};
 pub use order::predecessors;
 pub use places::{Finding, Places, refuse};
 pub use presets::PresetInfo;

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::{
     Binding, Endpoint,
+    pending::{Life, Registered},
     step::{Arrivals, StepRun},
 };
 use crate::{
@@ -31,6 +32,8 @@ pub(super) struct Prepared {
     reserved: Option<Reserved>,
     /// Whether the ceiling has counted it.
     admitted: bool,
+    /// Its place among what has not ended, from when it is due.
+    registered: Option<Registered>,
 }
 
 impl Prepared {
@@ -60,6 +63,14 @@ impl Prepared {
             prompts,
             reserved: None,
             admitted: false,
+            registered: None,
+        }
+    }
+
+    /// Lets it be seen that it is due and has not ended.
+    pub(super) fn register(&mut self, run: &Arc<StepRun>, due_ns: u64) {
+        if self.registered.is_none() {
+            self.registered = Registered::new(run, self.seq, self.endpoint, due_ns);
         }
     }
 
@@ -177,12 +188,13 @@ pub(super) fn untouched(due_ns: u64) -> Record {
 /// Leaves the record of a request that was due and never sent.
 pub(super) async fn not_sent(
     run: &StepRun,
-    prepared: Prepared,
+    mut prepared: Prepared,
     user: Option<u32>,
     due_ns: u64,
     queue_wait_ns: u64,
     reason: String,
 ) {
+    drop(prepared.registered.take());
     let mut record = prepared.record(run, user, due_ns, queue_wait_ns);
     record.error = Some(reason);
     run.shared.recorder.finished(record, ChunkTimes::default(), None).await;
@@ -200,6 +212,8 @@ pub(super) struct Progress {
     keep_answers: bool,
     /// The text, once it has ended.
     answers: Option<Texts>,
+    /// Where it is said how far the answer has come; `None` where nobody looks.
+    life: Option<Arc<Life>>,
     /// What a close look keeps besides; `None` in a run.
     pub(super) sight: Option<Sight>,
 }
@@ -223,7 +237,7 @@ impl Progress {
 
     /// Puts what has come of an exchange into its record; gives the arrivals of its output events back.
     pub(super) fn record(&mut self, stop: Stop, now_ns: u64, record: &mut Record) -> ChunkTimes {
-        let timing = self.timing;
+        let timing = &self.timing;
         record.sent_ns = timing.sent_ns;
         record.connect_ns = timing.connect_ns;
         record.tls_ns = timing.tls_ns;
@@ -292,6 +306,7 @@ pub(super) async fn exchange(
     due_ns: u64,
     queue_wait_ns: u64,
 ) -> Outcome {
+    prepared.register(run, due_ns);
     let admitted = prepared.is_admitted(run);
     let planned = &run.shared.plan.endpoints[prepared.endpoint];
     let pool = &run.shared.endpoints[prepared.endpoint].pool;
@@ -304,6 +319,11 @@ pub(super) async fn exchange(
     let output = &run.shared.plan.output;
     let mut progress = Progress { keep_answers: output.answers, ..Progress::default() };
     let reserved = prepared.reserved.take();
+    if let Some(Registered { life, .. }) = &prepared.registered {
+        life.begun.set(Some(run.shared.clock.now_ns()));
+        progress.timing.seen_sent = Some(Arc::clone(&life.sent));
+        progress.life = Some(Arc::clone(life));
+    }
     let stop = tokio::select! {
         biased;
         stop = send_and_read(pool, planned.protocol, run.load.batch, &prepared.message, reserved, &mut progress) => stop,
@@ -325,6 +345,8 @@ pub(super) async fn exchange(
         }
         texts
     });
+    // first, so that nobody sees it as pending behind its end
+    drop(prepared.registered.take());
     run.shared.recorder.finished(record, chunks, texts).await;
     outcome
 }
@@ -383,7 +405,12 @@ pub(super) async fn send_and_read(
                 if let Some(sight) = &mut progress.sight {
                     sight.pieces.push((piece.arrival.at_ns, piece.bytes.len()));
                 }
-                if answer.read(piece) == Flow::Done {
+                let flow = answer.read(piece);
+                if let Some(life) = &progress.life {
+                    life.first_token.set(answer.first_token_ns());
+                    life.first_content.set(answer.first_content_ns());
+                }
+                if flow == Flow::Done {
                     break;
                 }
             }

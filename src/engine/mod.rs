@@ -12,6 +12,7 @@ mod dispatch;
 mod exchange;
 mod generator;
 mod open;
+mod pending;
 mod probe;
 mod ready;
 mod recorder;

@@ -49,7 +49,7 @@ pub(super) struct Tally {
     seen: Option<Vec<Seen>>,
     /// Arrival of every event with output.
     pub(super) chunks: ChunkTimes,
-    first_content_ns: Option<u64>,
+    pub(super) first_content_ns: Option<u64>,
     /// Output events that were read late: see [`is_late`].
     late: u32,
     /// The bytes that came last.
@@ -91,6 +91,11 @@ impl Tally {
     /// Whether nothing more is needed.
     pub(super) fn is_over(&self) -> bool {
         self.stopped_ns.is_some() || self.failure.is_some()
+    }
+
+    /// Arrival of the first event with output.
+    pub(super) fn first_token_ns(&self) -> Option<u64> {
+        self.chunks.at_ns.first().copied()
     }
 
     /// Begins bytes that arrived so; `ends_read` where nothing of the answer came with them and behind them.
@@ -296,7 +301,7 @@ impl Tally {
         Answered {
             outcome,
             error,
-            first_token_ns: self.chunks.at_ns.first().copied(),
+            first_token_ns: self.first_token_ns(),
             first_content_ns: self.first_content_ns,
             last_token_ns: self.chunks.at_ns.last().copied(),
             decode_ns: self.several.as_ref().filter(|_| !self.chunks.is_empty()).and_then(Several::decode_ns),

@@ -1,11 +1,11 @@
 //! One HTTP/1.1 exchange: a request out, an answer whose body comes in pieces with their arrival.
 
-use std::future::poll_fn;
+use std::{future::poll_fn, sync::Arc};
 
 use http::{HeaderMap, StatusCode, Version, header};
 
 use super::{
-    Arrival, Pool, WireError,
+    Arrival, Mark, Pool, WireError,
     body::{Body, Part},
     head::{Head, Message},
     socket::Fill,
@@ -32,10 +32,12 @@ impl Default for Limits {
 ///
 /// It belongs to the caller and is written while the exchange goes on, so it is right even when the future of
 /// [`Pool::send`] is dropped by a time-out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Timing {
     /// Just before the first byte of the request was written, on the connection that counted.
     pub sent_ns: Option<u64>,
+    /// The same for others to see while the exchange goes on; `None` where nobody looks.
+    pub seen_sent: Option<Arc<Mark>>,
     /// How long the TCP connect took, where this request opened the connection.
     pub connect_ns: Option<u64>,
     /// How long the TLS handshake took, likewise.
@@ -56,6 +58,7 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             sent_ns: None,
+            seen_sent: None,
             connect_ns: None,
             tls_ns: None,
             reused: false,
@@ -73,6 +76,22 @@ impl Timing {
         self.first_byte_ns.get_or_insert(arrival.at_ns);
         if arrival.source == ClockSource::User {
             self.clock = ClockSource::User;
+        }
+    }
+}
+
+impl Timing {
+    /// Begins anew, in the sight of whoever looks.
+    pub(super) fn begin(&mut self) {
+        *self = Self { seen_sent: self.seen_sent.take(), ..Self::default() };
+        self.sent(None);
+    }
+
+    /// Says when the request was sent, on the connection that counts for now.
+    pub(super) fn sent(&mut self, at_ns: Option<u64>) {
+        self.sent_ns = at_ns;
+        if let Some(mark) = &self.seen_sent {
+            mark.set(at_ns);
         }
     }
 }
@@ -250,7 +269,7 @@ pub(super) struct Answered {
 impl Begun {
     /// Stamps the moment and leaves the writing to [`Self::head`].
     pub(super) fn new(stream: Stream, timing: &mut Timing) -> Self {
-        timing.sent_ns = Some(stream.clock().now_ns());
+        timing.sent(Some(stream.clock().now_ns()));
         Self { stream, written: 0 }
     }
 

@@ -19,6 +19,7 @@ mod framing;
 mod head;
 mod http;
 mod kernel;
+mod mark;
 mod origin;
 mod pool;
 pub mod priority;
@@ -32,6 +33,7 @@ pub use error::WireError;
 pub use framing::{Frame, Framer, Framing, FramingError, MAX_EVENT, MAX_WHOLE};
 pub use head::{Message, Request};
 pub use http::{Limits, Piece, Response, Timing};
+pub use mark::Mark;
 pub use origin::{Origin, OriginError};
 pub use pool::{Pool, Reserved};
 

@@ -129,13 +129,13 @@ impl Pool {
         limits: Limits,
         timing: &'a mut Timing,
     ) -> Result<Response<'a>, WireError> {
-        *timing = Timing::default();
+        timing.begin();
         if let Some(Reserved { stream, begun }) = reserved.or_else(|| self.reserve()) {
             timing.attempts = 1;
             timing.reused = stream.has_served();
             let begun = match begun {
                 Some((sent_ns, written)) => {
-                    timing.sent_ns = Some(sent_ns);
+                    timing.sent(Some(sent_ns));
                     Begun { stream, written }
                 }
                 None => Begun::new(stream, timing),
@@ -147,7 +147,7 @@ impl Pool {
         }
         timing.attempts += 1;
         timing.reused = false;
-        timing.sent_ns = None;
+        timing.sent(None);
         let stream = self.dialer.dial(timing).await?;
         let answered = Begun::new(stream, timing).head(message, limits, timing).await?;
         Ok(answered.response(self, limits, timing))

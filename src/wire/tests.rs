@@ -110,7 +110,7 @@ async fn stamps_are_in_order_and_setup_is_kept_apart() {
     let arrival_ns = piece.arrival.at_ns;
     server.go();
     assert_eq!(response.next().await, Ok(None));
-    let timing = *response.timing();
+    let timing = response.timing().clone();
     let (sent, first_byte) = (timing.sent_ns.expect("sent"), timing.first_byte_ns.expect("answered"));
     assert!(timing.connect_ns.expect("a new connection") <= sent);
     assert!(sent < first_byte && first_byte < arrival_ns, "{timing:?} {arrival_ns}");
