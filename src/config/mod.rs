@@ -16,6 +16,7 @@ mod excerpt;
 mod fill;
 mod headers;
 mod include;
+mod layers;
 mod matrix;
 mod meaning;
 mod merge;

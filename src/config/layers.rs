@@ -1,0 +1,264 @@
+//! The layers of a scenario: what each text says, and how they are laid over each other.
+
+use std::{io, path::Path};
+
+use indexmap::IndexMap;
+
+use super::{
+    Input, Layer,
+    diagnostic::{Diagnostic, Sink},
+    fill::{self, BuiltIn},
+    include,
+    matrix::{Case, Matrix},
+    meaning,
+    merge::{over, overlay},
+    nearest::suggest,
+    platform::Asked,
+    presets::{Library, Preset},
+    read::{self, Draft},
+    substitute::{Env, substitute},
+    syntax,
+    tree::{Node, Table, Value},
+};
+
+/// Tables of named things.
+const NAMED: &[&str] = &["endpoints", "workloads", "phases", "targets", "sims"];
+
+/// Every text, read.
+pub(super) struct Layers {
+    builtin: &'static BuiltIn,
+    pub library: Library,
+    /// The files that it includes, without their `[platforms.*]`.
+    included: Node,
+    /// The scenario without its `[platforms.*]`.
+    scenario: Node,
+    platforms: IndexMap<String, Node>,
+    /// The `[matrix]` of all of them.
+    matrix: Option<Node>,
+    sets: Vec<Node>,
+}
+
+impl Layers {
+    pub(super) fn read(
+        input: &Input<'_>,
+        env: Env<'_>,
+        read: &dyn Fn(&Path) -> io::Result<String>,
+        library: Library,
+        sink: &Sink,
+    ) -> Self {
+        let builtin = BuiltIn::get();
+        let mut scenario = syntax::parse(input.name, Layer::Scenario, input.text, sink);
+        scenario.settle_layers();
+        let mut included = include::included(&mut scenario, input.name, env, read, sink);
+        let mut platforms = take_platforms(&mut included, sink);
+        for (name, changes) in take_platforms(&mut scenario, sink) {
+            match platforms.get_mut(&name) {
+                Some(below) => overlay(below, changes),
+                None => {
+                    platforms.insert(name, changes);
+                }
+            }
+        }
+        let mut sets: Vec<Node> = input.sets.iter().map(|set| syntax::parse_set(set, sink)).collect();
+        for set in &mut sets {
+            if let Some(include) = set.as_table_mut().and_then(|table| table.shift_remove("include")) {
+                sink.push(
+                    Diagnostic::new("`--set` cannot include files")
+                        .label(&include.key, "not by a flag")
+                        .help("write `include` in the scenario, or set the values themselves"),
+                );
+            }
+            if let Some(platforms) = set.as_table_mut().and_then(|table| table.shift_remove("platforms")) {
+                sink.push(
+                    Diagnostic::new("`--set` cannot change what other platforms override")
+                        .label(&platforms.key, "not by a flag")
+                        .help("set the value itself: `--set` beats every platform"),
+                );
+            }
+        }
+        let mut matrix = None;
+        for layer in [&mut included, &mut scenario].into_iter().chain(&mut sets) {
+            let part = layer.as_table_mut().and_then(|table| table.shift_remove("matrix"));
+            matrix = match (matrix, part) {
+                (Some(below), Some(above)) => Some(over(below, above)),
+                (below, above) => above.or(below),
+            };
+        }
+        Self { builtin, library, included, scenario, platforms, matrix, sets }
+    }
+
+    /// What can be known of the scenario before there is a platform: the files with their flags.
+    pub(super) fn say(&self, env: Env<'_>) -> Node {
+        let mut said = self.included.clone();
+        overlay(&mut said, self.scenario.clone());
+        for set in &self.sets {
+            overlay(&mut said, set.clone());
+        }
+        substitute(&mut said, env, None);
+        said
+    }
+
+    /// Every `[platforms.NAME]` needs a preset of its name: an embedded one, the one in use, or the file that the
+    /// scenario names when a flag chose another.
+    pub(super) fn check_names(&self, active: &[&Preset], file: Option<&Asked>, sink: &Sink) {
+        let path = file.and_then(Asked::path);
+        let stem = path.as_deref().and_then(Path::file_stem).and_then(std::ffi::OsStr::to_str);
+        for (name, node) in &self.platforms {
+            let in_use = active.iter().any(|preset| preset.name == *name);
+            if !in_use && self.library.get(name).is_none() && stem != Some(name.as_str()) {
+                sink.push(
+                    Diagnostic::new(format!("unknown platform `{name}`"))
+                        .label(&node.key, "no preset of this name")
+                        .help(suggest(name, "presets", self.library.names())),
+                );
+            }
+        }
+    }
+
+    /// The cases of the matrix, as far as flags leave them open.
+    pub(super) fn cases(&self, env: Env<'_>, sink: &Sink) -> Vec<Case> {
+        let none = || Node::table_at(&self.scenario.place, Table::new());
+        let mut matrix = Matrix::read(self.matrix.clone().unwrap_or_else(none), env, sink);
+        matrix.pin(&self.sets);
+        matrix.cases(sink)
+    }
+
+    /// Lays everything below a case and the flags over each other, for a platform and those that it extends, nearest
+    /// first.
+    pub(super) fn fold(&self, chain: &[&Preset], sink: &Sink) -> Node {
+        let mut root = self.builtin.layer.clone();
+        for preset in chain.iter().rev() {
+            overlay(&mut root, preset.layer.clone());
+        }
+        overlay(&mut root, self.included.clone());
+        overlay(&mut root, self.scenario.clone());
+        (root.key, root.place) = (self.scenario.key.clone(), self.scenario.place.clone());
+        for preset in chain.iter().rev() {
+            if let Some(changes) = self.platforms.get(&preset.name) {
+                let mut changes = changes.clone();
+                self.refuse_additions(&root, &mut changes, "a platform changes what there is", sink);
+                overlay(&mut root, changes);
+            }
+        }
+        root
+    }
+
+    /// Lays a case over what is below it, and the flags over that.
+    pub(super) fn lay_over(&self, root: &mut Node, case: &Case, sink: &Sink) {
+        let mut layer = case.layer.clone();
+        self.refuse_additions(root, &mut layer, "a matrix changes what there is", sink);
+        overlay(root, layer);
+        for set in &self.sets {
+            let mut set = set.clone();
+            self.refuse_additions(root, &mut set, "`--set` changes what there is", sink);
+            overlay(root, set);
+        }
+    }
+
+    /// Takes named things out of a layer that may only change those which are there: a misspelt name would else be
+    /// a new thing. A target with a metric is plainly meant as a new one, and a built-in profile of a simulated
+    /// server is there although no layer holds it.
+    fn refuse_additions(&self, root: &Node, layer: &mut Node, why: &str, sink: &Sink) {
+        for kind in NAMED {
+            let Some(table) = root_table(layer, kind) else { continue };
+            table.retain(|name, node| {
+                let known = root.at(&[kind, name]).is_some()
+                    || (*kind == "targets" && node.get("metric").is_some())
+                    || (*kind == "sims" && self.library.sim(name).is_some());
+                if !known {
+                    let profiles = self.library.sims().filter(|_| *kind == "sims");
+                    sink.push(
+                        Diagnostic::missing(format!("`{kind}.{name}` does not exist"))
+                            .label(&node.key, format!("{why}, and there is no `{kind}.{name}`"))
+                            .help(suggest(name, kind, root.names(kind).chain(profiles))),
+                    );
+                }
+                known
+            });
+        }
+    }
+
+    /// What follows once the layers are one: defaults, types, meaning. `named` is whether somebody chose the platform.
+    pub(super) fn finish(&self, root: &mut Node, named: bool, sink: &Sink) -> Option<Draft> {
+        fill::fill(root, self.builtin, &self.library, sink);
+        let draft = read::draft(root, sink)?;
+        meaning::check(root, &draft, named, sink);
+        Some(draft)
+    }
+
+    /// Compiles a case for every platform of the scenario that is not in use, and reports what is wrong only there.
+    pub(super) fn check_inactive(&self, active: &[&Preset], case: &Case, env: Env<'_>, sink: &Sink) {
+        for name in self.platforms.keys() {
+            if active.iter().any(|preset| preset.name == *name) {
+                continue;
+            }
+            let Some(preset) = self.library.get(name) else { continue };
+            let there = Sink::default();
+            let chain = self.library.chain(preset, &there);
+            let mut root = self.fold(&chain, &there);
+            self.lay_over(&mut root, case, &there);
+            // variables of a platform that is not in use need not be set
+            substitute(&mut root, env, None);
+            // what its preset says binds only those who choose it
+            self.finish(&mut root, false, &there);
+            for problem in there.into_vec() {
+                if !sink.contains(&problem) {
+                    sink.push(if problem.is_in(Layer::Platform) {
+                        problem
+                    } else {
+                        problem.on_platform(name)
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Takes the `[platforms.NAME]` out of a scenario, as a layer of their own.
+fn take_platforms(scenario: &mut Node, sink: &Sink) -> IndexMap<String, Node> {
+    let Some(platforms) = scenario.as_table_mut().and_then(|table| table.shift_remove("platforms")) else {
+        return IndexMap::new();
+    };
+    let Value::Table(table) = platforms.value else {
+        sink.push(
+            Diagnostic::new(format!("`platforms` must be a table, found {}", platforms.value.kind()))
+                .label(&platforms.place, format!("this is {}", platforms.value.kind()))
+                .help("write `[platforms.NAME]` and what differs there below"),
+        );
+        return IndexMap::new();
+    };
+    let mut layers = IndexMap::new();
+    for (name, mut node) in table {
+        let Some(changes) = node.as_table_mut() else {
+            sink.push(
+                Diagnostic::new(format!("`platforms.{name}` must be a table, found {}", node.value.kind()))
+                    .label(&node.place, format!("this is {}", node.value.kind()))
+                    .help(format!("write `[platforms.{name}]` and what differs there below")),
+            );
+            continue;
+        };
+        for key in ["version", "name", "platforms", "include", "matrix"] {
+            if let Some(fixed) = changes.shift_remove(key) {
+                sink.push(
+                    Diagnostic::new(format!("a platform cannot change `{key}`"))
+                        .label(&fixed.key, "the same on every platform")
+                        .help("remove it here"),
+                );
+            }
+        }
+        if let Some(chosen) = root_table(&mut node, "run").and_then(|run| run.shift_remove("platform")) {
+            sink.push(
+                Diagnostic::new("a platform cannot change `run.platform`")
+                    .label(&chosen.key, "chosen before this is looked at")
+                    .help("remove it here"),
+            );
+        }
+        layers.insert(name, node);
+    }
+    layers
+}
+
+/// The table under a key at the top.
+pub(super) fn root_table<'a>(root: &'a mut Node, key: &str) -> Option<&'a mut Table> {
+    root.as_table_mut()?.get_mut(key)?.as_table_mut()
+}
