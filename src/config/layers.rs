@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::{
     Input, Layer,
@@ -11,7 +11,7 @@ use super::{
     include,
     matrix::{Case, Matrix},
     meaning,
-    merge::{over, overlay},
+    merge::{over, over_at, overlay},
     nearest::suggest,
     platform::Asked,
     presets::{Library, Preset},
@@ -28,14 +28,33 @@ const NAMED: &[&str] = &["endpoints", "workloads", "phases", "targets", "sims"];
 pub(super) struct Layers {
     builtin: &'static BuiltIn,
     pub library: Library,
-    /// The files that it includes, without their `[platforms.*]`.
-    included: Node,
-    /// The scenario without its `[platforms.*]`.
-    scenario: Node,
-    platforms: IndexMap<String, Node>,
+    /// The files that it includes, as one.
+    included: Part,
+    /// Its own file.
+    scenario: Part,
     /// The `[matrix]` of all of them.
     matrix: Option<Node>,
     sets: Vec<Node>,
+}
+
+/// What files say.
+struct Part {
+    /// On every platform.
+    values: Node,
+    /// Over that, by the name of a platform: its `[platforms.*]`.
+    platforms: IndexMap<String, Node>,
+}
+
+impl Part {
+    fn new(mut values: Node, sink: &Sink) -> Self {
+        let platforms = take_platforms(&mut values, sink);
+        Self { values, platforms }
+    }
+
+    /// The overrides for a platform and those that it extends, farthest first.
+    fn overrides<'a>(&'a self, chain: &'a [&Preset]) -> impl Iterator<Item = Node> + 'a {
+        chain.iter().rev().filter_map(|preset| self.platforms.get(&preset.name).cloned())
+    }
 }
 
 impl Layers {
@@ -50,15 +69,6 @@ impl Layers {
         let mut scenario = syntax::parse(input.name, Layer::Scenario, input.text, sink);
         scenario.settle_layers();
         let mut included = include::included(&mut scenario, input.name, env, read, sink);
-        let mut platforms = take_platforms(&mut included, sink);
-        for (name, changes) in take_platforms(&mut scenario, sink) {
-            match platforms.get_mut(&name) {
-                Some(below) => overlay(below, changes),
-                None => {
-                    platforms.insert(name, changes);
-                }
-            }
-        }
         let mut sets: Vec<Node> = input.sets.iter().map(|set| syntax::parse_set(set, sink)).collect();
         for set in &mut sets {
             if let Some(include) = set.as_table_mut().and_then(|table| table.shift_remove("include")) {
@@ -84,13 +94,14 @@ impl Layers {
                 (below, above) => above.or(below),
             };
         }
-        Self { builtin, library, included, scenario, platforms, matrix, sets }
+        let (included, scenario) = (Part::new(included, sink), Part::new(scenario, sink));
+        Self { builtin, library, included, scenario, matrix, sets }
     }
 
     /// What can be known of the scenario before there is a platform: the files with their flags.
     pub(super) fn say(&self, env: Env<'_>) -> Node {
-        let mut said = self.included.clone();
-        overlay(&mut said, self.scenario.clone());
+        let mut said = self.included.values.clone();
+        overlay(&mut said, self.scenario.values.clone());
         for set in &self.sets {
             overlay(&mut said, set.clone());
         }
@@ -103,7 +114,7 @@ impl Layers {
     pub(super) fn check_names(&self, active: &[&Preset], file: Option<&Asked>, sink: &Sink) {
         let path = file.and_then(Asked::path);
         let stem = path.as_deref().and_then(Path::file_stem).and_then(std::ffi::OsStr::to_str);
-        for (name, node) in &self.platforms {
+        for (name, node) in self.included.platforms.iter().chain(&self.scenario.platforms) {
             let in_use = active.iter().any(|preset| preset.name == *name);
             if !in_use && self.library.get(name).is_none() && stem != Some(name.as_str()) {
                 sink.push(
@@ -117,7 +128,7 @@ impl Layers {
 
     /// The cases of the matrix, as far as flags leave them open.
     pub(super) fn cases(&self, env: Env<'_>, sink: &Sink) -> Vec<Case> {
-        let none = || Node::table_at(&self.scenario.place, Table::new());
+        let none = || Node::table_at(&self.scenario.values.place, Table::new());
         let mut matrix = Matrix::read(self.matrix.clone().unwrap_or_else(none), env, sink);
         matrix.pin(&self.sets);
         matrix.cases(sink)
@@ -126,19 +137,23 @@ impl Layers {
     /// Lays everything below a case and the flags over each other, for a platform and those that it extends, nearest
     /// first.
     pub(super) fn fold(&self, chain: &[&Preset], sink: &Sink) -> Node {
+        const WHY: &str = "a platform changes what there is";
         let mut root = self.builtin.layer.clone();
         for preset in chain.iter().rev() {
             overlay(&mut root, preset.layer.clone());
         }
-        overlay(&mut root, self.included.clone());
-        overlay(&mut root, self.scenario.clone());
-        (root.key, root.place) = (self.scenario.key.clone(), self.scenario.place.clone());
-        for preset in chain.iter().rev() {
-            if let Some(changes) = self.platforms.get(&preset.name) {
-                let mut changes = changes.clone();
-                self.refuse_additions(&root, &mut changes, "a platform changes what there is", sink);
-                overlay(&mut root, changes);
-            }
+        overlay(&mut root, self.included.values.clone());
+        let mut scenario = self.scenario.values.clone();
+        for mut changes in self.included.overrides(chain) {
+            self.refuse_additions(&[&root, &scenario], &mut changes, WHY, sink);
+            lay_under(&mut scenario, &mut changes, &root);
+            overlay(&mut root, changes);
+        }
+        overlay(&mut root, scenario);
+        (root.key, root.place) = (self.scenario.values.key.clone(), self.scenario.values.place.clone());
+        for mut changes in self.scenario.overrides(chain) {
+            self.refuse_additions(&[&root], &mut changes, WHY, sink);
+            overlay(&mut root, changes);
         }
         root
     }
@@ -146,11 +161,11 @@ impl Layers {
     /// Lays a case over what is below it, and the flags over that.
     pub(super) fn lay_over(&self, root: &mut Node, case: &Case, sink: &Sink) {
         let mut layer = case.layer.clone();
-        self.refuse_additions(root, &mut layer, "a matrix changes what there is", sink);
+        self.refuse_additions(&[root], &mut layer, "a matrix changes what there is", sink);
         overlay(root, layer);
         for set in &self.sets {
             let mut set = set.clone();
-            self.refuse_additions(root, &mut set, "`--set` changes what there is", sink);
+            self.refuse_additions(&[root], &mut set, "`--set` changes what there is", sink);
             overlay(root, set);
         }
     }
@@ -158,19 +173,20 @@ impl Layers {
     /// Takes named things out of a layer that may only change those which are there: a misspelt name would else be
     /// a new thing. A target with a metric is plainly meant as a new one, and a built-in profile of a simulated
     /// server is there although no layer holds it.
-    fn refuse_additions(&self, root: &Node, layer: &mut Node, why: &str, sink: &Sink) {
+    fn refuse_additions(&self, there: &[&Node], layer: &mut Node, why: &str, sink: &Sink) {
         for kind in NAMED {
             let Some(table) = root_table(layer, kind) else { continue };
             table.retain(|name, node| {
-                let known = root.at(&[kind, name]).is_some()
+                let known = there.iter().any(|node| node.at(&[kind, name]).is_some())
                     || (*kind == "targets" && node.get("metric").is_some())
                     || (*kind == "sims" && self.library.sim(name).is_some());
                 if !known {
+                    let names: IndexSet<&str> = there.iter().flat_map(|node| node.names(kind)).collect();
                     let profiles = self.library.sims().filter(|_| *kind == "sims");
                     sink.push(
                         Diagnostic::missing(format!("`{kind}.{name}` does not exist"))
                             .label(&node.key, format!("{why}, and there is no `{kind}.{name}`"))
-                            .help(suggest(name, kind, root.names(kind).chain(profiles))),
+                            .help(suggest(name, kind, names.into_iter().chain(profiles))),
                     );
                 }
                 known
@@ -188,7 +204,9 @@ impl Layers {
 
     /// Compiles a case for every platform of the scenario that is not in use, and reports what is wrong only there.
     pub(super) fn check_inactive(&self, active: &[&Preset], case: &Case, env: Env<'_>, sink: &Sink) {
-        for name in self.platforms.keys() {
+        let names: IndexSet<&String> =
+            self.included.platforms.keys().chain(self.scenario.platforms.keys()).collect();
+        for name in names {
             if active.iter().any(|preset| preset.name == *name) {
                 continue;
             }
@@ -209,6 +227,23 @@ impl Layers {
                         problem.on_platform(name)
                     });
                 }
+            }
+        }
+    }
+}
+
+/// Takes what a layer says of named things that only the one above it has, and lays it right under them: they keep the
+/// order and the places of that one.
+fn lay_under(above: &mut Node, layer: &mut Node, below: &Node) {
+    for kind in NAMED {
+        let (Some(entries), Some(table)) = (root_table(above, kind), root_table(layer, kind)) else {
+            continue;
+        };
+        for (name, entry) in entries {
+            if below.at(&[kind, name]).is_none()
+                && let Some(changes) = table.shift_remove(name)
+            {
+                *entry = over_at(&[kind, name], changes, entry.clone());
             }
         }
     }

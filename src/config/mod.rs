@@ -1,8 +1,9 @@
 //! TOML → [`Scenario`]: the only code that knows TOML.
 //!
-//! Layers (built-in defaults, platform preset, included files, scenario, its `[platforms.NAME]`, `--set`) are folded into
-//! one value whose leaves remember where they came from; then the value is read into the types of `scenario.rs` and its
-//! meaning is checked. All problems are collected as [`Diagnostic`]s and reported at once.
+//! Layers (built-in defaults, platform preset, included files with their `[platforms.NAME]`, scenario with its own, case
+//! of a matrix, `--set`) are folded into one value whose leaves remember where they came from; then the value is read
+//! into the types of `scenario.rs` and its meaning is checked. All problems are collected as [`Diagnostic`]s and reported
+//! at once.
 //!
 //! ```text
 //! texts ─syntax→ trees ─merge→ one tree ─substitute, fill→ nothing left out ─read→ Draft ─meaning→ Scenario

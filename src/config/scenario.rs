@@ -401,7 +401,7 @@ pub enum Layer {
     Include,
     /// The scenario file.
     Scenario,
-    /// Its own `[platforms.NAME]`.
+    /// A `[platforms.NAME]`, right above the file that it stands in: the scenario, or one that it includes.
     Platform,
     /// The case of its `[matrix]`.
     Matrix,
