@@ -12,7 +12,7 @@ use super::{
     places::Places,
     platform::{self, Asked},
     presets::Library,
-    resolved,
+    read, resolved,
     source::{Place, Source},
     substitute::{Env, substitute},
     tree::{Node, Value},
@@ -28,7 +28,7 @@ pub(super) fn compile(
     presets: (Library, Sink),
 ) -> Result<Vec<Scenario>, Problems> {
     let mut scenarios = Vec::new();
-    each_case(input, machine, env, read, presets, &mut |scenario, _| scenarios.push(scenario))?;
+    each_case(input, machine, env, read, presets, &mut |scenario, _, _| scenarios.push(scenario))?;
     Ok(scenarios)
 }
 
@@ -41,20 +41,20 @@ pub(super) fn resolve(
     presets: (Library, Sink),
 ) -> Result<Vec<String>, Problems> {
     let mut texts = Vec::new();
-    let mut write = |scenario, root| texts.push(resolved::text(&scenario, root));
+    let mut write = |scenario, root, below_flags| texts.push(resolved::text(&scenario, root, below_flags));
     each_case(input, machine, env, read, presets, &mut write)?;
     Ok(texts)
 }
 
-/// Compiles every case of a scenario, and hands it on with the tree that it was read from. Where there are problems,
-/// what was handed on before is of no use.
+/// Compiles every case of a scenario, and hands it on with the tree that it was read from, and with what that permits
+/// without flags where they permit more. Where there are problems, what was handed on before is of no use.
 fn each_case(
     input: &Input<'_>,
     machine: &Machine,
     env: Env<'_>,
     read: &dyn Fn(&Path) -> io::Result<String>,
     (library, sink): (Library, Sink),
-    keep: &mut dyn FnMut(Scenario, Node),
+    keep: &mut dyn FnMut(Scenario, Node, Option<Node>),
 ) -> Result<(), Problems> {
     let mut layers = Layers::read(input, env, read, library, &sink);
     let said = layers.say(env);
@@ -75,19 +75,26 @@ fn each_case(
     for case in &cases {
         let there = Sink::default();
         let mut root = base.clone();
-        layers.lay_over(&mut root, case, &there);
+        layers.lay_case(&mut root, case, &there);
+        let mut below_flags = layers.permitted_below_flags(&root);
+        layers.lay_flags(&mut root, &there);
         if let (Some(flag), Some(run)) = (&flag, root_table(&mut root, "run")) {
             let value = Value::Text(flag.name.clone());
             let place = flag.place.clone();
             run.insert("platform".to_owned(), Node { key: place.clone(), place, value });
         }
         substitute(&mut root, env, Some(&there));
+        let without_flags = below_flags.as_mut().and_then(|run| {
+            substitute(run, env, Some(&there));
+            read::permitted(run, &there)
+        });
         let draft = layers.finish(&mut root, platform.named, &there);
         if let Some(draft) = draft.filter(|_| sink.is_empty() && found.is_empty() && there.is_empty())
-            && let Some(scenario) =
+            && let Some(mut scenario) =
                 draft.finish(platform.clone(), case.axes.clone(), origins(&root), Places::of(&root))
         {
-            keep(scenario, root);
+            scenario.run.without_flags = without_flags;
+            keep(scenario, root, below_flags);
         }
         found.add(&case.axes, there);
     }

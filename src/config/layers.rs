@@ -158,16 +158,30 @@ impl Layers {
         root
     }
 
-    /// Lays a case over what is below it, and the flags over that.
-    pub(super) fn lay_over(&self, root: &mut Node, case: &Case, sink: &Sink) {
+    /// Lays a case over what is below it.
+    pub(super) fn lay_case(&self, root: &mut Node, case: &Case, sink: &Sink) {
         let mut layer = case.layer.clone();
         self.refuse_additions(&[root], &mut layer, "a matrix changes what there is", sink);
         overlay(root, layer);
+    }
+
+    /// Lays the flags over what is below them.
+    pub(super) fn lay_flags(&self, root: &mut Node, sink: &Sink) {
         for set in &self.sets {
             let mut set = set.clone();
             self.refuse_additions(&[root], &mut set, "`--set` changes what there is", sink);
             overlay(root, set);
         }
+    }
+
+    /// What a tree permits to which flags are yet to be added, where they say anything of that: its `[run]` without all
+    /// else.
+    pub(super) fn permitted_below_flags(&self, root: &Node) -> Option<Node> {
+        const KEYS: [&str; 2] = ["allow_hosts", "ceiling"];
+        let flagged = |set: &Node| KEYS.iter().any(|key| set.at(&["run", key]).is_some());
+        let run = root.get("run").filter(|_| self.sets.iter().any(flagged))?;
+        let entries = KEYS.iter().filter_map(|key| Some(((*key).to_owned(), run.get(key)?.clone())));
+        Some(Node::table_at(&run.place, entries.collect()))
     }
 
     /// Takes named things out of a layer that may only change those which are there: a misspelt name would else be
@@ -214,7 +228,8 @@ impl Layers {
             let there = Sink::default();
             let chain = self.library.chain(preset, &there);
             let mut root = self.fold(&chain, &there);
-            self.lay_over(&mut root, case, &there);
+            self.lay_case(&mut root, case, &there);
+            self.lay_flags(&mut root, &there);
             // variables of a platform that is not in use need not be set
             substitute(&mut root, env, None);
             // what its preset says binds only those who choose it
