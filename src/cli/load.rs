@@ -70,7 +70,7 @@ pub(super) fn compile(
 ) -> Result<Vec<Plan>, Problems> {
     let sets = overrides.all_sets();
     let input = Input { name, text, platform: overrides.platform.as_deref(), sets: &sets };
-    plan::admit(name, &config::load(&input, machine, &|name| std::env::var(name).ok(), &read)?)
+    plan::admit(config::check(&input, machine, &|name| std::env::var(name).ok(), &read))
 }
 
 /// Prints all problems of all files.

@@ -1,17 +1,20 @@
 //! The passes, in order: texts to trees, the choice of the platform, layers, and what is made of them.
 
 use std::{
+    collections::HashSet,
     io,
     path::{Path, PathBuf},
 };
 
 use super::{
-    Axis, Input, Layer, Origin, Problems, Scenario, case_name,
-    diagnostic::{Diagnostic, Sink},
+    Input, Layer, Origin, Platform, Problems, Scenario,
+    checked::{Cases, Checked},
+    diagnostic::Sink,
     layers::{Layers, root_table},
+    matrix::Case,
     places::Places,
     platform::{self, Asked},
-    presets::Library,
+    presets::{Library, Preset},
     read, resolved,
     source::{Place, Source},
     substitute::{Env, substitute},
@@ -19,20 +22,18 @@ use super::{
 };
 use crate::machine::Machine;
 
-/// Compiles a scenario with the given presets and what was wrong with them, and with the one that it names by its path.
-pub(super) fn compile(
+/// Checks a scenario with the given presets and what was wrong with them, and with the one that it names by its path.
+pub(super) fn check(
     input: &Input<'_>,
     machine: &Machine,
     env: Env<'_>,
     read: &dyn Fn(&Path) -> io::Result<String>,
     presets: (Library, Sink),
-) -> Result<Vec<Scenario>, Problems> {
-    let mut scenarios = Vec::new();
-    each_case(input, machine, env, read, presets, &mut |scenario, _, _| scenarios.push(scenario))?;
-    Ok(scenarios)
+) -> Checked {
+    each_case(input, machine, env, read, presets, &mut |_, _, _| {})
 }
 
-/// The same cases as texts that read back to them.
+/// Its cases as texts that read back to them.
 pub(super) fn resolve(
     input: &Input<'_>,
     machine: &Machine,
@@ -41,21 +42,21 @@ pub(super) fn resolve(
     presets: (Library, Sink),
 ) -> Result<Vec<String>, Problems> {
     let mut texts = Vec::new();
-    let mut write = |scenario, root, below_flags| texts.push(resolved::text(&scenario, root, below_flags));
-    each_case(input, machine, env, read, presets, &mut write)?;
+    let mut write = |scenario: &_, root, below_flags| texts.push(resolved::text(scenario, root, below_flags));
+    each_case(input, machine, env, read, presets, &mut write).into_cases()?;
     Ok(texts)
 }
 
-/// Compiles every case of a scenario, and hands it on with the tree that it was read from, and with what that permits
-/// without flags where they permit more. Where there are problems, what was handed on before is of no use.
+/// Checks every case of a scenario. Each that is sound is shown to `see`, with the tree that it was read from, and with
+/// what that permits without flags where they say anything of it.
 fn each_case(
     input: &Input<'_>,
     machine: &Machine,
     env: Env<'_>,
     read: &dyn Fn(&Path) -> io::Result<String>,
     (library, sink): (Library, Sink),
-    keep: &mut dyn FnMut(Scenario, Node, Option<Node>),
-) -> Result<(), Problems> {
+    see: &mut dyn FnMut(&Scenario, Node, Option<Node>),
+) -> Checked {
     let mut layers = Layers::read(input, env, read, library, &sink);
     let said = layers.say(env);
     let file = asked_by_file(&said);
@@ -71,7 +72,7 @@ fn each_case(
     let base = layers.fold(&chain, &sink);
     let cases = layers.cases(env, &sink);
     let flag = asked.filter(|asked| asked.by == FLAG);
-    let mut found = Found::default();
+    let mut here = Cases { count: cases.len(), ..Cases::default() };
     for case in &cases {
         let there = Sink::default();
         let mut root = base.clone();
@@ -89,51 +90,73 @@ fn each_case(
             read::permitted(run, &there)
         });
         let draft = layers.finish(&mut root, platform.named, &there);
-        if let Some(draft) = draft.filter(|_| sink.is_empty() && found.is_empty() && there.is_empty())
+        if let Some(draft) = draft.filter(|_| sink.is_empty() && there.is_empty())
             && let Some(mut scenario) =
                 draft.finish(platform.clone(), case.axes.clone(), origins(&root), Places::of(&root))
         {
             scenario.run.without_flags = without_flags;
-            keep(scenario, root, below_flags);
+            see(&scenario, root, below_flags);
+            here.scenarios.push(scenario);
         }
-        found.add(&case.axes, there);
+        here.found.add(&case.axes, there);
     }
-    found.report(cases.len(), &sink);
-    if let Some(first) = cases.first() {
-        layers.check_inactive(&chain, first, env, &sink);
-    }
-    if sink.is_empty() { Ok(()) } else { Err(sink.into_problems(input.name)) }
+    let platforms = std::iter::once(here).chain(elsewhere(&layers, &chain, &cases, env)).collect();
+    Checked::new(input.name, sink, platforms)
 }
 
-/// What is wrong in which cases.
-#[derive(Default)]
-pub(super) struct Found<'a> {
-    /// Each problem with the first case that has it, and the number of all that do.
-    problems: Vec<(Diagnostic, &'a [Axis], usize)>,
+/// Checks cases on every platform of the scenario that is not in use.
+fn elsewhere(layers: &Layers, active: &[&Preset], cases: &[Case], env: Env<'_>) -> Vec<Cases> {
+    let unused = layers.platforms().filter(|name| active.iter().all(|preset| preset.name != **name));
+    let presets: Vec<&Preset> = unused.filter_map(|name| layers.library.get(name)).collect();
+    let all = presets.len() * cases.len() <= MOST_ELSEWHERE;
+    let cases = if all { cases.iter().collect() } else { every_value(cases) };
+    presets.into_iter().map(|preset| on_platform(layers, preset, &cases, env)).collect()
 }
 
-impl<'a> Found<'a> {
-    fn is_empty(&self) -> bool {
-        self.problems.is_empty()
+fn on_platform(layers: &Layers, preset: &Preset, cases: &[&Case], env: Env<'_>) -> Cases {
+    let whole = Sink::default();
+    let chain = layers.library.chain(preset, &whole);
+    let base = layers.fold(&chain, &whole);
+    // what its preset says binds only those who choose it
+    let (name, named) = (preset.name.clone(), false);
+    let platform = Platform { name, extends: Vec::new(), reason: String::new(), named };
+    let whole = whole.into_vec();
+    let mut there = Cases { elsewhere: Some(preset.name.clone()), count: cases.len(), ..Cases::default() };
+    for case in cases {
+        let sink = Sink::default();
+        for problem in &whole {
+            sink.push(problem.clone());
+        }
+        let mut root = base.clone();
+        layers.lay_case(&mut root, case, &sink);
+        layers.lay_flags(&mut root, &sink);
+        // variables of a platform that is not in use need not be set
+        substitute(&mut root, env, None);
+        let draft = layers.finish(&mut root, named, &sink);
+        let draft = draft.filter(|_| sink.is_empty());
+        let finished = draft.and_then(|draft| {
+            draft.finish(platform.clone(), case.axes.clone(), Vec::new(), Places::of(&root))
+        });
+        there.scenarios.extend(finished);
+        there.found.add(&case.axes, sink);
     }
+    there
+}
 
-    pub(super) fn add(&mut self, axes: &'a [Axis], there: Sink) {
-        for problem in there.into_vec() {
-            match self.problems.iter_mut().find(|(known, ..)| *known == problem) {
-                Some((.., count)) => *count += 1,
-                None => self.problems.push((problem, axes, 1)),
-            }
+/// Cases that are looked at on all platforms which are not in use, a second's work; of more a part is.
+const MOST_ELSEWHERE: usize = 4_000;
+
+/// The cases that show a value of the matrix for the first time.
+fn every_value(cases: &[Case]) -> Vec<&Case> {
+    let (mut shown, mut showing) = (HashSet::new(), Vec::new());
+    for case in cases {
+        let before = shown.len();
+        shown.extend(case.axes.iter().map(|axis| (&axis.path, &axis.value)));
+        if before == 0 || shown.len() > before {
+            showing.push(case);
         }
     }
-
-    /// What is wrong with a value of the matrix itself is told by its place.
-    pub(super) fn report(self, cases: usize, sink: &Sink) {
-        for (problem, first, count) in self.problems {
-            let everywhere = count == cases || problem.is_in(Layer::Matrix);
-            let name = || case_name(first);
-            sink.push(if everywhere { problem } else { problem.in_cases(&name(), count, cases) });
-        }
-    }
+    showing
 }
 
 /// How the flag is called in messages.

@@ -216,34 +216,11 @@ impl Layers {
         Some(draft)
     }
 
-    /// Compiles a case for every platform of the scenario that is not in use, and reports what is wrong only there.
-    pub(super) fn check_inactive(&self, active: &[&Preset], case: &Case, env: Env<'_>, sink: &Sink) {
+    /// The platforms that the scenario and the files that it includes have a word on.
+    pub(super) fn platforms(&self) -> impl Iterator<Item = &String> {
         let names: IndexSet<&String> =
             self.included.platforms.keys().chain(self.scenario.platforms.keys()).collect();
-        for name in names {
-            if active.iter().any(|preset| preset.name == *name) {
-                continue;
-            }
-            let Some(preset) = self.library.get(name) else { continue };
-            let there = Sink::default();
-            let chain = self.library.chain(preset, &there);
-            let mut root = self.fold(&chain, &there);
-            self.lay_case(&mut root, case, &there);
-            self.lay_flags(&mut root, &there);
-            // variables of a platform that is not in use need not be set
-            substitute(&mut root, env, None);
-            // what its preset says binds only those who choose it
-            self.finish(&mut root, false, &there);
-            for problem in there.into_vec() {
-                if !sink.contains(&problem) {
-                    sink.push(if problem.is_in(Layer::Platform) {
-                        problem
-                    } else {
-                        problem.on_platform(name)
-                    });
-                }
-            }
-        }
+        names.into_iter()
     }
 }
 

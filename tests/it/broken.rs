@@ -3,7 +3,7 @@
 use std::{fs, io, path::Path};
 
 use scenario::{
-    config::{Input, load},
+    config::{Input, check, load},
     machine::Machine,
     plan::admit,
 };
@@ -28,8 +28,7 @@ fn every_broken_scenario_has_its_message() {
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name in UTF-8");
         let text = fs::read_to_string(&path).expect("a readable scenario");
         let input = Input { name, text: &text, platform: None, sets: &[] };
-        let checked = load(&input, &Machine::default(), &|_| None, &read);
-        let problems = checked.and_then(|cases| admit(name, &cases)).expect_err(name);
+        let problems = admit(check(&input, &Machine::default(), &|_| None, &read)).expect_err(name);
         assert!(!problems.is_empty(), "{name}");
         for problem in &problems {
             assert!(!problem.labels().is_empty() && problem.advice().is_some(), "{problem}");
