@@ -38,7 +38,7 @@ fn main() {
     for platforms in [&["mac", "h200"][..], &["mac", "h200", "h100", "a100", "rtx_4090", "rtx_3080", "cuda"]]
     {
         let overrides =
-            platforms.iter().map(|name| format!("[platforms.{name}.phases.users]\nrequests = 70\n"));
+            platforms.iter().map(|name| format!("[platforms.{name}.phases.users]\nrequests = 400\n"));
         let text = format!("{matrix}{}", overrides.collect::<String>());
         row(
             &format!("the same with a word on {} platforms", platforms.len()),

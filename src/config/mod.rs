@@ -19,6 +19,7 @@ mod fill;
 mod headers;
 mod include;
 mod layers;
+mod mask;
 mod matrix;
 mod meaning;
 mod merge;

@@ -47,15 +47,18 @@ fn every_broken_scenario_has_its_message() {
 #[test]
 fn no_message_shows_a_secret() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
-    for name in ["literal_secret.toml", "bad_headers.toml"] {
+    for name in ["literal_secret.toml", "bad_headers.toml", "secret_values.toml"] {
         let text = fs::read_to_string(folder.join(name)).expect("a readable scenario");
         assert!(text.contains("print-this"));
         for text in [text.clone(), text.replace("\"sk-do-not-print-this\"", "sk-do-not-print-this")] {
             let input = Input { name, text: &text, platform: None, sets: &[] };
             let problems =
                 load(&input, &Machine::default(), &|_| None, &read).expect_err("literal secrets are refused");
-            assert!(!problems.render(true).contains("print-this"));
-            assert!(!format!("{problems} {problems:?}").contains("print-this"));
+            // plain and in Base64
+            for secret in ["print-this", "kby1ub3QtcHJpbnQtdGhpcw"] {
+                assert!(!problems.render(true).contains(secret));
+                assert!(!format!("{problems} {problems:?}").contains(secret));
+            }
         }
     }
 }
