@@ -23,7 +23,7 @@ pub(super) struct Cases {
     pub elsewhere: Option<String>,
     /// How many of the cases were looked at.
     pub count: usize,
-    /// Those that can be planned.
+    /// What can be planned of them: of a case with which something is wrong, the sound rest.
     pub scenarios: Vec<Scenario>,
     /// What is wrong with them.
     pub found: Found,
@@ -34,7 +34,8 @@ impl Checked {
         Self { file: file.to_owned(), sink, platforms }
     }
 
-    /// The cases on each platform, that in use first. On the others they are for looking at: a mistake in
+    /// The cases on each platform, that in use first, as far as they can be planned: of one with which something is
+    /// wrong that is the rest, if anything. On the others they are for looking at: a mistake in
     /// `[platforms.NAME]` is one on every machine. Of many cases these may be some.
     pub fn platforms(&self) -> impl Iterator<Item = &[Scenario]> {
         self.platforms.iter().map(|cases| cases.scenarios.as_slice())

@@ -15,7 +15,7 @@ use super::{
     places::Places,
     platform::{self, Asked},
     presets::{Library, Preset},
-    read, resolved,
+    read, resolved, rest,
     source::{Place, Source},
     substitute::{Env, substitute},
     tree::{Node, Value},
@@ -47,7 +47,7 @@ pub(super) fn resolve(
     Ok(texts)
 }
 
-/// Checks every case of a scenario. Each that is sound is shown to `see`, with the tree that it was read from, and with
+/// Checks every case of a scenario. What is sound of each is shown to `see`, with the tree that it was read from, and with
 /// what that permits without flags where they say anything of it.
 fn each_case(
     input: &Input<'_>,
@@ -90,7 +90,7 @@ fn each_case(
             read::permitted(run, &there)
         });
         let draft = layers.finish(&mut root, platform.named, &there);
-        if let Some(draft) = draft.filter(|_| sink.is_empty() && there.is_empty())
+        if let Some(draft) = draft.and_then(|draft| rest::sound(draft, &root, [&sink, &there]))
             && let Some(mut scenario) =
                 draft.finish(platform.clone(), case.axes.clone(), origins(&root), Places::of(&root))
         {
@@ -100,20 +100,20 @@ fn each_case(
         }
         here.found.add(&case.axes, there);
     }
-    let platforms = std::iter::once(here).chain(elsewhere(&layers, &chain, &cases, env)).collect();
+    let platforms = std::iter::once(here).chain(elsewhere(&layers, &chain, &cases, env, &sink)).collect();
     Checked::new(input.name, sink, platforms)
 }
 
 /// Checks cases on every platform of the scenario that is not in use.
-fn elsewhere(layers: &Layers, active: &[&Preset], cases: &[Case], env: Env<'_>) -> Vec<Cases> {
+fn elsewhere(layers: &Layers, active: &[&Preset], cases: &[Case], env: Env<'_>, sink: &Sink) -> Vec<Cases> {
     let unused = layers.platforms().filter(|name| active.iter().all(|preset| preset.name != **name));
     let presets: Vec<&Preset> = unused.filter_map(|name| layers.library.get(name)).collect();
     let all = presets.len() * cases.len() <= MOST_ELSEWHERE;
     let cases = if all { cases.iter().collect() } else { every_value(cases) };
-    presets.into_iter().map(|preset| on_platform(layers, preset, &cases, env)).collect()
+    presets.into_iter().map(|preset| on_platform(layers, preset, &cases, env, sink)).collect()
 }
 
-fn on_platform(layers: &Layers, preset: &Preset, cases: &[&Case], env: Env<'_>) -> Cases {
+fn on_platform(layers: &Layers, preset: &Preset, cases: &[&Case], env: Env<'_>, outside: &Sink) -> Cases {
     let whole = Sink::default();
     let chain = layers.library.chain(preset, &whole);
     let base = layers.fold(&chain, &whole);
@@ -133,8 +133,8 @@ fn on_platform(layers: &Layers, preset: &Preset, cases: &[&Case], env: Env<'_>) 
         // variables of a platform that is not in use need not be set
         substitute(&mut root, env, None);
         let draft = layers.finish(&mut root, named, &sink);
-        let draft = draft.filter(|_| sink.is_empty());
         let finished = draft.and_then(|draft| {
+            let draft = rest::sound(draft, &root, [outside, &sink])?;
             draft.finish(platform.clone(), case.axes.clone(), Vec::new(), Places::of(&root))
         });
         there.scenarios.extend(finished);

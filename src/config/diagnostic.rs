@@ -1,6 +1,9 @@
 //! What is wrong with a scenario: each problem with its places, what was expected, and one line of help.
 
-use std::{cell::RefCell, fmt};
+use std::{
+    cell::{Ref, RefCell},
+    fmt,
+};
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
@@ -114,6 +117,11 @@ impl Diagnostic {
         self.place().is_some_and(|place| place.source.layer == layer)
     }
 
+    /// Whether it is about a text that could not be read, so that nobody knows what it says.
+    pub(super) fn is_unreadable(&self) -> bool {
+        matches!(self.kind, Kind::Syntax | Kind::Unread)
+    }
+
     /// Problems of the scenario's own file come before those of included ones, flags and presets, and in the order
     /// of the text.
     fn order(&self, file: &str) -> (u8, &str, usize) {
@@ -207,6 +215,11 @@ impl Sink {
 
     pub(super) fn contains(&self, problem: &Diagnostic) -> bool {
         self.found.borrow().contains(problem)
+    }
+
+    /// Everything found so far, in no order.
+    pub(super) fn problems(&self) -> Ref<'_, Vec<Diagnostic>> {
+        self.found.borrow()
     }
 
     /// Everything found, in no order.

@@ -30,6 +30,7 @@ mod platform;
 mod presets;
 mod read;
 mod resolved;
+mod rest;
 pub mod scenario;
 mod source;
 mod substitute;
