@@ -152,7 +152,7 @@ impl ByUrl {
 
 /// The plan of that scenario, under the other flags of the command.
 pub(super) fn examine(text: &str, overrides: &Overrides, machine: &Machine) -> Vec<Examined> {
-    vec![Examined { file: NAME.into(), plans: compile(NAME, text, overrides, machine) }]
+    vec![Examined { file: NAME.into(), plans: compile(NAME, text, overrides, machine), missing: Vec::new() }]
 }
 
 fn head(overrides: &Overrides) -> String {

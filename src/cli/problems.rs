@@ -76,13 +76,19 @@ impl From<&Label> for Mark {
 /// Every problem of every file, and the planner's warnings, in order.
 pub(super) fn list(examined: &[Examined]) -> Vec<Problem> {
     let mut list = Vec::new();
-    for Examined { file, plans } in examined {
+    for Examined { file, plans, missing } in examined {
         let file = file.display().to_string();
         match plans {
             Ok(plans) => {
                 list.extend(cases::warnings(plans).iter().map(|warning| Problem::warning(&file, warning)));
+                let located =
+                    missing.iter().map(|problem| Problem::located(&file, problem, Severity::Warning));
+                list.extend(located);
             }
-            Err(problems) => list.extend(problems.iter().map(|problem| Problem::error(&file, problem))),
+            Err(problems) => {
+                let located = |problem| Problem::located(&file, problem, Severity::Error);
+                list.extend(problems.iter().map(located));
+            }
         }
     }
     list
@@ -98,7 +104,7 @@ pub(super) fn annotate(examined: &[Examined]) {
 }
 
 impl Problem {
-    fn error(file: &str, problem: &Diagnostic) -> Self {
+    fn located(file: &str, problem: &Diagnostic, severity: Severity) -> Self {
         let here = problem.labels().first().filter(|label| label.source() == file);
         Self {
             file: file.to_owned(),
@@ -106,7 +112,7 @@ impl Problem {
             column: here.map(Label::column),
             end_line: here.map(Label::end_line),
             end_column: here.map(Label::end_column),
-            severity: Severity::Error,
+            severity,
             message: problem.message().to_owned(),
             help: problem.advice().map(str::to_owned),
             labels: problem.labels().iter().map(Mark::from).collect(),

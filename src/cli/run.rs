@@ -19,6 +19,7 @@ use super::{
     problems,
     rebuild::{Rebuilt, check_writable, rebuild, write_json},
     recording::{self, Progress},
+    secrets::read_secret,
     signals::Signals,
     terminal::{self, Terminal},
 };
@@ -376,18 +377,4 @@ impl Simulated {
         }
         Ok(Self { _servers: servers, urls })
     }
-}
-
-/// Reads the value of a secret; the reason of a failure never contains it.
-pub(super) fn read_secret(secret: &Secret) -> Result<String, String> {
-    let value = match secret {
-        Secret::Env(name) => {
-            std::env::var(name).map_err(|_| format!("the environment variable `{name}` is not set"))?
-        }
-        Secret::File(path) => {
-            std::fs::read_to_string(path).map_err(|error| format!("cannot read `{path}`: {error}"))?
-        }
-    };
-    let value = value.trim();
-    if value.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(value.to_owned()) }
 }

@@ -1,7 +1,7 @@
 //! A scenario file with everything that is wrong with it so far.
 
 use super::{
-    Axis, Finding, Layer, Problems, Scenario, case_name,
+    Axis, Finding, Layer, Places, Problems, Scenario, case_name,
     diagnostic::{Diagnostic, Sink},
 };
 
@@ -39,6 +39,11 @@ impl Checked {
     /// `[platforms.NAME]` is one on every machine. Of many cases these may be some.
     pub fn platforms(&self) -> impl Iterator<Item = &[Scenario]> {
         self.platforms.iter().map(|cases| cases.scenarios.as_slice())
+    }
+
+    /// Where the values of the first case stand, where it can be planned.
+    pub fn places(&self) -> Option<&Places> {
+        Some(&self.platforms.first()?.scenarios.first()?.places)
     }
 
     /// Adds what was found in what was made of the cases, for each case of each of [`Checked::platforms`].

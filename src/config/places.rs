@@ -32,7 +32,7 @@ impl Places {
     }
 
     /// A finding as a problem with its places.
-    pub(super) fn problem(&self, Finding { message, labels, help }: Finding) -> Diagnostic {
+    pub fn problem(&self, Finding { message, labels, help }: Finding) -> Diagnostic {
         let mut problem = Diagnostic::new(message).help(help);
         for (number, (address, text)) in labels.into_iter().enumerate() {
             let place = if number == 0 { self.nearest(&address) } else { self.0.get(&address) };
