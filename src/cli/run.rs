@@ -67,16 +67,28 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         );
         return Ok(Exit::Usage);
     }
-    let text = arguments.by_url.text(&arguments.overrides);
-    let examined = match &text {
-        Some(text) => Ok(by_url::examine(text, &arguments.overrides, &machine)),
-        None => examine(&arguments.files, &arguments.overrides, &machine),
+    let loaded = match arguments.by_url.text(&arguments.overrides) {
+        Some(text) => by_url(&text, arguments, &machine, terminal),
+        None => from_files(arguments, &machine, terminal),
     };
-    let examined = match examined {
+    let Some(loaded) = loaded else { return Ok(Exit::Usage) };
+    if arguments.by_url.print {
+        return Ok(Exit::Pass);
+    }
+    let mut plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
+    for (_, plan) in &mut plans {
+        settle_secrets(plan)?;
+    }
+    run_plans(&plans, &machine, &arguments.output, terminal)
+}
+
+/// The plans of all files; `None` after it was said what is wrong with any.
+fn from_files(arguments: &Arguments, machine: &Machine, terminal: Terminal) -> Option<Vec<Loaded>> {
+    let examined = match examine(&arguments.files, &arguments.overrides, machine) {
         Ok(examined) => examined,
         Err(usage) => {
             terminal::say(&format!("error: {usage}"));
-            return Ok(Exit::Usage);
+            return None;
         }
     };
     problems::annotate(&examined);
@@ -85,17 +97,25 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     if broken > 0 {
         let files = plural(loaded.len(), "file");
         terminal::say(&format!("{broken} of {files} cannot be run; nothing was sent"));
-        return Ok(Exit::Usage);
+        return None;
     }
-    if let Some(text) = text.filter(|_| arguments.by_url.print) {
-        terminal::print(&text);
-        return Ok(Exit::Pass);
+    Some(loaded)
+}
+
+/// The plans of the scenario that stands for flags, which is printed where that is asked for; `None` after it was said
+/// what is wrong with them.
+fn by_url(text: &str, arguments: &Arguments, machine: &Machine, terminal: Terminal) -> Option<Vec<Loaded>> {
+    if arguments.by_url.print {
+        terminal::print(text);
     }
-    let mut plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
-    for (_, plan) in &mut plans {
-        settle_secrets(plan)?;
+    match by_url::plans(text, &arguments.overrides, machine) {
+        Ok(plans) => Some(vec![Loaded { file: by_url::NAME.into(), plans: Some(plans) }]),
+        Err(problems) => {
+            arguments.by_url.say(&problems, terminal);
+            terminal::say("this cannot be run; nothing was sent");
+            None
+        }
     }
-    run_plans(&plans, &machine, &arguments.output, terminal)
 }
 
 /// Lets the secrets of a plan be found from every folder, so that it can be run again from another one.

@@ -324,6 +324,13 @@ impl Problems {
     }
 }
 
+/// Problems that were told apart, in their order.
+impl FromIterator<Diagnostic> for Problems {
+    fn from_iter<I: IntoIterator<Item = Diagnostic>>(problems: I) -> Self {
+        Self { list: problems.into_iter().collect() }
+    }
+}
+
 impl<'a> IntoIterator for &'a Problems {
     type Item = &'a Diagnostic;
     type IntoIter = std::slice::Iter<'a, Diagnostic>;
