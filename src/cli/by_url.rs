@@ -202,7 +202,8 @@ fn head(overrides: &Overrides) -> String {
          #\n\
          #   scenario run FILE{flags}\n\
          #\n\
-         # All keys and metrics: `scenarios/README.md` in the source of `scenario`.\n\n\
+         # `scenario schema` prints every key and metric with examples; `scenarios/README.md`, beside the source of the\n\
+         # program, explains them.\n\n\
          version = 1\n\
          name = \"url\"\n\
          seed = 42 # every random choice follows from it: the same seed sends the same requests at the same times\n"
