@@ -24,11 +24,11 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
-    config::{Address, HeaderText, Secret, Threads},
+    config::{Address, Ceiling, HeaderText, Secret, Threads},
     control::Watch,
-    engine::{self, Binding},
+    engine::{self, Binding, Budget},
     machine::{self, Machine, SystemInfo},
-    plan::{Plan, estimate},
+    plan::{Plan, estimate, unsafe_together},
     record::{Command, StopCause},
     report,
     sim::Child,
@@ -99,6 +99,15 @@ fn from_files(arguments: &Arguments, machine: &Machine, terminal: Terminal) -> O
         terminal::say(&format!("{broken} of {files} cannot be run; nothing was sent"));
         return None;
     }
+    // of one file it was said where it stands
+    let together = unsafe_together(loaded.iter().filter_map(|loaded| loaded.plans.as_ref()).flatten());
+    for finding in &together {
+        terminal::say(&format!("error: {}\n  help: {}", finding.message, finding.help));
+    }
+    if !together.is_empty() {
+        terminal::say("these files cannot be run by one command; nothing was sent");
+        return None;
+    }
     Some(loaded)
 }
 
@@ -157,17 +166,18 @@ pub(super) fn run_plans(
     let several = all.len() > 1;
     let mut worst = Exit::Pass;
     let mut rows = Vec::new();
+    let budgets = Budgets::new(plans);
     for (file, plan) in plans {
         if plans.len() > 1 && !output.quiet {
             let which = plan.repeat.map_or(String::new(), |n| format!(", repeat {n} of {}", plan.repeats));
             terminal::say(&format!("── {} ({}){which}", plan.title(), file.display()));
         }
-        let ran = runtime.block_on(run_one(plan, machine, output, &mut signals, terminal)).unwrap_or_else(
-            |error| {
+        let ran = runtime
+            .block_on(run_one(plan, budgets.of(file, plan), machine, output, &mut signals, terminal))
+            .unwrap_or_else(|error| {
                 terminal::error(&error);
                 Ran { exit: Exit::Environment, rebuilt: None }
-            },
-        );
+            });
         worst = worst.max(ran.exit);
         if let Some(rebuilt) = &ran.rebuilt {
             terminal::print(&if output.quiet {
@@ -243,9 +253,38 @@ fn runs(loaded: Loaded) -> impl Iterator<Item = (PathBuf, Plan)> {
     })
 }
 
+/// What the runs of a command may come to: each under its own ceiling, and together those of a file, and all, under the
+/// highest of theirs.
+struct Budgets {
+    whole: Budget,
+    files: BTreeMap<PathBuf, Budget>,
+}
+
+impl Budgets {
+    fn new(plans: &[(PathBuf, Plan)]) -> Self {
+        let mut whole: Option<Ceiling> = None;
+        let mut files: BTreeMap<PathBuf, Ceiling> = BTreeMap::new();
+        for (file, plan) in plans {
+            let ceiling = plan.limits.ceiling;
+            let of_file = files.entry(file.clone()).or_insert(ceiling);
+            *of_file = of_file.max(ceiling);
+            whole = Some(whole.map_or(ceiling, |whole| whole.max(ceiling)));
+        }
+        let files = files.into_iter().map(|(file, ceiling)| (file, Budget::new(ceiling)));
+        Self { whole: Budget::new(whole.unwrap_or_default()), files: files.collect() }
+    }
+
+    /// Those that bind a run of a file.
+    fn of(&self, file: &Path, plan: &Plan) -> Vec<Budget> {
+        let shared = self.files.get(file).into_iter().chain([&self.whole]).cloned();
+        shared.chain([Budget::new(plan.limits.ceiling)]).collect()
+    }
+}
+
 /// Runs one plan once: simulated servers, readiness, load, records, report.
 async fn run_one(
     plan: &Plan,
+    budgets: Vec<Budget>,
     machine: &Machine,
     output: &Output,
     signals: &mut Signals,
@@ -287,7 +326,8 @@ async fn run_one(
     if !output.quiet {
         terminal::say(&format!("running {} → {}", plan.title(), folder.display()));
     }
-    let recorded = measure(plan, bindings, clock, writer, output.quiet, signals, terminal).await?;
+    let progress = Progress::new(plan, output.quiet, terminal);
+    let recorded = measure(plan, budgets, bindings, clock, writer, progress, signals).await?;
     let Some(rebuilt) = finish(&folder, signals).await else {
         let folder = folder.display();
         terminal::say(&format!("left without a report: `scenario report {folder}` makes it"));
@@ -330,20 +370,20 @@ async fn finish(
 /// Sends the load and writes the records, obeying signals. The outer error is the engine's, the inner the disk's.
 async fn measure(
     plan: &Plan,
+    budgets: Vec<Budget>,
     bindings: Vec<Binding>,
     clock: Clock,
     writer: Writer,
-    quiet: bool,
+    progress: Progress,
     signals: &mut Signals,
-    terminal: Terminal,
 ) -> anyhow::Result<Result<(), store::StoreError>> {
     let (events, events_out) = mpsc::channel(engine::EVENT_QUEUE);
     let (commands, commands_out) = mpsc::channel(8);
-    let progress = Progress::new(plan, quiet, terminal);
     let voice = progress.voice();
     let recording = recording::start(writer, events_out, commands.clone(), clock, progress, Watch::new(plan));
     let runtime = runtime(client_threads(plan))?;
-    let mut running = runtime.spawn(engine::run(plan.clone(), bindings, clock, events, commands_out));
+    let mut running =
+        runtime.spawn(engine::run(plan.clone(), bindings, clock, budgets, events, commands_out));
     let mut asked = 0;
     let ended = loop {
         tokio::select! {

@@ -22,7 +22,7 @@ pub fn admit(mut checked: Checked) -> Result<Vec<Plan>, Problems> {
 
 /// What is wrong with each plan of a file.
 fn findings(plans: &[Plan]) -> Vec<Vec<Finding>> {
-    let together = safety::too_many_together(plans);
+    let together = safety::together(plans);
     let each = |plan| {
         let alone = safety::findings(plan).into_iter();
         alone.chain(together.clone()).chain(provable::findings(plan)).collect()

@@ -34,7 +34,7 @@ pub use compile::{compile, compile_all};
 pub use expect::totals;
 pub use experiment::hash as experiment_of;
 pub use route::endpoint_of;
-pub use safety::findings as unsafe_in;
+pub use safety::{findings as unsafe_in, together as unsafe_together};
 pub use targets::explored_only;
 
 use std::{collections::BTreeMap, sync::LazyLock, time::Duration};

@@ -64,6 +64,16 @@ impl Default for Ceiling {
 }
 
 impl Ceiling {
+    /// The higher of two, key by key.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            requests: self.requests.max(other.requests),
+            rate: self.rate.max(other.rate),
+            duration: self.duration.max(other.duration),
+        }
+    }
+
     /// The lower of two, key by key.
     #[must_use]
     pub fn min(self, other: Self) -> Self {
