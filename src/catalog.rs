@@ -3,9 +3,14 @@
 //! Everything that takes a metric's name (targets, reports, JSON) looks it up here, so a metric that is not in this
 //! table cannot be asked for and one that is has the same name everywhere.
 
+mod carrier;
+
+pub use carrier::Carrier;
+
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
 use serde::{Deserialize, Serialize};
 
 use crate::units;

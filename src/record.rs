@@ -412,6 +412,35 @@ pub enum Event {
         /// What was asked and answered; `None` where the plan keeps nothing of it, or the recorder is behind.
         texts: Option<Box<Texts>>,
     },
+    /// The requests of a step that had not ended at a moment. It is for whoever judges while the run goes on, may be left
+    /// out, and is written nowhere; what is in it ends behind it.
+    Pending {
+        /// Index of the step in the plan.
+        step: usize,
+        /// The moment.
+        at_ns: u64,
+        /// Each of them.
+        requests: Vec<Pending>,
+    },
+}
+
+/// A request that is due and has not ended. Times are nanoseconds since the start of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pending {
+    /// Its number.
+    pub seq: u64,
+    /// Index of its endpoint in the plan.
+    pub endpoint: usize,
+    /// When it was due.
+    pub due_ns: u64,
+    /// When it had a place under the plan's `concurrency_limit`; `None` while it waits for one.
+    pub begun_ns: Option<u64>,
+    /// When it was sent; `None` before.
+    pub sent_ns: Option<u64>,
+    /// Arrival of its first output; only streams have one.
+    pub first_token_ns: Option<u64>,
+    /// Arrival of its first output that is not reasoning.
+    pub first_content_ns: Option<u64>,
 }
 
 /// What steers a run.

@@ -61,7 +61,7 @@ fn say(mut examined: Vec<Examined>, broken: usize, terminal: Terminal) {
         let scenario = plans.first().map(|plan| plan.name.as_str()).unwrap_or_default();
         terminal::print(&format!("{name}: ok ({scenario}, {extent})"));
         for warning in cases::warnings(&plans) {
-            terminal::print(&format!("{name}: warning: {warning}"));
+            terminal::print(&format!("{name}: warning: {}", warning.replace('\n', "\n  ")));
         }
         for problem in missing {
             let place = problem.labels().first().map_or_else(

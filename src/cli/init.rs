@@ -108,7 +108,7 @@ pub(super) fn init(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
         .with_context(|| format!("cannot create `{out}`"))?;
     file.write_all(text.as_bytes()).with_context(|| format!("cannot write `{out}`"))?;
     terminal::print(&format!(
-        "{}\nwrote {out}; next\n  scenario check {out}\n  scenario run {out}",
+        "{}\nwrote `{out}`; next:\n  scenario check {out}\n  scenario run {out}",
         found.sentence()
     ));
     Ok(Exit::Pass)

@@ -10,7 +10,7 @@ mod permissions;
 mod plan;
 mod presets;
 mod probe;
-mod problems;
+pub mod problems;
 mod rebuild;
 mod recording;
 mod rerun;

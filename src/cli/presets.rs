@@ -45,7 +45,11 @@ fn list(machine: &Machine) -> String {
         table.add_row([mark, &preset.name, &extends, &preset.detects, &preset.note]);
     }
     let rows = table.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n");
-    format!("{rows}\n→ what this machine takes: {} ({})", chosen.name, chosen.reason)
+    format!(
+        "{rows}\n→ what this machine takes: {} ({})\n`--platform NAME` takes another one, `scenario presets NAME` \
+         shows what it says",
+        chosen.name, chosen.reason
+    )
 }
 
 /// A preset under a line that names what it builds on; a comment, so that the whole is still a preset. Where its schema

@@ -5,17 +5,19 @@ use serde::Serialize;
 
 use super::{load::Examined, terminal};
 use crate::{
-    config::{Diagnostic, Label},
+    config::{Diagnostic, Kind, Label, Problems},
     plan::cases,
 };
 
-/// A problem of a file, as `check --format json` prints it. Lines and columns count from 1, columns in characters; an
-/// end is the place right behind.
+/// A problem of a scenario, as `check --format json` prints it. Lines and columns count from 1, columns in characters;
+/// an end is the place right behind.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub(super) struct Problem {
-    /// The scenario file.
+pub struct Problem {
+    /// The scenario file that was checked.
+    scenario: String,
+    /// The file to mend: the scenario, or one that it includes or names as its preset.
     file: String,
-    /// Where in the file; null where the problem has no place in it, as in a flag or a preset.
+    /// Where in that file; null where the problem is in no file, but in a flag or a preset of the program.
     line: Option<u32>,
     /// Likewise.
     column: Option<u32>,
@@ -25,6 +27,8 @@ pub(super) struct Problem {
     end_column: Option<u32>,
     /// What it means for the run.
     severity: Severity,
+    /// What kind of problem it is.
+    code: Code,
     /// What is wrong, in one line.
     message: String,
     /// What to do about it.
@@ -41,6 +45,33 @@ enum Severity {
     Error,
     /// There can be one.
     Warning,
+}
+
+/// What kind of problem it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Code {
+    /// The text is no TOML here.
+    Syntax,
+    /// A whole file cannot be read.
+    Unreadable,
+    /// Something that is there is wrong.
+    Wrong,
+    /// Something that is named or needed is not there.
+    Missing,
+    /// The plan will not answer what was asked, or not as it seems.
+    Plan,
+}
+
+impl From<Kind> for Code {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Syntax => Self::Syntax,
+            Kind::Unread => Self::Unreadable,
+            Kind::Wrong => Self::Wrong,
+            Kind::Missing => Self::Missing,
+        }
+    }
 }
 
 /// A labelled place of a problem, the problem's own first.
@@ -81,17 +112,17 @@ pub(super) fn list(examined: &[Examined]) -> Vec<Problem> {
         match plans {
             Ok(plans) => {
                 list.extend(cases::warnings(plans).iter().map(|warning| Problem::warning(&file, warning)));
-                let located =
-                    missing.iter().map(|problem| Problem::located(&file, problem, Severity::Warning));
-                list.extend(located);
+                list.extend(missing.iter().map(|problem| Problem::missing(&file, problem)));
             }
-            Err(problems) => {
-                let located = |problem| Problem::located(&file, problem, Severity::Error);
-                list.extend(problems.iter().map(located));
-            }
+            Err(problems) => list.extend(of(&file, problems)),
         }
     }
     list
+}
+
+/// What is wrong with a scenario, in the order of its text.
+pub fn of(scenario: &str, problems: &Problems) -> impl Iterator<Item = Problem> {
+    problems.iter().map(move |problem| Problem::error(scenario, problem))
 }
 
 /// Says every problem to GitHub, where this runs as a step of a workflow there.
@@ -104,15 +135,22 @@ pub(super) fn annotate(examined: &[Examined]) {
 }
 
 impl Problem {
-    fn located(file: &str, problem: &Diagnostic, severity: Severity) -> Self {
-        let here = problem.labels().first().filter(|label| label.source() == file);
+    /// Something that a run would not find, where it is named.
+    fn missing(scenario: &str, problem: &Diagnostic) -> Self {
+        Self { severity: Severity::Warning, code: Code::Missing, ..Self::error(scenario, problem) }
+    }
+
+    fn error(scenario: &str, problem: &Diagnostic) -> Self {
+        let here = problem.labels().first().filter(|label| label.file().is_some());
         Self {
-            file: file.to_owned(),
+            scenario: scenario.to_owned(),
+            file: here.and_then(Label::file).unwrap_or(scenario).to_owned(),
             line: here.map(Label::line),
             column: here.map(Label::column),
             end_line: here.map(Label::end_line),
             end_column: here.map(Label::end_column),
-            severity,
+            severity: Severity::Error,
+            code: problem.kind().into(),
             message: problem.message().to_owned(),
             help: problem.advice().map(str::to_owned),
             labels: problem.labels().iter().map(Mark::from).collect(),
@@ -120,18 +158,20 @@ impl Problem {
     }
 
     /// A warning of the planner, which is about the plan as a whole and has its help behind the message.
-    fn warning(file: &str, warning: &str) -> Self {
+    fn warning(scenario: &str, warning: &str) -> Self {
         let (message, help) = match warning.split_once("\nhelp: ") {
             Some((message, help)) => (message, Some(help.to_owned())),
             None => (warning, None),
         };
         Self {
-            file: file.to_owned(),
+            scenario: scenario.to_owned(),
+            file: scenario.to_owned(),
             line: None,
             column: None,
             end_line: None,
             end_column: None,
             severity: Severity::Warning,
+            code: Code::Plan,
             message: message.to_owned(),
             help,
             labels: Vec::new(),

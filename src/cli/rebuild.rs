@@ -197,16 +197,24 @@ pub(super) fn report(arguments: &Arguments, terminal: Terminal) -> anyhow::Resul
     if let Some(file) = &arguments.json {
         check_writable(file)?;
     }
-    let mut summaries = Vec::new();
+    let (mut summaries, mut cases) = (Vec::new(), Vec::new());
     for folder in &arguments.runs {
-        let (rebuilt, written) = rebuild(folder)?;
+        let (mut rebuilt, written) = rebuild(folder)?;
         terminal::print(&if arguments.quiet {
             report::line(&rebuilt.report()).to_string()
         } else {
             report::terminal(&rebuilt.report(), terminal.style())
         });
         written?;
-        summaries.push(rebuilt.json);
+        summaries.push(rebuilt.json.take());
+        if !rebuilt.run.plan.case.is_empty() {
+            cases.push(rebuilt);
+        }
+    }
+    let reports: Vec<_> = cases.iter().map(Rebuilt::report).collect();
+    let table = report::cases(&reports, terminal.style());
+    if !arguments.quiet && !table.is_empty() {
+        terminal::print(&format!("\n{table}"));
     }
     if let Some(file) = &arguments.json {
         write_json(file, &summaries)?;

@@ -204,10 +204,19 @@ pub(super) fn run_plans(
         worst = worst.max(Exit::Interrupted);
     }
     if several && !output.quiet {
-        let lines: Vec<_> =
-            rows.iter().filter_map(|ran| Some(report::line(&ran.rebuilt.as_ref()?.report()))).collect();
-        terminal::print(&report::several(&lines, terminal.style()));
-        let left = plans.len() - lines.len();
+        let reports: Vec<_> = rows.iter().filter_map(|ran| Some(ran.rebuilt.as_ref()?.report())).collect();
+        let cases = report::cases(&reports, terminal.style());
+        if !cases.is_empty() {
+            terminal::print(&format!("\n{cases}"));
+        }
+        // a table of cases says of each what it comes to
+        let one_matrix =
+            plans.iter().all(|(_, plan)| !plan.case.is_empty() && plan.group == plans[0].1.group);
+        if cases.is_empty() || !one_matrix {
+            let lines: Vec<_> = reports.iter().map(report::line).collect();
+            terminal::print(&format!("\n{}", report::several(&lines, terminal.style())));
+        }
+        let left = plans.len() - reports.len();
         if left > 0 {
             terminal::say(&format!("{} without a report", plural(left, "scenario")));
         }

@@ -7,7 +7,7 @@ use std::{
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
-use super::{Layer, excerpt::Excerpt, source::Place};
+use super::{Layer, excerpt::Excerpt, presets, source::Place};
 
 /// Columns that rendered problems may take.
 const WIDTH: usize = 100;
@@ -36,7 +36,7 @@ pub struct Label {
 
 /// What a problem rests on, which decides whether it can be believed beside a syntax error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
     /// The text cannot be read here.
     Syntax,
     /// A whole file cannot be read.
@@ -102,6 +102,11 @@ impl Diagnostic {
         self.help.as_deref()
     }
 
+    /// What it rests on.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Where it is, then the other places that matter.
     pub fn labels(&self) -> &[Label] {
         &self.labels
@@ -143,6 +148,16 @@ impl Label {
     /// The file, preset or flag.
     pub fn source(&self) -> &str {
         &self.place.source.name
+    }
+
+    /// The file that it is in; `None` in a flag and in a preset that is part of the program.
+    pub fn file(&self) -> Option<&str> {
+        let is_file = match self.place.source.layer {
+            Layer::BuiltIn | Layer::Set => false,
+            Layer::Preset => !presets::is_embedded(self.source()),
+            Layer::Scenario | Layer::Include | Layer::Platform | Layer::Matrix => true,
+        };
+        is_file.then(|| self.source())
     }
 
     /// From 1.

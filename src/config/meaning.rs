@@ -16,7 +16,7 @@ use super::{
     source::Place,
     tree::{Node, Value},
 };
-use crate::catalog::Metric;
+use crate::catalog::{Carrier, Metric};
 
 /// Checks a draft. Values that could not be read are taken to be fine. `named` is whether somebody chose the platform
 /// whose preset is in it.
@@ -226,22 +226,19 @@ impl<'a> Check<'a> {
 
     /// Whether a phase has an endpoint that a target is about and whose answers carry its metric.
     fn carries(&self, name: &str, phase: &Phase, target: &Target) -> bool {
-        let queues = matches!(&phase.load, Load::Open(open) if open.concurrency_limit.is_some());
-        if target.metric.metric == Metric::QueueWait && !queues {
-            return false;
-        }
-        if target.metric.metric == Metric::Itl && (!self.keeps_chunks() || !phase.batches().contains(&1)) {
-            return false;
-        }
-        let any = !target.metric.metric.needs_stream();
+        let carries = |streams: bool| {
+            target.metric.metric.is_carried_by(Carrier {
+                streams,
+                gaps: self.keeps_chunks() && phase.batches().contains(&1),
+                queues: matches!(&phase.load, Load::Open(open) if open.concurrency_limit.is_some()),
+            })
+        };
         match &target.endpoint {
             Some(name) => {
                 let endpoint = self.draft.endpoints.get(name).and_then(Option::as_ref);
-                self.loads(phase, name) && (any || endpoint.is_none_or(|endpoint| endpoint.stream))
+                self.loads(phase, name) && carries(endpoint.is_none_or(|endpoint| endpoint.stream))
             }
-            None => {
-                self.loaded.get(name).is_some_and(|(loaded, streams)| if any { *loaded } else { *streams })
-            }
+            None => self.loaded.get(name).is_some_and(|(loaded, streams)| *loaded && carries(*streams)),
         }
     }
 

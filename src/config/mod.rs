@@ -44,7 +44,7 @@ mod tests;
 
 pub use checked::Checked;
 pub use crowd::{Crowd, crowd};
-pub use diagnostic::{Diagnostic, Label, Problems};
+pub use diagnostic::{Diagnostic, Kind, Label, Problems};
 pub use order::predecessors;
 pub use places::{Finding, Places};
 pub use presets::PresetInfo;

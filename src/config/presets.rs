@@ -34,6 +34,12 @@ pub(super) const EMBEDDED: &[(&str, &str)] = &[
 /// The preset of a machine that no other one fits.
 const FALLBACK: &str = "cpu_only";
 
+/// Whether a source is a preset of the program rather than a file.
+pub(super) fn is_embedded(source: &str) -> bool {
+    let name = source.strip_prefix("preset ");
+    name.is_some_and(|name| EMBEDDED.iter().any(|(embedded, _)| *embedded == name))
+}
+
 /// A preset that is part of the program, as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PresetInfo {

@@ -3,19 +3,24 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    metrics::{Carrier, Reading, counts_in, objectives_met, reading},
+    catalog::Metric,
+    metrics::{Reading, certain, counts_in, objectives_met, reading},
     plan::{LoadStep, Pattern, Plan, PlannedTarget, ScopeKey},
-    record::{Abort, Diary, Event, Record},
+    record::{Abort, Diary, Event, Pending, Record},
     verdict::Evidence,
 };
 
 /// Shortest time between two looks at the evidence.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// What has arrived may have to wait so long until it is read, in nanoseconds. The age of a request counts from then on,
+/// so that a client that is busy takes no answer for late.
+const UNREAD_NS: u64 = 1_000_000_000;
+
 /// The targets of a plan that may end its run, with the evidence so far. Its size does not grow with the run.
 ///
-/// A target is hopeless where it has failed in one of its scopes, even if everything in flight turns out well, and beyond
-/// the doubt that looking again and again brings. Once it has been so for as long as its `abort` says, and a step that
+/// A target is hopeless where it has failed in one of its scopes, even if everything in flight turns out as well as its
+/// age allows, and beyond the doubt that looking again and again brings. Once it has been so for as long as its `abort` says, and a step that
 /// it is about is running, it ends the run.
 #[derive(Debug)]
 pub struct Watch {
@@ -37,12 +42,29 @@ struct Running {
     /// Requests issued, as far as is known: the diary says it now and then, and each number proves those before it.
     issued: u64,
     finished: u64,
+    /// When somebody last looked at what is in flight.
+    seen_ns: u64,
+    /// What was in flight then and has not ended since, by number.
+    pending: BTreeMap<u64, Pending>,
 }
 
 impl Running {
     fn finished(&mut self, seq: u64) {
         self.finished += 1;
+        self.pending.remove(&seq);
+        self.was_issued(seq);
+    }
+
+    fn was_issued(&mut self, seq: u64) {
         self.issued = self.issued.max((seq + 1).saturating_sub(self.first_seq));
+    }
+
+    fn see(&mut self, at_ns: u64, requests: &[Pending]) {
+        self.seen_ns = at_ns;
+        self.pending = requests.iter().map(|pending| (pending.seq, *pending)).collect();
+        if let Some(last) = self.pending.last_key_value().map(|(seq, _)| *seq) {
+            self.was_issued(last);
+        }
     }
 
     fn in_flight(&self) -> u64 {
@@ -70,9 +92,38 @@ struct Watching {
 }
 
 impl Watching {
-    /// What is in flight in its steps, to whatever endpoint: too many are on the safe side.
-    fn unfinished(&self, running: &BTreeMap<usize, Running>) -> u64 {
-        self.steps.iter().filter_map(|step| running.get(step)).map(Running::in_flight).sum()
+    /// The evidence with what the age of requests adds to it, and how many others are in flight: they may still turn out
+    /// well. What waits for a place under the plan's `concurrency_limit` is neither, unless it has waited too long.
+    fn weigh(
+        &self,
+        plan: &Plan,
+        target: &PlannedTarget,
+        running: &BTreeMap<usize, Running>,
+    ) -> (Evidence, u64) {
+        let mut evidence = self.evidence.clone();
+        let mut unfinished = 0;
+        for (step, running) in self.steps.iter().filter_map(|step| Some((*step, running.get(step)?))) {
+            let mut in_flight = running.in_flight();
+            for pending in running.pending.values() {
+                let at_ns = running.seen_ns.saturating_sub(UNREAD_NS);
+                let value = || least(plan, target.metric.metric, step, pending, at_ns);
+                let counts = pending.due_ns >= running.from_ns && self.is_about(plan, pending.endpoint);
+                let value = if counts { value() } else { None };
+                if let Some(value) = value {
+                    evidence.add_at_least(value);
+                }
+                if value.is_some() || !counts || pending.begun_ns.is_none() {
+                    in_flight = in_flight.saturating_sub(1);
+                }
+            }
+            unfinished += in_flight;
+        }
+        (evidence, unfinished)
+    }
+
+    fn is_about(&self, plan: &Plan, endpoint: usize) -> bool {
+        let name = plan.endpoints.get(endpoint).map(|endpoint| endpoint.name.as_str());
+        self.key.endpoint.as_deref().is_none_or(|own| Some(own) == name)
     }
 }
 
@@ -96,7 +147,15 @@ impl Watch {
             Event::Diary(Diary::StepStarted { step, at_ns }) => {
                 let Some(load) = self.plan.steps.get(*step).and_then(|step| step.load()) else { return };
                 let (from_ns, first_seq) = (counts_from(load, *at_ns), load.first_seq);
-                self.running.insert(*step, Running { from_ns, first_seq, issued: 0, finished: 0 });
+                let running = Running {
+                    from_ns,
+                    first_seq,
+                    issued: 0,
+                    finished: 0,
+                    seen_ns: 0,
+                    pending: BTreeMap::new(),
+                };
+                self.running.insert(*step, running);
             }
             Event::Diary(Diary::Issued { step, issued, .. }) => {
                 if let Some(running) = self.running.get_mut(step) {
@@ -109,6 +168,11 @@ impl Watch {
             Event::Diary(Diary::Stopping { .. }) => self.over = true,
             Event::Diary(_) => {}
             Event::Finished { record, chunks, .. } => self.count(record, chunks),
+            Event::Pending { step, at_ns, requests } => {
+                if let Some(running) = self.running.get_mut(step) {
+                    running.see(*at_ns, requests);
+                }
+            }
         }
     }
 
@@ -140,7 +204,8 @@ impl Watch {
             return None;
         }
         self.next_ns = now_ns + LOOK_EVERY.as_nanos() as u64;
-        let ended = self.targets.iter_mut().find_map(|watched| watched.look(now_ns, &self.running));
+        let ended =
+            self.targets.iter_mut().find_map(|watched| watched.look(now_ns, &self.plan, &self.running));
         self.over = ended.is_some();
         ended
     }
@@ -168,9 +233,12 @@ impl Watched {
         })
     }
 
-    fn look(&mut self, now_ns: u64, running: &BTreeMap<usize, Running>) -> Option<Abort> {
-        let hopeless = |watching: &&Watching| watching.evidence.is_hopeless(watching.unfinished(running));
-        let Some(failing) = self.scopes.iter().find(hopeless) else {
+    fn look(&mut self, now_ns: u64, plan: &Plan, running: &BTreeMap<usize, Running>) -> Option<Abort> {
+        let failing = self.scopes.iter().find_map(|watching| {
+            let (evidence, unfinished) = watching.weigh(plan, &self.target, running);
+            evidence.is_hopeless(unfinished).then(|| (&watching.key, evidence.counts(unfinished)))
+        });
+        let Some((scope, (requests, beyond))) = failing else {
             self.hopeless_ns = None;
             return None;
         };
@@ -180,11 +248,10 @@ impl Watched {
         if !concerned || now_ns.saturating_sub(since_ns) < self.after_ns {
             return None;
         }
-        let (requests, beyond) = failing.evidence.counts(failing.unfinished(running));
         Some(Abort {
             at_ns: now_ns,
             target: self.target.name.clone(),
-            scope: failing.key.clone(),
+            scope: scope.clone(),
             since_ns,
             requests,
             beyond,
@@ -202,6 +269,13 @@ fn counts_from(load: &LoadStep, started_ns: u64) -> u64 {
     }
 }
 
+/// What a request that has not ended will add at least; `None` where that is not certain yet.
+fn least(plan: &Plan, metric: Metric, step: usize, pending: &Pending, at_ns: u64) -> Option<f64> {
+    let endpoint = plan.endpoints.get(pending.endpoint)?;
+    let load = plan.steps.get(step)?.load()?;
+    certain(metric, pending, at_ns, plan.carrier(endpoint, load), &plan.objectives)
+}
+
 /// What a request adds to the evidence on a target; `None` where it has no part in it.
 fn value(plan: &Plan, target: &PlannedTarget, record: &Record, chunks: &[u64]) -> Option<f64> {
     let metric = target.metric.metric;
@@ -214,7 +288,7 @@ fn value(plan: &Plan, target: &PlannedTarget, record: &Record, chunks: &[u64]) -
     }
     let endpoint = plan.endpoints.iter().find(|endpoint| endpoint.name == record.endpoint)?;
     let load = plan.steps.get(record.step_id)?.load()?;
-    match reading(metric, record, Carrier::of(plan, endpoint, load))? {
+    match reading(metric, record, plan.carrier(endpoint, load))? {
         Reading::Value(value) => Some(value),
         Reading::Failed => Some(metric.worst()),
     }

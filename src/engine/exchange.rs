@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::{
     Binding,
+    pending::{Life, Registered},
     step::{Arrivals, StepRun},
 };
 use crate::{
@@ -27,6 +28,8 @@ pub(super) struct Prepared {
     request: Request,
     /// What it asks, where the plan keeps that.
     prompts: Vec<String>,
+    /// Its place among what has not ended, from when it is due.
+    registered: Option<Registered>,
 }
 
 impl Prepared {
@@ -46,7 +49,22 @@ impl Prepared {
         let request = request(planned, binding, &request_id, &texts, max_tokens);
         let keep = shared.plan.output.prompts;
         let prompts = prompts.into_iter().map(|prompt| prompt.text).filter(|_| keep).collect();
-        Self { seq, request_id, endpoint, requested_output_tokens: max_tokens, request, prompts }
+        Self {
+            seq,
+            request_id,
+            endpoint,
+            requested_output_tokens: max_tokens,
+            request,
+            prompts,
+            registered: None,
+        }
+    }
+
+    /// Lets it be seen that it is due and has not ended.
+    pub(super) fn register(&mut self, run: &Arc<StepRun>, due_ns: u64) {
+        if self.registered.is_none() {
+            self.registered = Registered::new(run, self.seq, self.endpoint, due_ns);
+        }
     }
 
     /// A record of this request in which nothing has happened yet.
@@ -139,12 +157,13 @@ pub(super) fn untouched(due_ns: u64) -> Record {
 /// Leaves the record of a request that was due and never sent.
 pub(super) async fn not_sent(
     run: &StepRun,
-    prepared: Prepared,
+    mut prepared: Prepared,
     user: Option<u32>,
     due_ns: u64,
     queue_wait_ns: u64,
     reason: String,
 ) {
+    drop(prepared.registered.take());
     let mut record = prepared.record(run, user, due_ns, queue_wait_ns);
     record.error = Some(reason);
     run.shared.recorder.finished(record, Vec::new(), None).await;
@@ -163,6 +182,8 @@ pub(super) struct Progress {
     keep_answers: bool,
     /// The text, once it has ended.
     answers: Option<Texts>,
+    /// Where it is said how far the answer has come; `None` where nobody looks.
+    life: Option<Arc<Life>>,
     /// What a close look keeps besides; `None` in a run.
     pub(super) sight: Option<Sight>,
 }
@@ -186,7 +207,7 @@ impl Progress {
 
     /// Puts what has come of an exchange into its record; gives the arrivals of its output events back.
     pub(super) fn record(&mut self, stop: Stop, now_ns: u64, record: &mut Record) -> Vec<u64> {
-        let timing = self.timing;
+        let timing = &self.timing;
         record.sent_ns = timing.sent_ns;
         record.connect_ns = timing.connect_ns;
         record.tls_ns = timing.tls_ns;
@@ -250,11 +271,12 @@ impl Stop {
 /// Sends a request and reads its answer to the end, the time-out or the interruption. Leaves one record.
 pub(super) async fn exchange(
     run: &Arc<StepRun>,
-    prepared: Prepared,
+    mut prepared: Prepared,
     user: Option<u32>,
     due_ns: u64,
     queue_wait_ns: u64,
 ) -> Outcome {
+    prepared.register(run, due_ns);
     let planned = &run.shared.plan.endpoints[prepared.endpoint];
     let pool = &run.shared.endpoints[prepared.endpoint].pool;
     if !planned.simulated() && !run.shared.ceiling.admits() {
@@ -265,6 +287,11 @@ pub(super) async fn exchange(
     }
     let output = &run.shared.plan.output;
     let mut progress = Progress { keep_answers: output.answers, ..Progress::default() };
+    if let Some(Registered { life, .. }) = &prepared.registered {
+        life.begun.set(Some(run.shared.clock.now_ns()));
+        progress.timing.seen_sent = Some(Arc::clone(&life.sent));
+        progress.life = Some(Arc::clone(life));
+    }
     let stop = tokio::select! {
         biased;
         stop = send_and_read(pool, planned.protocol, run.load.batch, &prepared.request, &mut progress) => stop,
@@ -283,6 +310,8 @@ pub(super) async fn exchange(
         }
         texts
     });
+    // first, so that nobody sees it as pending behind its end
+    drop(prepared.registered.take());
     run.shared.recorder.finished(record, chunks, texts).await;
     outcome
 }
@@ -341,7 +370,12 @@ pub(super) async fn send_and_read(
                 if let Some(sight) = &mut progress.sight {
                     sight.pieces.push((arrival_ns, bytes.len()));
                 }
-                if answer.read(&bytes, arrival_ns) == Flow::Done {
+                let flow = answer.read(&bytes, arrival_ns);
+                if let Some(life) = &progress.life {
+                    life.first_token.set(answer.first_token_ns());
+                    life.first_content.set(answer.first_content_ns());
+                }
+                if flow == Flow::Done {
                     break;
                 }
             }

@@ -11,6 +11,7 @@ mod closed;
 mod dispatch;
 mod exchange;
 mod open;
+mod pending;
 mod probe;
 mod ready;
 mod recorder;

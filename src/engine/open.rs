@@ -144,11 +144,12 @@ fn pace(
 /// Waits for a place where the plan limits them, then sends. What waits there is not in flight.
 async fn send(
     run: &Arc<StepRun>,
-    request: Prepared,
+    mut request: Prepared,
     due_ns: u64,
     places: Option<Arc<Semaphore>>,
     in_flight: Option<InFlight>,
 ) {
+    request.register(run, due_ns);
     let mut queue_wait_ns = 0;
     let mut place = None;
     if let Some(places) = places {

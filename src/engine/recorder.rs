@@ -19,9 +19,20 @@ impl Recorder {
     /// Texts are left out where the queue is an eighth full: a writer that falls behind must not lose records to them,
     /// and what waits in the queue stays small.
     pub(super) async fn finished(&self, record: Record, chunks: Vec<u64>, texts: Option<Texts>) {
-        let waiting = self.events.max_capacity() - self.events.capacity();
-        let texts = texts.filter(|_| waiting <= self.events.max_capacity() / 8).map(Box::new);
+        let texts = texts.filter(|_| !self.is_behind()).map(Box::new);
         self.send(Event::Finished { record: Box::new(record), chunks, texts }).await;
+    }
+
+    /// Hands on what may be left out, unless the queue is an eighth full. Never waits.
+    pub(super) fn offer(&self, event: Event) {
+        if !self.is_behind() {
+            let _ = self.events.try_send(event);
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        let waiting = self.events.max_capacity() - self.events.capacity();
+        waiting > self.events.max_capacity() / 8
     }
 
     pub(super) async fn diary(&self, line: Diary) {

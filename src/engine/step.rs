@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio::sync::watch;
 
-use super::Shared;
+use super::{Shared, pending::Registry};
 use crate::{plan::LoadStep, record::Diary};
 
 /// How far the arrivals of a step have come. Only ever moves forward.
@@ -61,6 +61,8 @@ pub(super) struct StepRun {
     pub(super) shared: Arc<Shared>,
     pub(super) step_id: usize,
     pub(super) load: LoadStep,
+    /// What has not ended; `None` where no target may end the run by it.
+    pub(super) pending: Option<Registry>,
     started_ns: OnceLock<u64>,
     issued: AtomicU64,
     in_flight: AtomicU64,
@@ -69,7 +71,9 @@ pub(super) struct StepRun {
 
 impl StepRun {
     pub(super) fn new(shared: Arc<Shared>, step_id: usize, load: LoadStep) -> Arc<Self> {
+        let watched = load.measure && shared.plan.targets.iter().any(|target| target.abort.is_some());
         Arc::new(Self {
+            pending: watched.then(Registry::default),
             shared,
             step_id,
             load,

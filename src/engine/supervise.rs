@@ -50,6 +50,9 @@ pub(super) async fn load(shared: Arc<Shared>, step: usize, load: LoadStep) {
                     noted = run.counts();
                     recorder.diary(run.issued_line()).await;
                 }
+                if let Some(pending) = &run.pending {
+                    pending.tell(step, *clock, recorder);
+                }
             }
         }
     };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::window::Window;
 use crate::{
+    metrics::Stop,
     plan::{LoadStep, Pattern, Plan, Work},
     record::{Diary, Event, Record},
     units,
@@ -16,7 +17,7 @@ pub struct Progress {
     /// The steps under way that send or pause, in the order in which they started.
     running: Vec<Running>,
     window: Window,
-    stopping: bool,
+    stop: Option<Stop>,
 }
 
 /// What the plan says of a step.
@@ -86,7 +87,7 @@ impl Progress {
                 }
             })
             .collect();
-        Self { steps, running: Vec::new(), window: Window::new(0), stopping: false }
+        Self { steps, running: Vec::new(), window: Window::new(0), stop: None }
     }
 
     /// Takes an event.
@@ -105,8 +106,11 @@ impl Progress {
                     planned.ended = true;
                 }
             }
-            Event::Diary(Diary::Stopping { .. }) => self.stopping = true,
-            Event::Diary(Diary::RunStarted { .. } | Diary::Aborted(_) | Diary::RunEnded { .. }) => {}
+            Event::Diary(Diary::Stopping { at_ns, cause }) => {
+                self.stop.get_or_insert(Stop { at_ns: *at_ns, cause: *cause });
+            }
+            Event::Pending { .. }
+            | Event::Diary(Diary::RunStarted { .. } | Diary::Aborted(_) | Diary::RunEnded { .. }) => {}
         }
     }
 
@@ -132,6 +136,9 @@ impl Progress {
     }
 
     fn finished(&mut self, record: &Record) {
+        if self.stop.is_some_and(|stop| stop.cut_off(record)) {
+            return;
+        }
         self.window.add(record.end_ns, record.output_tokens.unwrap_or(0), record.e2e());
         if let Some(running) = self.running.iter_mut().find(|running| running.step == record.step_id) {
             running.finished += 1;
@@ -140,7 +147,7 @@ impl Progress {
     }
 
     /// The state at a moment of the run, such as `[30s] phase ramp · users 20 · 145 requests · 4.80 req/s · 58.3 tok/s
-    /// · p90 2.45 s · errors 0.0 % · 90 s left`. Counts and errors are of the steps under way, rates and the
+    /// · e2e p90 2.45 s · errors 0.0 % · 90 s left`. Counts and errors are of the steps under way, rates and the
     /// percentile of the last ten seconds; what is not known yet is left out.
     pub fn line(&self, now_ns: u64) -> String {
         let mut parts = vec![self.place()];
@@ -160,13 +167,13 @@ impl Progress {
                 parts.push(format!("{} tok/s", units::show_number(recent.tokens_per_second)));
             }
             if let Some(p90) = recent.p90_s {
-                parts.push(format!("p90 {}", units::show_seconds(p90)));
+                parts.push(format!("e2e p90 {}", units::show_seconds(p90)));
             }
         }
         if finished > 0 {
             parts.push(format!("errors {}", units::show_share(failed as f64 / finished as f64)));
         }
-        if self.stopping {
+        if self.stop.is_some() {
             parts.push("stopping".to_owned());
         } else if let Some(left) = self.left(now_ns) {
             parts.push(left);
@@ -187,7 +194,7 @@ impl Progress {
             self.running.iter().map(|running| self.steps[running.step].title()).collect();
         match names.as_slice() {
             [] => match self.steps.iter().all(|step| step.ended) {
-                _ if self.stopping => "stopping".to_owned(),
+                _ if self.stop.is_some() => "stopping".to_owned(),
                 true => "done".to_owned(),
                 false if self.steps.iter().any(|step| step.does != Does::Wait && step.started) => {
                     "between phases".to_owned()

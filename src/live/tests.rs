@@ -61,7 +61,7 @@ fn an_open_loop_shows_what_is_in_flight() {
     }
     insta::assert_snapshot!(
         progress.line(42 * SECOND - 1),
-        @"[41s] phase mixed · in flight 12 · 80 requests · 8.00 req/s · 380 tok/s · p90 2.00 s · errors 5.0 % · 2m 11s left"
+        @"[41s] phase mixed · in flight 12 · 80 requests · 8.00 req/s · 380 tok/s · e2e p90 2.00 s · errors 5.0 % · 2m 11s left"
     );
     assert!(progress.done(42 * SECOND).is_some_and(|done| (0.2..0.3).contains(&done)));
 }
@@ -82,6 +82,23 @@ fn a_level_of_a_ladder_shows_its_users_once_they_differ_from_its_name() {
     assert_eq!(progress.line(157 * SECOND), "[2m37s] phase ladder · users=16 · 19 s left");
     progress.observe(&Event::Diary(Diary::Stopping { at_ns: 0, cause: StopCause::Interrupt }));
     assert_eq!(progress.line(158 * SECOND), "[2m38s] phase ladder · users=16 · stopping");
+}
+
+#[test]
+fn what_a_stop_cut_off_is_no_error() {
+    let plan = fixture::mixed().plan;
+    let step = step_of(&plan, "mixed");
+    let mut progress = Progress::new(&plan);
+    progress.observe(&started(step, 0));
+    for _ in 0..4 {
+        progress.observe(&finished(step, 5 * SECOND, Outcome::Ok));
+    }
+    progress.observe(&Event::Diary(Diary::Stopping { at_ns: 6 * SECOND, cause: StopCause::Interrupt }));
+    for outcome in [Outcome::NotSent, Outcome::Cancelled, Outcome::Timeout] {
+        progress.observe(&finished(step, 7 * SECOND, outcome));
+    }
+    let line = progress.line(8 * SECOND);
+    assert!(line.contains("5 requests") && line.contains("errors 20.0 %"), "{line}");
 }
 
 #[test]
@@ -138,7 +155,7 @@ fn steps_side_by_side_share_a_line_and_the_longest_way_is_left() {
     }
     insta::assert_snapshot!(
         progress.line(20 * SECOND),
-        @"[20s] phases mixed + users + rest · pause · users 2 · in flight 7 · 18 requests · 2.00 req/s · 100 tok/s · p90 2.00 s · errors 0.0 % · 1m 50s left"
+        @"[20s] phases mixed + users + rest · pause · users 2 · in flight 7 · 18 requests · 2.00 req/s · 100 tok/s · e2e p90 2.00 s · errors 0.0 % · 1m 50s left"
     );
     assert!(progress.done(20 * SECOND).is_some_and(|done| (0.1..0.2).contains(&done)));
     progress.observe(&ended(mixed + 2, 30));

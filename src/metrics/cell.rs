@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use crate::{
-    catalog::Metric,
+    catalog::{Carrier, Metric},
     config::{Objective, Price},
     metrics::{
-        Carrier, Counts, Distribution, Met, Reading, Tokens, Values, objectives_met, reading, window::Span,
+        Counts, Distribution, Met, Reading, Stop, Tokens, Values, objectives_met, reading, window::Span,
     },
-    record::{Outcome, Record, TokenSource},
+    record::{Record, TokenSource},
     stats::{Moments, median, median_absolute_deviation},
 };
 
@@ -30,25 +30,10 @@ pub(super) struct Setting<'a> {
     pub(super) window: Span,
     /// What series it has a part in.
     pub(super) carrier: Carrier,
-    /// When somebody stopped the run.
-    pub(super) stopped_ns: Option<u64>,
-    /// Whether that was a ceiling, which refuses requests before it says so.
-    pub(super) at_ceiling: bool,
+    /// How the run was stopped, if it was.
+    pub(super) stop: Option<Stop>,
     /// What every request should meet.
     pub(super) objectives: &'a [Objective],
-}
-
-impl Setting<'_> {
-    /// Whether the tool itself cut the request off, which says nothing of the server. A drain that took too long
-    /// does.
-    fn cut_off(self, record: &Record) -> bool {
-        let after_stop = self.stopped_ns.is_some_and(|stopped_ns| record.end_ns >= stopped_ns);
-        match record.outcome {
-            Outcome::Cancelled => after_stop,
-            Outcome::NotSent => after_stop || self.at_ceiling,
-            _ => false,
-        }
-    }
 }
 
 /// Counts, tokens and series; cells add up.
@@ -57,7 +42,7 @@ pub(super) struct Cell {
     pub(super) counts: Counts,
     pub(super) tokens: Tokens,
     /// Output tokens that arrived inside the window.
-    tokens_in_window: f64,
+    output_in_window: f64,
     /// Successes whose output tokens nobody counted.
     pub(super) uncounted: u64,
     /// Requests whose output tokens are known.
@@ -116,11 +101,11 @@ impl Cell {
             self.counted += 1;
             let inside =
                 arrivals(record, chunks, |moments| window.count(moments) as f64 / moments.len() as f64);
-            self.tokens_in_window += tokens as f64 * inside;
+            self.output_in_window += tokens as f64 * inside;
         } else if !record.outcome.failed() {
             self.uncounted += 1;
         }
-        if setting.cut_off(record) {
+        if setting.stop.is_some_and(|stop| stop.cut_off(record)) {
             self.counts.cut_off += 1;
             return false;
         }
@@ -212,7 +197,7 @@ impl Cell {
         self.tokens.reasoning += other.tokens.reasoning;
         self.tokens.cached += other.tokens.cached;
         self.tokens.from_chunks += other.tokens.from_chunks;
-        self.tokens_in_window += other.tokens_in_window;
+        self.output_in_window += other.output_in_window;
         self.uncounted += other.uncounted;
         self.counted += other.counted;
         self.input_in_window += other.input_in_window;
@@ -234,7 +219,6 @@ impl Cell {
     pub(super) fn rates(
         &self,
         length_s: f64,
-        price: Option<Price>,
         series: &BTreeMap<Metric, Distribution>,
     ) -> BTreeMap<Metric, f64> {
         let mut rates = BTreeMap::new();
@@ -252,11 +236,10 @@ impl Cell {
             }
             // tokens that nobody counted are not none
             let known = self.counted > 0 || self.uncounted == 0;
-            if self.tokens_in_window > 0.0 || (known && !too_short) {
-                rates.insert(Metric::OutputTokensPerSecond, self.tokens_in_window / length_s);
+            if self.output_in_window > 0.0 || (known && !too_short) {
+                rates.insert(Metric::OutputTokensPerSecond, self.output_in_window / length_s);
             }
         }
-        rates.extend(self.cost(length_s, price).map(|cost| (Metric::CostPerMillionTokens, cost)));
         if counts.due > 0 {
             let shares = Metric::ALL.into_iter().filter_map(|metric| Some((metric, counts.counted(metric)?)));
             rates.extend(shares.map(|(metric, hits)| (metric, hits as f64 / counts.due as f64)));
@@ -278,11 +261,22 @@ impl Cell {
         rates
     }
 
-    /// What a million tokens cost, of all that were read or arrived inside the window; `None` where some are not known.
-    fn cost(&self, length_s: f64, price: Option<Price>) -> Option<f64> {
-        let (input, output) = (self.input_in_window as f64, self.tokens_in_window);
-        let known = self.without_input == 0 && self.uncounted == 0 && input + output > 0.0;
-        price.filter(|_| known).map(|price| price.cost(length_s, input, output) / (input + output) * 1e6)
+    /// Prompt tokens that were read and output tokens that arrived inside the window; `None` where some are not known.
+    fn tokens_of_window(&self) -> Option<(f64, f64)> {
+        let known = self.without_input == 0 && self.uncounted == 0;
+        known.then_some((self.input_in_window as f64, self.output_in_window))
+    }
+
+    /// The sum of both kinds.
+    pub(super) fn tokens_in_window(&self) -> Option<f64> {
+        self.tokens_of_window().map(|(input, output)| input + output)
+    }
+
+    /// What a million tokens inside the window cost, where so many seconds of the platform are paid; `None` without
+    /// tokens, or where some are not known.
+    pub(super) fn cost_per_million_tokens(&self, price: Price, paid_s: f64) -> Option<f64> {
+        let (input, output) = self.tokens_of_window().filter(|(input, output)| input + output > 0.0)?;
+        Some(price.cost(paid_s, input, output) / (input + output) * 1e6)
     }
 
     /// The series that have a value or a failure.

@@ -11,8 +11,10 @@ mod distribution;
 pub(crate) mod fixture;
 mod notes;
 mod objectives;
+mod pending;
 mod reading;
 mod scopes;
+mod stop;
 mod summarize;
 mod survey;
 #[cfg(test)]
@@ -26,8 +28,10 @@ pub use account::{Account, Ending};
 pub use batches::{BatchCurve, batch_curves};
 pub use distribution::{Distribution, Values};
 pub use objectives::objectives_met;
-pub use reading::{Carrier, Reading, reading};
+pub use pending::certain;
+pub use reading::{Reading, reading};
 pub use scopes::scope_key;
+pub use stop::Stop;
 pub use summarize::summarize;
 
 use schemars::JsonSchema;
@@ -69,6 +73,9 @@ pub struct Summary {
     pub abort: Option<Abort>,
     /// What became of every request, per load step in the order of the plan.
     pub accounts: Vec<Account>,
+    /// What the run cost from the start of its first step to its last answer, with warm-up, pauses and drains; `None`
+    /// without a price, or where tokens that have one are not known.
+    pub cost: Option<f64>,
 }
 
 impl Summary {
@@ -227,7 +234,7 @@ pub struct Slice {
     pub due: u64,
     /// Requests that ended well.
     pub completed: u64,
-    /// Requests that failed.
+    /// Requests that failed, without those that the tool itself cut off.
     pub failed: u64,
     /// Mean number in flight.
     pub in_flight: f64,

@@ -1,8 +1,7 @@
 //! What one request adds to a series: the one place that says so, for summaries and for whoever looks while it runs.
 
 use crate::{
-    catalog::Metric,
-    plan::{LoadStep, Pattern, Plan, PlannedEndpoint},
+    catalog::{Carrier, Metric},
     record::{Outcome, Record, TokenSource},
 };
 
@@ -15,25 +14,6 @@ pub enum Reading {
     Failed,
 }
 
-/// What is to be known of a request beside its record.
-#[derive(Debug, Clone, Copy)]
-pub struct Carrier {
-    /// Whether its endpoint streams, so that a failure has missed its first token too.
-    pub streams: bool,
-    /// Whether the gaps between its chunks are known, and are those of one stream.
-    pub gaps: bool,
-    /// Whether the plan limits concurrency, so that there is a queue to wait in.
-    pub queues: bool,
-}
-
-impl Carrier {
-    /// That of the requests of a step to one of its endpoints.
-    pub fn of(plan: &Plan, endpoint: &PlannedEndpoint, load: &LoadStep) -> Self {
-        let queues = matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. });
-        Self { streams: endpoint.stream, gaps: plan.has_gaps(load), queues }
-    }
-}
-
 /// What a request adds to a series with one value per request; `None` where it has no part in it. Of `itl`, which
 /// pools the gaps of all, it is the failure alone.
 pub fn reading(metric: Metric, record: &Record, of: Carrier) -> Option<Reading> {
@@ -42,16 +22,17 @@ pub fn reading(metric: Metric, record: &Record, of: Carrier) -> Option<Reading> 
         Outcome::NotSent => Some(Reading::Failed),
         _ => value.map(Reading::Value),
     };
+    if !metric.is_carried_by(of) {
+        return None;
+    }
     match metric {
         Metric::SendLag => return of_client(record.send_lag()),
-        Metric::QueueWait if !of.queues => return None,
-        Metric::Itl if !of.gaps => return None,
         Metric::QueueWait => return of_client(Some(record.queue_wait_ns as f64 / 1e9)),
         _ => {}
     }
     if record.outcome.failed() {
         let whole = matches!(metric, Metric::E2e | Metric::ServiceE2e);
-        return (whole || (of.streams && metric.needs_stream())).then_some(Reading::Failed);
+        return (whole || metric.needs_stream()).then_some(Reading::Failed);
     }
     let value = match metric {
         Metric::E2e => record.e2e(),

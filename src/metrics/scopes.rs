@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    catalog::Metric,
     config::Price,
     metrics::{
         Scope, Window,
@@ -10,7 +11,7 @@ use crate::{
         survey::{StepSurvey, Survey},
         window::Span,
     },
-    plan::{Pattern, Plan, ScopeKey, Work, schedule::mean_rate},
+    plan::{Pattern, Plan, ScopeKey, Stretch, Work, paid_seconds, schedule::mean_rate},
 };
 
 /// What the second reading leaves: by step, its window and the cells of its endpoints by index.
@@ -53,6 +54,7 @@ pub(super) fn assemble(plan: &Plan, survey: &Survey<'_>, cells: &Cells) -> Vec<S
             None => phases.push((&step.step.phase, vec![step])),
         }
     }
+    let costs = Costs { price: plan.price, paid_s: paid(cells) };
     let mut scopes = Vec::new();
     for (phase, steps) in phases {
         let key = |step: Option<&StepSurvey<'_>>, endpoint: Option<usize>| ScopeKey {
@@ -61,7 +63,7 @@ pub(super) fn assemble(plan: &Plan, survey: &Survey<'_>, cells: &Cells) -> Vec<S
             endpoint: endpoint.map(|index| plan.endpoints[index].name.clone()),
         };
         let scope = |step: Option<&StepSurvey<'_>>, of: &[&StepSurvey<'_>], endpoint: Option<usize>| {
-            gather(key(step, endpoint), of, endpoint, cells, plan.price)
+            gather(key(step, endpoint), of, endpoint, cells, &costs)
         };
         let ladder = if steps.len() > 1 { &steps[..] } else { &[] };
         scopes.push(scope(None, &steps, None));
@@ -84,12 +86,47 @@ fn parts(steps: &[&StepSurvey<'_>]) -> Vec<usize> {
     if endpoints.len() > 1 { endpoints } else { Vec::new() }
 }
 
+/// What the numbers of a scope cost.
+struct Costs {
+    price: Option<Price>,
+    /// The seconds of the platform that each step pays for.
+    paid_s: BTreeMap<usize, Option<f64>>,
+}
+
+impl Costs {
+    /// The price, with the seconds that these steps pay for; `None` where there is none, or the seconds are not known.
+    fn of(&self, steps: &[&StepSurvey<'_>], endpoint: Option<usize>) -> Option<(Price, f64)> {
+        let price = self.price?;
+        if let Price::PerMillionTokens { .. } = price {
+            return Some((price, 0.0));
+        }
+        let paid_s = steps.iter().map(|step| self.paid_s.get(&step.step.id).copied().unwrap_or(Some(0.0)));
+        // an hour of the platform is not one endpoint's
+        Some((price, paid_s.sum::<Option<f64>>().filter(|_| endpoint.is_none())?))
+    }
+}
+
+/// The seconds of the platform that each step with a window pays for: those of its window, shared with what was
+/// measured beside it.
+fn paid(cells: &Cells) -> BTreeMap<usize, Option<f64>> {
+    let (steps, stretches): (Vec<usize>, Vec<Stretch>) = cells
+        .iter()
+        .filter_map(|(step, (window, of_step))| {
+            let window = window.as_ref()?;
+            let tokens = of_step.values().map(Cell::tokens_in_window).sum();
+            let (from_s, to_s) = (window.from_ns as f64 / 1e9, window.to_ns as f64 / 1e9);
+            Some((*step, Stretch { from_s, to_s, tokens }))
+        })
+        .unzip();
+    steps.into_iter().zip(paid_seconds(&stretches)).collect()
+}
+
 fn gather(
     key: ScopeKey,
     steps: &[&StepSurvey<'_>],
     endpoint: Option<usize>,
     cells: &Cells,
-    price: Option<Price>,
+    costs: &Costs,
 ) -> Scope {
     let mut sum = Cell::default();
     let mut spans = Vec::new();
@@ -108,9 +145,10 @@ fn gather(
     }
     let window = hull(&spans);
     let series = sum.distributions();
-    // an hour of the platform is not one endpoint's
-    let price = price.filter(|price| endpoint.is_none() || !matches!(price, Price::PerHour(_)));
-    let rates = sum.rates(window.map_or(0.0, |window| window.length_s), price, &series);
+    let mut rates = sum.rates(window.map_or(0.0, |window| window.length_s), &series);
+    let cost =
+        costs.of(steps, endpoint).and_then(|(price, paid_s)| sum.cost_per_million_tokens(price, paid_s));
+    rates.extend(cost.map(|cost| (Metric::CostPerMillionTokens, cost)));
     let (users, offered_rate) = match steps {
         [step] => load_of(step, endpoint),
         _ => (None, None),

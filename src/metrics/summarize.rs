@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io};
 use crate::{
     catalog::Metric,
     metrics::{
-        Carrier, Ending, Failure, MAX_POINTS, Point, Scope, Source, Summary,
+        Failure, MAX_POINTS, Point, Scope, Source, Summary,
         cell::{Cell, Setting},
         notes::notes,
         scopes::{Cells, assemble},
@@ -14,7 +14,7 @@ use crate::{
         window::{Span, window},
     },
     plan::Plan,
-    record::{Outcome, Record, StopCause},
+    record::{Outcome, Record},
 };
 
 /// Computes all numbers of a run. Pure: the same plan and records give the same summary, live or from disk.
@@ -39,7 +39,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
     let by_name: BTreeMap<&str, usize> =
         plan.endpoints.iter().enumerate().map(|(index, endpoint)| (endpoint.name.as_str(), index)).collect();
     source.scan(&mut |record, chunks| {
-        drawing.add(record, chunks);
+        drawing.add(record, chunks, survey.stop);
         // the survey has refused records of unknown steps and endpoints
         let Some(step) = survey.steps.get(&record.step_id) else { return };
         let Some(endpoint) = by_name.get(record.endpoint.as_str()) else { return };
@@ -58,6 +58,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         failures.add_unknown(step.account.unknown);
     }
     let scopes = assemble(plan, &survey, &cells);
+    let cost = plan.price.and_then(|price| survey.used.cost(price));
     window_notes.extend(scopes.iter().filter_map(too_short));
     let accounts: Vec<_> = survey.steps.into_values().map(|step| step.account).collect();
     Ok(Summary {
@@ -69,6 +70,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         ending: survey.ending,
         abort: survey.abort,
         accounts,
+        cost,
     })
 }
 
@@ -93,12 +95,8 @@ fn setting<'a>(
 ) -> Setting<'a> {
     Setting {
         window,
-        carrier: Carrier::of(plan, &plan.endpoints[endpoint], step.load),
-        stopped_ns: survey.stopped_ns,
-        at_ceiling: matches!(
-            survey.ending,
-            Ending::Stopped(StopCause::RequestCeiling | StopCause::DurationCeiling)
-        ),
+        carrier: plan.carrier(&plan.endpoints[endpoint], step.load),
+        stop: survey.stop,
         objectives: &plan.objectives,
     }
 }

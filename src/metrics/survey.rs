@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    metrics::{Account, Ending, Source, window::Span},
+    config::Price,
+    metrics::{Account, Ending, Source, Stop, window::Span},
     plan::{LoadStep, Plan, Step, Work},
     record::{Abort, Diary, Outcome, Record, StopCause},
 };
@@ -14,14 +15,50 @@ use crate::{
 /// What the first reading finds.
 pub(super) struct Survey<'a> {
     pub(super) ending: Ending,
-    /// When somebody first asked for the end.
-    pub(super) stopped_ns: Option<u64>,
+    /// When and why it was first asked for the end.
+    pub(super) stop: Option<Stop>,
     /// The target that ended the run.
     pub(super) abort: Option<Abort>,
     /// By index in the plan; load steps only.
     pub(super) steps: BTreeMap<usize, StepSurvey<'a>>,
     /// The end of the last request.
     pub(super) last_end_ns: u64,
+    /// What the run used from its first step to its end.
+    pub(super) used: Used,
+}
+
+/// What a run used, warm-up, pauses and drains included.
+#[derive(Default)]
+pub(super) struct Used {
+    /// From the start of its first step.
+    from_ns: Option<u64>,
+    to_ns: u64,
+    /// Prompt and output tokens of all requests, failed ones as far as they tell.
+    tokens: (u64, u64),
+    /// Requests whose tokens nobody knows.
+    untold: u64,
+}
+
+impl Used {
+    fn until(&mut self, at_ns: u64) {
+        self.to_ns = self.to_ns.max(at_ns);
+    }
+
+    fn take(&mut self, record: &Record) {
+        self.until(record.end_ns);
+        self.tokens.0 += record.input_tokens.unwrap_or(0);
+        self.tokens.1 += record.output_tokens.unwrap_or(0);
+        let told = record.input_tokens.is_some() && record.output_tokens.is_some();
+        self.untold += u64::from(!told && !record.outcome.failed());
+    }
+
+    /// What it costs; `None` before anything began, or where tokens have the price and some are not known.
+    pub(super) fn cost(&self, price: Price) -> Option<f64> {
+        let by_tokens = matches!(price, Price::PerMillionTokens { .. });
+        let seconds = self.to_ns.saturating_sub(self.from_ns?) as f64 / 1e9;
+        let (input, output) = self.tokens;
+        (!by_tokens || self.untold == 0).then(|| price.cost(seconds, input as f64, output as f64))
+    }
 }
 
 /// One load step.
@@ -142,20 +179,24 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
             Work::Ready { .. } | Work::Pause { .. } => None,
         })
         .collect();
-    let (mut stopped_ns, mut abort) = (None, None);
+    let (mut stop, mut abort) = (None, None);
+    let mut used = Used::default();
     for line in source.diary() {
         match *line {
             Diary::StepStarted { step, at_ns } => {
+                used.from_ns.get_or_insert(at_ns);
                 if let Some(step) = steps.get_mut(&step) {
                     step.started_ns = Some(at_ns);
                 }
             }
-            Diary::Issued { step, issued, .. } => {
+            Diary::Issued { step, at_ns, issued, .. } => {
+                used.until(at_ns);
                 if let Some(step) = steps.get_mut(&step) {
                     step.account.issued = step.account.issued.max(issued);
                 }
             }
             Diary::StepEnded { step, at_ns, issued, due } => {
+                used.until(at_ns);
                 if let Some(step) = steps.get_mut(&step) {
                     step.ended_ns = Some(at_ns);
                     step.account.issued = issued;
@@ -163,8 +204,8 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
                 }
             }
             Diary::Aborted(ref line) => abort = Some(line.clone()),
-            Diary::Stopping { at_ns, .. } => {
-                stopped_ns.get_or_insert(at_ns);
+            Diary::Stopping { at_ns, cause } => {
+                stop.get_or_insert(Stop { at_ns, cause });
             }
             Diary::RunStarted { .. } | Diary::RunEnded { .. } => {}
         }
@@ -173,6 +214,7 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
     let mut foreign = None;
     source.scan(&mut |record, _| {
         last_end_ns = last_end_ns.max(record.end_ns);
+        used.take(record);
         let known = plan.endpoints.iter().any(|endpoint| endpoint.name == record.endpoint);
         match steps.get_mut(&record.step_id) {
             Some(step) if known => step.take(record),
@@ -191,8 +233,9 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
     }
     for step in steps.values_mut() {
         step.close(ending);
+        used.untold += step.account.unknown;
     }
     // where somebody stopped the run first, it was not the target
     let abort = abort.filter(|_| ending == Ending::Stopped(StopCause::Abort));
-    Ok(Survey { ending, stopped_ns, abort, steps, last_end_ns })
+    Ok(Survey { ending, stop, abort, steps, last_end_ns, used })
 }

@@ -1,7 +1,7 @@
 //! The run in slices, for charts over time.
 
 use crate::{
-    metrics::{Slice, Timeline, cell::arrivals, survey::Survey},
+    metrics::{Slice, Stop, Timeline, cell::arrivals, survey::Survey},
     record::Record,
 };
 
@@ -41,16 +41,16 @@ impl Drawing {
         self.slices.get_mut(((at_ns / self.slice_ns) as usize).min(last))
     }
 
-    /// Takes in one request.
-    pub(super) fn add(&mut self, record: &Record, chunks: &[u64]) {
+    /// Takes in one request; what the stop cut off neither completed nor failed.
+    pub(super) fn add(&mut self, record: &Record, chunks: &[u64], stop: Option<Stop>) {
         if let Some(slice) = self.at(record.due_ns) {
             slice.due += 1;
         }
         if let Some(slice) = self.at(record.end_ns) {
-            if record.outcome.failed() {
-                slice.failed += 1;
-            } else {
+            if !record.outcome.failed() {
                 slice.completed += 1;
+            } else if stop.is_none_or(|stop| !stop.cut_off(record)) {
+                slice.failed += 1;
             }
         }
         if let Some(tokens) = record.output_tokens.filter(|tokens| *tokens > 0) {

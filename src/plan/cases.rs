@@ -8,7 +8,6 @@ use crate::{config::case_name, units::show_count};
 /// How many cases there are and what all of them come to, then a line for each, and what the planner warns of.
 pub fn text(plans: &[Plan]) -> String {
     let Some(first) = plans.first() else { return String::new() };
-    let whole = estimate::sum(plans);
     let [requests, input, output, duration, cost] = estimate::sum_shown(plans);
     let cost = if first.price.is_some() { format!(", cost {cost}") } else { String::new() };
     let axes: Vec<&str> = first.case.iter().map(|axis| axis.path.as_str()).collect();
@@ -22,7 +21,7 @@ pub fn text(plans: &[Plan]) -> String {
     ]);
     let mut sections = vec![
         format!("{}\n{}", render::title(&first.name, &first.description), render::lines(&head)),
-        format!("{}{}", rows(plans), render::note(whole.assumed)),
+        format!("{}{}", rows(plans), render::note(plans)),
     ];
     let warnings = warnings(plans);
     if !warnings.is_empty() {

@@ -258,7 +258,7 @@ fn fields(plan: &Plan, step: &Step, load: &LoadStep) -> Vec<Field> {
         ("load", Reading::words(describe::load(plan, load))),
         ("endpoints", Reading::words(render::shares(plan, load))),
     ];
-    fields.extend(figures(&step.expected, render::step_shown(step, load)));
+    fields.extend(figures(&step.expected, render::step_shown(plan, step, load)));
     fields
 }
 

@@ -31,7 +31,14 @@ pub fn text(plans: &[&Plan]) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    format!("{}{}", render::lines(&table), render::note(sum(all()).assumed))
+    format!("{}{}", render::lines(&table), render::note(all()))
+}
+
+/// What one run of a plan is expected to cost, for people; `None` without a price.
+pub fn cost(plan: &Plan) -> Option<String> {
+    plan.price?;
+    let [.., cost] = render::totals_shown(plan);
+    Some(cost)
 }
 
 /// What stands behind the name of something that is repeated: ` × 5`.
@@ -63,10 +70,7 @@ pub(super) fn sum<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Expected {
 
 /// The same for people.
 pub(super) fn sum_shown<'a>(plans: impl IntoIterator<Item = &'a Plan> + Clone) -> [String; 5] {
-    let estimated =
-        plans.clone().into_iter().map(render::totals_estimated).fold((false, false), |all, one| {
-            let ((requests, duration), (more_requests, more_duration)) = (all, one);
-            (requests || more_requests, duration || more_duration)
-        });
+    let each = plans.clone().into_iter().map(render::totals_estimated);
+    let estimated = each.fold(render::Estimated::default(), render::Estimated::or);
     render::figures(&sum(plans), estimated)
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
-use super::{Expected, LoadStep, Pattern, Plan, PlannedEndpoint, Step, Work, schedule};
+use super::{
+    Expected, LoadStep, Pattern, Plan, PlannedEndpoint, Step, Stretch, Work, paid_seconds, schedule,
+};
 use crate::{
     config::{Price, Stage},
     units::seconds_to_duration,
@@ -63,7 +65,6 @@ pub(super) fn fill(plan: &mut Plan, counts: &mut Counts) {
     };
     for step in &mut plan.steps {
         step.expected = expected(step, &plan.endpoints, &means, &mut count);
-        step.expected.cost = cost(&step.expected, plan.price);
     }
     for index in 0..plan.steps.len() {
         let Some(within) = plan.steps[index].load().and_then(|load| within(load, &plan.steps)) else {
@@ -71,8 +72,10 @@ pub(super) fn fill(plan: &mut Plan, counts: &mut Counts) {
         };
         let step = Step { work: Work::Load(within), ..plan.steps[index].clone() };
         let expected = expected(&step, &plan.endpoints, &means, &mut count);
-        plan.steps[index].expected =
-            Expected { assumed: true, cost: cost(&expected, plan.price), ..expected };
+        plan.steps[index].expected = Expected { assumed: true, ..expected };
+    }
+    for (index, cost) in costs(plan).into_iter().enumerate() {
+        plan.steps[index].expected.cost = cost;
     }
 }
 
@@ -96,9 +99,24 @@ fn within(load: &LoadStep, steps: &[Step]) -> Option<LoadStep> {
     Some(load)
 }
 
-/// What a step costs at a price: for as long as it lasts without the drain, or for its tokens.
-fn cost(expected: &Expected, price: Option<Price>) -> Option<f64> {
-    Some(price?.cost(expected.duration_s?, expected.input_tokens?, expected.output_tokens?))
+/// What each step but the readiness check costs at the price of the plan: for its part of the hours, without the drain,
+/// or for its tokens.
+fn costs(plan: &Plan) -> Vec<Option<f64>> {
+    let stretch = |(step, (from_s, to_s)): (&Step, (f64, f64))| {
+        let Expected { input_tokens, output_tokens, .. } = step.expected;
+        let tokens = input_tokens.zip(output_tokens).map(|(input, output)| input + output);
+        Stretch { from_s, to_s, tokens }
+    };
+    let stretches: Option<Vec<Stretch>> =
+        spans(plan).map(|spans| plan.steps.iter().zip(spans).map(stretch).collect());
+    let paid = stretches.map_or_else(|| vec![None; plan.steps.len()], |stretches| paid_seconds(&stretches));
+    let paid = plan.steps.iter().zip(paid);
+    paid.map(|(step, paid)| step.expected.duration_s.and(cost(&step.expected, paid, plan.price))).collect()
+}
+
+/// What so many seconds of the platform, or the tokens expected in them, cost.
+fn cost(expected: &Expected, seconds: Option<f64>, price: Option<Price>) -> Option<f64> {
+    Some(price?.cost(seconds?, expected.input_tokens?, expected.output_tokens?))
 }
 
 /// All steps together: the sums, and the longest way through the graph. A figure is known when that of every step but
@@ -112,26 +130,25 @@ pub fn totals(plan: &Plan) -> Expected {
         requests: sum(|expected| expected.requests),
         input_tokens: sum(|expected| expected.input_tokens),
         output_tokens: sum(|expected| expected.output_tokens),
-        duration_s: longest_way(plan),
+        duration_s: spans(plan).map(|spans| spans.into_iter().map(|(_, to_s)| to_s).fold(0.0, f64::max)),
         cost: None,
         assumed: plan.steps.iter().any(|step| step.expected.assumed),
     };
-    // an hour costs as much as it costs, whatever runs side by side in it
-    Expected { cost: cost(&whole, plan.price), ..whole }
+    Expected { cost: cost(&whole, whole.duration_s, plan.price), ..whole }
 }
 
-/// Seconds until the last step ends when each begins as soon as it may.
-fn longest_way(plan: &Plan) -> Option<f64> {
-    let mut ends: Vec<f64> = Vec::with_capacity(plan.steps.len());
+/// From and to of every step, in seconds, when each begins as soon as it may: there is no moment without any.
+fn spans(plan: &Plan) -> Option<Vec<(f64, f64)>> {
+    let mut spans: Vec<(f64, f64)> = Vec::with_capacity(plan.steps.len());
     for step in &plan.steps {
-        let begin = step.after.iter().map(|before| ends[*before]).fold(0.0, f64::max);
+        let begin = step.after.iter().map(|before| spans[*before].1).fold(0.0, f64::max);
         let length = match step.work {
             Work::Ready { .. } => 0.0,
             Work::Load(_) | Work::Pause { .. } => step.expected.duration_s?,
         };
-        ends.push(begin + length);
+        spans.push((begin, begin + length));
     }
-    Some(ends.into_iter().fold(0.0, f64::max))
+    Some(spans)
 }
 
 /// Requests and seconds of a step.

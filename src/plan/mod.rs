@@ -13,9 +13,11 @@ pub mod estimate;
 mod expect;
 mod experiment;
 pub mod graph;
+mod hour;
 pub mod origins;
 mod provable;
 pub mod render;
+mod rounding;
 mod route;
 mod safety;
 pub mod schedule;
@@ -33,6 +35,8 @@ pub use admit::admit;
 pub use compile::{compile, compile_all};
 pub use expect::totals;
 pub use experiment::hash as experiment_of;
+pub use hour::{Stretch, paid_seconds};
+pub use rounding::{Rounding, rounding};
 pub use route::endpoint_of;
 pub use safety::{findings as unsafe_in, together as unsafe_together};
 pub use targets::explored_only;
@@ -44,7 +48,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    catalog::{MetricName, Protocol},
+    catalog::{Carrier, MetricName, Protocol},
     config::{
         Address, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, Model, Objective, OnInconclusive,
         Origin, Output, Permitted, Platform, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Workload,
@@ -161,10 +165,13 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Whether the gaps between the chunks of a step's answers are known: their arrivals are kept, and are those of one
-    /// stream rather than of several at once.
-    pub fn has_gaps(&self, load: &LoadStep) -> bool {
-        self.output.chunks == Chunks::Full && load.batch == 1
+    /// What the requests of a step to one of its endpoints have.
+    pub fn carrier(&self, endpoint: &PlannedEndpoint, load: &LoadStep) -> Carrier {
+        Carrier {
+            streams: endpoint.stream,
+            gaps: self.output.chunks == Chunks::Full && load.batch == 1,
+            queues: matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. }),
+        }
     }
 
     /// The name, with the case of a matrix: `mixed-traffic · users=2,model=b`.

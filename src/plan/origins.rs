@@ -3,8 +3,8 @@
 use super::{Plan, render};
 use crate::config::{Layer, Origin};
 
-/// Characters of a value that the table shows; JSON has it whole.
-const SHOWN: usize = 60;
+/// Characters of a value on one line of the table; a longer one goes on below.
+const WIDE: usize = 60;
 
 /// One line per value, sorted by address: the value, the layer that set it, and the file and line where it stands.
 pub fn text(plan: &Plan) -> String {
@@ -15,7 +15,7 @@ pub fn text(plan: &Plan) -> String {
     for origin in origins {
         table.add_row([
             origin.path.clone(),
-            shorten(&in_one_line(&origin.value)),
+            wrap(&in_one_line(&origin.value)),
             layer(origin.layer).to_owned(),
             place(origin),
         ]);
@@ -28,11 +28,27 @@ pub(super) fn in_one_line(value: &str) -> String {
     value.replace('\n', "\\n")
 }
 
-fn shorten(value: &str) -> String {
-    if value.chars().count() <= SHOWN {
-        return value.to_owned();
+/// Breaks a value behind spaces, and inside a word only where that is wider than a line.
+fn wrap(value: &str) -> String {
+    let mut lines = vec![String::new()];
+    let mut room = WIDE;
+    for word in value.split_inclusive(' ') {
+        let length = word.trim_end().chars().count();
+        if length > room && room < WIDE {
+            lines.push(String::new());
+            room = WIDE;
+        }
+        for letter in word.chars() {
+            if room == 0 && letter != ' ' {
+                lines.push(String::new());
+                room = WIDE;
+            }
+            lines.last_mut().expect("starts with one line").push(letter);
+            room = room.saturating_sub(1);
+        }
     }
-    value.chars().take(SHOWN - 1).chain(['…']).collect()
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    lines.join("\n")
 }
 
 fn layer(layer: Layer) -> &'static str {

@@ -2,19 +2,22 @@
 
 use super::{
     LoadStep, Pattern, Plan, PlannedTarget, Step, endpoint_of,
-    warnings::{fix, floor, supply},
+    warnings::{Supply, fix, floor, supply},
 };
 use crate::{
-    config::{Finding, Severity},
+    config::{Finding, OnInconclusive, Severity},
     units::{show_count, show_count_of},
 };
 
 /// What makes it impossible that a run passes: each target that needs more requests than it will have, whatever the
-/// server does. Where the server decides how many there are, where a miss only warns, and where a preset asks for more
-/// than the scenario sends, a warning of the plan says so instead.
+/// server does. Where the server decides how many there are, where a miss or what could not be decided only warns, and
+/// where a preset asks for more than the scenario sends, a warning of the plan says so instead.
 pub(super) fn findings(plan: &Plan) -> impl Iterator<Item = Finding> {
-    let deciding =
-        plan.targets.iter().filter(|target| target.severity == Severity::Fail && !target.from_preset);
+    let deciding = plan.targets.iter().filter(|target| {
+        plan.on_inconclusive == OnInconclusive::Fail
+            && target.severity == Severity::Fail
+            && !target.from_preset
+    });
     deciding.filter_map(|target| unprovable(plan, target))
 }
 
@@ -24,10 +27,7 @@ fn unprovable(plan: &Plan, target: &PlannedTarget) -> Option<Finding> {
     target.scopes.iter().find_map(|scope| {
         let supply = supply(plan, target.metric.metric, scope)?;
         let all = most_requests(supply.step, supply.load)?;
-        let most = scope.endpoint.as_ref().map_or(all, |name| routed(plan, supply.load, name, all, floor));
-        if most >= floor {
-            return None;
-        }
+        let most = most_values(plan, &supply, floor).filter(|most| *most < floor)?;
         let needed = show_count(floor);
         let metric = format!("targets.{}.metric", target.name);
         let asked = (metric, format!("no fewer than {needed} can show it at 95 %"));
@@ -47,22 +47,46 @@ fn unprovable(plan: &Plan, target: &PlannedTarget) -> Option<Finding> {
                 show_count(most),
             ),
             labels: std::iter::once(asked).chain(given).collect(),
-            help: format!("{}, or set `severity = \"warn\"`", fix(plan, &supply, floor)),
+            help: format!(
+                "{}, or let it only warn by `targets.{}.severity = \"warn\"` or `run.on_inconclusive = \"warn\"`",
+                fix(plan, &supply, floor),
+                target.name,
+            ),
         })
     })
 }
 
-/// How many of the first `all` requests of a step go to an endpoint, which follows from the seed; counts no further than
-/// `enough`.
-fn routed(plan: &Plan, load: &LoadStep, endpoint: &str, all: u64, enough: u64) -> u64 {
-    /// Requests of which any share that is worth a target has enough.
-    const MANY: u64 = 1_000_000;
-    if all > MANY {
-        return all;
-    }
-    let goes_there = |seq| plan.endpoints[endpoint_of(load, plan.seed, seq)].name == endpoint;
-    let there = (load.first_seq..load.first_seq.saturating_add(all)).filter(|seq| goes_there(*seq));
-    there.take(usize::try_from(enough).unwrap_or(usize::MAX)).count() as u64
+/// The most requests that a target can have, counted no further than `enough`; `None` where that depends on the server.
+pub(super) fn most_values(plan: &Plan, supply: &Supply<'_>, enough: u64) -> Option<u64> {
+    let all = most_requests(supply.step, supply.load)?;
+    let Some(endpoint) = supply.endpoint.filter(|_| all <= MANY) else { return Some(all) };
+    let enough = usize::try_from(enough).unwrap_or(usize::MAX);
+    Some(routed(plan, supply.load, endpoint, all).take(enough).count() as u64)
+}
+
+/// How many requests of a step it takes until so many have gone to an endpoint; `None` where that are more than twice
+/// `about`.
+pub(super) fn requests_until(
+    plan: &Plan,
+    load: &LoadStep,
+    endpoint: &str,
+    enough: u64,
+    about: u64,
+) -> Option<u64> {
+    let before = usize::try_from(enough.checked_sub(1)?).ok()?;
+    let within = about.saturating_mul(2).min(MANY);
+    routed(plan, load, endpoint, within).nth(before).map(|place| place + 1)
+}
+
+/// Requests of which any share that is worth a target has enough.
+const MANY: u64 = 1_000_000;
+
+/// Of the first `within` requests of a step those that go to an endpoint, which follows from the seed, by their places.
+fn routed(plan: &Plan, load: &LoadStep, endpoint: &str, within: u64) -> impl Iterator<Item = u64> {
+    let goes_there = move |place: &u64| {
+        plan.endpoints[endpoint_of(load, plan.seed, load.first_seq.saturating_add(*place))].name == endpoint
+    };
+    (0..within).filter(goes_there)
 }
 
 /// The most requests that a step can have; `None` where that depends on the server.

@@ -7,7 +7,7 @@ use super::{
     explored_only, graph::runs_side_by_side, totals,
 };
 use crate::{
-    config::{Address, Ceiling, Chunks, Model, OnInconclusive, Output, Severity, Threads},
+    config::{Address, Ceiling, Chunks, Model, OnInconclusive, Output, Price, Severity, Threads},
     units::{show_count, show_number, show_seconds, show_share, write_duration},
 };
 
@@ -123,7 +123,6 @@ fn steps(plan: &Plan) -> String {
     for step in &plan.steps {
         row(step_row(plan, step), after(plan, step));
     }
-    let whole = totals(plan);
     let [requests, input, output, duration, cost] = estimate::sum_shown([plan]);
     let blank = String::new;
     row(
@@ -144,12 +143,18 @@ fn steps(plan: &Plan) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    format!("{}{}", lines(&table), note(whole.assumed))
+    format!("{}{}", lines(&table), note([plan]))
 }
 
-/// What stands below figures that are assumed.
-pub(super) fn note(assumed: bool) -> &'static str {
-    if assumed { ESTIMATES } else { "" }
+/// What stands below the figures of plans: what those rest on that are estimates.
+pub(super) fn note<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> String {
+    let (mut assumed, mut prompts) = (false, false);
+    for plan in plans {
+        assumed |= totals(plan).assumed;
+        prompts |= plan.loads().any(|(_, load)| has_real_server(plan, load));
+    }
+    let lines = [(assumed, ESTIMATES), (prompts, PROMPTS)];
+    lines.into_iter().filter(|(said, _)| *said).map(|(_, line)| line).collect()
 }
 
 /// What a step waits for, in words: other phases; nothing for a level behind another of the same phase.
@@ -160,6 +165,9 @@ fn after(plan: &Plan, step: &Step) -> String {
 
 /// What `≈` rests on.
 const ESTIMATES: &str = "  ≈ by the settings of simulated servers, and 0.2 s to the first token and 30 tokens/s a user of real ones\n";
+
+/// What the tokens of prompts to real servers leave out.
+const PROMPTS: &str = "  ≈ tokens in by a rule for the text of prompts; a real server counts by its own tokenizer, with its chat template around each\n";
 
 fn step_row(plan: &Plan, step: &Step) -> [String; 8] {
     let blank = String::new;
@@ -173,13 +181,13 @@ fn step_row(plan: &Plan, step: &Step) -> [String; 8] {
             return [name, what, blank(), blank(), blank(), duration, cost, blank()];
         }
     };
-    let [requests, input, output, duration, cost] = step_shown(step, load);
+    let [requests, input, output, duration, cost] = step_shown(plan, step, load);
     [name, what, requests, input, output, duration, cost, shares(plan, load)]
 }
 
 /// What is expected of a step: requests, tokens in and out, duration, cost.
-pub(super) fn step_shown(step: &Step, load: &LoadStep) -> [String; 5] {
-    figures(&step.expected, (requests_estimated(step, load), duration_estimated(step, load)))
+pub(super) fn step_shown(plan: &Plan, step: &Step, load: &LoadStep) -> [String; 5] {
+    figures(&step.expected, Estimated::of(plan, step, load))
 }
 
 /// What is expected of all steps together.
@@ -187,36 +195,54 @@ pub(super) fn totals_shown(plan: &Plan) -> [String; 5] {
     figures(&totals(plan), totals_estimated(plan))
 }
 
-/// Whether the requests and the duration of all steps together are estimates.
-pub(super) fn totals_estimated(plan: &Plan) -> (bool, bool) {
-    let any =
-        |estimated: fn(&Step, &LoadStep) -> bool| plan.loads().any(|(step, load)| estimated(step, load));
-    (any(requests_estimated), any(duration_estimated))
+/// Which figures of all steps together are estimates.
+pub(super) fn totals_estimated(plan: &Plan) -> Estimated {
+    plan.loads().map(|(step, load)| Estimated::of(plan, step, load)).fold(Estimated::default(), Estimated::or)
 }
 
-pub(super) fn requests_estimated(step: &Step, load: &LoadStep) -> bool {
-    step.expected.assumed && step.expected.requests != load.requests.map(|requests| requests as f64)
+/// Which figures are estimates: requests, tokens in and out, duration, cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Estimated([bool; 5]);
+
+impl Estimated {
+    fn of(plan: &Plan, step: &Step, load: &LoadStep) -> Self {
+        let Expected { requests, duration_s, assumed, .. } = step.expected;
+        let requests = assumed && requests != load.requests.map(|requests| requests as f64);
+        let duration = assumed && duration_s != load.duration.map(|duration| duration.as_secs_f64());
+        let input = requests || has_real_server(plan, load);
+        let cost = match plan.price {
+            Some(Price::PerMillionTokens { .. }) => input,
+            _ => requests || duration,
+        };
+        // output tokens are those asked for, and as good as the number of requests
+        Self([requests, input, requests, duration, cost])
+    }
+
+    pub(super) fn or(self, other: Self) -> Self {
+        let mut either = self;
+        for (this, that) in either.0.iter_mut().zip(other.0) {
+            *this |= that;
+        }
+        either
+    }
 }
 
-pub(super) fn duration_estimated(step: &Step, load: &LoadStep) -> bool {
-    step.expected.assumed && step.expected.duration_s != load.duration.map(|duration| duration.as_secs_f64())
+/// Whether a step has a server that counts tokens by a tokenizer and a template of its own.
+fn has_real_server(plan: &Plan, load: &LoadStep) -> bool {
+    load.traffic.iter().any(|traffic| !plan.endpoints[traffic.endpoint].simulated())
 }
 
-/// Requests, tokens in and out, duration, cost, with whether requests and duration are estimates. Tokens are as good as
-/// the number of requests, and the cost is as good as both.
-pub(super) fn figures(
-    expected: &Expected,
-    (requests_estimated, duration_estimated): (bool, bool),
-) -> [String; 5] {
-    let count = |number: Option<f64>| figure(number.map(|n| show_count(n as u64)), requests_estimated);
-    let tokens = |number: Option<f64>| figure(number.map(show_tokens), requests_estimated);
-    [
-        count(expected.requests),
-        tokens(expected.input_tokens),
-        tokens(expected.output_tokens),
-        figure(expected.duration_s.map(show_seconds), duration_estimated),
-        figure(expected.cost.map(show_number), requests_estimated || duration_estimated),
-    ]
+/// Requests, tokens in and out, duration, cost.
+pub(super) fn figures(expected: &Expected, estimated: Estimated) -> [String; 5] {
+    let shown = [
+        expected.requests.map(|n| show_count(n as u64)),
+        expected.input_tokens.map(show_tokens),
+        expected.output_tokens.map(show_tokens),
+        expected.duration_s.map(show_seconds),
+        expected.cost.map(show_number),
+    ];
+    let mut estimated = estimated.0.into_iter();
+    shown.map(|shown| figure(shown, estimated.next().unwrap_or_default()))
 }
 
 /// Means of many tokens, with three digits.

@@ -1,6 +1,6 @@
 //! Where each target is judged.
 
-use super::{LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step};
+use super::{LoadStep, Plan, PlannedTarget, ScopeKey, Step};
 use crate::{
     catalog::Metric,
     config::{Scenario, Severity, Target},
@@ -70,14 +70,10 @@ pub(super) fn share_that_carries(
     load: &LoadStep,
     plan: &Plan,
 ) -> f64 {
-    let carries = |of: &PlannedEndpoint| match metric {
-        Metric::QueueWait => matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. }),
-        Metric::Itl => of.stream && plan.has_gaps(load),
-        _ => of.stream || !metric.needs_stream(),
-    };
     let shares = load.traffic.iter().filter_map(|traffic| {
         let of = &plan.endpoints[traffic.endpoint];
-        (endpoint.is_none_or(|name| name == of.name) && carries(of)).then_some(traffic.share)
+        let carries = metric.is_carried_by(plan.carrier(of, load));
+        (endpoint.is_none_or(|name| name == of.name) && carries).then_some(traffic.share)
     });
     shares.sum()
 }

@@ -1,14 +1,20 @@
 //! What the user should know before the run: lines in lower case, the fix behind `help:`.
 
 use super::{
-    LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, Work, graph::most_at_once, schedule::mean_rate,
+    LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, Work,
+    graph::most_at_once,
+    provable::{most_values, requests_until},
+    rounding,
+    schedule::mean_rate,
     targets::share_that_carries,
 };
 use crate::{
     catalog::{Metric, Statistic},
     config::{self, Bound, Objective, Scenario, Severity},
     stats::{sample_floor, share_settles_at},
-    units::{seconds_to_duration, show_count, show_count_of, show_seconds, write_duration},
+    units::{
+        seconds_to_duration, show_count, show_count_of, show_number, show_seconds, show_share, write_duration,
+    },
     workload::mean_tokens,
 };
 
@@ -24,6 +30,8 @@ pub(super) fn collect(plan: &Plan) -> Vec<String> {
     let empty = plan.loads().filter_map(|(step, load)| no_arrivals(plan, step, load));
     let steps: Vec<_> = plan.loads().collect();
     let few = steps.chunk_by(|(one, _), (next, _)| one.phase == next.phase).filter_map(few_per_user);
+    let uneven = steps.chunk_by(|(one, _), (next, _)| one.phase == next.phase);
+    let uneven = uneven.filter_map(|steps| not_its_share(plan, steps));
     let judging = plan.targets.iter().filter(|target| target.severity != Severity::Info);
     let short = judging.flat_map(|target| {
         let phases = target.scopes.chunk_by(|one, next| one.phase == next.phase);
@@ -32,7 +40,7 @@ pub(super) fn collect(plan: &Plan) -> Vec<String> {
     let lax = beyond_timeout(plan);
     let warnings =
         nothing_measured(plan).into_iter().chain(idle).chain(crowded(plan)).chain(empty).chain(few);
-    warnings.chain(short).chain(lax).collect()
+    warnings.chain(uneven).chain(short).chain(lax).collect()
 }
 
 /// More endpoints on this machine at once than a limit says that nobody asked for: one that was asked for makes the
@@ -45,14 +53,15 @@ pub(super) fn crowd(scenario: &Scenario) -> Option<String> {
     let crowd = config::crowd(&phases, &endpoints, limit)?;
     let quoted =
         |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let noun = if crowd.phases.len() == 1 { "phase" } else { "phases" };
+    let (noun, load) = if crowd.phases.len() == 1 { ("phase", "loads") } else { ("phases", "load") };
+    let many = crowd.endpoints.len();
     Some(format!(
-        "{noun} {}: {} endpoints on this machine are loaded at once ({}), and the preset `{}` thinks of {limit}\n\
-         help: load them one after another, or set `defaults.max_endpoints`",
-        quoted(&crowd.phases),
-        crowd.endpoints.len(),
-        quoted(&crowd.endpoints),
-        scenario.platform.name,
+        "{noun} {phases} {load} {many} endpoints on this machine at once ({endpoints}), which may slow each other down: the \
+         preset `{preset}` expects at most {limit}\n\
+         help: load them one after another, or set `defaults.max_endpoints` to {many} if the machine is made for that",
+        phases = quoted(&crowd.phases),
+        endpoints = quoted(&crowd.endpoints),
+        preset = scenario.platform.name,
     ))
 }
 
@@ -168,6 +177,25 @@ fn few_per_user(steps: &[(&Step, &LoadStep)]) -> Option<String> {
     ))
 }
 
+/// A share of another phase's load that is none, since users are whole. One warning per phase, by the first of its steps.
+fn not_its_share(plan: &Plan, steps: &[(&Step, &LoadStep)]) -> Option<String> {
+    let uneven: Vec<_> =
+        steps.iter().filter_map(|(step, load)| Some((*step, *load, rounding(plan, load)?))).collect();
+    let (step, load, rounded) = uneven.first()?;
+    let (whole, phase, noun) = (rounded.whole, &rounded.phase, rounded.noun());
+    Some(format!(
+        "{place}{others}: {share} of the {noun} of `{phase}`, of which there are {whole}, would be {fair}, and it has \
+         {number}; the two cannot be compared\n\
+         help: give `{phase}` {next} {noun}, of which that share is near a whole number",
+        place = place(step, load),
+        others = and_more(uneven.len() - 1),
+        share = show_share(rounded.share),
+        fair = show_number(rounded.fair()),
+        number = rounded.number,
+        next = rounded.next_fair(),
+    ))
+}
+
 fn and_more(steps: usize) -> String {
     if steps == 0 { String::new() } else { format!(" and {}", show_count_of(steps as u64, "more step")) }
 }
@@ -176,12 +204,18 @@ fn and_more(steps: usize) -> String {
 /// first of its steps that is short.
 fn below_floor(plan: &Plan, target: &PlannedTarget, scopes: &[ScopeKey]) -> Option<String> {
     let (floor, comfortable) = floor(target)?;
-    let short: Vec<(&ScopeKey, Supply)> = scopes
+    // the seed may send an endpoint fewer than its share
+    let values = |supply: &Supply| {
+        let most = most_values(plan, supply, floor).filter(|_| target.metric.counts_requests());
+        most.map_or(supply.values, |most| supply.values.min(most as f64))
+    };
+    let short: Vec<(&ScopeKey, Supply, f64)> = scopes
         .iter()
         .filter_map(|scope| Some((scope, supply(plan, target.metric.metric, scope)?)))
-        .filter(|(_, supply)| supply.values < floor as f64)
+        .map(|(scope, supply)| (scope, supply, values(&supply)))
+        .filter(|(_, _, values)| *values < floor as f64)
         .collect();
-    let (scope, supply) = short.first()?;
+    let (scope, supply, values) = short.first()?;
     let others = and_more(short.len() - 1);
     let about =
         if supply.step.expected.assumed && !ends_by_count(supply.step, supply.load) { "about " } else { "" };
@@ -196,15 +230,18 @@ fn below_floor(plan: &Plan, target: &PlannedTarget, scopes: &[ScopeKey]) -> Opti
          {about}{has}{comfort}\nhelp: {fix}",
         name = target.name,
         metric = target.metric,
-        has = show_count(supply.values as u64),
+        has = show_count(*values as u64),
         fix = fix(plan, supply, floor),
     ))
 }
 
 /// What a plan gives a target in one scope.
+#[derive(Clone, Copy)]
 pub(super) struct Supply<'a> {
     pub(super) step: &'a Step,
     pub(super) load: &'a LoadStep,
+    /// The endpoint whose requests are its values, where they are those of one.
+    pub(super) endpoint: Option<&'a str>,
     /// Values of the metric that a request adds, on average; above 0.
     per_request: f64,
     /// Values in all.
@@ -212,21 +249,31 @@ pub(super) struct Supply<'a> {
 }
 
 /// `None` where the requests have no such values at all.
-pub(super) fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &ScopeKey) -> Option<Supply<'a>> {
+pub(super) fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &'a ScopeKey) -> Option<Supply<'a>> {
     let (step, load) = plan.loads().find(|(step, _)| {
         step.phase == scope.phase && scope.step.as_ref().is_none_or(|name| *name == step.name)
     })?;
-    let per_request = values_per_request(plan, metric, scope.endpoint.as_deref(), load);
+    let endpoint = scope.endpoint.as_deref();
+    let per_request = values_per_request(plan, metric, endpoint, load);
     let values = (step.expected.requests? - outside(step, load)).max(0.0) * per_request;
     // answers of one token have no gaps, and no number of them would
-    (per_request > 0.0).then_some(Supply { step, load, per_request, values })
+    (per_request > 0.0).then_some(Supply {
+        step,
+        load,
+        endpoint: endpoint.filter(|_| metric != Metric::Itl),
+        per_request,
+        values,
+    })
 }
 
 /// How to get enough requests into a step. Numbers are written as a scenario takes them.
 pub(super) fn fix(plan: &Plan, supply: &Supply, floor: u64) -> String {
-    let Supply { step, load, per_request, .. } = supply;
+    let Supply { step, load, endpoint, per_request, .. } = supply;
     let phase = &step.phase;
-    let needed = (floor as f64 / per_request).ceil() + outside(step, load);
+    let about = (floor as f64 / per_request).ceil();
+    // as many as the share of an endpoint says, or as the seed really sends there
+    let exact = endpoint.and_then(|name| requests_until(plan, load, name, floor, about as u64));
+    let needed = exact.map_or(about, |exact| about.max(exact as f64)) + outside(step, load);
     let time = request_rate(step, load)
         .and_then(|rate| seconds_to_duration((needed / rate).ceil()))
         .map(write_duration);
@@ -289,7 +336,8 @@ fn values_per_request(plan: &Plan, metric: Metric, endpoint: Option<&str>, load:
     }
     let gaps = load.traffic.iter().map(|traffic| {
         let of = &plan.endpoints[traffic.endpoint];
-        let here = of.stream && plan.has_gaps(load) && endpoint.is_none_or(|name| name == of.name);
+        let carries = metric.is_carried_by(plan.carrier(of, load));
+        let here = carries && endpoint.is_none_or(|name| name == of.name);
         if here { traffic.share * (mean_tokens(&of.workload).output - 1.0).max(0.0) } else { 0.0 }
     });
     gaps.sum()

@@ -193,6 +193,16 @@ impl Answer {
         if self.tally.is_over() { Flow::Done } else { Flow::More }
     }
 
+    /// Arrival of the first event with output so far; only streams have one.
+    pub fn first_token_ns(&self) -> Option<u64> {
+        self.tally.first_token_ns()
+    }
+
+    /// Arrival of the first output so far that is not reasoning.
+    pub fn first_content_ns(&self) -> Option<u64> {
+        self.tally.first_content_ns
+    }
+
     /// Ends the answer. `at_ns` is now: the end of what has no terminal event.
     pub fn end(mut self, at_ns: u64, ending: Ending) -> Answered {
         if ending == Ending::EndOfStream {

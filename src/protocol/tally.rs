@@ -31,7 +31,7 @@ pub(super) struct Tally {
     seen: Option<Vec<Seen>>,
     /// Arrival of every event with output.
     pub(super) chunks: Vec<u64>,
-    first_content_ns: Option<u64>,
+    pub(super) first_content_ns: Option<u64>,
     stamps_exact: u32,
     /// Arrival of the last read, and whether it ended with an output event.
     last_read: Option<(u64, bool)>,
@@ -82,6 +82,11 @@ impl Tally {
             self.stamps_exact += 1;
         }
         self.last_read = Some((arrival_ns, false));
+    }
+
+    /// Arrival of the first event with output.
+    pub(super) fn first_token_ns(&self) -> Option<u64> {
+        self.chunks.first().copied()
     }
 
     /// `at_boundary`: whether the read ended with its last event, and not within another one.
@@ -274,7 +279,7 @@ impl Tally {
         Answered {
             outcome,
             error,
-            first_token_ns: self.chunks.first().copied(),
+            first_token_ns: self.first_token_ns(),
             first_content_ns: self.first_content_ns,
             last_token_ns: self.chunks.last().copied(),
             decode_ns: self.several.as_ref().filter(|_| !self.chunks.is_empty()).and_then(Several::decode_ns),

@@ -562,6 +562,7 @@ fn summary() -> Summary {
         ending: Ending::Completed,
         abort: None,
         accounts: Vec::new(),
+        cost: None,
     }
 }
 
@@ -747,6 +748,10 @@ pub(crate) fn quiet() -> Run {
     run.plan.warnings.clear();
     run.plan.endpoints = vec![endpoint("flash", None)];
     run.plan.steps.retain(|step| step.phase == "mixed" || step.phase == "ready");
+    for (id, step) in run.plan.steps.iter_mut().enumerate() {
+        step.id = id;
+        step.after = (0..id).collect();
+    }
     run.system.machine.gpus.clear();
     run.system.servers.retain(|server| server.endpoint == "flash");
     run.system.servers[0].simulated = false;
@@ -780,6 +785,17 @@ pub(crate) fn with_objectives() -> Run {
     let mut run = quiet();
     run.plan.objectives = vec![Objective { metric: Metric::Ttft, at_most: Duration::from_millis(500) }];
     run.plan.price = Some(Price::PerHour(0.69));
+    run.summary.cost = Some(0.0115);
+    for step in &mut run.plan.steps {
+        step.expected = Expected {
+            requests: Some(120.0),
+            input_tokens: Some(48_000.0),
+            output_tokens: Some(7_680.0),
+            duration_s: Some(58.0),
+            cost: None,
+            assumed: true,
+        };
+    }
     for scope in &mut run.summary.scopes {
         let met = scope.counts.due * 9 / 10;
         scope.counts.met = Some(Met { due: met, completed_in_window: met });

@@ -18,6 +18,7 @@ use super::{Report, words};
 use crate::{
     config::{Price, case_name},
     metrics,
+    plan::totals,
     record::Outcome,
     verdict::{Check, Conclusion, Finding, Grade},
 };
@@ -60,6 +61,11 @@ pub struct Document<'a> {
     objectives: Objectives,
     /// What the platform or its tokens cost.
     price: Option<Price>,
+    /// What the run cost from its first step to its last answer, with warm-up, pauses and drains; null without a price, or
+    /// where tokens that have one are not known.
+    cost: Option<f64>,
+    /// What the plan expected it to cost, without drains; null without a price.
+    planned_cost: Option<f64>,
     /// What it was measured on, in one line.
     hardware: String,
     /// Whether a server was simulated: such numbers describe no hardware.
@@ -174,6 +180,8 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         label: &plan.label,
         objectives: Objectives::of(&plan.objectives),
         price: plan.price,
+        cost: summary.cost.and_then(figures::finite),
+        planned_cost: totals(plan).cost.and_then(figures::finite),
         hardware: words::hardware(report),
         simulated: !simulated_servers.is_empty(),
         simulated_servers,

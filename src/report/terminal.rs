@@ -1,19 +1,20 @@
 //! The report as one screen of text, and several scenarios as a table.
 
+mod cases;
 mod repeats;
+mod scopes;
 mod targets;
 
 use std::fmt;
 
-pub use self::repeats::repeats;
+pub use self::{cases::cases, repeats::repeats};
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, Table};
 
 use super::{Report, words};
 use crate::{
-    catalog::{Metric, Statistic},
     config::{Format, Severity},
-    metrics::{Failure, Scope},
+    metrics::Failure,
     units,
     verdict::{Conclusion, Grade, Level, Mark},
 };
@@ -26,9 +27,6 @@ pub struct Style {
     /// Columns of the terminal.
     pub width: usize,
 }
-
-/// Rows of the table of scopes beyond which the endpoints of ladders are left to the other formats.
-const MANY_ROWS: usize = 12;
 
 const BOLD: Ansi = Ansi::new().bold();
 const DIM: Ansi = Ansi::new().dimmed();
@@ -57,10 +55,10 @@ pub fn terminal(report: &Report, style: Style) -> String {
         targets::targets(report, style),
         validity(report, style),
         conclusion(report, style),
-        scopes(report, style),
+        scopes::scopes(report, style),
         failures(report, style),
         analysis(report, style),
-        vec![format!("{}  {}/{}", style.paint(DIM, "report"), report.folder, main_file(report))],
+        whereabouts(report, style),
     ];
     let mut out = String::new();
     for section in sections.iter().filter(|section| !section.is_empty()) {
@@ -73,6 +71,21 @@ pub fn terminal(report: &Report, style: Style) -> String {
         }
     }
     out
+}
+
+/// Where everything is, and how to do it again.
+fn whereabouts(report: &Report, style: Style) -> Vec<String> {
+    let folder = report.folder;
+    vec![
+        format!("{}  {folder}/{}", style.paint(DIM, "report"), main_file(report)),
+        style.paint(DIM, &format!("again   scenario rerun {}", in_shell(folder))),
+    ]
+}
+
+/// A path as a word of a command line.
+fn in_shell(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/\\._-+~:=,".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// The file of the run folder to look at first.
@@ -159,74 +172,6 @@ fn conclusion(report: &Report, style: Style) -> Vec<String> {
     )];
     lines.extend(indented(&verdict.reason, 2, style));
     lines
-}
-
-/// The table of phases, steps and endpoints; warm-up does not count and is not shown.
-fn scopes(report: &Report, style: Style) -> Vec<String> {
-    let mut rows: Vec<_> =
-        words::outline(report).into_iter().filter(|(_, _, scope)| scope.measured).collect();
-    let all = rows.len();
-    if all > MANY_ROWS {
-        rows.retain(|(_, _, scope)| !(scope.explores && scope.key.endpoint.is_some()));
-    }
-    if rows.is_empty() {
-        return Vec::new();
-    }
-    let mut grid = Grid::new(&[
-        "", "requests", "ok", "errors", "req/s", "tok/s", "TTFT p50", "TTFT p95", "TPOT p50", "e2e p50",
-        "e2e p95", "goodput", "met", "cost/M",
-    ]);
-    let (judges, priced) = (!report.plan.objectives.is_empty(), report.plan.price.is_some());
-    for (depth, name, scope) in &rows {
-        let load = words::load(scope);
-        let name = format!("{}{name}", "  ".repeat(*depth));
-        let plain =
-            |metric| scope.rates.get(&metric).map_or(words::MISSING.into(), |n| units::show_number(*n));
-        let latency = |metric, statistic| words::of_scope(scope, metric, Some(statistic));
-        grid.row([
-            if load.is_empty() { name } else { format!("{name} · {load}") },
-            units::show_count(scope.counts.due),
-            units::show_count(scope.counts.ok()),
-            words::of_scope(scope, Metric::ErrorRate, None),
-            plain(Metric::RequestsPerSecond),
-            plain(Metric::OutputTokensPerSecond),
-            latency(Metric::Ttft, Statistic::P50),
-            latency(Metric::Ttft, Statistic::P95),
-            latency(Metric::Tpot, Statistic::P50),
-            latency(Metric::E2e, Statistic::P50),
-            latency(Metric::E2e, Statistic::P95),
-            if judges { plain(Metric::Goodput) } else { String::new() },
-            if judges { words::of_scope(scope, Metric::ObjectivesMetRate, None) } else { String::new() },
-            if priced { words::of_scope(scope, Metric::CostPerMillionTokens, None) } else { String::new() },
-        ]);
-    }
-    grid.right(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
-    grid.drop_empty();
-    // what follows from other columns goes first
-    grid.fit(style.width.saturating_sub(2), &[2, 9, 4, 8, 6, 1]);
-    let mut lines = Vec::new();
-    for (i, line) in grid.lines_with_header().enumerate() {
-        lines.push(if i == 0 { style.paint(DIM, &format!("  {line}")) } else { format!("  {line}") });
-    }
-    let mut notes = Vec::from_iter(words::uncounted(report));
-    notes.extend(words::objectives(report).map(|objectives| format!("met: requests with {objectives}")));
-    notes.extend(words::price(report).map(|price| format!("cost/M: of a million tokens at {price}")));
-    if rows.iter().any(|(_, _, scope)| infinite(scope)) {
-        notes.push("∞: percentiles count failed requests as infinite".to_owned());
-    }
-    if rows.len() < all {
-        notes.push("endpoints of ladders are in the full report".to_owned());
-    }
-    lines.extend(indented(&notes.join("; "), 2, style).iter().map(|line| style.paint(DIM, line)));
-    lines
-}
-
-fn infinite(scope: &Scope) -> bool {
-    [Metric::Ttft, Metric::Tpot, Metric::E2e].into_iter().any(|metric| {
-        [Statistic::P50, Statistic::P95]
-            .into_iter()
-            .any(|statistic| scope.value(metric, Some(statistic)).is_some_and(f64::is_infinite))
-    })
 }
 
 fn failures(report: &Report, style: Style) -> Vec<String> {
@@ -370,7 +315,7 @@ impl Grid {
         Self { header, rows: Vec::new(), right: Vec::new(), hidden: Vec::new() }
     }
 
-    fn row<const N: usize>(&mut self, cells: [String; N]) {
+    fn row(&mut self, cells: impl Into<Vec<String>>) {
         self.rows.push(cells.into());
     }
 
@@ -445,10 +390,17 @@ fn shorten(text: &str, room: usize) -> String {
     kept + "…"
 }
 
-/// Breaks text at spaces so that no line is longer than `room`, words permitting.
+/// Breaks text at spaces so that no line is longer than `room`, words permitting; a unit stays with its number.
 fn wrap(text: &str, room: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
+    let mut words: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
+        match words.last_mut() {
+            Some(number) if is_number(number) && is_unit(word) => number.extend([" ", word]),
+            _ => words.push(word.to_owned()),
+        }
+    }
+    let mut lines = vec![String::new()];
+    for word in &words {
         let line = lines.last_mut().expect("starts with one line");
         if line.is_empty() {
             line.push_str(word);
@@ -456,10 +408,20 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
             line.push(' ');
             line.push_str(word);
         } else {
-            lines.push(word.to_owned());
+            lines.push(word.clone());
         }
     }
     lines
+}
+
+fn is_number(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit())
+        && word.chars().all(|c| c.is_ascii_digit() || ".,".contains(c))
+}
+
+fn is_unit(word: &str) -> bool {
+    let unit = word.trim_end_matches([',', ';', ':', '.', ')']);
+    ["%", "ns", "µs", "ms", "s", "tok/s", "req/s"].contains(&unit)
 }
 
 fn indented(text: &str, by: usize, style: Style) -> Vec<String> {
@@ -470,6 +432,7 @@ fn indented(text: &str, by: usize, style: Style) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{super::fixture, *};
+    use crate::verdict::Judged;
 
     const PLAIN: Style = Style { color: false, width: 120 };
 
@@ -495,11 +458,29 @@ mod tests {
         let run = fixture::mixed();
         let text = terminal(&run.report(), Style { width: 100, ..PLAIN });
         assert!(text.lines().all(|line| width(line) <= 100), "{text}");
-        for target in &run.verdict.targets {
+        let folded = |target: &&Judged| target.from_preset && target.severity == Severity::Info;
+        for target in run.verdict.targets.iter().filter(|target| !folded(target)) {
             assert!(text.contains(&words::about(target)), "{}: {text}", target.name);
         }
         let (targets, _) = text.split_once("\nvalidity").expect("a line on validity");
         insta::assert_snapshot!(targets);
+    }
+
+    #[test]
+    fn what_a_preset_asks_for_unasked_is_one_line() {
+        let mut run = fixture::mixed();
+        let missed =
+            run.verdict.targets.iter().find(|target| target.from_preset && target.mark == Mark::Fail);
+        let mut elsewhere = missed.expect("a preset's target that was missed").clone();
+        elsewhere.scope.phase = "ladder".to_owned();
+        run.verdict.targets.push(elsewhere);
+        let text = terminal(&run.report(), PLAIN);
+        let line =
+            "for information, by preset rtx_4090: 1 of 3 met; missed: ttft.p50 ≤ 5.00 ms in mixed, ladder";
+        assert!(text.lines().any(|shown| shown == line), "{text}");
+        run.verdict.targets.retain(|target| target.mark == Mark::Pass);
+        let text = terminal(&run.report(), PLAIN);
+        assert!(text.contains("\nfor information, by preset rtx_4090: 1 of 1 met\n"), "{text}");
     }
 
     #[test]
@@ -546,6 +527,28 @@ mod tests {
         run.summary.failures[0].first_error = "status 503: busy".to_owned();
         let text = terminal(&run.report(), PLAIN);
         assert!(text.contains("first on flash: status 503: busy"), "{text}");
+    }
+
+    #[test]
+    fn a_unit_stays_with_its_number() {
+        assert_eq!(
+            wrap("asked at most 5.00 ms; it was 42.8 ms", 18),
+            ["asked at most", "5.00 ms; it was", "42.8 ms"]
+        );
+    }
+
+    #[test]
+    fn a_folder_is_one_word_of_a_command() {
+        for (path, word) in [
+            (
+                "results/runs/2026-11-22T02-04-08Z_tries_mac_users=1,model=a",
+                "results/runs/2026-11-22T02-04-08Z_tries_mac_users=1,model=a",
+            ),
+            ("my runs/x", "'my runs/x'"),
+            ("it's/$x", r"'it'\''s/$x'"),
+        ] {
+            assert_eq!(in_shell(path), word);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{
     catalog::{Metric, MetricName, Statistic},
     config::{Address, Bound, Severity},
     metrics::{Failure, Scope},
-    plan::{PlannedEndpoint, describe},
+    plan::{PlannedEndpoint, describe, estimate},
     units,
     verdict::{Conclusion, Grade, Judged, Level, Mark},
 };
@@ -118,18 +118,59 @@ pub(super) fn row_mark(target: &Judged) -> (&'static str, &'static str) {
     }
 }
 
-/// The rows of the targets in their groups, each with its heading: what judges and warns, then what is shown for
-/// information, the preset's apart from the scenario's own. Groups without rows are left out.
-pub(super) fn target_groups<'a>(report: &Report<'a>) -> Vec<(String, Vec<&'a Judged>)> {
+/// Rows of targets that belong together.
+pub(super) struct TargetGroup<'a> {
+    /// What they have in common.
+    pub(super) heading: String,
+    /// Whether they judge or warn, rather than being shown for information.
+    pub(super) judges: bool,
+    /// Whether a preset asks for them rather than the scenario.
+    pub(super) preset: bool,
+    pub(super) rows: Vec<&'a Judged>,
+}
+
+/// The rows of the targets in their groups: what judges and warns, then what is shown for information, the preset's
+/// apart from the scenario's own. Groups without rows are left out.
+pub(super) fn target_groups<'a>(report: &Report<'a>) -> Vec<TargetGroup<'a>> {
     let (info, judging): (Vec<_>, Vec<_>) =
         report.verdict.targets.iter().partition(|target| target.severity == Severity::Info);
     let (preset, own): (Vec<_>, Vec<_>) = info.into_iter().partition(|target| target.from_preset);
+    let by = format!("for information, by preset {}", report.plan.platform.name);
+    let group = |heading: &str, judges, preset, rows| TargetGroup {
+        heading: heading.to_owned(),
+        judges,
+        preset,
+        rows,
+    };
     let groups = [
-        ("targets".to_owned(), judging),
-        ("for information".to_owned(), own),
-        (format!("from preset {}, for information", report.plan.platform.name), preset),
+        group("targets", true, false, judging),
+        group("for information", false, false, own),
+        group(&by, false, true, preset),
     ];
-    groups.into_iter().filter(|(_, rows)| !rows.is_empty()).collect()
+    groups.into_iter().filter(|group| !group.rows.is_empty()).collect()
+}
+
+impl TargetGroup<'_> {
+    /// What a group that decides nothing comes to: `2 of 6 met; missed: ttft.p50 ≤ 5.00 ms in users, arrivals`.
+    pub(super) fn in_short(&self) -> String {
+        let of = |mark| self.rows.iter().copied().filter(move |row| row.mark == mark);
+        let mut parts = vec![format!("{} of {} met", of(Mark::Pass).count(), self.rows.len())];
+        for (mark, word) in [(Mark::Fail, "missed"), (Mark::Inconclusive, "undecided")] {
+            // each limit once, with all the places
+            let mut limits: Vec<(String, String)> = Vec::new();
+            for row in of(mark) {
+                let limit = format!("{} {}", row.metric, bound(row.metric, row.bound));
+                match limits.iter_mut().find(|(known, _)| *known == limit) {
+                    Some((_, places)) => places.extend([", ", &row.scope.to_string()]),
+                    None => limits.push((limit, row.scope.to_string())),
+                }
+            }
+            let limits: Vec<_> =
+                limits.into_iter().map(|(limit, places)| format!("{limit} in {places}")).collect();
+            parts.extend((!limits.is_empty()).then(|| format!("{word}: {}", limits.join("; "))));
+        }
+        parts.join("; ")
+    }
 }
 
 /// What a row is about: `ttft.p50 in mixed · flash`.
@@ -308,6 +349,13 @@ pub(super) fn objectives(report: &Report) -> Option<String> {
 /// The price that costs follow from.
 pub(super) fn price(report: &Report) -> Option<String> {
     report.plan.price.map(describe::price)
+}
+
+/// What the run cost, beside what the plan expected: `0.0115, planned ≈ 0.0121`; `None` without a price.
+pub(super) fn cost(report: &Report) -> Option<String> {
+    let planned = estimate::cost(report.plan)?;
+    let cost = report.summary.cost.map_or_else(|| MISSING.to_owned(), units::show_number);
+    Some(format!("{cost}, planned {planned}"))
 }
 
 /// How many failures of a kind stand in no share: `2 of them outside the window`.

@@ -90,6 +90,7 @@ impl Writer {
         for event in events {
             match event {
                 Event::Diary(line) => json_line(line, &mut self.events.pending),
+                Event::Pending { .. } => {}
                 Event::Finished { record, chunks, texts } => {
                     if let Some(file) = self.chunks.as_mut().filter(|_| !chunks.is_empty()) {
                         chunks::encode(record.seq, chunks, &mut file.pending);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     catalog::{Metric, Statistic},
     metrics::{Scope, Summary, scope_key},
-    plan::{LoadStep, Plan, ScopeKey},
+    plan::{LoadStep, Plan, Rounding, ScopeKey, rounding},
     units::{show_count, show_number, show_seconds, show_share},
     verdict::{Finding, Level},
 };
@@ -22,6 +22,8 @@ struct Solo<'a> {
     mixed: &'a str,
     load: &'a LoadStep,
     mixed_load: &'a LoadStep,
+    /// What rounding made of its load, where that is no share of the mixed one any more.
+    uneven: Option<Rounding>,
 }
 
 /// The lines of every pair of phases that can be compared, in the order of the plan.
@@ -29,6 +31,7 @@ pub(super) fn findings(plan: &Plan, summary: &Summary) -> Vec<Finding> {
     let solos = solos(plan);
     let mut findings: Vec<Finding> = solos
         .iter()
+        .filter(|solo| solo.uneven.is_none())
         .flat_map(|solo| solo.load.traffic.iter().map(move |traffic| (solo, traffic.endpoint)))
         .filter_map(|(solo, endpoint)| inflation(plan, summary, solo, endpoint))
         .collect();
@@ -39,6 +42,7 @@ pub(super) fn findings(plan: &Plan, summary: &Summary) -> Vec<Finding> {
             findings.extend(throughput(summary, &solos, solo));
         }
     }
+    findings.extend(solos.iter().filter_map(not_compared));
     findings
 }
 
@@ -48,9 +52,25 @@ fn solos(plan: &Plan) -> Vec<Solo<'_>> {
         let mixed = load.same_as.as_ref()?.phase.as_str();
         let (_, mixed_load) = plan.loads().find(|(other, _)| other.phase == mixed)?;
         let both = single(load) && single(mixed_load);
-        both.then_some(Solo { phase: &step.phase, mixed, load, mixed_load })
+        both.then(|| Solo { phase: &step.phase, mixed, load, mixed_load, uneven: rounding(plan, load) })
     });
     pairs.collect()
+}
+
+/// Why a pair of phases is not compared.
+fn not_compared(solo: &Solo<'_>) -> Option<Finding> {
+    let rounded = solo.uneven.as_ref()?;
+    Some(Finding {
+        level: Level::Info,
+        text: format!(
+            "`{}` is not compared with `{}`: its share of the {} there would be {}, and it had {}",
+            solo.phase,
+            solo.mixed,
+            rounded.noun(),
+            show_number(rounded.fair()),
+            rounded.number,
+        ),
+    })
 }
 
 /// The numbers of an endpoint in a phase.
@@ -102,7 +122,8 @@ fn throughput(summary: &Summary, solos: &[Solo<'_>], of: &Solo<'_>) -> Option<Fi
         parts.iter().flat_map(|solo| solo.load.traffic.iter().map(|traffic| traffic.endpoint)).collect();
     alone.sort_unstable();
     let mixed: BTreeSet<usize> = of.mixed_load.traffic.iter().map(|traffic| traffic.endpoint).collect();
-    if mixed.len() < 2 || !alone.into_iter().eq(mixed) {
+    let even = parts.iter().all(|solo| solo.uneven.is_none());
+    if !even || mixed.len() < 2 || !alone.into_iter().eq(mixed) {
         return None;
     }
     let speed = |phase: &str| {

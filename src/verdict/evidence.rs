@@ -40,6 +40,18 @@ impl Evidence {
         }
     }
 
+    /// Takes in a request that has not ended: of a share its value, which is certain, of a series what its value will be
+    /// at least.
+    pub fn add_at_least(&mut self, value: f64) {
+        if self.metric.statistic.is_none() {
+            return self.add(value);
+        }
+        self.requests += 1;
+        for (end, beyond) in &mut self.ends {
+            *beyond += u64::from(matches!(end, End::High(limit) if value > *limit));
+        }
+    }
+
     /// The requests so far with those that have not ended, and how many lie beyond the end that most are beyond.
     pub fn counts(&self, unfinished: u64) -> (u64, u64) {
         let beyond = self.ends.iter().map(|(_, beyond)| *beyond).max().unwrap_or(0);
@@ -114,6 +126,24 @@ mod tests {
             assert_eq!((evidence.counts(0), evidence.counts(36)), ((4, 4), (40, 4)), "{metric}");
             (0..36).for_each(|_| evidence.add(value));
             assert!(evidence.is_hopeless(36), "{metric}: half of all that was issued");
+        }
+    }
+
+    #[test]
+    fn what_a_request_will_be_at_least_speaks_against_upper_limits_alone() {
+        for (metric, bound, value, hopeless) in [
+            ("ttft.p95", Bound::AtMost(5.0), 6.0, true),
+            ("ttft.p95", Bound::AtMost(5.0), 5.0, false),
+            // it may still become more
+            ("ttft.p95", Bound::AtLeast(5.0), 1.0, false),
+            ("ttft.p95", Bound::Between(2.0, 5.0), 1.0, false),
+            ("ttft.p95", Bound::Between(2.0, 5.0), 6.0, true),
+            ("objectives_met_rate", Bound::AtLeast(0.9), 0.0, true),
+        ] {
+            let mut evidence = evidence(metric, bound);
+            (0..10).for_each(|_| evidence.add_at_least(value));
+            assert_eq!(evidence.is_hopeless(0), hopeless, "{metric} {bound:?} {value}");
+            assert_eq!(evidence.counts(5).0, 15);
         }
     }
 

@@ -31,7 +31,11 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
     Verdict {
         conclusion,
         reason,
-        grade: Grade::of(targets_met, total_targets),
+        grade: match conclusion {
+            // what was not measured is neither good nor poor
+            Conclusion::Aborted | Conclusion::Invalid if nothing_measured(summary) => Grade::Ungraded,
+            _ => Grade::of(targets_met, total_targets),
+        },
         targets_met,
         total_targets,
         targets,
@@ -57,6 +61,11 @@ pub fn nothing_answered(summary: &Summary) -> bool {
     sum(|account| account.sent) > 0 && sum(|account| account.answered) == 0
 }
 
+/// Whether no request counts that a target could be judged by.
+fn nothing_measured(summary: &Summary) -> bool {
+    summary.scopes.iter().all(|scope| !scope.measured || scope.counts.due == 0)
+}
+
 /// Judged targets by their marks.
 #[derive(Clone, Copy)]
 struct Tally {
@@ -73,7 +82,9 @@ fn conclude(
     tally: Tally,
 ) -> (Conclusion, String) {
     if let Some(reason) = cut_short(summary.ending) {
-        return (Conclusion::Aborted, format!("{reason}; what was measured is graded"));
+        let rest =
+            if nothing_measured(summary) { "nothing was measured" } else { "what was measured is graded" };
+        return (Conclusion::Aborted, format!("{reason}; {rest}"));
     }
     let broken: Vec<String> = validity
         .iter()

@@ -17,7 +17,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 
 use super::{
-    Pool, WireError,
+    Mark, Pool, WireError,
     stream::{CLOCK_SOURCE, Marks, Stream},
 };
 use crate::record::ClockSource;
@@ -54,10 +54,12 @@ impl Default for Limits {
 ///
 /// It belongs to the caller and is written while the exchange goes on, so it is right even when the future of
 /// [`Pool::send`] is dropped by a time-out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Timing {
     /// Just before the first byte of the request was written, on the connection that counted.
     pub sent_ns: Option<u64>,
+    /// The same for others to see while the exchange goes on; `None` where nobody looks.
+    pub seen_sent: Option<Arc<Mark>>,
     /// How long the TCP connect took, where this request opened the connection.
     pub connect_ns: Option<u64>,
     /// How long the TLS handshake took, likewise.
@@ -76,12 +78,29 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             sent_ns: None,
+            seen_sent: None,
             connect_ns: None,
             tls_ns: None,
             reused: false,
             attempts: 0,
             first_byte_ns: None,
             clock: CLOCK_SOURCE,
+        }
+    }
+}
+
+impl Timing {
+    /// Begins anew, in the sight of whoever looks.
+    pub(super) fn begin(&mut self) {
+        *self = Self { seen_sent: self.seen_sent.take(), ..Self::default() };
+        self.sent(None);
+    }
+
+    /// Says when the request was sent, on the connection that counts for now.
+    pub(super) fn sent(&mut self, at_ns: Option<u64>) {
+        self.sent_ns = at_ns;
+        if let Some(mark) = &self.seen_sent {
+            mark.set(at_ns);
         }
     }
 }
@@ -276,7 +295,7 @@ pub(super) async fn exchange<'pool>(
     let mut head = pin!(exchange.sender.send_request(request));
     let answer = poll_fn(|cx| {
         exchange.drive(cx);
-        timing.sent_ns = exchange.marks.sent_ns();
+        timing.sent(exchange.marks.sent_ns());
         timing.first_byte_ns = exchange.marks.first_byte_ns();
         head.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     })

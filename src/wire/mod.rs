@@ -12,6 +12,7 @@ mod clock;
 mod error;
 mod framing;
 mod http;
+mod mark;
 mod origin;
 mod pool;
 mod stream;
@@ -21,6 +22,7 @@ pub use clock::Clock;
 pub use error::WireError;
 pub use framing::{Frame, Framer, Framing, FramingError, MAX_EVENT, MAX_WHOLE};
 pub use http::{Limits, Request, Response, Timing};
+pub use mark::Mark;
 pub use origin::{Origin, OriginError};
 pub use pool::Pool;
 

@@ -120,7 +120,7 @@ impl Pool {
         limits: Limits,
         timing: &mut Timing,
     ) -> Result<Response<'_>, WireError> {
-        *timing = Timing::default();
+        timing.begin();
         if let Some(stream) = self.lend() {
             timing.attempts = 1;
             timing.reused = stream.has_served();
@@ -131,7 +131,7 @@ impl Pool {
         }
         timing.attempts += 1;
         timing.reused = false;
-        timing.sent_ns = None;
+        timing.sent(None);
         let stream = self.dialer.dial(timing).await?;
         exchange(self, stream, self.message(request), limits, timing).await
     }

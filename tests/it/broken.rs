@@ -1,8 +1,10 @@
-//! Every broken scenario in `tests/broken` is refused, with exactly the message beside it.
+//! Every broken scenario in `tests/broken` is refused, with exactly the messages beside it: the text for people in
+//! `NAME.snap`, the JSON for editors in `NAME.json.snap`. A scenario that only a flag breaks begins with `# --set …`.
 
 use std::{fs, io, path::Path};
 
 use scenario::{
+    cli::problems,
     config::{Input, check, load},
     machine::Machine,
     plan::admit,
@@ -27,19 +29,25 @@ fn every_broken_scenario_has_its_message() {
     for path in files {
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name in UTF-8");
         let text = fs::read_to_string(&path).expect("a readable scenario");
-        let input = Input { name, text: &text, platform: None, sets: &[] };
+        let sets: Vec<String> =
+            text.lines().map_while(|line| line.strip_prefix("# --set ")).map(str::to_owned).collect();
+        let input = Input { name, text: &text, platform: None, sets: &sets };
         let problems = admit(check(&input, &Machine::default(), &|_| None, &read)).expect_err(name);
         assert!(!problems.is_empty(), "{name}");
         for problem in &problems {
             assert!(!problem.labels().is_empty() && problem.advice().is_some(), "{problem}");
         }
 
+        let list: Vec<_> = problems::of(name, &problems).collect();
+        let json = serde_json::to_string_pretty(&list).expect("its keys are text");
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(&folder);
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
         settings.bind(|| {
-            insta::assert_snapshot!(name.trim_end_matches(".toml"), problems.render(false));
+            let name = name.trim_end_matches(".toml");
+            insta::assert_snapshot!(name, problems.render(false));
+            insta::assert_snapshot!(format!("{name}.json"), json);
         });
     }
 }
@@ -54,9 +62,11 @@ fn no_message_shows_a_secret() {
             let input = Input { name, text: &text, platform: None, sets: &[] };
             let problems =
                 load(&input, &Machine::default(), &|_| None, &read).expect_err("literal secrets are refused");
+            let list: Vec<_> = problems::of(name, &problems).collect();
+            let json = serde_json::to_string(&list).expect("its keys are text");
             // plain and in Base64
             for secret in ["print-this", "kby1ub3QtcHJpbnQtdGhpcw"] {
-                assert!(!problems.render(true).contains(secret));
+                assert!(!problems.render(true).contains(secret) && !json.contains(secret));
                 assert!(!format!("{problems} {problems:?}").contains(secret));
             }
         }

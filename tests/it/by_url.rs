@@ -114,15 +114,15 @@ fn problems_of_flags_speak_of_flags() {
             &[
                 "error: `--target 'ttft.p95<=500ms'` cannot be proved: `ttft.p95` in `load` needs 59 requests, and \
                  there are 20",
-                "  help: set `--requests` to 59 or more, or `--set targets.ttft_p95.severity=warn`",
+                "  help: set `--requests` to 59 or more, or let it only warn by \
+                 `--set targets.ttft_p95.severity=warn` or `--set run.on_inconclusive=warn`",
                 "this cannot be run; nothing was sent",
             ][..],
         ),
         (
             &["sim:rtx_4090", "--rate", "2", "--duration", "3s"],
-            &[
-                "  help: let `--duration` be 30s or longer, for 59 requests, or `--set targets.ttft_p95.severity=warn`",
-            ],
+            &["  help: let `--duration` be 30s or longer, for 59 requests, or let it only warn by \
+                 `--set targets.ttft_p95.severity=warn` or `--set run.on_inconclusive=warn`"],
         ),
         (
             &["http://api.example.com/v1", "--rate", "5000", "--requests", "2000000"],

@@ -61,6 +61,8 @@ fn editors_get_one_array() {
     assert_eq!((&key["end_line"], &key["end_column"]), (&json!(6), &json!(8)));
     assert_eq!(key["message"], "unknown key `request` in `phases.load`");
     assert!(key["help"].as_str().unwrap().starts_with("did you mean `requests`?"));
+    assert_eq!((&key["scenario"], &key["code"]), (&json!("broken.toml"), &json!("wrong")));
+    assert_eq!(problems[0]["code"], "plan");
     let label = json!({
         "file": "broken.toml", "line": 6, "column": 1, "end_line": 6, "end_column": 8, "text": "not a key here"
     });
@@ -80,6 +82,20 @@ fn what_is_wrong_with_a_flag_has_no_line_in_the_file() {
         (&problems[0]["labels"][0]["file"], &problems[0]["labels"][0]["column"]),
         (&json!("--set"), &json!(22))
     );
+}
+
+#[test]
+fn what_is_wrong_with_an_included_file_is_shown_there() {
+    let bench = Bench::new();
+    let file =
+        bench.file("whole.toml", &GOOD.replace("version = 1", "version = 1\ninclude = [\"part.toml\"]"));
+    bench.file("part.toml", "[phases.load]\nreqests = 3\n");
+    let done = on_github(&bench, &["check", &file, "--format", "json"]).expect_code(2);
+    let problems: Vec<Value> = serde_json::from_str(&done.stdout).unwrap();
+    let problem = &problems[0];
+    assert_eq!((&problem["scenario"], &problem["file"]), (&json!("whole.toml"), &json!("part.toml")));
+    assert_eq!((&problem["line"], &problem["column"]), (&json!(2), &json!(1)));
+    assert!(annotations(&done)[0].starts_with("::error file=part.toml,line=2,col=1::unknown key `reqests`"));
 }
 
 #[test]
@@ -105,6 +121,9 @@ fn a_target_that_cannot_pass_is_refused_where_the_requests_are_too_few() {
     }
     bench.run(&["check", &file, "--set", "phases.load.requests=299"]).expect_code(0);
     bench.run(&["check", &file, "--set", "targets.tail.severity=info"]).expect_code(0);
+    bench.run(&["check", &file, "--set", "run.on_inconclusive=warn"]).expect_code(0);
+    let plan = bench.run(&["plan", &file, "--set", "run.on_inconclusive=warn"]).expect_code(0);
+    assert!(plan.stdout.contains("warning: target `tail`"), "{}", plan.stdout);
     // the server decides how many there are
     bench
         .run(&["check", &file, "--set", "phases.load.duration=1s", "--set", "phases.load.requests=300"])

@@ -108,6 +108,49 @@ fn what_is_in_flight_is_cut_off_with_the_run() {
 }
 
 #[test]
+fn a_server_that_hangs_ends_the_run_long_before_its_time_outs() {
+    let server = Server::start(|_, out| {
+        out.stream_head();
+        std::thread::sleep(Duration::from_secs(120));
+        After::Close
+    });
+    let bench = Bench::new();
+    let text = format!(
+        r#"
+        version = 1
+        name = "hanging"
+        [endpoints.main]
+        url = "{}"
+        timeout = "100s"
+        [phases.load]
+        duration = "90s"
+        load.closed = {{ users = 6 }}
+        [targets.first_token]
+        metric = "ttft.p95"
+        at_most = "1s"
+        abort = {{ after = "300ms" }}
+        "#,
+        server.url()
+    );
+    let file = bench.file("hanging.toml", &text);
+    let begin = Instant::now();
+    let done = bench.run(&["run", &file]).expect_code(1);
+    assert!(begin.elapsed() < MINUTE, "neither the phase nor a time-out was waited for");
+    assert!(
+        done.stderr.contains("stopping: `first_token` has failed in `load`, by 6 of 6"),
+        "{}",
+        done.stderr
+    );
+    let run = bench.only_run();
+    assert!(run.records().iter().all(|record| record["outcome"] == "cancelled"));
+    let summary = run.json("summary.json");
+    assert_eq!((&summary["verdict"], &summary["ending"]), (&"FAIL".into(), &"ended_by_target".into()));
+    assert_eq!(summary["targets"][0]["mark"], "FAIL");
+    // the report follows from the records alone
+    bench.run(&["report", run.path().to_str().unwrap()]).expect_code(0);
+}
+
+#[test]
 fn a_healthy_server_is_left_alone() {
     let server = server(u64::MAX);
     let bench = Bench::new();
@@ -166,15 +209,18 @@ fn objectives_and_prices_reach_every_report() {
     // 7 tokens in and 4 out each: (7 × 1 + 4 × 4) ÷ 11
     let cost = scope["metrics"]["cost_per_million_tokens"].as_f64().unwrap();
     assert!((cost - 23.0 / 11.0).abs() < 0.05, "{cost}");
+    // sixty answers, and what failed did not say what it used
+    let whole = summary["cost"].as_f64().unwrap();
+    assert!((whole - 60.0 * 23.0 / 1e6).abs() < 1e-9, "{whole}");
+    assert!(summary["planned_cost"].as_f64().is_some());
+    assert!(done.stdout.contains("the whole run cost 0.00138, planned"), "{}", done.stdout);
     assert_eq!(summary["objectives"], serde_json::json!({ "tpot_ms": 10_000.0, "e2e_ms": 20_000.0 }));
     let csv = run.text("requests.csv");
     assert!(csv.lines().next().unwrap().ends_with(",objectives_met"));
     assert_eq!(csv.lines().filter(|line| line.ends_with(",true")).count(), 60);
     assert_eq!(csv.lines().filter(|line| line.ends_with(",false")).count(), 20);
     let html = run.text("report.html");
-    assert!(
-        html.contains("<th scope=\"col\" rowspan=\"2\" class=\"n\">goodput</th>") && html.contains("cost/M")
-    );
+    assert!(html.contains(">goodput</th>") && html.contains(">cost/M</th>"));
     let plan = bench.run(&["plan", &file]).expect_code(0);
     assert!(plan.stdout.contains("objectives  tpot ≤ 10.0 s, e2e ≤ 20.0 s"), "{}", plan.stdout);
 }

@@ -43,12 +43,18 @@ fn every_case_runs_into_a_folder_of_its_own_with_the_group_of_all() {
     let file = scenario(&bench, &server.url());
     let done = bench.run(&["run", &file, "--json", "out.json"]).expect_code(0);
     for case in ["users=1,model=a-b", "users=1,model=c", "users=2,model=a-b", "users=2,model=c"] {
-        let rows = done.stdout.lines().filter(|line| line.contains(&format!("PASS  tries · {case} ")));
-        assert_eq!(rows.count(), 1, "{case}: {}", done.stdout);
+        assert!(done.stdout.contains(&format!("tries · {case}  ")), "{case}: {}", done.stdout);
         let folders = bench.runs().into_iter().filter(|run| run.path().to_string_lossy().ends_with(case));
         assert_eq!(folders.count(), 1, "{case}");
     }
     assert_eq!(bench.runs().len(), 4);
+    // what varied and what it came to, and nothing a second time
+    let rows: Vec<Vec<&str>> = done.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    for (users, model) in [("1", "a-b"), ("1", "c"), ("2", "a-b"), ("2", "c")] {
+        let of_case = |row: &&Vec<&str>| row.starts_with(&["PASS", users, model]);
+        assert_eq!(rows.iter().filter(of_case).count(), 1, "{users} {model}: {}", done.stdout);
+    }
+    assert!(done.stdout.contains("\n4 cases of tries  ") && !done.stdout.contains("PASS  tries"));
     let out: Value = serde_json::from_str(&std::fs::read_to_string(bench.path("out.json")).unwrap()).unwrap();
     let summaries = out.as_array().unwrap();
     let cases: Vec<_> = summaries.iter().map(|summary| summary["case"].as_str().unwrap()).collect();
@@ -59,6 +65,12 @@ fn every_case_runs_into_a_folder_of_its_own_with_the_group_of_all() {
         assert_eq!(run.json("plan.json")["group"], group);
         assert_eq!(run.json("summary.json")["group"], group);
     }
+    // the same table from what is on disk
+    let (_, table) = done.stdout.split_once("\n4 cases of tries").unwrap();
+    let folders: Vec<String> = bench.runs().iter().map(|run| run.path().display().to_string()).collect();
+    let arguments: Vec<&str> = std::iter::once("report").chain(folders.iter().map(String::as_str)).collect();
+    let again = bench.run(&arguments).expect_code(0);
+    assert!(again.stdout.ends_with(&format!("\n4 cases of tries{table}")), "{}", again.stdout);
     let models: Vec<_> = summaries.iter().map(|summary| summary["experiment"].as_str().unwrap()).collect();
     assert!(models.iter().all(|hash| models.iter().filter(|other| *other == hash).count() == 1));
 }

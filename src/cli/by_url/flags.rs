@@ -42,9 +42,6 @@ impl Flags {
         for (phrase, flag) in PHRASES {
             help = help.replace(phrase, flag);
         }
-        if let Some(target) = quoted(problem.message()).find(|word| word.starts_with("targets.")) {
-            help = help.replace("set `severity = \"warn\"`", &format!("`--set {target}.severity=warn`"));
-        }
         let hosts = quoted(&help).find(|word| word.starts_with("run.allow_hosts")).map(str::to_owned);
         if let Some(hosts) = hosts {
             help = help.replace(&format!("`{hosts}` or "), "");
@@ -52,12 +49,14 @@ impl Flags {
         format!("error: {}\n  help: {}", self.named(problem.message()), self.named(&help))
     }
 
-    /// A text with flags in place of addresses.
+    /// A text with flags in place of addresses and of values that are set.
     fn named(&self, text: &str) -> String {
-        let parts: Vec<&str> = text.split('`').collect();
-        let named = parts.iter().enumerate().map(|(number, part)| match number % 2 {
-            0 => (*part).to_owned(),
-            _ => format!("`{}`", self.flag(part).unwrap_or(part)),
+        let named = text.split('`').enumerate().map(|(number, part)| {
+            match part.split_once(" = ").filter(|(address, _)| address.contains('.')) {
+                _ if number % 2 == 0 => part.to_owned(),
+                Some((address, value)) => format!("`--set {address}={}`", value.trim_matches('"')),
+                None => format!("`{}`", self.flag(part).unwrap_or(part)),
+            }
         });
         named.collect()
     }

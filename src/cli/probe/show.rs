@@ -76,9 +76,9 @@ impl Shown<'_> {
         let rows = [
             ("error", error),
             ("tokens", Some(self.tokens())),
-            ("ttft", record.ttft().map(milliseconds)),
-            ("tpot", record.tpot().map(milliseconds)),
-            ("e2e", record.e2e().map(milliseconds)),
+            ("ttft", record.ttft().map(|s| format!("{}, from sending to the first output", milliseconds(s)))),
+            ("tpot", record.tpot().map(|s| format!("{}, per token after the first", milliseconds(s)))),
+            ("e2e", record.e2e().map(|s| format!("{}, from sending to the last output", milliseconds(s)))),
             ("finish", record.finish_reason.clone()),
         ];
         for (name, value) in rows {

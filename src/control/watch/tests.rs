@@ -192,10 +192,8 @@ fn objectives_are_judged_on_the_way() {
         ..target("met", "objectives_met_rate", Bound::AtLeast(0.9), "load")
     };
     let mut run = requests(vec![target], [Outcome::Ok; 40]);
-    let objective = |ms| crate::config::Objective {
-        metric: crate::catalog::Metric::Ttft,
-        at_most: Duration::from_millis(ms),
-    };
+    let objective =
+        |ms| crate::config::Objective { metric: Metric::Ttft, at_most: Duration::from_millis(ms) };
     run.plan.objectives = vec![objective(50)];
     assert_eq!(watched(&run), None);
     run.plan.objectives = vec![objective(49)];
@@ -300,4 +298,118 @@ fn looks_are_a_quarter_of_a_second_apart() {
     assert_eq!(watch.look(249 * MS), None);
     assert!(watch.look(250 * MS).is_some());
     assert_eq!(watch.look(900 * MS), None, "once");
+}
+
+/// A watch over one closed step that began at 0, in which nothing has ended.
+fn hanging(target: PlannedTarget) -> Watch {
+    let mut plan = plan(&["chat", "other"], vec![closed("load", 8, 1_000)]);
+    plan.targets = vec![PlannedTarget { abort: Some(Duration::from_secs(2)), ..target }];
+    let mut watch = Watch::new(&plan).expect("a target that may end the run");
+    watch.observe(&Event::Diary(Diary::StepStarted { step: 1, at_ns: 0 }));
+    watch
+}
+
+/// So many requests that were due and sent at 0, as somebody sees them at a moment.
+fn seen(at_ns: u64, requests: u64, change: impl Fn(&mut Pending)) -> Event {
+    let pending = |number| {
+        let mut pending = Pending {
+            seq: 100_000 + number,
+            endpoint: 0,
+            due_ns: 0,
+            begun_ns: Some(0),
+            sent_ns: Some(0),
+            first_token_ns: None,
+            first_content_ns: None,
+        };
+        change(&mut pending);
+        pending
+    };
+    Event::Pending { step: 1, at_ns, requests: (0..requests).map(pending).collect() }
+}
+
+/// When a run ends of which the same is seen every 100 ms for a minute.
+fn ended_by(target: PlannedTarget, requests: u64, change: impl Fn(&mut Pending)) -> Option<Abort> {
+    let mut watch = hanging(target);
+    (0..600).find_map(|tick| {
+        watch.observe(&seen(tick * 100 * MS, requests, &change));
+        watch.look(tick * 100 * MS)
+    })
+}
+
+fn slow(metric: &str, seconds: f64) -> PlannedTarget {
+    target("slow", metric, Bound::AtMost(seconds), "load")
+}
+
+#[test]
+fn a_server_that_hangs_ends_the_run_by_the_age_of_what_is_in_flight() {
+    for metric in ["ttft.p95", "e2e.p95", "service.ttft.p95"] {
+        let abort = ended_by(slow(metric, 5.0), 8, |_| ()).expect(metric);
+        // five seconds, one in which an answer could lie unread, and two for as long as which it must be so
+        assert!((8 * SEC..=9 * SEC).contains(&abort.at_ns), "{metric} {abort:?}");
+        assert_eq!((abort.requests, abort.beyond), (8, 8), "{metric}");
+    }
+    let met = target("met", "objectives_met_rate", Bound::AtLeast(0.9), "load");
+    let mut watch = hanging(met);
+    watch.plan.objectives =
+        vec![crate::config::Objective { metric: Metric::Ttft, at_most: Duration::from_secs(5) }];
+    let abort = (0..600).find_map(|tick| {
+        watch.observe(&seen(tick * 100 * MS, 8, |_| ()));
+        watch.look(tick * 100 * MS)
+    });
+    assert!(abort.is_some_and(|abort| abort.at_ns <= 9 * SEC && abort.beyond == 8));
+}
+
+#[test]
+fn what_may_still_turn_out_well_ends_no_run() {
+    // too few to say so
+    assert_eq!(ended_by(slow("ttft.p95", 5.0), 2, |_| ()), None);
+    // its first token came in time, however long the rest takes
+    let answering = |pending: &mut Pending| pending.first_token_ns = Some(5 * SEC);
+    assert_eq!(ended_by(slow("ttft.p95", 5.0), 8, answering), None);
+    assert_eq!(ended_by(slow("e2e.p95", 5.0), 8, answering), None);
+    // setting up a connection is outside every latency
+    assert_eq!(ended_by(slow("ttft.p95", 5.0), 8, |pending| pending.sent_ns = None), None);
+    // failures are known when they are there
+    assert_eq!(ended_by(slow("error_rate", 0.05), 8, |_| ()), None);
+    // and those to another endpoint are not what the target is about
+    let here = ScopeKey { endpoint: Some("chat".to_owned()), ..phase("load") };
+    let of_chat = || PlannedTarget { scopes: vec![here.clone()], ..slow("ttft.p95", 5.0) };
+    assert_eq!(ended_by(of_chat(), 8, |pending| pending.endpoint = 1), None);
+    assert!(ended_by(of_chat(), 8, |_| ()).is_some());
+}
+
+#[test]
+fn what_has_ended_is_not_pending_any_more() {
+    let mut watch = hanging(slow("ttft.p95", 5.0));
+    watch.observe(&seen(30 * SEC, 8, |_| ()));
+    for number in 0..8 {
+        let (mut record, chunks) = answer(0, SEC, &[]);
+        (record.step_id, record.seq, record.endpoint) = (1, 100_000 + number, "chat".to_owned());
+        watch.observe(&Event::Finished { record: Box::new(record), chunks, texts: None });
+    }
+    assert!((30..60).all(|second| watch.look(second * SEC).is_none()));
+}
+
+#[test]
+fn what_waits_for_a_place_does_not_speak_for_the_server() {
+    // of 200 that are due four were sent and timed out, and the others wait
+    let failed = |watch: &mut Watch| {
+        for number in 0..4 {
+            let (mut record, chunks) = failure(0, SEC, Outcome::Timeout);
+            (record.step_id, record.seq, record.endpoint) = (1, 100_200 + number, "chat".to_owned());
+            watch.observe(&Event::Finished { record: Box::new(record), chunks, texts: None });
+        }
+    };
+    let ends = |queued: bool| {
+        let mut watch = hanging(slow("error_rate", 0.05));
+        failed(&mut watch);
+        watch.observe(&seen(2 * SEC, 200, |pending| {
+            if queued {
+                (pending.begun_ns, pending.sent_ns) = (None, None);
+            }
+        }));
+        (2..10).find_map(|second| watch.look(second * SEC))
+    };
+    assert!(ends(true).is_some_and(|abort| (abort.requests, abort.beyond) == (4, 4)));
+    assert_eq!(ends(false), None);
 }

@@ -139,6 +139,92 @@ fn tokens_cost_what_the_hour_or_what_they_do() {
     assert!(run.summary().notes.iter().any(|note| note.contains("`big`: 1 of 3 answers do not say")));
 }
 
+#[test]
+fn phases_side_by_side_share_the_hour() {
+    let mut run =
+        Run::new(plan(&["chat"], vec![open("host", 1.0, 8), open("guest", 1.0, 8), open("after", 1.0, 2)]));
+    run.plan.price = Some(Price::PerHour(3600.0));
+    // 13 tokens a second for 8 s, beside as many in its last 4 s
+    run.start(1, 0);
+    run.start(2, 4 * SEC);
+    run.start(3, 10 * SEC);
+    for second in 0..9 {
+        run.push(1, answer(second * SEC, 100 * MS, &[100 * MS, 100 * MS]));
+    }
+    for second in 4..9 {
+        run.push(2, answer(second * SEC, 100 * MS, &[100 * MS, 100 * MS]));
+    }
+    for second in 10..13 {
+        run.push(3, answer(second * SEC, 100 * MS, &[100 * MS, 100 * MS]));
+    }
+    let run = run.end();
+    let summary = run.summary();
+    let paid = |phase: &str, tokens: f64| {
+        let scope = summary.scope(&key(phase, None, None)).expect("a scope");
+        scope.value(Metric::CostPerMillionTokens, None).expect("a cost") * tokens / 1e6
+    };
+    let (host, guest, after) = (paid("host", 104.0), paid("guest", 52.0), paid("after", 26.0));
+    close(Some(host), 6.0);
+    close(Some(guest), 2.0);
+    close(Some(after), 2.0);
+    // the platform was there for 8 s and 2 s
+    close(Some(host + guest + after), 10.0);
+}
+
+#[test]
+fn a_run_costs_all_its_time_or_all_its_tokens() {
+    let mut warm_up = closed("warmup", 1, 1);
+    load(&mut warm_up).measure = false;
+    let mut run = Run::new(plan(&["chat"], vec![warm_up, open("load", 1.0, 4)]));
+    run.start(1, SEC);
+    run.push_user(1, 0, answer(SEC, SEC, &[SEC]));
+    run.finish(1, 3 * SEC);
+    run.start(2, 10 * SEC);
+    // the second answer comes in the drain, and what failed did not say
+    run.push(2, answer(11 * SEC, SEC, &[]));
+    run.push(2, answer(13 * SEC, 8 * SEC, &[]));
+    run.push(2, failure(13 * SEC, SEC, Outcome::HttpError)).input_tokens = None;
+    let mut run = run.end();
+    assert_eq!(run.summary().cost, None);
+    run.plan.price = Some(Price::PerHour(3600.0));
+    close(run.summary().cost, 20.0);
+    // 10 tokens in each, and 2, 1 and 1 out
+    run.plan.price = Some(Price::PerMillionTokens { input: 1e6, output: 1e7 });
+    close(run.summary().cost, 30.0 + 40.0);
+    run.records[1].0.output_tokens = None;
+    assert_eq!(run.summary().cost, None);
+    run.plan.price = Some(Price::PerHour(3600.0));
+    close(run.summary().cost, 20.0);
+    // a run that never began has cost nothing that is known
+    let mut never = Run::new(plan(&["chat"], vec![open("load", 1.0, 4)])).end();
+    never.plan.price = Some(Price::PerHour(1.0));
+    assert_eq!(never.summary().cost, None);
+}
+
+#[test]
+fn what_shares_the_hour_with_unknown_tokens_has_no_known_cost() {
+    let mut run = Run::new(plan(&["chat"], vec![open("host", 1.0, 4), open("guest", 1.0, 4)]));
+    run.plan.price = Some(Price::PerHour(1.0));
+    for step in [1, 2] {
+        run.start(step, 0);
+        for second in 0..5 {
+            run.push(step, answer(second * SEC, 100 * MS, &[]));
+        }
+    }
+    let mut run = run.end();
+    let cost = |run: &Run| {
+        let summary = run.summary();
+        summary.scope(&key("host", None, None)).expect("a scope").value(Metric::CostPerMillionTokens, None)
+    };
+    assert!(cost(&run).is_some());
+    run.records.last_mut().expect("of the guest").0.input_tokens = None;
+    assert!(cost(&run).is_some(), "it was read outside the window");
+    run.records[5].0.input_tokens = None;
+    assert_eq!(cost(&run), None);
+    run.plan.price = Some(Price::PerMillionTokens { input: 1.0, output: 1.0 });
+    close(cost(&run), 1.0);
+}
+
 proptest! {
     #[test]
     fn goodput_never_exceeds_the_rate_of_requests(

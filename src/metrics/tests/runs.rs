@@ -129,6 +129,24 @@ fn what_a_stop_cut_off_is_no_failure_and_what_a_drain_cut_off_is() {
 }
 
 #[test]
+fn what_waited_in_the_queue_at_a_stop_is_no_failure() {
+    let mut run = Run::new(plan(&["chat"], vec![limited(open("load", 4.0, 10), 1)]));
+    run.start(1, 0);
+    run.push(1, answer(SEC, SEC, &[]));
+    // both are due before the stop, and the second one's wait ended before it
+    for wait_ns in [4 * SEC, 2 * SEC] {
+        let waiting = run.push(1, failure(2 * SEC, wait_ns, Outcome::NotSent));
+        waiting.queue_wait_ns = wait_ns;
+    }
+    run.diary.push(Diary::Stopping { at_ns: 5 * SEC, cause: StopCause::Interrupt });
+    let summary = run.end().summary();
+    let counts = &whole(&summary).counts;
+    assert_eq!((counts.issued, counts.due, counts.failed(), counts.cut_off), (3, 2, 1, 1));
+    let failed: u64 = summary.timeline.slices.iter().map(|slice| slice.failed).sum();
+    assert_eq!(failed, 1, "neither is it a failure in a chart over time");
+}
+
+#[test]
 fn what_a_ceiling_refused_is_no_failure() {
     let counts = |cause| {
         let mut run = Run::new(plan(&["chat"], vec![closed("load", 1, 10)]));

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::{
     catalog::Metric,
-    config::{Bound, Load, Objective, OnInconclusive, Price, Scenario, Severity, Shape, Target},
+    config::{
+        Bound, Load, Objective, OnInconclusive, Order, Phase, Price, Scenario, Severity, Shape, Target,
+    },
     plan::{Plan, compile, diff::diff, fixture, provable, render, totals},
 };
 
@@ -79,6 +81,32 @@ fn a_step_costs_its_time_or_its_tokens() {
     assert_eq!(totals(&compile(&scenario)).cost, None);
     let changes = diff(&plan, &dear);
     assert!(changes.same_experiment && changes.plan.iter().any(|field| field.field == "cost"));
+}
+
+#[test]
+fn steps_side_by_side_share_the_hour() {
+    let minute = |rate: f64, order: Order| Phase {
+        order,
+        ..fixture::phase(None, Some(60), fixture::open(Shape::Rates(vec![rate])))
+    };
+    let mut scenario = judged();
+    scenario.targets.clear();
+    scenario.phases = fixture::named([
+        ("host", minute(30.0, Order::InTurn)),
+        ("guest", minute(10.0, Order::During("host".to_owned()))),
+        ("rest", Phase { order: Order::After(Vec::new()), ..fixture::pause(90) }),
+    ]);
+    let plan = compile(&scenario);
+    let cost = |phase: &str| {
+        let step = plan.steps.iter().find(|step| step.phase == phase).expect("a step");
+        (step.expected.cost.expect("a price"), step.expected.output_tokens.expect("as the schedule says"))
+    };
+    let [(host, host_tokens), (guest, guest_tokens), (rest, _)] = ["host", "guest", "rest"].map(cost);
+    assert!((host / guest - host_tokens / guest_tokens).abs() < 1e-9, "{host} {guest}");
+    // the pause pays for what is left of it once it is alone
+    assert!((host + guest - 0.06).abs() < 1e-9 && (rest - 0.03).abs() < 1e-9, "{host} {guest} {rest}");
+    let whole = totals(&plan).cost.expect("a price");
+    assert!((host + guest + rest - whole).abs() < 1e-9, "{whole}");
 }
 
 #[test]
@@ -184,4 +212,52 @@ fn only_what_is_known_for_certain_is_refused() {
     assert!(spared(|target| target.severity = Severity::Warn));
     assert!(spared(|target| target.severity = Severity::Info));
     assert!(spared(|target| target.from_preset = true));
+}
+
+#[test]
+fn what_cannot_be_proved_is_a_warning_where_the_scenario_lets_that_only_warn() {
+    let mut scenario = fixture::bare();
+    scenario.phases = fixture::named([("load", fixture::phase(Some(50), None, fixture::closed(&[4])))]);
+    scenario.targets = fixture::named([("tail", fixture::target("e2e.p99", Bound::AtMost(1.0)))]);
+    let plan = compile(&scenario);
+    let [finding] = &provable::findings(&plan).collect::<Vec<_>>()[..] else { panic!("one target") };
+    assert_eq!(
+        finding.help,
+        "set `phases.load.requests` to 299 or more, or let it only warn by `targets.tail.severity = \"warn\"` or \
+         `run.on_inconclusive = \"warn\"`"
+    );
+    scenario.run.on_inconclusive = OnInconclusive::Warn;
+    let plan = compile(&scenario);
+    assert_eq!(provable::findings(&plan).count(), 0);
+    assert!(plan.warnings.iter().any(|warning| warning.contains("needs 299 values to be proved")));
+}
+
+#[test]
+fn what_the_seed_sends_to_an_endpoint_is_what_counts() {
+    let mut scenario = fixture::bare();
+    scenario.endpoints =
+        fixture::named([("left", fixture::endpoint(None)), ("right", fixture::endpoint(None))]);
+    scenario.targets = fixture::named([(
+        "tail",
+        Target { endpoint: Some("left".to_owned()), ..fixture::target("e2e.p95", Bound::AtMost(1.0)) },
+    )]);
+    let with = |seed: u64, requests: u64, on_inconclusive: OnInconclusive| {
+        let mut scenario = scenario.clone();
+        scenario.phases =
+            fixture::named([("load", fixture::phase(Some(requests), None, fixture::closed(&[4])))]);
+        (scenario.seed, scenario.run.on_inconclusive) = (seed, on_inconclusive);
+        compile(&scenario)
+    };
+    // half of 118 are enough on average, and not with every seed
+    let refused = |seed: &u64| provable::findings(&with(*seed, 118, OnInconclusive::Fail)).next().is_some();
+    let seed = (0..20).find(refused).expect("one in two seeds sends fewer");
+    let plan = with(seed, 118, OnInconclusive::Warn);
+    let warning =
+        plan.warnings.iter().find(|warning| warning.contains("`tail`")).expect("a warning at least");
+    // and what it advises is enough
+    let advised = warning.split("requests` to ").nth(1).and_then(|rest| rest.split(' ').next());
+    let advised: u64 = advised.and_then(|number| number.parse().ok()).expect(warning);
+    assert!(advised > 118, "{warning}");
+    assert_eq!(provable::findings(&with(seed, advised, OnInconclusive::Fail)).count(), 0);
+    assert_eq!(provable::findings(&with(seed, advised - 1, OnInconclusive::Fail)).count(), 1);
 }

@@ -24,4 +24,10 @@ fn every_value_says_where_it_came_from() {
         origin("description", "\"\"\"\ntwo\nlines\"\"\"", Layer::Scenario, "a.toml", 2),
     ];
     insta::assert_snapshot!(origins::text(&compile(&scenario)));
+
+    let word = "x".repeat(150);
+    scenario.origins = vec![origin("run.label", &word, Layer::Set, "--set", 0)];
+    let text = origins::text(&compile(&scenario));
+    assert_eq!(text.matches('x').count(), 150, "nothing is cut off: {text}");
+    assert!(text.lines().all(|line| line.chars().count() < 100), "{text}");
 }

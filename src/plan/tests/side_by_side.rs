@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 use proptest::prelude::*;
 
 use crate::{
-    config::{Address, Order, Phase, SameAs, Scenario, Shape},
-    plan::{Plan, Work, compile, diff, fixture, graph, render, totals},
+    config::{Address, Load, Open, Order, Phase, SameAs, Scenario, Shape},
+    plan::{Plan, Rounding, Work, compile, diff, fixture, graph, render, totals},
 };
 
 fn after(phases: &[&str]) -> Order {
@@ -273,7 +273,52 @@ fn a_share_of_another_phase_is_split_as_there() {
 }
 
 #[test]
-fn more_servers_at_once_than_a_preset_thinks_of_are_warned_about() {
+fn a_share_that_rounding_made_another_load_is_warned_about() {
+    let warned = |mixed: Load, solo: Load, share: f64| {
+        let solo = Phase {
+            same_as: Some(SameAs { phase: "mixed".to_owned(), share }),
+            ..fixture::phase(Some(500), None, solo)
+        };
+        let mixed = fixture::phase(Some(500), None, mixed);
+        let plan = compile(&scenario(fixture::named([("solo", solo), ("mixed", mixed)])));
+        plan.warnings.into_iter().filter(|warning| warning.contains("compared")).collect::<Vec<_>>()
+    };
+    let users = fixture::closed;
+    assert_eq!(
+        warned(users(&[1]), users(&[1]), 0.4),
+        [
+            "phase `solo`: 40.0 % of the users of `mixed`, of which there are 1, would be 0.400, and it has 1; the two \
+             cannot be compared\nhelp: give `mixed` 3 users, of which that share is near a whole number"
+        ]
+    );
+    // 20 % off, at most
+    for (whole, share, solo) in [(3, 0.4, 1), (5, 0.5, 3), (5, 0.25, 1), (20, 0.4, 8), (1, 1.0, 1)] {
+        assert_eq!(warned(users(&[whole]), users(&[solo]), share), [""; 0], "{share} of {whole}");
+    }
+    assert!(warned(users(&[3]), users(&[2]), 0.5)[0].contains("give `mixed` 4 users"));
+    // levels that come to the same are one, which stands for the nearest: 1 for 0.8, 2 for 1.6, 4 for 4
+    let ladder = warned(users(&[1, 2, 4, 10]), users(&[1, 2, 4]), 0.4);
+    assert!(
+        ladder.len() == 1 && ladder[0].starts_with("phase `solo`, step `users=1` and 1 more step"),
+        "{ladder:?}"
+    );
+    // places under a limit are whole, too, and rates are not
+    let open = |concurrency_limit| {
+        let Load::Open(open) = fixture::open(Shape::Rates(vec![5.0])) else { panic!("an open loop") };
+        Load::Open(Open { concurrency_limit, ..open })
+    };
+    assert_eq!(warned(open(None), open(None), 0.01), [""; 0]);
+    assert!(warned(open(Some(3)), open(Some(1)), 0.2)[0].contains("20.0 % of the places of `mixed`"));
+    // the advice holds
+    for (share, whole) in [(0.3, 1), (0.07, 1), (0.5, 3), (0.45, 4), (1e-9, 7)] {
+        let rounding = Rounding { phase: String::new(), users: true, whole, share, number: 1 };
+        let fair = f64::from(rounding.next_fair()) * share;
+        assert!((fair.round().max(1.0) / fair - 1.0).abs() <= 0.2 + 1e-6, "{share} {whole} {fair}");
+    }
+}
+
+#[test]
+fn more_servers_at_once_than_a_preset_expects_are_warned_about() {
     let local =
         |url: &str| crate::config::Endpoint { url: Address::Url(url.to_owned()), ..fixture::endpoint(None) };
     let mut scenario = fixture::bare();
@@ -315,8 +360,9 @@ fn more_servers_at_once_than_a_preset_thinks_of_are_warned_about() {
     assert_eq!(
         warned(2, beside()),
         [
-            "phases `one`, `three`: 3 endpoints on this machine are loaded at once (`a`, `b`, `c`), and the preset \
-          `cpu_only` thinks of 2\nhelp: load them one after another, or set `defaults.max_endpoints`"
+            "phases `one`, `three` load 3 endpoints on this machine at once (`a`, `b`, `c`), which may slow each other \
+             down: the preset `cpu_only` expects at most 2\nhelp: load them one after another, or set \
+             `defaults.max_endpoints` to 3 if the machine is made for that"
         ]
     );
     assert_eq!(warned(1, in_turn()).len(), 1);

@@ -20,6 +20,7 @@
     ...more,
   });
   const bottom = (label, more) => axis(label, { size: 30, ...more });
+  const dots = () => ({ show: true, size: 8, fill: color("--card") });
   const line = (label, i, more) => ({
     label, stroke: seriesColor(i), width: 2, dash: DASHES[i % 4], points: { show: false }, value: show(1), ...more,
   });
@@ -58,7 +59,9 @@
         ctx.textAlign = "left";
         ctx.textBaseline = "top";
         const name = phase.measured ? phase.name : `${phase.name} (not measured)`;
-        const text = [name, phase.name].find((text) => ctx.measureText(text).width < to - from - 8 * ratio);
+        const fits = (text) => ctx.measureText(text).width < to - from - 8 * ratio;
+        const cut = Array.from(phase.name, (_, i) => `${phase.name.slice(0, phase.name.length - i - 1)}…`);
+        const text = [name, phase.name, ...cut.filter((text) => text.length > 4)].find(fits);
         if (text) ctx.fillText(text, from + 5 * ratio, top + 5 * ratio);
       });
       ctx.restore();
@@ -90,14 +93,32 @@
       ctx.restore();
     }],
   };
-  const cloud = (name, i) => ({ label: `${"○△□◇"[i % 4]} ${name}`, stroke: seriesColor(i), paths: () => null, points: { show: false }, value: show(1) });
+  const cloud = (name, i) => ({ label: name, cloud: true, stroke: seriesColor(i), paths: () => null, points: { show: false }, value: show(1) });
 
-  const markers = {
-    width: 3,
-    dash: (u, s) => {
-      const dash = u.series[s].dash;
-      return !dash || dash.length === 0 ? "solid" : dash[0] < 5 ? "dotted" : "dashed";
-    },
+  // the legend shows what stands on the chart: a line with its dashes, or the shape of a point
+  const sample = (u, s) => {
+    const series = u.series[s], ratio = devicePixelRatio, canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [30 * ratio, 14 * ratio];
+    const c = canvas.getContext("2d");
+    c.scale(ratio, ratio);
+    c.strokeStyle = series.stroke();
+    c.beginPath();
+    if (series.cloud) {
+      c.lineWidth = 1.5;
+      SHAPES[(s - 1) % 4](c, 15, 7, 4.5);
+    } else {
+      c.lineWidth = 2.5;
+      c.setLineDash(series.dash ?? []);
+      c.moveTo(0, 7);
+      c.lineTo(30, 7);
+    }
+    c.stroke();
+    return canvas;
+  };
+  const samples = {
+    ready: [(u) => u.root.querySelectorAll(".u-legend .u-series").forEach((row, s) => {
+      if (s > 0) row.querySelector(".u-marker").replaceChildren(sample(u, s));
+    })],
   };
 
   const zero = { range: (u, min, max) => [0, max > 0 ? max * 1.08 : 1] };
@@ -164,6 +185,10 @@
     },
   };
   data.ladders.forEach((ladder, i) => {
+    // `users=1`, `users=2` are 1 and 2 of `users`
+    const [key] = ladder.steps[0].split("=");
+    const alike = ladder.steps.every((step) => step.split("=").length === 2 && step.startsWith(`${key}=`));
+    const names = alike ? ladder.steps.map((step) => step.slice(key.length + 1)) : ladder.steps;
     charts[`ladder-${i}`] = () => ({
       columns: ["step", "tok/s", "TTFT p95 in ms", "e2e p95 in ms"],
       first: ladder.steps,
@@ -171,15 +196,15 @@
       options: {
         scales: { x: { time: false, range: () => [-0.4, ladder.steps.length - 0.6] }, y: zero, ms: zero },
         axes: [
-          bottom("step", { splits: () => ladder.steps.map((_, step) => step), values: () => ladder.steps }),
+          bottom(alike ? key : "step", { splits: () => names.map((_, step) => step), values: () => names }),
           axis("output tokens per second"),
           axis("milliseconds", { scale: "ms", side: 1, grid: { show: false }, size: 66 }),
         ],
         series: [
           { label: "step", value: (u, step) => (step == null ? "–" : ladder.steps[step]) },
-          line("tok/s", 0, { points: { show: true, size: 8 } }),
-          line("TTFT p95, ms", 1, { points: { show: true, size: 8 }, scale: "ms" }),
-          line("e2e p95, ms", 3, { points: { show: true, size: 8 }, scale: "ms", dash: DASHES[2] }),
+          line("tok/s", 0, { points: dots() }),
+          line("TTFT p95, ms", 1, { points: dots(), scale: "ms" }),
+          line("e2e p95, ms", 3, { points: dots(), scale: "ms", dash: DASHES[2] }),
         ],
       },
     });
@@ -213,7 +238,8 @@
       const chart = charts[figure.dataset.plot]();
       const place = figure.querySelector(".canvas");
       const width = place.clientWidth;
-      drawn.push(new uPlot({ width, height: HEIGHT, legend: { markers }, ...chart.options }, chart.data, place));
+      const legend = { markers: { width: 0 } }, hooks = { ...chart.options.hooks, ...samples };
+      drawn.push(new uPlot({ width, height: HEIGHT, legend, ...chart.options, hooks }, chart.data, place));
     }
   };
   for (const figure of document.querySelectorAll("[data-plot]")) {

@@ -5,6 +5,7 @@
 
 mod axis;
 mod batches;
+mod names;
 mod page;
 mod render;
 mod scene;

@@ -15,8 +15,8 @@ pub(super) const SMALL: f64 = 36.0;
 const LABEL: f64 = 38.0;
 /// Em of the heading.
 const HEADING: f64 = 56.0;
-/// Em of the footer.
-const FOOT: f64 = 30.0;
+/// Em of the footer and of what is beside the point.
+pub(super) const FOOT: f64 = 30.0;
 
 /// A sample in the legend.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +39,12 @@ pub(super) struct Page {
 impl Page {
     /// Heading and footer.
     pub(super) fn new(report: &Report, title: &str, subtitle: &str) -> Self {
-        let mut scene = Scene::default();
+        Self::of_height(HEIGHT, report, title, subtitle)
+    }
+
+    /// Heading and footer of paper that need not have the usual height.
+    pub(super) fn of_height(height: f64, report: &Report, title: &str, subtitle: &str) -> Self {
+        let mut scene = Scene::new(height);
         let room = WIDTH - 2.0 * MARGIN;
         scene.bold((MARGIN, 104.0), title, HEADING, INK, Anchor::Start);
         let mut top = 104.0;
@@ -58,7 +63,7 @@ impl Page {
         if let Some(notice) = words::simulated_notice(report) {
             lines.extend(broken(&capital(&notice), FOOT, room).into_iter().map(|line| (line, INK)));
         }
-        let first = HEIGHT - 40.0 - 42.0 * (lines.len() - 1) as f64;
+        let first = height - 40.0 - 42.0 * (lines.len() - 1) as f64;
         for (i, (line, color)) in lines.into_iter().enumerate() {
             scene.text((MARGIN, first + 42.0 * i as f64), line, FOOT, color, Anchor::Start);
         }

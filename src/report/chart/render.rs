@@ -12,7 +12,7 @@ use plotters::{
 
 use super::{
     ChartError,
-    scene::{Anchor, Color, HEIGHT, Marker, PAPER, Scene, Shape, Text, WIDTH},
+    scene::{Anchor, Color, Marker, PAPER, Scene, Shape, Text, WIDTH},
 };
 
 /// `DejaVu Sans`, reduced to the characters that charts need; its licence lies beside it.
@@ -22,7 +22,10 @@ static BOLD: &[u8] = include_bytes!("../assets/fonts/DejaVuSans-Bold.ttf");
 /// The name under which the font is registered and which an SVG asks for.
 const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 
-const PIXELS: (u32, u32) = (WIDTH as u32, HEIGHT as u32);
+/// Width and height of a picture.
+fn pixels_of(scene: &Scene) -> (u32, u32) {
+    (WIDTH as u32, scene.height as u32)
+}
 
 /// How a backend places text, which differs between them.
 #[derive(Clone, Copy)]
@@ -59,20 +62,21 @@ pub(super) fn text_width(text: &str, size: f64, bold: bool) -> f64 {
 
 /// The picture as PNG, marked as 300 dpi.
 pub(super) fn png(chart: &'static str, scene: &Scene) -> Result<Vec<u8>, ChartError> {
-    let mut pixels = vec![0; (PIXELS.0 * PIXELS.1 * 3) as usize];
+    let size = pixels_of(scene);
+    let mut pixels = vec![0; (size.0 * size.1 * 3) as usize];
     {
-        let mut backend = BitMapBackend::with_buffer(&mut pixels, PIXELS);
+        let mut backend = BitMapBackend::with_buffer(&mut pixels, size);
         draw(scene, &mut backend, BITMAP).map_err(|reason| ChartError::Draw { chart, reason })?;
     }
     let mut bytes = Vec::new();
-    encode(&pixels, &mut bytes).map_err(|source| ChartError::Encode { chart, source })?;
+    encode(&pixels, size, &mut bytes).map_err(|source| ChartError::Encode { chart, source })?;
     Ok(bytes)
 }
 
-fn encode(pixels: &[u8], bytes: &mut Vec<u8>) -> Result<(), png::EncodingError> {
+fn encode(pixels: &[u8], size: (u32, u32), bytes: &mut Vec<u8>) -> Result<(), png::EncodingError> {
     /// 300 per inch.
     const PER_METRE: u32 = 11_811;
-    let mut encoder = png::Encoder::new(bytes, PIXELS.0, PIXELS.1);
+    let mut encoder = png::Encoder::new(bytes, size.0, size.1);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_pixel_dims(Some(png::PixelDimensions {
@@ -83,16 +87,17 @@ fn encode(pixels: &[u8], bytes: &mut Vec<u8>) -> Result<(), png::EncodingError> 
     encoder.write_header()?.write_image_data(pixels)
 }
 
-/// The picture as SVG, 800 × 500 units of CSS.
+/// The picture as SVG; a unit of CSS is three pixels.
 pub(super) fn svg(chart: &'static str, scene: &Scene) -> Result<String, ChartError> {
+    let (width, height) = pixels_of(scene);
     let mut text = String::new();
     {
-        let mut backend = SVGBackend::with_string(&mut text, PIXELS);
+        let mut backend = SVGBackend::with_string(&mut text, (width, height));
         draw(scene, &mut backend, VECTOR).map_err(|reason| ChartError::Draw { chart, reason })?;
     }
     Ok(text.replacen(
-        &format!("width=\"{}\" height=\"{}\"", PIXELS.0, PIXELS.1),
-        &format!("width=\"{}\" height=\"{}\"", PIXELS.0 / 3, PIXELS.1 / 3),
+        &format!("width=\"{width}\" height=\"{height}\""),
+        &format!("width=\"{}\" height=\"{}\"", width / 3, height / 3),
         1,
     ))
 }
@@ -107,7 +112,8 @@ fn pixel((x, y): (f64, f64)) -> (i32, i32) {
 
 fn draw<B: DrawingBackend>(scene: &Scene, backend: &mut B, placing: Placing) -> Result<(), String> {
     let mut pen = Pen { backend, placing };
-    pen.area(&[(0.0, 0.0), (WIDTH, 0.0), (WIDTH, HEIGHT), (0.0, HEIGHT)], PAPER, 1.0)?;
+    let (right, bottom) = (WIDTH, scene.height);
+    pen.area(&[(0.0, 0.0), (right, 0.0), (right, bottom), (0.0, bottom)], PAPER, 1.0)?;
     for shape in &scene.shapes {
         match shape {
             Shape::Area { points, color, opacity } => pen.area(points, *color, *opacity)?,

@@ -2,7 +2,7 @@
 
 /// Width of a picture: 8 inches at 300 dpi.
 pub(super) const WIDTH: f64 = 2400.0;
-/// Height of a picture: 5 inches at 300 dpi.
+/// Height of most pictures: 5 inches at 300 dpi.
 pub(super) const HEIGHT: f64 = 1500.0;
 
 /// An opaque colour.
@@ -163,13 +163,19 @@ pub(super) enum Shape {
     Text(Text),
 }
 
-/// A picture of [`WIDTH`] × [`HEIGHT`] pixels.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// A picture, [`WIDTH`] pixels wide.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Scene {
+    pub(super) height: f64,
     pub(super) shapes: Vec<Shape>,
 }
 
 impl Scene {
+    /// Blank paper of a height.
+    pub(super) fn new(height: f64) -> Self {
+        Self { height, shapes: Vec::new() }
+    }
+
     /// A filled rectangle.
     pub(super) fn rect(&mut self, (x0, y0): (f64, f64), (x1, y1): (f64, f64), color: Color, opacity: f64) {
         self.area(vec![(x0, y0), (x1, y0), (x1, y1), (x0, y1)], color, opacity);

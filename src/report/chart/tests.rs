@@ -85,6 +85,43 @@ fn batch_sizes_have_a_chart_with_what_each_gains() {
 }
 
 #[test]
+fn every_phase_and_level_has_its_row_of_first_tokens() {
+    let mut run = fixture::mixed();
+    let level = run.summary.scopes.iter().find(|scope| scope.key.step.is_some()).cloned();
+    let level = level.expect("the ladder has levels");
+    for n in 0..12 {
+        let mut scope = level.clone();
+        (scope.key.phase, scope.key.step) = (format!("phase_{n}"), None);
+        run.summary.scopes.push(scope);
+    }
+    let of_run = |run: &fixture::Run| {
+        let chart = charts(&run.report()).expect("charts").remove(0);
+        assert_eq!(chart.name, "ttft-distribution");
+        chart
+    };
+    let chart = of_run(&run);
+    look("many-phases", &chart);
+    for name in ["mixed · thinker", "mixed · flash", "ladder · users=16", "phase_0", "phase_11"] {
+        assert!(chart.svg.contains(name), "{name}");
+    }
+    assert!(!chart.svg.contains("in the tables"));
+    // the paper grows with the rows, and both pictures with it
+    let height = chart.scene.height;
+    assert!(height > scene::HEIGHT, "{height}");
+    assert!(chart.svg.contains(&format!("height=\"{}\"", height as u32 / 3)));
+    let picture = chart.png().expect("a picture");
+    let reader = png::Decoder::new(std::io::Cursor::new(&picture)).read_info().expect("a PNG");
+    assert_eq!(reader.info().height, height as u32);
+
+    for n in 12..40 {
+        let mut scope = level.clone();
+        (scope.key.phase, scope.key.step) = (format!("phase_{n}"), None);
+        run.summary.scopes.push(scope);
+    }
+    assert!(of_run(&run).svg.contains("; 23 more in the tables"));
+}
+
+#[test]
 fn a_chart_without_data_is_left_out() {
     assert_eq!(charts(&fixture::dead().report()).expect("nothing to draw").len(), 0);
 }

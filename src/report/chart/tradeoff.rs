@@ -3,8 +3,8 @@
 use super::{
     Sketch,
     axis::{Axis, seconds_unit},
+    names::Names,
     page::{MARGIN, Page, Panel, SMALL, Sample, X_AXIS, left_of},
-    render::text_width,
     scene::{Anchor, Color, Dash, INK, MUTED, Marker, Scene, WIDTH, series_color},
     ttft::endpoint_index,
 };
@@ -77,7 +77,7 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
     page.scene.path(smooth(&frontier), FRONTIER, 7.0, Dash::Solid);
     if of_steps {
         draw_points(&mut page.scene, &panel, &groups, factor, of_steps);
-        labels(&mut page.scene, &panel, &groups, factor);
+        labels(&mut page.scene, &panel, &groups, factor, &frontier);
     }
     ideal(&mut page.scene, &panel);
     panel.x_axis(&mut page.scene, &format!("{x_title} in {unit}"));
@@ -223,23 +223,16 @@ fn spot_at(panel: &Panel, spot: &Spot, factor: f64) -> (f64, f64) {
     if spot.latency.is_finite() { (panel.x(spot.latency * factor), y) } else { (panel.right - 24.0, y) }
 }
 
-/// Names the points, below them where the frontier never runs, moved where they would cover another name.
-fn labels(scene: &mut Scene, panel: &Panel, groups: &[Group], factor: f64) {
-    let mut taken: Vec<(f64, f64, f64, f64)> = Vec::new();
-    for spot in groups.iter().flat_map(|group| &group.points) {
-        let finite = spot.latency.is_finite();
-        let label = if finite { spot.label.clone() } else { format!("{}: ∞ →", spot.label) };
-        let width = text_width(&label, SMALL, false);
-        let (x, y) = spot_at(panel, spot, factor);
-        let to_the_right = finite && x + 34.0 + width <= panel.right;
-        let left = if to_the_right { x + 34.0 } else { x - 34.0 - width };
-        let free = [56.0, 102.0, -34.0, 12.0, -80.0].into_iter().map(|down| y + down).find(|baseline| {
-            let (top, bottom) = (baseline - SMALL, baseline + 10.0);
-            !taken.iter().any(|(l, r, t, b)| left < *r && left + width > *l && top < *b && bottom > *t)
-        });
-        let Some(baseline) = free else { continue };
-        taken.push((left, left + width, baseline - SMALL, baseline + 10.0));
-        scene.text((left, baseline), label, SMALL, INK, Anchor::Start);
+/// Names the points, clear of the frontier.
+fn labels(scene: &mut Scene, panel: &Panel, groups: &[Group], factor: f64, frontier: &[(f64, f64)]) {
+    let spots = || groups.iter().flat_map(|group| &group.points);
+    let bounds = (panel.left + 6.0, panel.top, panel.right, panel.bottom - 6.0);
+    let lines = [staircase(frontier), smooth(frontier)].concat();
+    let mut names = Names::new(bounds, spots().map(|spot| spot_at(panel, spot, factor)), &lines);
+    for spot in spots() {
+        let infinite = format!("{}: ∞ →", spot.label);
+        let name = if spot.latency.is_finite() { &spot.label } else { &infinite };
+        names.write(scene, spot_at(panel, spot, factor), name, SMALL);
     }
 }
 

@@ -98,9 +98,14 @@ fn it_says_what_matters() {
 #[test]
 fn objectives_and_prices_have_their_columns() {
     let html = markup(&page(&fixture::with_objectives()));
-    for text in
-        [">goodput</th>", ">met</th>", ">cost/M</th>", "<dd>ttft ≤ 500 ms</dd>", "<dd>0.69 an hour</dd>"]
-    {
+    for text in [
+        ">goodput</th>",
+        ">met</th>",
+        ">cost/M</th>",
+        "<dd>ttft ≤ 500 ms</dd>",
+        "<dd>0.69 an hour</dd>",
+        "<dd>0.0115, planned ≈ 0.0111</dd>",
+    ] {
         assert!(html.contains(text), "{text}");
     }
     let quiet = markup(&page(&fixture::quiet()));
@@ -108,10 +113,25 @@ fn objectives_and_prices_have_their_columns() {
 }
 
 #[test]
+fn the_table_of_results_is_short_and_the_other_has_everything() {
+    let html = markup(&page(&fixture::mixed()));
+    let (_, results) = html.split_once("aria-label=\"Table of results").expect("the table of results");
+    let (short, rest) = results.split_once("</table>").expect("its end");
+    let (_, whole) = rest.split_once("aria-label=\"Table of all percentiles").expect("the other one");
+    let (whole, _) = whole.split_once("</table>").expect("its end");
+    let rows = |table: &str| table.matches("<tr class=\"d").count();
+    assert!(short.contains(">TTFT p50</th>") && !short.contains("ITL") && whole.contains(">ITL</th>"));
+    assert!(rows(short) < rows(whole) && rows(whole) == fixture::mixed().summary.scopes.len());
+    assert!(!short.contains("class=\"d1 warm\""), "the parts of a warm-up");
+}
+
+#[test]
 fn a_row_for_information_does_not_look_like_a_failure() {
     let html = markup(&page(&fixture::mixed()));
     let (_, preset) = html
-        .split_once("<summary>Targets from preset rtx_4090, for information</summary>")
+        .split_once(
+            "<summary>Targets for information, by preset rtx_4090: 1 of 2 met; missed: ttft.p50 ≤ 5.00 ms in mixed</summary>",
+        )
         .expect("a group of its own");
     let (preset, _) = preset.split_once("</table>").expect("its end");
     assert!(preset.contains("mark plain") && preset.contains("missed") && preset.contains("met"));

@@ -12,13 +12,25 @@ use crate::{
     verdict::{Conclusion, Judged, Level, Mark},
 };
 
-/// The percentiles that the table of scopes shows, by the heading of their group.
-const GROUPS: [(&str, Metric, &[Statistic]); 4] = [
-    ("TTFT", Metric::Ttft, &[Statistic::P50, Statistic::P95, Statistic::P99]),
-    ("TPOT", Metric::Tpot, &[Statistic::P50, Statistic::P95]),
-    ("ITL", Metric::Itl, &[Statistic::P50, Statistic::P99]),
-    ("e2e", Metric::E2e, &[Statistic::P50, Statistic::P95, Statistic::P99]),
+/// The percentiles that the table of results shows, with whether a narrow page has room for them.
+const RESULTS: [(&str, Metric, Statistic, bool); 5] = [
+    ("TTFT p50", Metric::Ttft, Statistic::P50, true),
+    ("TTFT p95", Metric::Ttft, Statistic::P95, true),
+    ("TPOT p50", Metric::Tpot, Statistic::P50, false),
+    ("e2e p50", Metric::E2e, Statistic::P50, false),
+    ("e2e p95", Metric::E2e, Statistic::P95, true),
 ];
+
+/// The percentiles that the table of all of them shows, by the heading of their group.
+const GROUPS: [(&str, Metric, &[Statistic]); 4] = [
+    ("TTFT", Metric::Ttft, &[Statistic::P50, Statistic::P90, Statistic::P95, Statistic::P99]),
+    ("TPOT", Metric::Tpot, &[Statistic::P50, Statistic::P95, Statistic::P99]),
+    ("ITL", Metric::Itl, &[Statistic::P50, Statistic::P99]),
+    ("e2e", Metric::E2e, &[Statistic::P50, Statistic::P90, Statistic::P95, Statistic::P99]),
+];
+
+/// Rows of the table of results beyond which endpoints below the levels of a ladder are left to the other one.
+const MANY_ROWS: usize = 24;
 
 /// How metrics are defined, for the foot of the page.
 const GLOSSARY: [(&str, &str); 13] = [
@@ -75,6 +87,11 @@ pub(super) fn page(report: &Report) -> Value {
             n => format!("{} of {} checks hold.", verdict.validity.len() - n, verdict.validity.len()),
         },
         "validity_open": failing > 0,
+        "results": results(report),
+        "headings": RESULTS
+            .iter()
+            .map(|(name, _, _, narrow)| json!({ "name": name, "narrow": narrow }))
+            .collect::<Value>(),
         "groups": GROUPS
             .iter()
             .map(|(name, _, statistics)| json!({ "name": name, "span": statistics.len() }))
@@ -99,6 +116,7 @@ pub(super) fn page(report: &Report) -> Value {
         "warnings": plan.warnings,
         "objectives": words::objectives(report),
         "price": words::price(report),
+        "cost": words::cost(report),
         "system": machine(report),
         "servers": servers(report),
         "plan": {
@@ -152,11 +170,12 @@ fn class_of_level(level: Level) -> &'static str {
 fn targets(report: &Report) -> Value {
     words::target_groups(report)
         .into_iter()
-        .map(|(heading, rows)| {
+        .map(|group| {
             json!({
-                "heading": heading,
-                "judges": rows.iter().any(|target| target.severity != Severity::Info),
-                "rows": rows.into_iter().map(target).collect::<Value>(),
+                "heading": group.heading,
+                "judges": group.judges,
+                "short": group.in_short(),
+                "rows": group.rows.into_iter().map(target).collect::<Value>(),
             })
         })
         .collect()
@@ -208,6 +227,23 @@ fn validity(report: &Report) -> Value {
             })
         })
         .collect()
+}
+
+/// The rows of the table of results: without what is below a warm-up, and of many without what is below a level.
+fn results(report: &Report) -> Value {
+    let outline = words::outline(report);
+    let deepest = if outline.len() > MANY_ROWS { 1 } else { 2 };
+    let shown =
+        |(depth, _, scope): &&(usize, &str, &Scope)| *depth == 0 || (scope.measured && *depth <= deepest);
+    let rows = outline.iter().filter(shown).map(|(depth, name, scope)| {
+        let mut row = row(*depth, name, scope);
+        let figure = |(_, metric, statistic, narrow): &(&str, Metric, Statistic, bool)| {
+            json!({ "text": words::of_scope(scope, *metric, Some(*statistic)), "narrow": narrow })
+        };
+        row["latencies"] = RESULTS.iter().map(figure).collect();
+        row
+    });
+    rows.collect()
 }
 
 fn row(depth: usize, name: &str, scope: &Scope) -> Value {

@@ -14,12 +14,22 @@ const INTERVAL: usize = 5;
 /// A group of rows after the other, then what is judged nowhere.
 pub(super) fn targets(report: &Report, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
-    for (heading, rows) in words::target_groups(report) {
+    for group in words::target_groups(report) {
         if !lines.is_empty() {
             lines.push(String::new());
         }
-        lines.push(style.paint(BOLD, &heading));
-        lines.extend(group(&rows, style));
+        // nobody asked for these: one look, and the other formats have every row
+        if group.preset {
+            let short = format!("{}: {}", group.heading, group.in_short());
+            let mut shown = indented(&short, 2, style);
+            if let Some(first) = shown.first_mut() {
+                *first = first.trim_start().to_owned();
+            }
+            lines.extend(shown.iter().map(|line| style.paint(DIM, line)));
+            continue;
+        }
+        lines.push(style.paint(BOLD, &group.heading));
+        lines.extend(rows(&group.rows, style));
     }
     let skipped = words::skipped(report);
     if !skipped.is_empty() {
@@ -35,7 +45,7 @@ pub(super) fn targets(report: &Report, style: Style) -> Vec<String> {
     lines
 }
 
-fn group(targets: &[&Judged], style: Style) -> Vec<String> {
+fn rows(targets: &[&Judged], style: Style) -> Vec<String> {
     let mut rows = Grid::new(&["", "", "", "", "", ""]);
     for target in targets {
         rows.row([
@@ -80,7 +90,11 @@ fn mark(target: &Judged) -> String {
 
 /// A preset calls its targets like their metrics, which the next column says better.
 fn name(target: &Judged) -> String {
-    if quiet(target) && target.from_preset { String::new() } else { words::target_name(target) }
+    match (target.from_preset, target.severity) {
+        (false, _) => words::target_name(target),
+        (true, Severity::Warn) => "preset (warn)".to_owned(),
+        (true, Severity::Fail | Severity::Info) => "preset".to_owned(),
+    }
 }
 
 fn color(target: &Judged) -> anstyle::Style {

@@ -169,6 +169,20 @@ fn a_mixed_phase_is_held_against_its_endpoints_alone() {
 }
 
 #[test]
+fn what_is_no_share_of_the_mixed_load_is_not_compared_with_it() {
+    let mut run = mixed_after_solo([100, 50], [1000, 2000]);
+    let quarter = load(&mut run.plan.steps[1]).same_as.as_mut().expect("a solo phase");
+    quarter.share = 0.25;
+    let lines = analysis(&run);
+    let about =
+        |line: &&str| ["times as long", "together", "compared"].iter().any(|word| line.contains(word));
+    insta::assert_snapshot!(lines.lines().filter(about).collect::<Vec<_>>().join("\n"), @r"
+    Warning `flash`: `ttft.p50` is 2.00 s in `mixed` and 50.0 ms in `flash_alone`, 40.0 times as long
+    Info `thinker_alone` is not compared with `mixed`: its share of the users there would be 0.500, and it had 1
+    ");
+}
+
+#[test]
 fn the_analysis_says_nothing_without_data() {
     let mut run = Run::new(plan(&["chat"], vec![closed("load", 1, 5)]));
     run.start(1, 0);

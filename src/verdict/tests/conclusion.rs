@@ -210,3 +210,22 @@ fn a_run_of_warm_up_alone_does_not_call_itself_a_measurement() {
     assert_eq!(verdict.reason, "nothing was to be measured: no phase counts");
     assert_eq!(verdict.grade, Grade::Ungraded);
 }
+
+#[test]
+fn a_run_that_ended_before_anything_was_measured_has_no_grade() {
+    let targets = || vec![target("holds", "error_rate", Bound::AtMost(0.5), "load")];
+    let mut run = Run::new(plan(&["chat"], vec![closed("load", 1, 10)]));
+    run.start(1, 0);
+    run.push_user(1, 0, failure(0, SEC, Outcome::Cancelled));
+    let mut cut_off = run.interrupted();
+    let verdict = judge_with(&mut cut_off, targets());
+    assert_eq!((verdict.conclusion, verdict.grade), (Conclusion::Aborted, Grade::Ungraded));
+    assert_eq!(verdict.reason, "the run was interrupted; nothing was measured");
+    let mut never = Run::new(plan(&["chat"], vec![closed("load", 1, 10)])).interrupted();
+    assert_eq!(judge_with(&mut never, targets()).grade, Grade::Ungraded);
+    // one answer is enough to be graded by
+    let mut run = Run::new(plan(&["chat"], vec![closed("load", 1, 10)]));
+    run.start(1, 0);
+    run.push_user(1, 0, answer(0, SEC, &[]));
+    assert_eq!(judge_with(&mut run.interrupted(), targets()).grade, Grade::Poor);
+}
