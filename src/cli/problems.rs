@@ -107,11 +107,14 @@ impl From<&Label> for Mark {
 /// Every problem of every file, and the planner's warnings, in order.
 pub(super) fn list(examined: &[Examined]) -> Vec<Problem> {
     let mut list = Vec::new();
-    for Examined { file, plans } in examined {
+    for Examined { file, plans, missing } in examined {
         let file = file.display().to_string();
         match plans {
             Ok(plans) => {
                 list.extend(cases::warnings(plans).iter().map(|warning| Problem::warning(&file, warning)));
+                let located =
+                    missing.iter().map(|problem| Problem::located(&file, problem, Severity::Warning));
+                list.extend(located);
             }
             Err(problems) => list.extend(of(&file, problems)),
         }
@@ -121,7 +124,7 @@ pub(super) fn list(examined: &[Examined]) -> Vec<Problem> {
 
 /// What is wrong with a scenario, in the order of its text.
 pub fn of(scenario: &str, problems: &Problems) -> impl Iterator<Item = Problem> {
-    problems.iter().map(move |problem| Problem::error(scenario, problem))
+    problems.iter().map(move |problem| Problem::located(scenario, problem, Severity::Error))
 }
 
 /// Says every problem to GitHub, where this runs as a step of a workflow there.
@@ -134,7 +137,7 @@ pub(super) fn annotate(examined: &[Examined]) {
 }
 
 impl Problem {
-    fn error(scenario: &str, problem: &Diagnostic) -> Self {
+    fn located(scenario: &str, problem: &Diagnostic, severity: Severity) -> Self {
         let here = problem.labels().first().filter(|label| label.file().is_some());
         Self {
             scenario: scenario.to_owned(),
@@ -143,7 +146,7 @@ impl Problem {
             column: here.map(Label::column),
             end_line: here.map(Label::end_line),
             end_column: here.map(Label::end_column),
-            severity: Severity::Error,
+            severity,
             code: problem.kind().into(),
             message: problem.message().to_owned(),
             help: problem.advice().map(str::to_owned),
