@@ -8,9 +8,9 @@ use std::{fmt::Write as _, hint::black_box, path::Path, time::Duration};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use scenario::{
-    config::{Input, Scenario, load},
+    config::{Checked, Input, check},
     machine::Machine,
-    plan,
+    plan::{self, Plan, admit},
 };
 
 /// Times that each is done; the quickest counts.
@@ -23,18 +23,31 @@ fn main() {
     println!("CPU time, the best of {ROUNDS} rounds\n");
     println!("{:<44} {:>10} {:>10}", "", "measured", "limit");
     row("load a file of 64 KiB", Duration::from_millis(50), || {
-        black_box(cases(&large));
+        black_box(checked(&large));
     });
     row("check 100 files", Duration::from_millis(500), || {
         for text in ready.iter().cycle().take(100) {
-            black_box(plan::compile_all(&cases(text)));
+            black_box(plans(text));
         }
     });
     row("plan a matrix of 1,000 cases", Duration::from_secs(2), || {
-        let plans = plan::compile_all(&cases(&matrix));
+        let plans = plans(&matrix);
         assert_eq!(plans.len(), 1000);
         black_box(plan::cases::text(&plans));
     });
+    for platforms in [&["mac", "h200"][..], &["mac", "h200", "h100", "a100", "rtx_4090", "rtx_3080", "cuda"]]
+    {
+        let overrides =
+            platforms.iter().map(|name| format!("[platforms.{name}.phases.users]\nrequests = 400\n"));
+        let text = format!("{matrix}{}", overrides.collect::<String>());
+        row(
+            &format!("the same with a word on {} platforms", platforms.len()),
+            Duration::from_secs(2),
+            || {
+                black_box(plans(&text));
+            },
+        );
+    }
 }
 
 fn row(what: &str, limit: Duration, mut work: impl FnMut()) {
@@ -62,10 +75,13 @@ fn cpu_time() -> Duration {
         .sum()
 }
 
-fn cases(text: &str) -> Vec<Scenario> {
+fn checked(text: &str) -> Checked {
     let input = Input { name: "bench.toml", text, platform: None, sets: &[] };
-    let loaded = load(&input, &Machine::default(), &|_| None, &|path: &Path| std::fs::read_to_string(path));
-    loaded.unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+    check(&input, &Machine::default(), &|_| None, &|path: &Path| std::fs::read_to_string(path))
+}
+
+fn plans(text: &str) -> Vec<Plan> {
+    admit(checked(text)).unwrap_or_else(|problems| panic!("{}", problems.render(false)))
 }
 
 /// Endpoints, workloads, phases and targets until the text is 64 KiB long.

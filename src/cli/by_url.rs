@@ -1,16 +1,25 @@
 //! `scenario run --url`: the scenario that stands for a few flags.
 
+mod flags;
+
 use std::fmt::Write as _;
 
+use self::flags::Flags;
 use super::{
     Overrides,
-    load::{Examined, compile},
+    load::compile,
     starter::{Server, number_or_text, quoted},
+    terminal::{self, Terminal},
 };
-use crate::{catalog::Protocol, machine::Machine};
+use crate::{
+    catalog::Protocol,
+    config::{Diagnostic, Problems},
+    machine::Machine,
+    plan::Plan,
+};
 
 /// How problems call the text.
-const NAME: &str = "the scenario of --url";
+pub(super) const NAME: &str = "the scenario of --url";
 
 /// Requests of the load where the flags name neither a number nor a time.
 const REQUESTS: u64 = 100;
@@ -67,6 +76,13 @@ struct Target {
     /// `at_most` or `at_least`.
     bound: &'static str,
     limit: String,
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.bound == "at_most" { "<=" } else { ">=" };
+        write!(f, "{}{sign}{}", self.metric, self.limit)
+    }
 }
 
 fn target(text: &str) -> Result<Target, String> {
@@ -133,26 +149,46 @@ impl ByUrl {
     }
 
     fn targets(&self) -> String {
-        let mut names: Vec<String> = Vec::new();
-        let mut tables = Vec::new();
-        for Target { metric, bound, limit } in &self.targets {
-            let plain = metric.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-            let taken = names.iter().filter(|name| **name == plain).count();
-            names.push(plain.clone());
-            let name = if taken == 0 { plain } else { format!("{plain}-{}", taken + 1) };
-            tables.push(format!(
+        let tables = self.named_targets().map(|(name, Target { metric, bound, limit })| {
+            format!(
                 "[targets.{name}]\nmetric = {}\nphase = \"load\"\n{bound} = {}\n",
                 quoted(metric),
                 number_or_text(limit)
-            ));
+            )
+        });
+        tables.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Each target with the name that it has in the scenario.
+    fn named_targets(&self) -> impl Iterator<Item = (String, &Target)> {
+        let mut names: Vec<String> = Vec::new();
+        self.targets.iter().map(move |target| {
+            let plain = target.metric.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+            let taken = names.iter().filter(|name| **name == plain).count();
+            names.push(plain.clone());
+            (if taken == 0 { plain } else { format!("{plain}-{}", taken + 1) }, target)
+        })
+    }
+
+    /// Says what is wrong with the flags, and where that is what is laid over the scenario, where it stands there.
+    pub(super) fn say(&self, problems: &Problems, terminal: Terminal) {
+        let flags = Flags::new(self.named_targets().map(|(name, target)| (name, target.to_string())));
+        let of_flags =
+            |problem: &&Diagnostic| problem.labels().first().is_none_or(|label| label.source() == NAME);
+        let (own, others): (Vec<&Diagnostic>, Vec<&Diagnostic>) = problems.iter().partition(of_flags);
+        for problem in own {
+            terminal::say(&flags.tell(problem));
         }
-        tables.join("\n")
+        if !others.is_empty() {
+            let others: Problems = others.into_iter().cloned().collect();
+            terminal::say(&others.render(terminal.color_err()));
+        }
     }
 }
 
-/// The plan of that scenario, under the other flags of the command.
-pub(super) fn examine(text: &str, overrides: &Overrides, machine: &Machine) -> Vec<Examined> {
-    vec![Examined { file: NAME.into(), plans: compile(NAME, text, overrides, machine) }]
+/// The plans of that scenario, under the other flags of the command.
+pub(super) fn plans(text: &str, overrides: &Overrides, machine: &Machine) -> Result<Vec<Plan>, Problems> {
+    compile(NAME, text, overrides, machine)
 }
 
 fn head(overrides: &Overrides) -> String {
@@ -166,7 +202,8 @@ fn head(overrides: &Overrides) -> String {
          #\n\
          #   scenario run FILE{flags}\n\
          #\n\
-         # All keys and metrics: `scenarios/README.md` in the source of `scenario`.\n\n\
+         # `scenario schema` prints every key and metric with examples; `scenarios/README.md`, beside the source of the\n\
+         # program, explains them.\n\n\
          version = 1\n\
          name = \"url\"\n\
          seed = 42 # every random choice follows from it: the same seed sends the same requests at the same times\n"
@@ -193,8 +230,8 @@ mod tests {
         let Command { by_url, overrides, .. } =
             Command::try_parse_from(["run"].iter().chain(flags)).expect("valid flags");
         let text = by_url.text(&overrides).expect("a url");
-        let mut examined = examine(&text, &overrides, &Machine::default());
-        let plans = examined.remove(0).plans.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let plans = plans(&text, &overrides, &Machine::default());
+        let plans = plans.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
         let again = compile("saved.toml", &text, &overrides, &Machine::default()).expect("the same scenario");
         assert_eq!(plans[0].experiment, again[0].experiment);
         text

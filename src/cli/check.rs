@@ -48,9 +48,10 @@ pub(super) fn check(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
     Ok(if broken == 0 { Exit::Pass } else { Exit::Usage })
 }
 
-fn say(examined: Vec<Examined>, broken: usize, terminal: Terminal) {
+fn say(mut examined: Vec<Examined>, broken: usize, terminal: Terminal) {
     let files = plural(examined.len(), "file");
-    for Loaded { file, plans } in say_problems(examined, terminal) {
+    let missing: Vec<_> = examined.iter_mut().map(|examined| std::mem::take(&mut examined.missing)).collect();
+    for (Loaded { file, plans }, missing) in say_problems(examined, terminal).into_iter().zip(missing) {
         let Some(plans) = plans else { continue };
         let name = file.display();
         let extent = match plans.as_slice() {
@@ -61,6 +62,14 @@ fn say(examined: Vec<Examined>, broken: usize, terminal: Terminal) {
         terminal::print(&format!("{name}: ok ({scenario}, {extent})"));
         for warning in cases::warnings(&plans) {
             terminal::print(&format!("{name}: warning: {}", warning.replace('\n', "\n  ")));
+        }
+        for problem in missing {
+            let place = problem.labels().first().map_or_else(
+                || name.to_string(),
+                |label| format!("{}:{}:{}", label.source(), label.line(), label.column()),
+            );
+            let help = problem.advice().unwrap_or_default();
+            terminal::print(&format!("{place}: warning: {}\nhelp: {help}", problem.message()));
         }
     }
     if broken > 0 {

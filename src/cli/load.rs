@@ -6,11 +6,11 @@ use std::{
 };
 
 use super::{
-    Overrides,
+    Overrides, secrets,
     terminal::{self, Terminal},
 };
 use crate::{
-    config::{self, Input, Problems},
+    config::{self, Checked, Diagnostic, Input, Problems},
     machine::Machine,
     plan::{self, Plan},
 };
@@ -26,6 +26,8 @@ pub(super) struct Loaded {
 pub(super) struct Examined {
     pub(super) file: PathBuf,
     pub(super) plans: Result<Vec<Plan>, Problems>,
+    /// What a run of the plans would not find here.
+    pub(super) missing: Vec<Diagnostic>,
 }
 
 /// Expands patterns, loads and compiles every file; prints all problems of all files.
@@ -55,8 +57,12 @@ pub(super) fn examine(
         let text = std::fs::read_to_string(&file)
             .map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
         let name = file.display().to_string();
-        let plans = compile(&name, &text, overrides, machine);
-        examined.push(Examined { file, plans });
+        let checked = check(&name, &text, overrides, machine);
+        let places = checked.places().cloned().unwrap_or_default();
+        let plans = plan::admit(checked);
+        let missing = secrets::missing(plans.as_deref().unwrap_or_default());
+        let missing = missing.into_iter().map(|finding| places.problem(finding)).collect();
+        examined.push(Examined { file, plans, missing });
     }
     Ok(examined)
 }
@@ -68,14 +74,18 @@ pub(super) fn compile(
     overrides: &Overrides,
     machine: &Machine,
 ) -> Result<Vec<Plan>, Problems> {
+    plan::admit(check(name, text, overrides, machine))
+}
+
+fn check(name: &str, text: &str, overrides: &Overrides, machine: &Machine) -> Checked {
     let sets = overrides.all_sets();
     let input = Input { name, text, platform: overrides.platform.as_deref(), sets: &sets };
-    plan::admit(name, &config::load(&input, machine, &|name| std::env::var(name).ok(), &read)?)
+    config::check(&input, machine, &|name| std::env::var(name).ok(), &read)
 }
 
 /// Prints all problems of all files.
 pub(super) fn say_problems(examined: Vec<Examined>, terminal: Terminal) -> Vec<Loaded> {
-    let said = examined.into_iter().map(|Examined { file, plans }| {
+    let said = examined.into_iter().map(|Examined { file, plans, .. }| {
         let plans = plans.inspect_err(|problems| terminal::say(&problems.render(terminal.color_err())));
         Loaded { file, plans: plans.ok() }
     });

@@ -16,6 +16,7 @@ mod recording;
 mod rerun;
 mod run;
 mod schema;
+mod secrets;
 mod signals;
 mod sim;
 mod starter;

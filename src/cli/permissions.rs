@@ -2,7 +2,8 @@
 
 use super::{Overrides, probe::at_url};
 use crate::{
-    config::{Ceiling, Layer, Problems},
+    config::{Ceiling, Permitted, Problems},
+    hosts,
     plan::Plan,
 };
 
@@ -59,24 +60,29 @@ impl Permissions {
         let overrides = Overrides { permissions: self.clone(), ..Overrides::default() };
         // any plan under the same flags has what they say
         let granted = at_url("sim:cpu_only", None, &overrides)?.limits;
-        let flagged =
-            |path: &str| plan.origins.iter().any(|origin| origin.path == path && origin.layer == Layer::Set);
-        if flagged("run.allow_hosts") {
-            plan.limits.allow_hosts.clear();
-        }
-        let most = Ceiling::default();
-        let ceiling = &mut plan.limits.ceiling;
-        ceiling.requests = ceiling.requests.min(most.requests);
-        ceiling.rate = ceiling.rate.min(most.rate);
-        ceiling.duration = ceiling.duration.min(most.duration);
-        for given in &self.ceilings {
-            match given.split('=').next().unwrap_or_default().trim() {
-                "requests" => ceiling.requests = granted.ceiling.requests,
-                "rate" => ceiling.rate = granted.ceiling.rate,
-                _ => ceiling.duration = granted.ceiling.duration,
+        let limits = &mut plan.limits;
+        let own = limits.without_flags.take();
+        let own = own.unwrap_or_else(|| Permitted {
+            allow_hosts: limits.allow_hosts.clone(),
+            ceiling: limits.ceiling,
+        });
+        // whatever a file says, beyond the ceiling of the program only a flag goes
+        let own = Permitted { ceiling: own.ceiling.min(limits.ceiling).min(Ceiling::default()), ..own };
+        (limits.allow_hosts, limits.ceiling) = (own.allow_hosts.clone(), own.ceiling);
+        for host in granted.allow_hosts {
+            if !hosts::is_named(&host, &limits.allow_hosts) {
+                limits.allow_hosts.push(host);
             }
         }
-        plan.limits.allow_hosts.extend(granted.allow_hosts);
+        for given in &self.ceilings {
+            match given.split('=').next().unwrap_or_default().trim() {
+                "requests" => limits.ceiling.requests = granted.ceiling.requests,
+                "rate" => limits.ceiling.rate = granted.ceiling.rate,
+                _ => limits.ceiling.duration = granted.ceiling.duration,
+            }
+        }
+        let flagged = !self.hosts.is_empty() || !self.ceilings.is_empty();
+        limits.without_flags = flagged.then_some(own);
         Ok(())
     }
 }

@@ -13,7 +13,8 @@ use super::{
     Overrides,
     exit::Exit,
     load::{compile, load},
-    run::{Simulated, read_secret},
+    run::Simulated,
+    secrets::read_secret,
     terminal::{self, Terminal},
 };
 use crate::{

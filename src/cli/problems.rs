@@ -107,11 +107,12 @@ impl From<&Label> for Mark {
 /// Every problem of every file, and the planner's warnings, in order.
 pub(super) fn list(examined: &[Examined]) -> Vec<Problem> {
     let mut list = Vec::new();
-    for Examined { file, plans } in examined {
+    for Examined { file, plans, missing } in examined {
         let file = file.display().to_string();
         match plans {
             Ok(plans) => {
                 list.extend(cases::warnings(plans).iter().map(|warning| Problem::warning(&file, warning)));
+                list.extend(missing.iter().map(|problem| Problem::missing(&file, problem)));
             }
             Err(problems) => list.extend(of(&file, problems)),
         }
@@ -134,6 +135,11 @@ pub(super) fn annotate(examined: &[Examined]) {
 }
 
 impl Problem {
+    /// Something that a run would not find, where it is named.
+    fn missing(scenario: &str, problem: &Diagnostic) -> Self {
+        Self { severity: Severity::Warning, code: Code::Missing, ..Self::error(scenario, problem) }
+    }
+
     fn error(scenario: &str, problem: &Diagnostic) -> Self {
         let here = problem.labels().first().filter(|label| label.file().is_some());
         Self {

@@ -19,15 +19,16 @@ use super::{
     problems,
     rebuild::{Rebuilt, check_writable, rebuild, write_json},
     recording::{self, Progress},
+    secrets::read_secret,
     signals::Signals,
     terminal::{self, Terminal},
 };
 use crate::{
-    config::{Address, HeaderText, Secret, Threads},
+    config::{Address, Ceiling, HeaderText, Secret, Threads},
     control::Watch,
-    engine::{self, Binding},
+    engine::{self, Binding, Budget},
     machine::{self, Machine, SystemInfo},
-    plan::{Plan, estimate},
+    plan::{Plan, estimate, unsafe_together},
     record::{Command, StopCause},
     report,
     sim::Child,
@@ -66,16 +67,28 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         );
         return Ok(Exit::Usage);
     }
-    let text = arguments.by_url.text(&arguments.overrides);
-    let examined = match &text {
-        Some(text) => Ok(by_url::examine(text, &arguments.overrides, &machine)),
-        None => examine(&arguments.files, &arguments.overrides, &machine),
+    let loaded = match arguments.by_url.text(&arguments.overrides) {
+        Some(text) => by_url(&text, arguments, &machine, terminal),
+        None => from_files(arguments, &machine, terminal),
     };
-    let examined = match examined {
+    let Some(loaded) = loaded else { return Ok(Exit::Usage) };
+    if arguments.by_url.print {
+        return Ok(Exit::Pass);
+    }
+    let mut plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
+    for (_, plan) in &mut plans {
+        settle_secrets(plan)?;
+    }
+    run_plans(&plans, &machine, &arguments.output, terminal)
+}
+
+/// The plans of all files; `None` after it was said what is wrong with any.
+fn from_files(arguments: &Arguments, machine: &Machine, terminal: Terminal) -> Option<Vec<Loaded>> {
+    let examined = match examine(&arguments.files, &arguments.overrides, machine) {
         Ok(examined) => examined,
         Err(usage) => {
             terminal::say(&format!("error: {usage}"));
-            return Ok(Exit::Usage);
+            return None;
         }
     };
     problems::annotate(&examined);
@@ -84,17 +97,34 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     if broken > 0 {
         let files = plural(loaded.len(), "file");
         terminal::say(&format!("{broken} of {files} cannot be run; nothing was sent"));
-        return Ok(Exit::Usage);
+        return None;
     }
-    if let Some(text) = text.filter(|_| arguments.by_url.print) {
-        terminal::print(&text);
-        return Ok(Exit::Pass);
+    // of one file it was said where it stands
+    let together = unsafe_together(loaded.iter().filter_map(|loaded| loaded.plans.as_ref()).flatten());
+    for finding in &together {
+        terminal::say(&format!("error: {}\n  help: {}", finding.message, finding.help));
     }
-    let mut plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
-    for (_, plan) in &mut plans {
-        settle_secrets(plan)?;
+    if !together.is_empty() {
+        terminal::say("these files cannot be run by one command; nothing was sent");
+        return None;
     }
-    run_plans(&plans, &machine, &arguments.output, terminal)
+    Some(loaded)
+}
+
+/// The plans of the scenario that stands for flags, which is printed where that is asked for; `None` after it was said
+/// what is wrong with them.
+fn by_url(text: &str, arguments: &Arguments, machine: &Machine, terminal: Terminal) -> Option<Vec<Loaded>> {
+    if arguments.by_url.print {
+        terminal::print(text);
+    }
+    match by_url::plans(text, &arguments.overrides, machine) {
+        Ok(plans) => Some(vec![Loaded { file: by_url::NAME.into(), plans: Some(plans) }]),
+        Err(problems) => {
+            arguments.by_url.say(&problems, terminal);
+            terminal::say("this cannot be run; nothing was sent");
+            None
+        }
+    }
 }
 
 /// Lets the secrets of a plan be found from every folder, so that it can be run again from another one.
@@ -136,17 +166,18 @@ pub(super) fn run_plans(
     let several = all.len() > 1;
     let mut worst = Exit::Pass;
     let mut rows = Vec::new();
+    let budgets = Budgets::new(plans);
     for (file, plan) in plans {
         if plans.len() > 1 && !output.quiet {
             let which = plan.repeat.map_or(String::new(), |n| format!(", repeat {n} of {}", plan.repeats));
             terminal::say(&format!("── {} ({}){which}", plan.title(), file.display()));
         }
-        let ran = runtime.block_on(run_one(plan, machine, output, &mut signals, terminal)).unwrap_or_else(
-            |error| {
+        let ran = runtime
+            .block_on(run_one(plan, budgets.of(file, plan), machine, output, &mut signals, terminal))
+            .unwrap_or_else(|error| {
                 terminal::error(&error);
                 Ran { exit: Exit::Environment, rebuilt: None }
-            },
-        );
+            });
         worst = worst.max(ran.exit);
         if let Some(rebuilt) = &ran.rebuilt {
             terminal::print(&if output.quiet {
@@ -230,9 +261,38 @@ fn runs(loaded: Loaded) -> impl Iterator<Item = (PathBuf, Plan)> {
     })
 }
 
+/// What the runs of a command may come to: each under its own ceiling, and together those of a file, and all, under the
+/// highest of theirs.
+struct Budgets {
+    whole: Budget,
+    files: BTreeMap<PathBuf, Budget>,
+}
+
+impl Budgets {
+    fn new(plans: &[(PathBuf, Plan)]) -> Self {
+        let mut whole: Option<Ceiling> = None;
+        let mut files: BTreeMap<PathBuf, Ceiling> = BTreeMap::new();
+        for (file, plan) in plans {
+            let ceiling = plan.limits.ceiling;
+            let of_file = files.entry(file.clone()).or_insert(ceiling);
+            *of_file = of_file.max(ceiling);
+            whole = Some(whole.map_or(ceiling, |whole| whole.max(ceiling)));
+        }
+        let files = files.into_iter().map(|(file, ceiling)| (file, Budget::new(ceiling)));
+        Self { whole: Budget::new(whole.unwrap_or_default()), files: files.collect() }
+    }
+
+    /// Those that bind a run of a file.
+    fn of(&self, file: &Path, plan: &Plan) -> Vec<Budget> {
+        let shared = self.files.get(file).into_iter().chain([&self.whole]).cloned();
+        shared.chain([Budget::new(plan.limits.ceiling)]).collect()
+    }
+}
+
 /// Runs one plan once: simulated servers, readiness, load, records, report.
 async fn run_one(
     plan: &Plan,
+    budgets: Vec<Budget>,
     machine: &Machine,
     output: &Output,
     signals: &mut Signals,
@@ -274,7 +334,8 @@ async fn run_one(
     if !output.quiet {
         terminal::say(&format!("running {} → {}", plan.title(), folder.display()));
     }
-    let recorded = measure(plan, bindings, clock, writer, output.quiet, signals, terminal).await?;
+    let progress = Progress::new(plan, output.quiet, terminal);
+    let recorded = measure(plan, budgets, bindings, clock, writer, progress, signals).await?;
     let Some(rebuilt) = finish(&folder, signals).await else {
         let folder = folder.display();
         terminal::say(&format!("left without a report: `scenario report {folder}` makes it"));
@@ -317,20 +378,20 @@ async fn finish(
 /// Sends the load and writes the records, obeying signals. The outer error is the engine's, the inner the disk's.
 async fn measure(
     plan: &Plan,
+    budgets: Vec<Budget>,
     bindings: Vec<Binding>,
     clock: Clock,
     writer: Writer,
-    quiet: bool,
+    progress: Progress,
     signals: &mut Signals,
-    terminal: Terminal,
 ) -> anyhow::Result<Result<(), store::StoreError>> {
     let (events, events_out) = mpsc::channel(engine::EVENT_QUEUE);
     let (commands, commands_out) = mpsc::channel(8);
-    let progress = Progress::new(plan, quiet, terminal);
     let voice = progress.voice();
     let recording = recording::start(writer, events_out, commands.clone(), clock, progress, Watch::new(plan));
     let runtime = engine::runtime(client_threads(plan)).context("cannot start the runtime")?;
-    let mut running = runtime.spawn(engine::run(plan.clone(), bindings, clock, events, commands_out));
+    let mut running =
+        runtime.spawn(engine::run(plan.clone(), bindings, clock, budgets, events, commands_out));
     let mut asked = 0;
     let ended = loop {
         tokio::select! {
@@ -384,18 +445,4 @@ impl Simulated {
         }
         Ok(Self { _servers: servers, urls })
     }
-}
-
-/// Reads the value of a secret; the reason of a failure never contains it.
-pub(super) fn read_secret(secret: &Secret) -> Result<String, String> {
-    let value = match secret {
-        Secret::Env(name) => {
-            std::env::var(name).map_err(|_| format!("the environment variable `{name}` is not set"))?
-        }
-        Secret::File(path) => {
-            std::fs::read_to_string(path).map_err(|error| format!("cannot read `{path}`: {error}"))?
-        }
-    };
-    let value = value.trim();
-    if value.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(value.to_owned()) }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use super::ColorChoice;
-use crate::report::Style;
+use crate::{engine::NotReady, report::Style};
 
 /// Standard output for results, standard error for everything said on the way.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,10 @@ pub(super) fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", text.trim_end_matches('\n'));
 }
 
-/// Says what went wrong, with its causes.
+/// Says what went wrong, with its causes; of several things each.
 pub(super) fn error(error: &anyhow::Error) {
-    say(&format!("error: {error:#}"));
+    match error.downcast_ref() {
+        Some(NotReady(problems)) => problems.iter().for_each(|problem| say(&format!("error: {problem}"))),
+        None => say(&format!("error: {error:#}")),
+    }
 }

@@ -1,47 +1,39 @@
 //! The passes, in order: texts to trees, the choice of the platform, layers, and what is made of them.
 
 use std::{
+    collections::HashSet,
     io,
     path::{Path, PathBuf},
 };
 
-use indexmap::IndexMap;
-
 use super::{
-    Axis, Input, Layer, Origin, Problems, Scenario, case_name,
-    diagnostic::{Diagnostic, Sink},
-    fill::{self, BuiltIn},
-    include,
-    matrix::{Case, Matrix},
-    meaning,
-    merge::{over, overlay},
-    nearest::suggest,
+    Input, Layer, Origin, Platform, Problems, Scenario,
+    checked::{Cases, Checked},
+    diagnostic::Sink,
+    layers::{Layers, root_table},
+    matrix::Case,
     places::Places,
     platform::{self, Asked},
     presets::{Library, Preset},
-    read::{self, Draft},
-    resolved,
+    read, resolved, rest,
     source::{Place, Source},
     substitute::{Env, substitute},
-    syntax,
-    tree::{Node, Table, Value},
+    tree::{Node, Value},
 };
 use crate::machine::Machine;
 
-/// Compiles a scenario with the given presets and what was wrong with them, and with the one that it names by its path.
-pub(super) fn compile(
+/// Checks a scenario with the given presets and what was wrong with them, and with the one that it names by its path.
+pub(super) fn check(
     input: &Input<'_>,
     machine: &Machine,
     env: Env<'_>,
     read: &dyn Fn(&Path) -> io::Result<String>,
     presets: (Library, Sink),
-) -> Result<Vec<Scenario>, Problems> {
-    let mut scenarios = Vec::new();
-    each_case(input, machine, env, read, presets, &mut |scenario, _| scenarios.push(scenario))?;
-    Ok(scenarios)
+) -> Checked {
+    each_case(input, machine, env, read, presets, &mut |_, _, _| {})
 }
 
-/// The same cases as texts that read back to them.
+/// Its cases as texts that read back to them.
 pub(super) fn resolve(
     input: &Input<'_>,
     machine: &Machine,
@@ -50,21 +42,21 @@ pub(super) fn resolve(
     presets: (Library, Sink),
 ) -> Result<Vec<String>, Problems> {
     let mut texts = Vec::new();
-    let mut write = |scenario, root| texts.push(resolved::text(&scenario, root));
-    each_case(input, machine, env, read, presets, &mut write)?;
+    let mut write = |scenario: &_, root, below_flags| texts.push(resolved::text(scenario, root, below_flags));
+    each_case(input, machine, env, read, presets, &mut write).into_cases()?;
     Ok(texts)
 }
 
-/// Compiles every case of a scenario, and hands it on with the tree that it was read from. Where there are problems,
-/// what was handed on before is of no use.
+/// Checks every case of a scenario. What is sound of each is shown to `see`, with the tree that it was read from, and with
+/// what that permits without flags where they say anything of it.
 fn each_case(
     input: &Input<'_>,
     machine: &Machine,
     env: Env<'_>,
     read: &dyn Fn(&Path) -> io::Result<String>,
     (library, sink): (Library, Sink),
-    keep: &mut dyn FnMut(Scenario, Node),
-) -> Result<(), Problems> {
+    see: &mut dyn FnMut(&Scenario, Node, Option<Node>),
+) -> Checked {
     let mut layers = Layers::read(input, env, read, library, &sink);
     let said = layers.say(env);
     let file = asked_by_file(&said);
@@ -80,259 +72,95 @@ fn each_case(
     let base = layers.fold(&chain, &sink);
     let cases = layers.cases(env, &sink);
     let flag = asked.filter(|asked| asked.by == FLAG);
-    let mut found = Found::default();
+    let mut here = Cases { count: cases.len(), ..Cases::default() };
     for case in &cases {
         let there = Sink::default();
         let mut root = base.clone();
-        layers.lay_over(&mut root, case, &there);
+        layers.lay_case(&mut root, case, &there);
+        let mut below_flags = layers.permitted_below_flags(&root);
+        layers.lay_flags(&mut root, &there);
         if let (Some(flag), Some(run)) = (&flag, root_table(&mut root, "run")) {
             let value = Value::Text(flag.name.clone());
             let place = flag.place.clone();
             run.insert("platform".to_owned(), Node { key: place.clone(), place, value });
         }
         substitute(&mut root, env, Some(&there));
+        let without_flags = below_flags.as_mut().and_then(|run| {
+            substitute(run, env, Some(&there));
+            read::permitted(run, &there)
+        });
         let draft = layers.finish(&mut root, platform.named, &there);
-        if let Some(draft) = draft.filter(|_| sink.is_empty() && found.is_empty() && there.is_empty())
-            && let Some(scenario) =
+        if let Some(draft) = draft.and_then(|draft| rest::sound(draft, &root, [&sink, &there]))
+            && let Some(mut scenario) =
                 draft.finish(platform.clone(), case.axes.clone(), origins(&root), Places::of(&root))
         {
-            keep(scenario, root);
+            scenario.run.without_flags = without_flags;
+            see(&scenario, root, below_flags);
+            here.scenarios.push(scenario);
         }
-        found.add(&case.axes, there);
+        here.found.add(&case.axes, there);
     }
-    found.report(cases.len(), &sink);
-    if let Some(first) = cases.first() {
-        layers.check_inactive(&chain, first, env, &sink);
-    }
-    if sink.is_empty() { Ok(()) } else { Err(sink.into_problems(input.name)) }
+    let platforms = std::iter::once(here).chain(elsewhere(&layers, &chain, &cases, env, &sink)).collect();
+    Checked::new(input.name, sink, platforms)
 }
 
-/// What is wrong in which cases.
-#[derive(Default)]
-pub(super) struct Found<'a> {
-    /// Each problem with the first case that has it, and the number of all that do.
-    problems: Vec<(Diagnostic, &'a [Axis], usize)>,
+/// Checks cases on every platform of the scenario that is not in use.
+fn elsewhere(layers: &Layers, active: &[&Preset], cases: &[Case], env: Env<'_>, sink: &Sink) -> Vec<Cases> {
+    let unused = layers.platforms().filter(|name| active.iter().all(|preset| preset.name != **name));
+    let presets: Vec<&Preset> = unused.filter_map(|name| layers.library.get(name)).collect();
+    let all = presets.len() * cases.len() <= MOST_ELSEWHERE;
+    let cases = if all { cases.iter().collect() } else { every_value(cases) };
+    presets.into_iter().map(|preset| on_platform(layers, preset, &cases, env, sink)).collect()
 }
 
-impl<'a> Found<'a> {
-    fn is_empty(&self) -> bool {
-        self.problems.is_empty()
+fn on_platform(layers: &Layers, preset: &Preset, cases: &[&Case], env: Env<'_>, outside: &Sink) -> Cases {
+    let whole = Sink::default();
+    let chain = layers.library.chain(preset, &whole);
+    let base = layers.fold(&chain, &whole);
+    // what its preset says binds only those who choose it
+    let (name, named) = (preset.name.clone(), false);
+    let platform = Platform { name, extends: Vec::new(), reason: String::new(), named };
+    let whole = whole.into_vec();
+    let mut there = Cases { elsewhere: Some(preset.name.clone()), count: cases.len(), ..Cases::default() };
+    for case in cases {
+        let sink = Sink::default();
+        for problem in &whole {
+            sink.push(problem.clone());
+        }
+        let mut root = base.clone();
+        layers.lay_case(&mut root, case, &sink);
+        layers.lay_flags(&mut root, &sink);
+        // variables of a platform that is not in use need not be set
+        substitute(&mut root, env, None);
+        let draft = layers.finish(&mut root, named, &sink);
+        let finished = draft.and_then(|draft| {
+            let draft = rest::sound(draft, &root, [outside, &sink])?;
+            draft.finish(platform.clone(), case.axes.clone(), Vec::new(), Places::of(&root))
+        });
+        there.scenarios.extend(finished);
+        there.found.add(&case.axes, sink);
     }
+    there
+}
 
-    pub(super) fn add(&mut self, axes: &'a [Axis], there: Sink) {
-        for problem in there.into_vec() {
-            match self.problems.iter_mut().find(|(known, ..)| *known == problem) {
-                Some((.., count)) => *count += 1,
-                None => self.problems.push((problem, axes, 1)),
-            }
+/// Cases that are looked at on all platforms which are not in use, a second's work; of more a part is.
+const MOST_ELSEWHERE: usize = 4_000;
+
+/// The cases that show a value of the matrix for the first time.
+fn every_value(cases: &[Case]) -> Vec<&Case> {
+    let (mut shown, mut showing) = (HashSet::new(), Vec::new());
+    for case in cases {
+        let before = shown.len();
+        shown.extend(case.axes.iter().map(|axis| (&axis.path, &axis.value)));
+        if before == 0 || shown.len() > before {
+            showing.push(case);
         }
     }
-
-    /// What is wrong with a value of the matrix itself is told by its place.
-    pub(super) fn report(self, cases: usize, sink: &Sink) {
-        for (problem, first, count) in self.problems {
-            let everywhere = count == cases || problem.is_in(Layer::Matrix);
-            let name = || case_name(first);
-            sink.push(if everywhere { problem } else { problem.in_cases(&name(), count, cases) });
-        }
-    }
+    showing
 }
 
 /// How the flag is called in messages.
 const FLAG: &str = "`--platform`";
-
-/// Tables of named things.
-const NAMED: &[&str] = &["endpoints", "workloads", "phases", "targets", "sims"];
-
-/// Every text, read.
-struct Layers {
-    builtin: &'static BuiltIn,
-    library: Library,
-    /// The files that it includes, without their `[platforms.*]`.
-    included: Node,
-    /// The scenario without its `[platforms.*]`.
-    scenario: Node,
-    platforms: IndexMap<String, Node>,
-    /// The `[matrix]` of all of them.
-    matrix: Option<Node>,
-    sets: Vec<Node>,
-}
-
-impl Layers {
-    fn read(
-        input: &Input<'_>,
-        env: Env<'_>,
-        read: &dyn Fn(&Path) -> io::Result<String>,
-        library: Library,
-        sink: &Sink,
-    ) -> Self {
-        let builtin = BuiltIn::get();
-        let mut scenario = syntax::parse(input.name, Layer::Scenario, input.text, sink);
-        scenario.settle_layers();
-        let mut included = include::included(&mut scenario, input.name, env, read, sink);
-        let mut platforms = take_platforms(&mut included, sink);
-        for (name, changes) in take_platforms(&mut scenario, sink) {
-            match platforms.get_mut(&name) {
-                Some(below) => overlay(below, changes),
-                None => {
-                    platforms.insert(name, changes);
-                }
-            }
-        }
-        let mut sets: Vec<Node> = input.sets.iter().map(|set| syntax::parse_set(set, sink)).collect();
-        for set in &mut sets {
-            if let Some(include) = set.as_table_mut().and_then(|table| table.shift_remove("include")) {
-                sink.push(
-                    Diagnostic::new("`--set` cannot include files")
-                        .label(&include.key, "not by a flag")
-                        .help("write `include` in the scenario, or set the values themselves"),
-                );
-            }
-            if let Some(platforms) = set.as_table_mut().and_then(|table| table.shift_remove("platforms")) {
-                sink.push(
-                    Diagnostic::new("`--set` cannot change what other platforms override")
-                        .label(&platforms.key, "not by a flag")
-                        .help("set the value itself: `--set` beats every platform"),
-                );
-            }
-        }
-        let mut matrix = None;
-        for layer in [&mut included, &mut scenario].into_iter().chain(&mut sets) {
-            let part = layer.as_table_mut().and_then(|table| table.shift_remove("matrix"));
-            matrix = match (matrix, part) {
-                (Some(below), Some(above)) => Some(over(below, above)),
-                (below, above) => above.or(below),
-            };
-        }
-        Self { builtin, library, included, scenario, platforms, matrix, sets }
-    }
-
-    /// What can be known of the scenario before there is a platform: the files with their flags.
-    fn say(&self, env: Env<'_>) -> Node {
-        let mut said = self.included.clone();
-        overlay(&mut said, self.scenario.clone());
-        for set in &self.sets {
-            overlay(&mut said, set.clone());
-        }
-        substitute(&mut said, env, None);
-        said
-    }
-
-    /// Every `[platforms.NAME]` needs a preset of its name: an embedded one, the one in use, or the file that the
-    /// scenario names when a flag chose another.
-    fn check_names(&self, active: &[&Preset], file: Option<&Asked>, sink: &Sink) {
-        let path = file.and_then(Asked::path);
-        let stem = path.as_deref().and_then(Path::file_stem).and_then(std::ffi::OsStr::to_str);
-        for (name, node) in &self.platforms {
-            let in_use = active.iter().any(|preset| preset.name == *name);
-            if !in_use && self.library.get(name).is_none() && stem != Some(name.as_str()) {
-                sink.push(
-                    Diagnostic::new(format!("unknown platform `{name}`"))
-                        .label(&node.key, "no preset of this name")
-                        .help(suggest(name, "presets", self.library.names())),
-                );
-            }
-        }
-    }
-
-    /// The cases of the matrix, as far as flags leave them open.
-    fn cases(&self, env: Env<'_>, sink: &Sink) -> Vec<Case> {
-        let none = || Node::table_at(&self.scenario.place, Table::new());
-        let mut matrix = Matrix::read(self.matrix.clone().unwrap_or_else(none), env, sink);
-        matrix.pin(&self.sets);
-        matrix.cases(sink)
-    }
-
-    /// Lays everything below a case and the flags over each other, for a platform and those that it extends, nearest
-    /// first.
-    fn fold(&self, chain: &[&Preset], sink: &Sink) -> Node {
-        let mut root = self.builtin.layer.clone();
-        for preset in chain.iter().rev() {
-            overlay(&mut root, preset.layer.clone());
-        }
-        overlay(&mut root, self.included.clone());
-        overlay(&mut root, self.scenario.clone());
-        (root.key, root.place) = (self.scenario.key.clone(), self.scenario.place.clone());
-        for preset in chain.iter().rev() {
-            if let Some(changes) = self.platforms.get(&preset.name) {
-                let mut changes = changes.clone();
-                self.refuse_additions(&root, &mut changes, "a platform changes what there is", sink);
-                overlay(&mut root, changes);
-            }
-        }
-        root
-    }
-
-    /// Lays a case over what is below it, and the flags over that.
-    fn lay_over(&self, root: &mut Node, case: &Case, sink: &Sink) {
-        let mut layer = case.layer.clone();
-        self.refuse_additions(root, &mut layer, "a matrix changes what there is", sink);
-        overlay(root, layer);
-        for set in &self.sets {
-            let mut set = set.clone();
-            self.refuse_additions(root, &mut set, "`--set` changes what there is", sink);
-            overlay(root, set);
-        }
-    }
-
-    /// Takes named things out of a layer that may only change those which are there: a misspelt name would else be
-    /// a new thing. A target with a metric is plainly meant as a new one, and a built-in profile of a simulated
-    /// server is there although no layer holds it.
-    fn refuse_additions(&self, root: &Node, layer: &mut Node, why: &str, sink: &Sink) {
-        for kind in NAMED {
-            let Some(table) = root_table(layer, kind) else { continue };
-            table.retain(|name, node| {
-                let known = root.at(&[kind, name]).is_some()
-                    || (*kind == "targets" && node.get("metric").is_some())
-                    || (*kind == "sims" && self.library.sim(name).is_some());
-                if !known {
-                    let profiles = self.library.sims().filter(|_| *kind == "sims");
-                    sink.push(
-                        Diagnostic::missing(format!("`{kind}.{name}` does not exist"))
-                            .label(&node.key, format!("{why}, and there is no `{kind}.{name}`"))
-                            .help(suggest(name, kind, root.names(kind).chain(profiles))),
-                    );
-                }
-                known
-            });
-        }
-    }
-
-    /// What follows once the layers are one: defaults, types, meaning. `named` is whether somebody chose the platform.
-    fn finish(&self, root: &mut Node, named: bool, sink: &Sink) -> Option<Draft> {
-        fill::fill(root, self.builtin, &self.library, sink);
-        let draft = read::draft(root, sink)?;
-        meaning::check(root, &draft, named, sink);
-        Some(draft)
-    }
-
-    /// Compiles a case for every platform of the scenario that is not in use, and reports what is wrong only there.
-    fn check_inactive(&self, active: &[&Preset], case: &Case, env: Env<'_>, sink: &Sink) {
-        for name in self.platforms.keys() {
-            if active.iter().any(|preset| preset.name == *name) {
-                continue;
-            }
-            let Some(preset) = self.library.get(name) else { continue };
-            let there = Sink::default();
-            let chain = self.library.chain(preset, &there);
-            let mut root = self.fold(&chain, &there);
-            self.lay_over(&mut root, case, &there);
-            // variables of a platform that is not in use need not be set
-            substitute(&mut root, env, None);
-            // what its preset says binds only those who choose it
-            self.finish(&mut root, false, &there);
-            for problem in there.into_vec() {
-                if !sink.contains(&problem) {
-                    sink.push(if problem.is_in(Layer::Platform) {
-                        problem
-                    } else {
-                        problem.on_platform(name)
-                    });
-                }
-            }
-        }
-    }
-}
 
 /// What `--platform` says.
 fn asked_by_flag(input: &Input<'_>) -> Option<Asked> {
@@ -356,54 +184,6 @@ fn asked_by_file(said: &Node) -> Option<Asked> {
     };
     let folder = place.folder();
     Some(Asked { name, place, by, folder })
-}
-
-/// Takes the `[platforms.NAME]` out of a scenario, as a layer of their own.
-fn take_platforms(scenario: &mut Node, sink: &Sink) -> IndexMap<String, Node> {
-    let Some(platforms) = scenario.as_table_mut().and_then(|table| table.shift_remove("platforms")) else {
-        return IndexMap::new();
-    };
-    let Value::Table(table) = platforms.value else {
-        sink.push(
-            Diagnostic::new(format!("`platforms` must be a table, found {}", platforms.value.kind()))
-                .label(&platforms.place, format!("this is {}", platforms.value.kind()))
-                .help("write `[platforms.NAME]` and what differs there below"),
-        );
-        return IndexMap::new();
-    };
-    let mut layers = IndexMap::new();
-    for (name, mut node) in table {
-        let Some(changes) = node.as_table_mut() else {
-            sink.push(
-                Diagnostic::new(format!("`platforms.{name}` must be a table, found {}", node.value.kind()))
-                    .label(&node.place, format!("this is {}", node.value.kind()))
-                    .help(format!("write `[platforms.{name}]` and what differs there below")),
-            );
-            continue;
-        };
-        for key in ["version", "name", "platforms", "include", "matrix"] {
-            if let Some(fixed) = changes.shift_remove(key) {
-                sink.push(
-                    Diagnostic::new(format!("a platform cannot change `{key}`"))
-                        .label(&fixed.key, "the same on every platform")
-                        .help("remove it here"),
-                );
-            }
-        }
-        if let Some(chosen) = root_table(&mut node, "run").and_then(|run| run.shift_remove("platform")) {
-            sink.push(
-                Diagnostic::new("a platform cannot change `run.platform`")
-                    .label(&chosen.key, "chosen before this is looked at")
-                    .help("remove it here"),
-            );
-        }
-        layers.insert(name, node);
-    }
-    layers
-}
-
-fn root_table<'a>(root: &'a mut Node, key: &str) -> Option<&'a mut Table> {
-    root.as_table_mut()?.get_mut(key)?.as_table_mut()
 }
 
 /// Where every leaf came from.

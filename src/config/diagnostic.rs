@@ -1,6 +1,9 @@
 //! What is wrong with a scenario: each problem with its places, what was expected, and one line of help.
 
-use std::{cell::RefCell, fmt};
+use std::{
+    cell::{Ref, RefCell},
+    fmt,
+};
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
@@ -119,6 +122,11 @@ impl Diagnostic {
         self.place().is_some_and(|place| place.source.layer == layer)
     }
 
+    /// Whether it is about a text that could not be read, so that nobody knows what it says.
+    pub(super) fn is_unreadable(&self) -> bool {
+        matches!(self.kind, Kind::Syntax | Kind::Unread)
+    }
+
     /// Problems of the scenario's own file come before those of included ones, flags and presets, and in the order
     /// of the text.
     fn order(&self, file: &str) -> (u8, &str, usize) {
@@ -224,6 +232,11 @@ impl Sink {
         self.found.borrow().contains(problem)
     }
 
+    /// Everything found so far, in no order.
+    pub(super) fn problems(&self) -> Ref<'_, Vec<Diagnostic>> {
+        self.found.borrow()
+    }
+
     /// Everything found, in no order.
     pub(super) fn into_vec(self) -> Vec<Diagnostic> {
         self.found.into_inner()
@@ -323,6 +336,13 @@ impl Problems {
             out.extend(["\n  and ", &crate::units::show_count(more as u64), " more\n"]);
         }
         out
+    }
+}
+
+/// Problems that were told apart, in their order.
+impl FromIterator<Diagnostic> for Problems {
+    fn from_iter<I: IntoIterator<Item = Diagnostic>>(problems: I) -> Self {
+        Self { list: problems.into_iter().collect() }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Layers: one table laid over another.
 
-use super::tree::{Node, Table, Value};
+use super::{
+    Layer,
+    tree::{Node, Table, Value},
+};
 
 /// Kinds of length distributions.
 pub(super) const DISTRIBUTIONS: &[&str] = &["constant", "uniform", "normal", "lognormal", "poisson"];
@@ -36,11 +39,19 @@ pub(super) fn over(mut below: Node, above: Node) -> Node {
     below
 }
 
+/// What a layer says at an address over what another says there.
+pub(super) fn over_at(address: &[&str], mut below: Node, above: Node) -> Node {
+    merge(&mut below, above, &mut address.iter().map(|key| (*key).to_owned()).collect());
+    below
+}
+
 fn merge(below: &mut Node, above: Node, path: &mut Vec<String>) {
     match (&mut below.value, above.value) {
         (Value::Table(lower), Value::Table(upper)) => {
-            // whoever writes a table in a file owns it, whatever a preset had there
-            if below.place.source.layer < super::Layer::Include {
+            // whoever writes a table in a file owns it, whatever a preset had there or a platform changes in it
+            if below.place.source.layer < Layer::Include
+                || (below.place.source.layer, above.place.source.layer) == (Layer::Platform, Layer::Scenario)
+            {
                 (below.key, below.place) = (above.key, above.place);
             }
             clear_exclusive(lower, &upper, path);

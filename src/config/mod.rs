@@ -1,13 +1,15 @@
 //! TOML → [`Scenario`]: the only code that knows TOML.
 //!
-//! Layers (built-in defaults, platform preset, included files, scenario, its `[platforms.NAME]`, `--set`) are folded into
-//! one value whose leaves remember where they came from; then the value is read into the types of `scenario.rs` and its
-//! meaning is checked. All problems are collected as [`Diagnostic`]s and reported at once.
+//! Layers (built-in defaults, platform preset, included files with their `[platforms.NAME]`, scenario with its own, case
+//! of a matrix, `--set`) are folded into one value whose leaves remember where they came from; then the value is read
+//! into the types of `scenario.rs` and its meaning is checked. All problems are collected as [`Diagnostic`]s and reported
+//! at once.
 //!
 //! ```text
 //! texts ─syntax→ trees ─merge→ one tree ─substitute, fill→ nothing left out ─read→ Draft ─meaning→ Scenario
 //! ```
 
+mod checked;
 mod compile;
 mod crowd;
 mod detect;
@@ -16,6 +18,8 @@ mod excerpt;
 mod fill;
 mod headers;
 mod include;
+mod layers;
+mod mask;
 mod matrix;
 mod meaning;
 mod merge;
@@ -26,6 +30,7 @@ mod platform;
 mod presets;
 mod read;
 mod resolved;
+mod rest;
 pub mod scenario;
 mod source;
 mod substitute;
@@ -37,10 +42,11 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub use checked::Checked;
 pub use crowd::{Crowd, crowd};
 pub use diagnostic::{Diagnostic, Kind, Label, Problems};
 pub use order::predecessors;
-pub use places::{Finding, Places, refuse};
+pub use places::{Finding, Places};
 pub use presets::PresetInfo;
 pub use scenario::*;
 pub use written::{included_schema, preset_schema, scenario_schema};
@@ -62,9 +68,19 @@ pub struct Input<'a> {
     pub sets: &'a [String],
 }
 
-/// Reads a scenario with everything that bears on it: the layers of its platform on this machine, environment
+/// Checks a scenario with everything that bears on it: the layers of its platform on this machine, environment
 /// variables through `env`, and files that it includes or names as its preset through `read`. A scenario with a
 /// `[matrix]` is several, one for each case, in order; any other is one.
+pub fn check(
+    input: &Input<'_>,
+    machine: &Machine,
+    env: &dyn Fn(&str) -> Option<String>,
+    read: &dyn Fn(&Path) -> io::Result<String>,
+) -> Checked {
+    compile::check(input, machine, env, read, embedded())
+}
+
+/// The cases of a scenario that [`check`] finds nothing wrong with.
 ///
 /// # Errors
 ///
@@ -75,7 +91,7 @@ pub fn load(
     env: &dyn Fn(&str) -> Option<String>,
     read: &dyn Fn(&Path) -> io::Result<String>,
 ) -> Result<Vec<Scenario>, Problems> {
-    compile::compile(input, machine, env, read, embedded())
+    check(input, machine, env, read).into_cases()
 }
 
 /// Reads a scenario like [`load`], and writes each of its cases as one text of TOML: all layers folded, all defaults filled

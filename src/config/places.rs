@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Scenario,
-    compile::Found,
-    diagnostic::{Diagnostic, Problems, Sink},
+    diagnostic::Diagnostic,
     source::Place,
     tree::{Node, join},
 };
@@ -34,7 +32,7 @@ impl Places {
     }
 
     /// A finding as a problem with its places.
-    fn problem(&self, Finding { message, labels, help }: Finding) -> Diagnostic {
+    pub fn problem(&self, Finding { message, labels, help }: Finding) -> Diagnostic {
         let mut problem = Diagnostic::new(message).help(help);
         for (number, (address, text)) in labels.into_iter().enumerate() {
             let place = if number == 0 { self.nearest(&address) } else { self.0.get(&address) };
@@ -67,26 +65,4 @@ fn gather(node: &Node, path: &str, places: &mut BTreeMap<String, Place>) {
         places.insert(path.clone(), place.clone());
         gather(node, &path, places);
     }
-}
-
-/// Refuses the cases of a scenario file for what was found in what was made of them.
-///
-/// # Errors
-///
-/// All findings as problems of the file, where there are any.
-pub fn refuse<'a>(
-    file: &str,
-    cases: impl ExactSizeIterator<Item = (&'a Scenario, Vec<Finding>)>,
-) -> Result<(), Problems> {
-    let (count, mut found) = (cases.len(), Found::default());
-    for (scenario, findings) in cases {
-        let there = Sink::default();
-        for finding in findings {
-            there.push(scenario.places.problem(finding));
-        }
-        found.add(&scenario.case, there);
-    }
-    let sink = Sink::default();
-    found.report(count, &sink);
-    if sink.is_empty() { Ok(()) } else { Err(sink.into_problems(file)) }
 }

@@ -3,6 +3,7 @@
 use super::{
     Layer, Scenario,
     diagnostic::Sink,
+    layers::root_table,
     read,
     substitute::is_raw,
     tree::{Node, Value},
@@ -28,9 +29,11 @@ const NAMED: &[&str] = &["endpoints", "workloads", "phases", "targets", "sims"];
 
 /// The text. Paths in it start at the current folder, where it can be written to. What a preset says of targets stays
 /// with the preset, since it is the preset's to say whether they judge, and so does a limit on endpoints that nobody asked
-/// for: said by the scenario it would bind.
-pub(super) fn text(scenario: &Scenario, mut root: Node) -> String {
+/// for: said by the scenario it would bind. What flags permit is for them to say again: `below_flags` is the `[run]` without
+/// it.
+pub(super) fn text(scenario: &Scenario, mut root: Node, below_flags: Option<Node>) -> String {
     settle_platform(&mut root);
+    take_back_permissions(scenario, &mut root, below_flags);
     leave_out_limits(&mut root);
     give_types(&mut root);
     let mut kept = Vec::new();
@@ -68,19 +71,42 @@ pub(super) fn text(scenario: &Scenario, mut root: Node) -> String {
 
 /// A preset by its path is named from the current folder.
 fn settle_platform(root: &mut Node) {
-    let run = root.as_table_mut().and_then(|table| table.get_mut("run")).and_then(Node::as_table_mut);
-    let Some(node) = run.and_then(|run| run.get_mut("platform")) else { return };
+    let Some(node) = root_table(root, "run").and_then(|run| run.get_mut("platform")) else { return };
     if let Some(path) = super::platform::path_of(node) {
         node.value = Value::Text(path.display().to_string());
+    }
+}
+
+/// Puts the hosts and ceilings that hold without flags in place of those that hold with them; what a flag lowers stays.
+fn take_back_permissions(scenario: &Scenario, root: &mut Node, below_flags: Option<Node>) {
+    let (Some(without), Some(Node { value: Value::Table(mut below), .. })) =
+        (&scenario.run.without_flags, below_flags)
+    else {
+        return;
+    };
+    let Some(run) = root_table(root, "run") else { return };
+    run.extend(below.shift_remove_entry("allow_hosts"));
+    let (with, without) = (scenario.run.ceiling, without.ceiling);
+    let lifted = [
+        ("requests", with.requests > without.requests),
+        ("rate", with.rate > without.rate),
+        ("duration", with.duration > without.duration),
+    ];
+    let (Some(ceiling), Some(below)) = (
+        run.get_mut("ceiling").and_then(Node::as_table_mut),
+        below.get_mut("ceiling").and_then(Node::as_table_mut),
+    ) else {
+        return;
+    };
+    for (key, _) in lifted.into_iter().filter(|(_, lifted)| *lifted) {
+        ceiling.extend(below.shift_remove_entry(key));
     }
 }
 
 /// Takes out a limit on endpoints that is no word of the scenario's own.
 fn leave_out_limits(root: &mut Node) {
     const LIMIT: &str = "max_endpoints";
-    let defaults =
-        root.as_table_mut().and_then(|table| table.get_mut("defaults")).and_then(Node::as_table_mut);
-    if let Some(defaults) = defaults
+    if let Some(defaults) = root_table(root, "defaults")
         && defaults.get(LIMIT).is_some_and(|limit| limit.place.source.layer < Layer::Include)
     {
         defaults.shift_remove(LIMIT);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     phase::*,
-    run::{Ceiling, Chunks, Format, OnInconclusive, Output, Run, Threads},
+    run::{Ceiling, Chunks, Format, OnInconclusive, Output, Permitted, Run, Threads},
 };
 use super::Places;
 use crate::{
@@ -401,7 +401,7 @@ pub enum Layer {
     Include,
     /// The scenario file.
     Scenario,
-    /// Its own `[platforms.NAME]`.
+    /// A `[platforms.NAME]`, right above the file that it stands in: the scenario, or one that it includes.
     Platform,
     /// The case of its `[matrix]`.
     Matrix,

@@ -71,7 +71,7 @@ fn compile_with(
 ) -> Result<Vec<Scenario>, Problems> {
     let sink = Sink::default();
     let library = Library::read(presets, &sink);
-    compile::compile(input, machine, env, read, (library, sink))
+    compile::check(input, machine, env, read, (library, sink)).into_cases()
 }
 
 /// The only case of a scenario without a matrix.

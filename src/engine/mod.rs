@@ -26,11 +26,12 @@ use std::{
 
 use tokio::{runtime::Runtime, sync::mpsc};
 
-use self::{ceiling::Ceiling, generator::Refusals, recorder::Recorder, step::Course};
 pub use self::{
+    ceiling::Budget,
     probe::{Ask, Probed, Read, probe},
     ready::{Binding, NotReady, ready},
 };
+use self::{ceiling::Ceiling, generator::Refusals, recorder::Recorder, step::Course};
 use crate::{
     plan::Plan,
     record::{Command, Diary, Event, FORMAT},
@@ -103,6 +104,7 @@ pub fn runtime(threads: u32) -> io::Result<Runtime> {
 /// Runs the steps of a plan on the current tokio runtime and returns when the last one has ended.
 ///
 /// Events go out in one order; the first is `run_started` and, unless the process is killed, the last `run_ended`.
+/// It ends before its time where it comes to the end of one of the budgets, which may be those of several runs.
 /// When the channel of events is full, arrivals stop and what is in flight drains: nothing is dropped.
 ///
 /// # Errors
@@ -111,12 +113,13 @@ pub async fn run(
     plan: Plan,
     bindings: Vec<Binding>,
     clock: Clock,
+    budgets: Vec<Budget>,
     events: mpsc::Sender<Event>,
     mut commands_in: mpsc::Receiver<Command>,
 ) -> Result<(), EngineError> {
     // the run has commands of its own besides those from outside
     let (own_commands, mut commands) = mpsc::channel(OWN_COMMANDS);
-    let ceiling = Ceiling::new(&plan, own_commands.clone());
+    let ceiling = Ceiling::new(&plan, budgets, own_commands.clone());
     let forward = tokio::spawn(async move {
         while let Some(command) = commands_in.recv().await {
             // nobody listens any more once the run is over

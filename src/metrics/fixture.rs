@@ -161,6 +161,7 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
             threads: Threads::All,
             allow_hosts: Vec::new(),
             ceiling: Ceiling::default(),
+            without_flags: None,
         },
         repeats: 1,
         output: Output::default(),

@@ -50,6 +50,7 @@ fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
             threads: scenario.run.threads,
             allow_hosts: scenario.run.allow_hosts.clone(),
             ceiling: scenario.run.ceiling,
+            without_flags: scenario.run.without_flags.clone(),
         },
         repeats: scenario.run.repeats,
         output: scenario.output.clone(),

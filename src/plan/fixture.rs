@@ -96,6 +96,7 @@ pub(super) fn bare() -> Scenario {
             threads: Threads::All,
             allow_hosts: Vec::new(),
             ceiling: Ceiling::default(),
+            without_flags: None,
         },
         output: Output::default(),
         defaults: Defaults {

@@ -38,7 +38,7 @@ pub use experiment::hash as experiment_of;
 pub use hour::{Stretch, paid_seconds};
 pub use rounding::{Rounding, rounding};
 pub use route::endpoint_of;
-pub use safety::findings as unsafe_in;
+pub use safety::{findings as unsafe_in, together as unsafe_together};
 pub use targets::explored_only;
 
 use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
@@ -51,7 +51,8 @@ use crate::{
     catalog::{Carrier, MetricName, Protocol},
     config::{
         Address, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, Model, Objective, OnInconclusive,
-        Origin, Output, Platform, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Workload, case_name,
+        Origin, Output, Permitted, Platform, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Workload,
+        case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -210,6 +211,9 @@ pub struct Limits {
     /// What the run may come to at most; not in the file where it is the built-in one.
     #[serde(default, skip_serializing_if = "is_default")]
     pub ceiling: Ceiling,
+    /// What both are without the flags of the command, which permit for one run; only where flags say anything of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_flags: Option<Permitted>,
 }
 
 /// An endpoint with its workload.

@@ -121,37 +121,90 @@ fn too_many_requests(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
     ))
 }
 
-/// What all runs of one command send together, each case as often as it is repeated, where no run alone is too much:
-/// one finding for all cases.
-pub(super) fn too_many_together(plans: &[Plan]) -> Option<Finding> {
-    let requests = |plan: &Plan| -> f64 {
-        plan.loads().filter_map(|(step, load)| Some(Real::of(plan, step, load)?.requests())).sum()
-    };
-    let all: f64 = plans.iter().map(|plan| requests(plan) * f64::from(plan.repeats)).sum();
-    let ceiling = plans.iter().map(|plan| plan.limits.ceiling.requests).min()?;
-    let alone = plans.iter().any(|plan| requests(plan) > ceiling as f64);
+/// What runs that follow each other come to together, each plan as often as it is repeated, where no run alone is too
+/// much. The highest of their ceilings is for all of them, since each is for its own.
+pub fn together<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Vec<Finding> {
+    let runs: Vec<Runs<'_>> = plans.into_iter().filter_map(Runs::of).collect();
+    if runs.iter().any(|runs| runs.plan.repeats > 1) || runs.len() > 1 {
+        too_many_together(&runs).into_iter().chain(too_long_together(&runs)).collect()
+    } else {
+        Vec::new()
+    }
+}
+
+/// The runs of a plan that sends anything to servers that are not simulated.
+struct Runs<'a> {
+    plan: &'a Plan,
+    /// Of one run, as far as the file alone says how many.
+    requests: f64,
+    /// Likewise.
+    seconds: f64,
+}
+
+impl<'a> Runs<'a> {
+    fn of(plan: &'a Plan) -> Option<Self> {
+        let mut real = plan.loads().filter_map(|(step, load)| Real::of(plan, step, load)).peekable();
+        real.peek()?;
+        let seconds = known_total_seconds(plan).unwrap_or(0.0);
+        Some(Self { plan, requests: real.map(|real| real.requests()).sum(), seconds })
+    }
+
+    /// The key that makes several runs of it; of one run the phase with the most requests.
+    fn at_fault(&self) -> String {
+        if self.plan.repeats > 1 {
+            return "run.repeats".to_owned();
+        }
+        let largest = self.plan.loads().max_by_key(|(_, load)| load.requests);
+        largest.map_or_else(String::new, |(step, _)| format!("phases.{}", step.phase))
+    }
+}
+
+/// How many runs there are, and the first whose file says that there are several.
+fn count<'a>(runs: &'a [Runs<'a>]) -> Option<(u64, &'a Runs<'a>)> {
+    let several = runs.iter().find(|runs| runs.plan.repeats > 1).or(runs.first())?;
+    Some((runs.iter().map(|runs| u64::from(runs.plan.repeats)).sum(), several))
+}
+
+fn too_many_together(runs: &[Runs<'_>]) -> Option<Finding> {
+    let all: f64 = runs.iter().map(|runs| runs.requests * f64::from(runs.plan.repeats)).sum();
+    let ceiling = runs.iter().map(|runs| runs.plan.limits.ceiling.requests).max()?;
+    let alone = runs.iter().any(|runs| runs.requests > runs.plan.limits.ceiling.requests as f64);
     if alone || all <= ceiling as f64 {
         return None;
     }
-    let runs: u64 = plans.iter().map(|plan| u64::from(plan.repeats)).sum();
-    let largest =
-        plans.iter().flat_map(Plan::loads).max_by(|(_, one), (_, other)| one.requests.cmp(&other.requests));
-    let path = match largest {
-        _ if plans.iter().any(|plan| plan.repeats > 1) => "run.repeats".to_owned(),
-        Some((step, _)) => format!("phases.{}", step.phase),
-        None => return None,
-    };
+    let (number, several) = count(runs)?;
     let all = all.ceil() as u64;
     Some(exceeds(
         format!(
             "{} together send {}, and the ceiling is {}",
-            show_count_of(runs, "run"),
+            show_count_of(number, "run"),
             show_count_of(all, "request"),
             show_count(ceiling)
         ),
-        (path, format!("run {} times in all", show_count(runs))),
+        (several.at_fault(), format!("run {} times in all", show_count(number))),
         ("requests", ceiling != Ceiling::default().requests),
         &all.to_string(),
+    ))
+}
+
+fn too_long_together(runs: &[Runs<'_>]) -> Option<Finding> {
+    let all: f64 = runs.iter().map(|runs| runs.seconds * f64::from(runs.plan.repeats)).sum();
+    let ceiling = runs.iter().map(|runs| runs.plan.limits.ceiling.duration).max()?;
+    let alone = runs.iter().any(|runs| runs.seconds > runs.plan.limits.ceiling.duration.as_secs_f64());
+    if alone || all <= ceiling.as_secs_f64() {
+        return None;
+    }
+    let (number, several) = count(runs)?;
+    Some(exceeds(
+        format!(
+            "{} together take {}, and the ceiling is {}",
+            show_count_of(number, "run"),
+            show_seconds(all),
+            show_seconds(ceiling.as_secs_f64())
+        ),
+        (several.at_fault(), format!("run {} times in all", show_count(number))),
+        ("duration", ceiling != Ceiling::default().duration),
+        &write_duration(Duration::from_secs(all.ceil() as u64)),
     ))
 }
 
@@ -197,13 +250,18 @@ fn known_seconds(step: &Step) -> f64 {
     step.expected.duration_s.filter(|_| by_time || !step.expected.assumed).unwrap_or(0.0)
 }
 
-fn too_long(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
-    let ceiling = plan.limits.ceiling.duration.as_secs_f64();
+/// Seconds of all steps, those side by side counted once.
+fn known_total_seconds(plan: &Plan) -> Option<f64> {
     let mut known = plan.clone();
     for step in &mut known.steps {
         step.expected.duration_s = Some(known_seconds(step));
     }
-    let seconds = totals(&known).duration_s.filter(|seconds| !real.is_empty() && *seconds > ceiling)?;
+    totals(&known).duration_s
+}
+
+fn too_long(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
+    let ceiling = plan.limits.ceiling.duration.as_secs_f64();
+    let seconds = known_total_seconds(plan).filter(|seconds| !real.is_empty() && *seconds > ceiling)?;
     let of = known_seconds;
     let longest = plan.steps.iter().max_by(|one, other| of(one).total_cmp(&of(other)))?;
     let phase = &longest.phase;

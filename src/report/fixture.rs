@@ -438,6 +438,7 @@ fn plan() -> Plan {
             threads: Threads::All,
             allow_hosts: Vec::new(),
             ceiling: Ceiling::default(),
+            without_flags: None,
         },
         repeats: 1,
         output: Output::default(),

@@ -78,14 +78,13 @@ fn what_is_wrong_with_the_flags_is_shown_and_nothing_is_sent() {
         (&["file.toml", "--print"], "--url"),
         (&["--url", &url, "--users", "3", "--rate", "2"], "cannot be used with"),
         (&["--url", &url, "--workload", "x"], "unexpected argument"),
-        (&["--url", &url, "--users", "0"], "`phases.load.load.closed.users` must be 1 or more"),
-        (&["--url", &url, "--rate", "fast"], "`phases.load.load.open.rate` is not a rate"),
-        (&["--url", &url, "--duration", "soon"], "`phases.load.duration` is not a duration"),
-        (&["--url", "ftp://x"], "`endpoints.main.url` must start with"),
+        (&["--url", &url, "--users", "0"], "error: `--users` must be 1 or more"),
+        (&["--url", &url, "--rate", "fast"], "error: `--rate` is not a rate"),
+        (&["--url", &url, "--duration", "soon"], "error: `--duration` is not a duration"),
+        (&["--url", "ftp://x"], "error: `--url` must start with"),
         (&["--url", &url, "--target", "ttft.p95"], "METRIC<=LIMIT"),
         (&["--url", &url, "--target", "tfft.p95<=1s"], "did you mean `ttft.p95`?"),
         (&["--url", &url, "--set", "phases.lod.requests=3"], "`phases.lod` does not exist"),
-        (&["--url", &url, "--print", "--requests", "0"], "`phases.load.requests` must be 1 or more"),
         (&[], "<FILES>"),
     ] {
         let done = bench.start(&[&["run"], flags].concat()).finish().expect_code(2);
@@ -93,6 +92,87 @@ fn what_is_wrong_with_the_flags_is_shown_and_nothing_is_sent() {
         assert_eq!(done.stdout, "", "{flags:?}");
     }
     assert!(server.served().is_empty() && bench.runs().is_empty());
+}
+
+#[test]
+fn problems_of_flags_speak_of_flags() {
+    let bench = Bench::new();
+    let told = |flags: &[&str]| {
+        let done = bench.run(&[&["run", "--url"], flags].concat()).expect_code(2);
+        assert_eq!(done.stdout, "", "{flags:?}");
+        assert!(
+            !done.stderr.contains("the scenario of") && !done.stderr.contains(".toml"),
+            "{}",
+            done.stderr
+        );
+        done.stderr
+    };
+    let target = ["--target", "ttft.p95<=500ms"];
+    for (flags, lines) in [
+        (
+            &["sim:rtx_4090", "--requests", "20"][..],
+            &[
+                "error: `--target 'ttft.p95<=500ms'` cannot be proved: `ttft.p95` in `load` needs 59 requests, and \
+                 there are 20",
+                "  help: set `--requests` to 59 or more, or let it only warn by \
+                 `--set targets.ttft_p95.severity=warn` or `--set run.on_inconclusive=warn`",
+                "this cannot be run; nothing was sent",
+            ][..],
+        ),
+        (
+            &["sim:rtx_4090", "--rate", "2", "--duration", "3s"],
+            &["  help: let `--duration` be 30s or longer, for 59 requests, or let it only warn by \
+                 `--set targets.ttft_p95.severity=warn` or `--set run.on_inconclusive=warn`"],
+        ),
+        (
+            &["http://api.example.com/v1", "--rate", "5000", "--requests", "2000000"],
+            &[
+                "error: `--url` leads to the public host `api.example.com`, which nobody allowed",
+                "  help: if its owner agrees, add `--allow-host api.example.com`",
+                "error: the plan sends 2,000,002 requests, and the ceiling is 1,000,000",
+                "  help: plan less, or lift the ceiling for this run: `--ceiling requests=2000002`",
+                "  help: plan less, or lift the ceiling for this run: `--ceiling rate=5000/s`",
+            ],
+        ),
+        (
+            &["http://me:pw@host/v1"],
+            &["error: `--url` must not carry a user or password", "  help: use `--api-key-env NAME`"],
+        ),
+        (
+            &["sim:rtx_4090", "--target", "e2e.p50<=x"],
+            &["error: `--target 'e2e.p50<=x'` is not a duration: `x` does not start with a number"],
+        ),
+    ] {
+        let told = told(&[flags, &target].concat());
+        for line in lines {
+            assert!(told.lines().any(|told| told == *line), "{line}\n{told}");
+        }
+    }
+    // what another flag lays over it is shown in that flag
+    let done =
+        bench.run(&["run", "--url", "sim:rtx_4090", "--users", "0", "--set", "phases.load.duration=soon"]);
+    let told = done.expect_code(2).stderr;
+    assert!(told.contains("error: `--users` must be 1 or more") && told.contains("[--set:1:22]"), "{told}");
+}
+
+#[test]
+fn a_scenario_that_cannot_be_run_is_printed_all_the_same() {
+    let bench = Bench::new();
+    let flags =
+        ["run", "--url", "sim:rtx_4090", "--requests", "20", "--target", "ttft.p95<=500ms", "--print"];
+    let done = bench.run(&flags).expect_code(2);
+    assert!(
+        done.stdout.contains("[targets.ttft_p95]") && done.stdout.contains("requests = 20"),
+        "{}",
+        done.stdout
+    );
+    assert!(
+        done.stderr.starts_with("error: `--target 'ttft.p95<=500ms'` cannot be proved"),
+        "{}",
+        done.stderr
+    );
+    let file = bench.file("kept.toml", &done.stdout);
+    bench.run(&["check", &file, "--set", "phases.load.requests=59"]).expect_code(0);
 }
 
 #[test]

@@ -175,3 +175,42 @@ fn github_gets_an_annotation_for_every_problem() {
     assert_eq!(serde_json::from_str::<Vec<Value>>(&done.stdout).unwrap().len(), 2);
     assert_eq!(annotations(&done).len(), 2);
 }
+
+#[test]
+fn a_secret_that_a_run_would_not_find_is_a_warning() {
+    let bench = Bench::new();
+    let good = format!(
+        "{GOOD}[endpoints.idle]\nurl = \"sim:rtx_4090\"\nweight = 0\napi_key.env = \"NO_KEY_EITHER\"\n"
+    );
+    let key = "api_key = { env = \"NO_SUCH_KEY\" }\nheaders = { x-my-key = { file = \"secret.txt\" } }\nweight = 1\n";
+    let text = good.replace("[phases.load]", &format!("{key}[phases.load]"));
+    let file = bench.file("keys.toml", &text);
+    let done = bench.run(&["check", &file]).expect_code(0);
+    for line in [
+        "keys.toml:5:19: warning: `endpoints.main.api_key`: the environment variable `NO_SUCH_KEY` is not set",
+        "help: set it before the run: `export NO_SUCH_KEY=…`",
+        "keys.toml:6:33: warning: `endpoints.main.headers.x-my-key`: cannot read `secret.txt`",
+    ] {
+        assert!(done.stdout.lines().any(|printed| printed.starts_with(line)), "{line}\n{}", done.stdout);
+    }
+    assert!(!done.stdout.contains("NO_KEY_EITHER"), "nothing is sent there: {}", done.stdout);
+
+    let done = bench.run(&["check", &file, "--format", "json"]).expect_code(0);
+    let problems: Vec<Value> = serde_json::from_str(&done.stdout).unwrap();
+    let named =
+        |name: &str| problems.iter().find(|one| one["message"].as_str().unwrap().contains(name)).unwrap();
+    let problem = named("NO_SUCH_KEY");
+    assert_eq!(
+        (&problem["severity"], &problem["line"], &problem["column"]),
+        (&json!("warning"), &json!(5), &json!(19))
+    );
+    assert!(on_github(&bench, &["check", &file]).stderr.contains("::warning file=keys.toml,line=6,col=33::"));
+
+    bench.file("secret.txt", "one");
+    let run = |command: &str| {
+        Done::from(bench.command(&[command, &file]).env("NO_SUCH_KEY", "two").output().unwrap())
+    };
+    assert!(!run("check").expect_code(0).stdout.contains("warning: `endpoints"));
+    let done = bench.run(&["run", &file]).expect_code(4);
+    assert!(done.stderr.contains("the environment variable `NO_SUCH_KEY` is not set"), "{}", done.stderr);
+}

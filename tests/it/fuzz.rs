@@ -15,7 +15,7 @@ use std::{
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use scenario::{
-    config::{Input, load, resolve},
+    config::{Input, check, load, resolve},
     machine::Machine,
     plan,
 };
@@ -317,8 +317,8 @@ fn try_input(number: u64, corpus: &[String], alone: bool) {
     };
     let machine = Machine::default();
     let input = Input { name: "plans/fuzz.toml", text: &text, platform, sets: &sets };
-    let cases = match load(&input, &machine, &env, &read) {
-        Ok(cases) => cases,
+    let plans = match plan::admit(check(&input, &machine, &env, &read)) {
+        Ok(plans) => plans,
         Err(problems) => {
             assert!(!problems.is_empty());
             for problem in &problems {
@@ -334,7 +334,6 @@ fn try_input(number: u64, corpus: &[String], alone: bool) {
             return;
         }
     };
-    let plans = plan::compile_all(&cases);
     for plan in plans.iter().take(3) {
         assert!(!plan::render::text(plan).is_empty() && !plan::origins::text(plan).is_empty());
         plan::Plan::from_json(&plan.to_json()).unwrap();

@@ -84,6 +84,21 @@ fn a_server_without_a_list_of_models_is_ready_where_the_model_is_named() {
 }
 
 #[test]
+fn every_endpoint_that_is_not_ready_is_an_error_of_its_own() {
+    let bench = Bench::new();
+    let others = "api_key.env = \"NO_KEY_1\"\n[endpoints.second]\nurl = \"http://127.0.0.1:9/v1\"\napi_key.env = \"NO_KEY_2\"";
+    let file = scenario(&bench, "several", "http://127.0.0.1:9/v1", others, "700ms");
+    let done = bench.run(&["run", &file]).expect_code(4);
+    let starts =
+        ["error: endpoint `main`: the environment variable `NO_KEY_1`", "error: endpoint `second`: "];
+    for start in starts {
+        assert!(done.stderr.lines().any(|line| line.starts_with(start)), "{start}\n{}", done.stderr);
+    }
+    let unmarked = |line: &&str| !line.starts_with("error: ") && !line.starts_with(' ');
+    assert_eq!(done.stderr.lines().find(unmarked), None);
+}
+
+#[test]
 fn a_key_is_asked_for() {
     let done = answering("401 Unauthorized", "", "model = \"m\"").expect_code(4);
     says(&done.stderr, &["401 Unauthorized", "help: set `endpoints.main.api_key"]);

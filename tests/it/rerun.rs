@@ -130,14 +130,22 @@ fn permissions_are_asked_for_again() {
     with_key(&bench, "k", &["run", &file, "--quiet", "--ceiling", "requests=12"]).expect_code(0);
     let folder = bench.only_run().folder;
     let folder = folder.to_str().unwrap();
-    // within the ceiling of the program the plan's own stands
-    with_key(&bench, "k", &["rerun", folder, "--quiet"]).expect_code(0);
-    let done = with_key(&bench, "k", &["rerun", folder, "--ceiling", "requests=11"]).expect_code(2);
-    assert!(done.stderr.contains("the plan sends 12 requests, and the ceiling is 11"), "{}", done.stderr);
+    for (ceiling, flags) in [(10, &[][..]), (11, &["--ceiling", "requests=11"])] {
+        let done = with_key(&bench, "k", &[&["rerun", folder], flags].concat()).expect_code(2);
+        let message = format!("the plan sends 12 requests, and the ceiling is {ceiling}");
+        assert!(done.stderr.contains(&message), "{}", done.stderr);
+    }
     let done = with_key(&bench, "k", &["rerun", folder, "--ceiling", "requests=0"]).expect_code(2);
     assert!(done.stderr.contains("must be 1 or more"), "{}", done.stderr);
-    // what a flag lifted beyond the program's own has to be lifted again
+    // again, and what it leaves behind asks for it in turn
+    with_key(&bench, "k", &["rerun", folder, "--quiet", "--ceiling", "requests=12"]).expect_code(0);
+    let again = bench.runs().into_iter().find(|run| run.json("plan.json")["rerun_of"].is_string()).unwrap();
+    let done = with_key(&bench, "k", &["rerun", again.path().to_str().unwrap()]).expect_code(2);
+    assert!(done.stderr.contains("12 requests, and the ceiling is 10"), "{}", done.stderr);
+
+    // a plan that says of itself that it may go beyond the ceiling of the program
     change_plan(&bench.path(folder), |plan| {
+        plan["limits"].as_object_mut().unwrap().remove("without_flags");
         plan["limits"]["ceiling"]["requests"] = 5_000_000.into();
         let steps = plan["steps"].as_array_mut().unwrap();
         steps[1]["expected"]["requests"] = 2e6.into();
@@ -146,17 +154,35 @@ fn permissions_are_asked_for_again() {
     });
     let done = with_key(&bench, "k", &["rerun", folder]).expect_code(2);
     assert!(done.stderr.contains("2,000,000 requests, and the ceiling is 1,000,000"), "{}", done.stderr);
+}
 
-    change_plan(&bench.path(folder), |plan| {
-        plan["endpoints"][0]["address"]["url"] = "http://api.example.com/v1".into();
-        plan["limits"]["allow_hosts"] = serde_json::json!(["api.example.com"]);
-        plan["limits"]["ready_timeout_s"] = 0.3.into();
-        let origins = plan["origins"].as_array_mut().unwrap();
-        let hosts = origins.iter_mut().find(|origin| origin["path"] == "run.allow_hosts").unwrap();
-        hosts["layer"] = "set".into();
+#[test]
+fn hosts_that_the_scenario_allows_stay_allowed() {
+    let server = server();
+    let bench = Bench::new();
+    let file = scenario(&bench, &server.url(), "allow_hosts = [\"api.example.com\"]\nceiling.requests = 20");
+    let flags =
+        ["--allow-host", "b.example.com", "--allow-host", "API.example.com", "--ceiling", "requests=15"];
+    with_key(&bench, "k", &[&["run", &file, "--quiet"], &flags[..]].concat()).expect_code(0);
+    let first = bench.only_run().folder;
+    let first = first.to_str().unwrap();
+    let limits = |flags: &[&str]| {
+        let before = bench.runs();
+        with_key(&bench, "k", &[&["rerun", first, "--quiet"], flags].concat()).expect_code(0);
+        let new = |run: &crate::kit::Run| before.iter().all(|old| old.path() != run.path());
+        let limits = bench.runs().into_iter().find(new).unwrap().json("plan.json")["limits"].take();
+        (limits["allow_hosts"].clone(), limits["ceiling"]["requests"].clone())
+    };
+    // what a flag lowered stays low
+    assert_eq!(limits(&[]), (serde_json::json!(["api.example.com"]), 15.into()));
+    let both = serde_json::json!(["api.example.com", "c.example.com"]);
+    assert_eq!(limits(&["--allow-host=c.example.com", "--ceiling=requests=18"]), (both, 18.into()));
+
+    change_plan(&bench.path(first), |plan| {
+        plan["endpoints"][0]["address"]["url"] = "http://b.example.com/v1".into();
     });
-    let done = with_key(&bench, "k", &["rerun", folder]).expect_code(2);
-    assert!(done.stderr.contains("leads to the public host `api.example.com`"), "{}", done.stderr);
+    let done = with_key(&bench, "k", &["rerun", first]).expect_code(2);
+    assert!(done.stderr.contains("leads to the public host `b.example.com`"), "{}", done.stderr);
 }
 
 #[test]

@@ -114,6 +114,60 @@ fn the_runs_of_a_command_count_together() {
 }
 
 #[test]
+fn the_files_of_a_command_count_together() {
+    let server = server();
+    let bench = Bench::new();
+    let one = scenario(&bench, &server.url(), "ceiling.requests = 10", FEW);
+    let text = std::fs::read_to_string(bench.path(&one)).unwrap();
+    let other = bench.file("other.toml", &text.replace("ceiling.requests = 10", "ceiling.requests = 12"));
+    let third = bench.file("third.toml", &text.replace("http://", "sim:rtx_4090\"#"));
+    let done = bench.run(&["run", &one, &other, &third]).expect_code(2);
+    says(
+        &done.stderr,
+        &[
+            "error: 2 runs together send 20 requests, and the ceiling is 12\n",
+            "`--ceiling requests=20`",
+            "nothing was sent",
+        ],
+    );
+    assert!(server.served().is_empty());
+    bench.run(&["run", &one, &other, "--quiet", "--ceiling", "requests=20"]).expect_code(0);
+    assert_eq!(server.served().len(), 20);
+
+    let text = text.replace("ceiling.requests = 10\n", "");
+    let long = text.replace(
+        "requests = 5\nload.closed = { users = 1 }\n[",
+        "duration = \"13h\"\nload.open.rate = 0.001\n[",
+    );
+    let long = [bench.file("long.toml", &long), bench.file("longer.toml", &long)];
+    bench.run(&["check", &long[0], &long[1]]).expect_code(0);
+    let done = bench.run(&["run", &long[0], &long[1]]).expect_code(2);
+    says(&done.stderr, &["error: 2 runs together take 26h", "and the ceiling is 24h"]);
+    let repeated = bench.file(
+        "repeated.toml",
+        &text.replace("[run]", "[run]\nrepeats = 2").replace(
+            "requests = 5\nload.closed = { users = 1 }\n[",
+            "duration = \"13h\"\nload.open.rate = 0.001\n[",
+        ),
+    );
+    says(&bench.run(&["check", &repeated]).expect_code(2).stderr, &["2 runs together take 26h"]);
+}
+
+#[test]
+fn what_one_file_has_sent_the_next_cannot_send() {
+    let server = server();
+    let bench = Bench::new();
+    // by the planner's guess some four requests, by this server thousands
+    let phase = "duration = \"10s\"\nload.closed = { users = 1 }";
+    let one = scenario(&bench, &server.url(), "", phase);
+    let text = std::fs::read_to_string(bench.path(&one)).unwrap();
+    let other = bench.file("other.toml", &text.replace("safety", "other"));
+    bench.run(&["run", &one, &other, "--ceiling", "requests=30"]).expect_code(3);
+    assert_eq!(server.served().len(), 30);
+    assert_eq!(bench.runs().len(), 2);
+}
+
+#[test]
 fn a_flag_lifts_what_a_file_cannot() {
     let bench = Bench::new();
     let phase = "requests = 2_000_000\nload.open = { rate = 1500 }";

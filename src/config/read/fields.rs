@@ -5,35 +5,10 @@ use super::{
         diagnostic::{Diagnostic, Sink},
         nearest::{nearest, quoted, suggest},
         tree::{Node, Table, Value, join},
+        written::homes,
     },
     leaf::{Read, Wrong},
 };
-
-/// Keys that people put one table too high, and where they belong.
-const BELONGS: &[(&str, &str)] = &[
-    ("users", "load.closed"),
-    ("ramp_up", "load.closed"),
-    ("think_time", "load.closed"),
-    ("closed", "load"),
-    ("open", "load"),
-    ("same_as", "load"),
-    ("arrivals", "load.open"),
-    ("rate", "load.open"),
-    ("stages", "load.open"),
-    ("spikes", "load.open"),
-    ("concurrency_limit", "load.open"),
-    ("prompt_tokens", "synthetic"),
-    ("prompt_words", "synthetic"),
-    ("output_tokens", "synthetic"),
-    ("timeout", "defaults"),
-    ("concurrency", "defaults"),
-    ("max_endpoints", "defaults"),
-    ("platform", "run"),
-    ("label", "run"),
-    ("allow_hosts", "run"),
-    ("ceiling", "run"),
-    ("on_inconclusive", "run"),
-];
 
 /// The reader of one table.
 pub(super) struct Fields<'a> {
@@ -228,12 +203,15 @@ impl<'a> Fields<'a> {
         asked::note(&self.path, &self.known);
         let Some(table) = self.table() else { return };
         for (key, node) in table.iter().filter(|(key, _)| !self.known.contains(&key.as_str())) {
-            let home = BELONGS.iter().find(|(name, home)| {
-                name == key && self.known.contains(&home.split('.').next().unwrap_or(home))
-            });
-            let help = match home {
-                Some((_, home)) => format!("`{key}` belongs in `{}`", self.address(home)),
-                None => suggest(key, "keys here", self.known.iter().copied()),
+            let homes = homes(&self.path, key);
+            let help = if homes.is_empty() {
+                suggest(key, "keys here", self.known.iter().copied())
+            } else {
+                let home = |home: &String| match home.as_str() {
+                    "" => "at the top".to_owned(),
+                    home => format!("in `{home}`"),
+                };
+                format!("`{key}` belongs {}", homes.iter().map(home).collect::<Vec<_>>().join(" or "))
             };
             let place = if self.path.is_empty() { String::new() } else { format!(" in `{}`", self.path) };
             self.sink.push(

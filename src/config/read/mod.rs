@@ -22,8 +22,8 @@ use same_as::Others;
 pub(super) use servers::OPERATIONS;
 
 use super::{
-    Axis, Defaults, Endpoint, Objective, OnInconclusive, Origin, Output, Phase, Places, Platform, Price, Run,
-    Scenario, Sim, Target, Threads, Workload,
+    Axis, Defaults, Endpoint, Objective, OnInconclusive, Origin, Output, Permitted, Phase, Places, Platform,
+    Price, Run, Scenario, Sim, Target, Threads, Workload,
     diagnostic::Sink,
     tree::{Node, Value},
 };
@@ -248,7 +248,16 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
         threads: threads?,
         allow_hosts: allow_hosts?,
         ceiling: ceiling?,
+        without_flags: None,
     })
+}
+
+/// Reads what a `[run]` permits.
+pub(super) fn permitted(run: &Node, sink: &Sink) -> Option<Permitted> {
+    let mut fields = Fields::open("run", run, sink)?;
+    let allow_hosts = fields.get("allow_hosts", safety::hosts);
+    let ceiling = fields.table_at("ceiling").and_then(safety::ceiling);
+    Some(Permitted { allow_hosts: allow_hosts?, ceiling: ceiling? })
 }
 
 /// Runs of one plan in a row: more are a mistake rather than patience.

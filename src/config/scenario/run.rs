@@ -28,6 +28,18 @@ pub struct Run {
     pub allow_hosts: Vec<String>,
     /// What the run may come to at most.
     pub ceiling: Ceiling,
+    /// What both are without the flags of the command, where flags say anything of them.
+    pub without_flags: Option<Permitted>,
+}
+
+/// How far a run may go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Permitted {
+    /// Public hosts that load may go to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow_hosts: Vec<String>,
+    /// What it may come to at most.
+    pub ceiling: Ceiling,
 }
 
 /// `[run.ceiling]`: what a run may come to at most, over all requests to servers that are not simulated.
@@ -48,6 +60,28 @@ impl Default for Ceiling {
     /// What holds where nobody says otherwise, as `builtin.toml` has it; the reasons are there.
     fn default() -> Self {
         Self { requests: 1_000_000, rate: 1000.0, duration: Duration::from_secs(24 * 3600) }
+    }
+}
+
+impl Ceiling {
+    /// The higher of two, key by key.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            requests: self.requests.max(other.requests),
+            rate: self.rate.max(other.rate),
+            duration: self.duration.max(other.duration),
+        }
+    }
+
+    /// The lower of two, key by key.
+    #[must_use]
+    pub fn min(self, other: Self) -> Self {
+        Self {
+            requests: self.requests.min(other.requests),
+            rate: self.rate.min(other.rate),
+            duration: self.duration.min(other.duration),
+        }
     }
 }
 

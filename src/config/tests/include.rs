@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, io, path::Path};
 
-use super::{super::Secret, Input, Layer, PRESETS, Problems, Scenario, compile_with, only, origin};
+use super::{super::Secret, Input, Layer, Load, PRESETS, Problems, Scenario, compile_with, only, origin};
 use crate::machine::Machine;
 
 /// A disk with these files.
@@ -115,19 +115,53 @@ fn the_order_of_the_list_means_nothing_for_values() {
 }
 
 #[test]
-fn overrides_of_included_files_are_overrides_of_the_scenario() {
+fn overrides_of_included_files_lie_between_them_and_the_scenario() {
     let disk: Disk<'_> = &[(
         "plans/a.toml",
-        "[endpoints.main]\nurl = \"http://h\"\n[platforms.inner.defaults]\nrequests = 5\ntimeout = \"5s\"\n",
+        "[endpoints.main]\nurl = \"http://h\"\n[defaults]\nrequests = 1\ntimeout = \"1s\"\nmax_endpoints = 1\n\
+         [platforms.inner.defaults]\nrequests = 5\ntimeout = \"5s\"\nmax_endpoints = 2\n",
     )];
     let text = format!(
-        "include = [\"a.toml\"]\n{MAIN}[run]\nplatform = \"inner\"\n[defaults]\nrequests = 3\n\
+        "include = [\"a.toml\"]\n{MAIN}[run]\nplatform = \"inner\"\n[defaults]\nrequests = 3\ntimeout = 3\n\
          [platforms.inner.defaults]\ntimeout = \"6s\"\n"
     );
     let scenario = loaded(disk, &text, &[]);
-    assert_eq!((scenario.defaults.requests, scenario.defaults.timeout.as_secs()), (5, 6));
-    let requests = origin(&scenario, "defaults.requests");
-    assert_eq!(requests, Some(("5".to_owned(), Layer::Platform, "plans/a.toml".to_owned())));
+    let (own, included) = ("plans/test.toml".to_owned(), "plans/a.toml".to_owned());
+    for (path, value, layer, source) in [
+        ("defaults.max_endpoints", "2", Layer::Platform, included),
+        ("defaults.requests", "3", Layer::Scenario, own.clone()),
+        ("defaults.timeout", "\"6s\"", Layer::Platform, own),
+    ] {
+        assert_eq!(origin(&scenario, path), Some((value.to_owned(), layer, source)), "{path}");
+    }
+}
+
+#[test]
+fn overrides_of_included_files_may_change_what_only_the_scenario_has() {
+    let disk: Disk<'_> = &[(
+        "plans/a.toml",
+        "[endpoints.main]\nurl = \"http://h\"\n[phases.shared]\nload.closed = {}\n\
+         [platforms.inner.phases]\nlast = { requests = 7 }\nmain = { requests = 5, load.open = { rate = 9 } }\n\
+         [platforms.inner.phases.shared]\nrequests = 6\n",
+    )];
+    let text = format!(
+        "include = [\"a.toml\"]\n[phases.first]\nload.closed = {{}}\n{MAIN}[phases.last]\nload.closed = {{}}\n\
+         [run]\nplatform = \"inner\"\n"
+    );
+    let scenario = loaded(disk, &text, &[]);
+    // in the order of the files, whatever a platform says of them
+    assert_eq!(scenario.phases.keys().collect::<Vec<_>>(), ["shared", "first", "main", "last"]);
+    let requests: Vec<_> = scenario.phases.values().map(|phase| phase.requests).collect();
+    assert_eq!(requests, [Some(6), Some(7), Some(5), Some(7)]);
+    assert!(matches!(scenario.phases["main"].load, Load::Closed(_)), "the scenario's own load");
+
+    let disk = [("plans/a.toml", disk[0].1.replace("last =", "lost =")), ("plans/b.toml", String::new())];
+    let disk: Vec<(&str, &str)> = disk.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    for platform in ["inner", "outer", "cpu_only"] {
+        let message = refused(&disk, &text.replace("\"inner\"", &format!("\"{platform}\"")), &[]);
+        assert!(message.contains("`phases.lost` does not exist"), "{message}");
+        assert!(message.contains("did you mean `last`"), "{message}");
+    }
 }
 
 #[test]

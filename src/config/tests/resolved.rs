@@ -195,6 +195,45 @@ fn a_limit_that_nobody_asked_for_binds_nobody_in_the_text() {
 }
 
 #[test]
+fn what_flags_permit_is_written_nowhere() {
+    let text = "version = 1\nname = \"far\"\ninclude = [\"common/run.toml\"]\n\
+                [run]\nallow_hosts = [\"a.example.com\", \"${HOST}\"]\n[endpoints.main]\nurl = \"http://h\"\n\
+                [phases.load]\nload.closed = {}\n";
+    let included =
+        "[run]\nallow_hosts = [\"b.example.com\"]\nceiling = { requests = \"${MANY}\", rate = \"90/min\" }\n";
+    let variables = |name: &str| match name {
+        "HOST" => Some("c.example.com".to_owned()),
+        "MANY" => Some("500".to_owned()),
+        _ => None,
+    };
+    let disk = |path: &Path| match path.to_str() {
+        Some("common/run.toml") => Ok(included.to_owned()),
+        _ => Err(io::ErrorKind::NotFound.into()),
+    };
+    let run = |sets: &[&str]| {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        let input = Input { name: "far.toml", text, platform: None, sets: &sets };
+        let texts = resolve(&input, &machine(), &variables, &disk);
+        let text = texts.unwrap_or_else(|problems| panic!("{}", problems.render(false))).remove(0);
+        let input = Input { name: "resolved.toml", text: &text, platform: None, sets: &[] };
+        let scenario = load(&input, &machine(), &|_| None, &disk).expect("what was written").remove(0);
+        let ceiling = scenario.run.ceiling;
+        assert_eq!(scenario.run.without_flags, None);
+        (scenario.run.allow_hosts, ceiling.requests, ceiling.rate, ceiling.duration.as_secs())
+    };
+    let own = || ["b.example.com", "a.example.com", "c.example.com"].map(str::to_owned).to_vec();
+    assert_eq!(run(&[]), (own(), 500, 1.5, 86_400));
+    for (sets, requests, rate, duration) in [
+        (&["run.allow_hosts=[\"d.example.com\", \"a.example.com\"]"][..], 500, 1.5, 86_400),
+        (&["run.ceiling.requests=5_000_000", "run.ceiling.duration=48h"], 500, 1.5, 86_400),
+        // what a flag lowers is no permission
+        (&["run.ceiling.requests=400", "run.ceiling.rate=2", "run.ceiling.duration=1h"], 400, 1.5, 3600),
+    ] {
+        assert_eq!(run(sets), (own(), requests, rate, duration), "{sets:?}");
+    }
+}
+
+#[test]
 fn every_key_reads_back() {
     insta::assert_snapshot!(round("plans/maximal.toml", MAXIMAL, None, &[]));
     round("plans/maximal.toml", MAXIMAL, Some("cuda"), &["phases.warmup.load.open.rate=3"]);

@@ -9,6 +9,7 @@
 #![expect(dead_code, reason = "the types stand for what is written; none is ever made")]
 
 mod defaults;
+mod home;
 mod load;
 mod matrix;
 mod servers;
@@ -20,6 +21,8 @@ mod tests;
 mod values;
 mod walk;
 mod workloads;
+
+pub(super) use home::homes;
 
 use std::borrow::Cow;
 

@@ -1,0 +1,65 @@
+//! Secrets: read when a run begins, and looked for by `check`.
+
+use crate::{
+    config::{Finding, HeaderText, Secret},
+    plan::{Plan, PlannedEndpoint, Work},
+};
+
+/// Reads the value of a secret; the reason of a failure never contains it.
+pub(super) fn read_secret(secret: &Secret) -> Result<String, String> {
+    let value = match secret {
+        Secret::Env(name) => {
+            std::env::var(name).map_err(|_| format!("the environment variable `{name}` is not set"))?
+        }
+        Secret::File(path) => {
+            std::fs::read_to_string(path).map_err(|error| format!("cannot read `{path}`: {error}"))?
+        }
+    };
+    let value = value.trim();
+    if value.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(value.to_owned()) }
+}
+
+/// The secrets that runs of the plans need and would not find here, each once.
+pub(super) fn missing(plans: &[Plan]) -> Vec<Finding> {
+    let mut missing: Vec<Finding> = Vec::new();
+    for endpoint in plans.iter().flat_map(loaded) {
+        for (address, secret) in secrets(endpoint) {
+            let Err(reason) = read_secret(secret) else { continue };
+            let (key, help) = match secret {
+                Secret::Env(name) => ("env", format!("set it before the run: `export {name}=…`")),
+                Secret::File(_) => {
+                    ("file", "put the secret into this file before the run, or correct the path".to_owned())
+                }
+            };
+            let finding = Finding {
+                message: format!("`{address}`: {reason}"),
+                labels: vec![(format!("{address}.{key}"), "a run needs it".to_owned())],
+                help,
+            };
+            if !missing.contains(&finding) {
+                missing.push(finding);
+            }
+        }
+    }
+    missing
+}
+
+/// The endpoints that a plan sends anything to.
+fn loaded(plan: &Plan) -> impl Iterator<Item = &PlannedEndpoint> {
+    let ready = plan.steps.iter().filter_map(|step| match &step.work {
+        Work::Ready { endpoints } => Some(endpoints),
+        _ => None,
+    });
+    ready.flatten().map(|index| &plan.endpoints[*index])
+}
+
+/// The secrets of an endpoint by their addresses.
+fn secrets(endpoint: &PlannedEndpoint) -> impl Iterator<Item = (String, &Secret)> {
+    let name = &endpoint.name;
+    let headers = endpoint.headers.iter().filter_map(move |(header, text)| match text {
+        HeaderText::Secret(secret) => Some((format!("endpoints.{name}.headers.{header}"), secret)),
+        HeaderText::Text(_) => None,
+    });
+    let key = endpoint.api_key.iter().map(move |secret| (format!("endpoints.{name}.api_key"), secret));
+    key.chain(headers)
+}
