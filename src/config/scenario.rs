@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     phase::*,
-    run::{Ceiling, Chunks, Format, OnInconclusive, Output, Permitted, Run, Threads},
+    run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
 };
 use super::Places;
 use crate::{

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, io, time::Duration};
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Ceiling, Lengths, Model, OnInconclusive, Output, Platform, PromptLength,
-        Severity, Stage, Synthetic, Threads, Workload,
+        Address, Arrivals, Bound, Ceiling, Lengths, Model, OnBottleneck, OnInconclusive, Output, Platform,
+        PromptLength, Severity, Stage, Synthetic, Threads, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
@@ -171,6 +171,7 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         objectives: Vec::new(),
         price: None,
         on_inconclusive: OnInconclusive::Fail,
+        on_bottleneck: OnBottleneck::Invalid,
         warnings: Vec::new(),
         origins: Vec::new(),
     }

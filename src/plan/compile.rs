@@ -60,6 +60,7 @@ fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
         price: scenario.price,
         targets: Vec::new(),
         on_inconclusive: scenario.run.on_inconclusive,
+        on_bottleneck: scenario.run.on_bottleneck,
         warnings: Vec::new(),
         origins: scenario.origins.clone(),
     };

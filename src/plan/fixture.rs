@@ -8,8 +8,8 @@ use crate::{
     catalog::Protocol,
     config::{
         Address, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model,
-        OnInconclusive, Open, Order, Output, Phase, Places, Platform, PromptLength, Run, Scenario, Secret,
-        Severity, Shape, Sim, Stage, Synthetic, Target, Threads, Workload,
+        OnBottleneck, OnInconclusive, Open, Order, Output, Phase, Places, Platform, PromptLength, Run,
+        Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic, Target, Threads, Workload,
     },
 };
 
@@ -92,6 +92,7 @@ pub(super) fn bare() -> Scenario {
             drain: seconds(30),
             ready_timeout: seconds(60),
             on_inconclusive: OnInconclusive::Fail,
+            on_bottleneck: OnBottleneck::Invalid,
             repeats: 1,
             threads: Threads::All,
             allow_hosts: Vec::new(),

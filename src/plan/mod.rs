@@ -50,9 +50,9 @@ use serde_json::Value;
 use crate::{
     catalog::{Carrier, MetricName, Protocol},
     config::{
-        Address, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, Model, Objective, OnInconclusive,
-        Origin, Output, Permitted, Platform, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Workload,
-        case_name,
+        Address, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, Model, Objective, OnBottleneck,
+        OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs, Secret, Severity, Sim, Stage,
+        Threads, Workload, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -116,6 +116,9 @@ pub struct Plan {
     /// What a run comes to in which a judged target could not be decided.
     #[serde(default, skip_serializing_if = "OnInconclusive::is_default")]
     pub on_inconclusive: OnInconclusive,
+    /// What a run comes to in which the tool itself was the bottleneck.
+    #[serde(default, skip_serializing_if = "OnBottleneck::is_default")]
+    pub on_bottleneck: OnBottleneck,
     /// What the planner thinks the user should know before the run.
     pub warnings: Vec<String>,
     /// Where every leaf of the scenario came from.

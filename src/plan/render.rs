@@ -7,7 +7,9 @@ use super::{
     explored_only, graph::runs_side_by_side, totals,
 };
 use crate::{
-    config::{Address, Ceiling, Chunks, Model, OnInconclusive, Output, Price, Severity, Threads},
+    config::{
+        Address, Ceiling, Chunks, Model, OnBottleneck, OnInconclusive, Output, Price, Severity, Threads,
+    },
     units::{show_count, show_number, show_seconds, show_share, write_duration},
 };
 
@@ -37,6 +39,9 @@ fn head(plan: &Plan) -> String {
     }
     if plan.on_inconclusive == OnInconclusive::Warn {
         table.add_row(["inconclusive", "only warns"]);
+    }
+    if plan.on_bottleneck == OnBottleneck::Warn {
+        table.add_row(["bottleneck", "only warns where it is the tool itself"]);
     }
     if plan.repeats > 1 {
         table.add_row(["repeats", &format!("{}, with the same requests each time", plan.repeats)]);

@@ -11,8 +11,9 @@ use super::Report;
 use crate::{
     catalog::{Metric, MetricName, Protocol},
     config::{
-        Address, Arrivals, Bound, Ceiling, Faults, Layer, Lengths, Model, Objective, OnInconclusive, Origin,
-        Output, Platform, Price, PromptLength, Severity, Sim, Stage, Synthetic, Threads, Workload,
+        Address, Arrivals, Bound, Ceiling, Faults, Layer, Lengths, Model, Objective, OnBottleneck,
+        OnInconclusive, Origin, Output, Platform, Price, PromptLength, Severity, Sim, Stage, Synthetic,
+        Threads, Workload,
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
@@ -463,6 +464,7 @@ fn plan() -> Plan {
         objectives: Vec::new(),
         price: None,
         on_inconclusive: OnInconclusive::Fail,
+        on_bottleneck: OnBottleneck::Invalid,
         warnings: vec!["target `tail` needs 299 requests and gets about 144".to_owned()],
         origins: vec![
             Origin {

@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::{Metric, MetricName, Statistic},
-    config::{Bound, Severity},
+    config::{Bound, OnBottleneck, Severity},
     metrics::{Instrument, Settled, StepQuality, Summary, Usage},
     plan::{LoadStep, Pattern, Plan, ScopeKey},
     units::{show_bytes, show_count, show_count_of, show_seconds, show_share},
@@ -75,7 +75,7 @@ pub(super) fn sent_on_time(plan: &Plan, summary: &Summary, targets: &[Judged]) -
     Check {
         id: "2b",
         name: "requests went out when they were due",
-        void: !dominated.is_empty() || !changed.is_empty(),
+        void: voids(plan) && (!dominated.is_empty() || !changed.is_empty()),
         ok: !late,
         value: value.join("; "),
         limit: format!(
@@ -85,6 +85,11 @@ pub(super) fn sent_on_time(plan: &Plan, summary: &Summary, targets: &[Judged]) -
         ),
         advice: "give the tool processors of its own, raise `run.threads`, or lower the rate".to_owned(),
     }
+}
+
+/// Whether the plan lets the tool's own faults void a run.
+fn voids(plan: &Plan) -> bool {
+    plan.on_bottleneck == OnBottleneck::Invalid
 }
 
 /// What `send_lag.p99` may be, in seconds: `max(1 ms, 1 % of the tightest latency target)`.
@@ -110,6 +115,50 @@ fn from_due(metric: Metric) -> Option<Metric> {
     }
 }
 
+/// The deciding targets, by name, whose mark may be another one, for all that is known of when output events arrived: each
+/// arrived up to the width of its bounds earlier than it is counted.
+fn changed_by_bounds(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<String> {
+    let width_s = summary.instrument.width_p99_s.unwrap_or(0.0);
+    let arrives = |metric| {
+        use Metric::{E2e, Itl, ServiceE2e, ServiceTtft, Tpot, Ttfc, Ttft};
+        matches!(metric, Ttft | Ttfc | E2e | ServiceTtft | ServiceE2e | Tpot | Itl)
+    };
+    let moved = |by_s: f64| {
+        let mut plan = plan.clone();
+        for target in plan.targets.iter_mut().filter(|target| arrives(target.metric.metric)) {
+            target.bound = match target.bound {
+                Bound::AtMost(limit) => Bound::AtMost(limit + by_s),
+                Bound::AtLeast(limit) => Bound::AtLeast(limit + by_s),
+                Bound::Between(low, high) => Bound::Between(low + by_s, high + by_s),
+            };
+        }
+        judge_targets(&plan, summary)
+    };
+    // gaps may be wrong in both directions, everything else is at most so much less
+    let mut changed = differing(targets, &moved(width_s), |_| true);
+    changed.extend(differing(targets, &moved(-width_s), |row| {
+        matches!(row.metric.metric, Metric::Itl | Metric::Tpot)
+    }));
+    changed.sort_unstable();
+    changed.dedup();
+    changed
+}
+
+/// The deciding targets among these rows, by name, that others mark otherwise.
+fn differing(rows: &[Judged], others: &[Judged], of: impl Fn(&Judged) -> bool) -> Vec<String> {
+    let mut names: Vec<String> = rows
+        .iter()
+        .filter(|row| row.severity == Severity::Fail && of(row))
+        .filter(|row| {
+            let same = others.iter().find(|other| other.name == row.name && other.scope == row.scope);
+            same.is_some_and(|other| other.mark != row.mark)
+        })
+        .map(|row| row.name.clone())
+        .collect();
+    names.dedup();
+    names
+}
+
 /// The deciding targets, by name, whose mark would be another one if latency began when the request was sent. Where the
 /// plan's own queue lies between the two, that is no lateness of the tool.
 fn changed_by_lag(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<String> {
@@ -125,18 +174,7 @@ fn changed_by_lag(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<Str
         let MetricName { metric, .. } = &mut target.metric;
         *metric = from_due(*metric).unwrap_or(*metric);
     }
-    let others = judge_targets(&from_sent, summary);
-    let mut changed: Vec<String> = targets
-        .iter()
-        .filter(|row| row.severity == Severity::Fail && !queues(&row.scope))
-        .filter(|row| {
-            let same = others.iter().find(|other| other.name == row.name && other.scope == row.scope);
-            same.is_some_and(|other| other.mark != row.mark)
-        })
-        .map(|row| row.name.clone())
-        .collect();
-    changed.dedup();
-    changed
+    differing(targets, &judge_targets(&from_sent, summary), |row| !queues(&row.scope))
 }
 
 fn has_queue(load: &LoadStep) -> bool {
@@ -144,24 +182,29 @@ fn has_queue(load: &LoadStep) -> bool {
 }
 
 /// Check 3: the generator was not the limit.
-pub(super) fn not_the_limit(summary: &Summary) -> Check {
+pub(super) fn not_the_limit(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Check {
     let instrument = &summary.instrument;
     let mut faults = Vec::new();
     let mut value = Vec::new();
+    // what voids the run: means that it lacked, or late reads that decide a target
+    let (mut short, mut decides) = (false, false);
     if let Some(usage) = &instrument.usage {
         if let Some(share) = usage.cpu_share {
             let used =
                 format!("{} of {}", show_share(share), show_count_of(u64::from(usage.cores), "processor"));
             if share >= ALLOWED_CPU {
+                short = true;
                 faults.push("run it where it has more processors, or lower the load");
             }
             value.push(used);
         }
         if let Some(bytes) = usage.swapped_bytes.filter(|bytes| *bytes > 0) {
+            short = true;
             faults.push("give it memory");
             value.push(format!("{} of it swapped out", show_bytes(bytes)));
         }
         if usage.refused > 0 {
+            short = true;
             faults.push("`ulimit -n` and `net.ipv4.ip_local_port_range` bound the connections of a machine");
             value.push(format!(
                 "{} without a local port or descriptor",
@@ -178,6 +221,14 @@ pub(super) fn not_the_limit(summary: &Summary) -> Check {
             );
         }
         value.push(format!("{} of {} read late", show_share(late), show_count_of(events, "output event")));
+        let changed =
+            if late > ALLOWED_LATE { changed_by_bounds(plan, summary, targets) } else { Vec::new() };
+        decides = !changed.is_empty();
+        value.extend(
+            changed
+                .iter()
+                .map(|name| format!("within the bounds of arrivals `{name}` may be judged otherwise")),
+        );
     }
     if instrument.user > 0 {
         value.push(format!(
@@ -191,17 +242,18 @@ pub(super) fn not_the_limit(summary: &Summary) -> Check {
     }
     let steps = instrument.usage.map_or(0, |usage| usage.wall_steps);
     if steps > 0 {
+        short = true;
         faults.push("stop what sets the clock while it runs");
         value.push(format!("the wall clock jumped {}", show_count_of(u64::from(steps), "time")));
     }
     Check {
         id: "3",
         name: "the tool was not the bottleneck",
-        void: true,
+        void: voids(plan) && (short || decides || faults.is_empty()),
         ok: faults.is_empty(),
         value: value.join("; "),
         limit: "below 80 % of its processors over any 5 s, nothing swapped, no connection refused by this machine, at \
-                most 1 % of events read late, no jump of the wall clock"
+                most 1 % of events read late (void where that may decide a target), no jump of the wall clock"
             .to_owned(),
         advice: if faults.is_empty() {
             "run it where it has the processors, memory and connections that the load takes".to_owned()

@@ -22,7 +22,7 @@ pub(super) fn checks(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<
         accounts_balance(summary),
         nothing_capped(plan, summary),
         sent_on_time(plan, summary, targets),
-        not_the_limit(summary),
+        not_the_limit(plan, summary, targets),
         load_as_planned(plan, summary),
         littles_law(summary),
         is_steady(summary),

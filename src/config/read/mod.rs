@@ -22,8 +22,8 @@ use same_as::Others;
 pub(super) use servers::OPERATIONS;
 
 use super::{
-    Axis, Defaults, Endpoint, Objective, OnInconclusive, Origin, Output, Permitted, Phase, Places, Platform,
-    Price, Run, Scenario, Sim, Target, Threads, Workload,
+    Axis, Defaults, Endpoint, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Phase,
+    Places, Platform, Price, Run, Scenario, Sim, Target, Threads, Workload,
     diagnostic::Sink,
     tree::{Node, Value},
 };
@@ -232,6 +232,8 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
     let ready_timeout = fields.get("ready_timeout", leaf::positive_duration);
     let outcomes = [("fail", OnInconclusive::Fail), ("warn", OnInconclusive::Warn)];
     let on_inconclusive = fields.get("on_inconclusive", leaf::word(&outcomes));
+    let bottleneck = [("invalid", OnBottleneck::Invalid), ("warn", OnBottleneck::Warn)];
+    let on_bottleneck = fields.get("on_bottleneck", leaf::word(&bottleneck));
     let repeats =
         fields.get("repeats", |node| at_most(node, MOST_REPEATS, "start the command again for more"));
     let threads = fields.get("threads", threads);
@@ -244,6 +246,7 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
         drain: drain?,
         ready_timeout: ready_timeout?,
         on_inconclusive: on_inconclusive?,
+        on_bottleneck: on_bottleneck?,
         repeats: repeats?,
         threads: threads?,
         allow_hosts: allow_hosts?,

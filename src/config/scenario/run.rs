@@ -20,6 +20,8 @@ pub struct Run {
     pub ready_timeout: Duration,
     /// What a run comes to in which a judged target could not be decided.
     pub on_inconclusive: OnInconclusive,
+    /// What a run comes to in which the tool itself was the bottleneck.
+    pub on_bottleneck: OnBottleneck,
     /// How many times the whole plan is run.
     pub repeats: u32,
     /// Threads that send requests and read answers.
@@ -97,6 +99,24 @@ pub enum OnInconclusive {
 }
 
 impl OnInconclusive {
+    /// Whether it is what holds where nobody says otherwise.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// `run.on_bottleneck`: what it means that the tool itself was late, or short of the machine's means (checks 2b and 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBottleneck {
+    /// The run is no measurement: INVALID, exit code 3.
+    #[default]
+    Invalid,
+    /// It is said, and the verdict stands.
+    Warn,
+}
+
+impl OnBottleneck {
     /// Whether it is what holds where nobody says otherwise.
     pub fn is_default(&self) -> bool {
         *self == Self::default()

@@ -42,7 +42,7 @@ use self::{
     workloads::Workload,
 };
 use crate::{
-    config::{Chunks, Format, OnInconclusive},
+    config::{Chunks, Format, OnBottleneck, OnInconclusive},
     schema,
 };
 
@@ -234,6 +234,8 @@ struct RunSettings {
     ceiling: Ceiling,
     /// What a run comes to in which a judged target could not be decided.
     on_inconclusive: Word<OnInconclusive>,
+    /// What a run comes to in which the tool itself was late, or short of the machine's means.
+    on_bottleneck: Word<OnBottleneck>,
 }
 
 /// `[run.ceiling]`.

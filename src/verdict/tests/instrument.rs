@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    config::OnBottleneck,
     metrics::fixture::limited,
     record::{ChunkTimes, Generator},
 };
@@ -82,10 +83,6 @@ fn check_3_wants_a_tool_with_room_to_spare() {
     let verdict = judge(&healthy.plan, &healthy.summary());
     insta::assert_snapshot!(check(&verdict, "3").value, @"30.0 % of 2 processors; 0.0 % of 400 output events read late; raised priority (-10)");
     assert!(check(&verdict, "3").ok);
-    let mut late = used(behind(0, None), 0.3, same);
-    for (record, _) in late.records.iter_mut().take(5) {
-        record.stamps_late = 1;
-    }
     let mut bounded = used(behind(0, None), 0.3, same);
     for (record, chunks) in &mut bounded.records {
         record.stamps_exact = 0;
@@ -98,7 +95,6 @@ fn check_3_wants_a_tool_with_room_to_spare() {
         (used(behind(0, None), 0.3, |look| look.refused = 1), false),
         (used(behind(0, None), 0.3, |look| look.wall_steps = 4), false),
         (used(behind(0, None), 0.3, |look| look.cpu_ns = None), true),
-        (late, false),
         // a server that writes several events at once makes wide bounds, and no client late
         (bounded, true),
     ] {
@@ -106,6 +102,32 @@ fn check_3_wants_a_tool_with_room_to_spare() {
         let check = check(&verdict, "3");
         assert_eq!(check.ok, ok, "{}", check.value);
         assert_eq!(verdict.conclusion == Conclusion::Invalid, !ok);
+    }
+    // where the plan says so, that is told and no more
+    let mut warned = used(behind(0, None), 0.81, same);
+    warned.plan.on_bottleneck = OnBottleneck::Warn;
+    let verdict = judge(&warned.plan, &warned.summary());
+    assert!(!check(&verdict, "3").ok && verdict.conclusion == Conclusion::Pass);
+}
+
+#[test]
+fn check_3_is_void_where_late_reads_may_decide_a_target() {
+    let mut late = used(behind(0, None), 0.3, |_| {});
+    for (record, chunks) in late.records.iter_mut().take(5) {
+        (record.stamps_exact, record.stamps_late) = (0, 1);
+        *chunks = ChunkTimes { at_ns: chunks.at_ns.clone(), width_ns: vec![20_000_000; chunks.len()] };
+    }
+    // everything takes 100 ms, of which late reads may make 80
+    for (metric, limit_s, void) in [
+        ("e2e.p95", 0.2, false),
+        ("e2e.p95", 0.09, true),
+        ("e2e.p95", 0.07, false),
+        ("output_tokens_per_second", 0.09, false),
+    ] {
+        let verdict = judge_with(&mut late, vec![target("t", metric, Bound::AtMost(limit_s), "load")]);
+        let check = check(&verdict, "3");
+        assert_eq!((check.ok, check.void), (false, void), "{metric} ≤ {limit_s}: {}", check.value);
+        assert_eq!(verdict.conclusion == Conclusion::Invalid, void);
     }
 }
 
