@@ -56,7 +56,7 @@ impl Bench {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scenario"));
         command.args(arguments);
-        if arguments.first() == Some(&"run") {
+        if arguments.first() == Some(&"run") && !arguments.contains(&"--print") {
             // tests run side by side on whatever there is, and judge servers by other means than time
             command.args(["--set", "run.on_bottleneck=warn"]);
         }

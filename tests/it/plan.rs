@@ -50,7 +50,9 @@ fn origins_name_the_layer_the_file_and_the_line() {
 #[test]
 fn a_file_is_compared_with_another_and_with_a_run() {
     let bench = Bench::new();
-    let text = SCENARIO.replace("api_key.env = \"A_KEY\"\n", "");
+    // as `Bench::run` has it for every run
+    let text =
+        format!("{}\n[run]\non_bottleneck = \"warn\"\n", SCENARIO.replace("api_key.env = \"A_KEY\"\n", ""));
     let file = bench.file("small.toml", &text);
     let other = bench.file("other.toml", &text.replace("requests = 4", "requests = 6"));
 

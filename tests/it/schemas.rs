@@ -38,9 +38,32 @@ fn close(schema: &mut Value) {
     }
 }
 
+/// Puts the keys of a definition that a schema has beside its own (`allOf`) among them: closed, each would forbid those
+/// of the other.
+fn flatten(schema: &mut Value, definitions: &Value) {
+    match schema {
+        Value::Object(object) => {
+            let beside = object.contains_key("properties").then(|| object.remove("allOf")).flatten();
+            for part in beside.iter().flat_map(|parts| parts.as_array().unwrap()) {
+                let name = part["$ref"].as_str().unwrap().strip_prefix("#/definitions/").unwrap();
+                for (key, value) in definitions[name]["properties"].as_object().unwrap() {
+                    object["properties"][key] = value.clone();
+                }
+                let required = definitions[name]["required"].as_array().unwrap().clone();
+                object["required"].as_array_mut().unwrap().extend(required);
+            }
+            object.values_mut().for_each(|value| flatten(value, definitions));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| flatten(item, definitions)),
+        _ => {}
+    }
+}
+
 /// The schema of that name, without room for what it does not name.
 fn closed(name: &str) -> Validator {
     let mut schema = schema(name);
+    let definitions = schema["definitions"].clone();
+    flatten(&mut schema, &definitions);
     close(&mut schema);
     jsonschema::draft7::new(&schema).unwrap()
 }
