@@ -305,7 +305,7 @@ fn stamps(server: &Server, load: Load) -> Vec<(&'static str, f64, &'static str)>
         ("p999", quantile(&mut kernel, 0.999), "us"),
         ("user_p50", quantile(&mut user, 0.5), "us"),
         ("user_p99", quantile(&mut user, 0.99), "us"),
-        ("bounded", bounded as f64 / events * 100.0, "%"),
+        ("bounded", f64::from(bounded) / events * 100.0, "%"),
         ("width_p99", quantile(&mut widths, 0.99), "us"),
         ("within", (1.0 - f64::from(outside) / events) * 100.0, "%"),
     ]

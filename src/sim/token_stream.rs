@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame};
+use http_body::{Body, Frame};
 
 use super::{
     answer::Answer,
