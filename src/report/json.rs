@@ -5,6 +5,7 @@
 //! successes alone.
 
 mod figures;
+mod instrument;
 mod objectives;
 mod scope;
 mod target;
@@ -13,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use self::{objectives::Objectives, scope::Numbers, target::Row};
+use self::{instrument::Instrument, objectives::Objectives, scope::Numbers, target::Row};
 use super::{Report, words};
 use crate::{
     config::{Price, case_name},
@@ -106,6 +107,8 @@ pub struct Document<'a> {
     skipped_targets: Vec<Skipped<'a>>,
     /// Is it a measurement at all.
     validity: &'a [Check],
+    /// How good the measuring itself was.
+    instrument: Instrument,
     /// Plain-word lines that need no target.
     analysis: &'a [Finding],
     /// Failures of measured requests by kind, most frequent first.
@@ -209,6 +212,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         targets: verdict.targets.iter().map(Row::of).collect(),
         skipped_targets: verdict.skipped.iter().map(|(name, reason)| Skipped { name, reason }).collect(),
         validity: &verdict.validity,
+        instrument: Instrument::of(&summary.instrument),
         analysis: &verdict.analysis,
         failures: summary.failures.iter().map(Failure::of).collect(),
         notes: &summary.notes,

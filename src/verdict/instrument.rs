@@ -220,7 +220,12 @@ pub(super) fn not_the_limit(plan: &Plan, summary: &Summary, targets: &[Judged]) 
                 "it read too late: raise its priority, give it processors of its own, or lower the load",
             );
         }
-        value.push(format!("{} of {} read late", show_share(late), show_count_of(events, "output event")));
+        value.push(format!(
+            "of {} {} exact and {} read late",
+            show_count_of(events, "output event"),
+            show_share(instrument.exact as f64 / events as f64),
+            show_share(late)
+        ));
         let changed =
             if late > ALLOWED_LATE { changed_by_bounds(plan, summary, targets) } else { Vec::new() };
         decides = !changed.is_empty();

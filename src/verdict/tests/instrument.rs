@@ -81,7 +81,7 @@ fn check_3_wants_a_tool_with_room_to_spare() {
     let same = |_: &mut Generator| {};
     let healthy = used(behind(0, None), 0.3, same);
     let verdict = judge(&healthy.plan, &healthy.summary());
-    insta::assert_snapshot!(check(&verdict, "3").value, @"30.0 % of 2 processors; 0.0 % of 400 output events read late; raised priority (-10)");
+    insta::assert_snapshot!(check(&verdict, "3").value, @"30.0 % of 2 processors; of 400 output events 100.0 % exact and 0.0 % read late; raised priority (-10)");
     assert!(check(&verdict, "3").ok);
     let mut bounded = used(behind(0, None), 0.3, same);
     for (record, chunks) in &mut bounded.records {
