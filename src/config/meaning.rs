@@ -5,6 +5,7 @@ mod headers;
 mod needs;
 mod order;
 mod spikes;
+mod stages;
 
 use std::collections::HashMap;
 
@@ -30,6 +31,7 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
         check.phase(name);
         check.references(name);
         if let Some(phase) = phase {
+            check.stages(name, phase);
             check.spikes(name, phase);
             check.batches(name, phase);
             check.during(name, phase);

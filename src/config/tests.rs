@@ -140,8 +140,8 @@ fn tables_merge_lists_are_replaced_and_exclusive_keys_clear_each_other() {
         (open, "phases.main.load.open.rate=[4, 8]", &["rate = [4, 8]", "concurrency_limit = 3"], &[]),
         (
             open,
-            "phases.main.load.open.stages=[{ hold = 1, over = \"2s\" }]",
-            &["stages = [{ hold = 1, over = \"2s\" }]", "concurrency_limit = 3"],
+            "phases.main.load.open.stages=[{ hold = 1, over = \"9s\" }]",
+            &["stages = [{ hold = 1, over = \"9s\" }]", "concurrency_limit = 3"],
             &["open.rate ="],
         ),
         (open, "phases.main.requests=5", &["requests = 5", "duration = \"9s\""], &[]),

@@ -284,13 +284,22 @@ pub(super) fn fix(plan: &Plan, supply: &Supply, floor: u64) -> String {
         (true, None) => format!("set `phases.{phase}.requests` to {needed} or more"),
         (false, Some(time)) => {
             let phase = lasting(plan, step, load);
-            format!("let `{phase}` last {time} or longer, for {needed} requests")
+            let staged = phase == step.phase && changes(load);
+            let what = if staged { "the stages of " } else { "" };
+            format!("let {what}`{phase}` last {time} or longer, for {needed} requests")
         }
         (false, None) => {
             let phase = lasting(plan, step, load);
             format!("let `{phase}` last longer, for {needed} requests")
         }
     }
+}
+
+/// Whether the rate of an open loop changes by stages: their lengths are that of the step, and its `duration` only cuts them
+/// short.
+fn changes(load: &LoadStep) -> bool {
+    let Pattern::Open { stages, spikes, .. } = &load.pattern else { return false };
+    spikes.is_none() && (stages.len() > 1 || stages.iter().any(|stage| stage.from != stage.to))
 }
 
 /// The phase that must last longer so that a step does: its own, or the one that it runs during.

@@ -38,9 +38,16 @@ pub fn mean(lengths: &Lengths) -> f64 {
             let (mu, sigma) = of_logarithms(mean, std_dev);
             mean_of_clipped(min, max, |x| normal_survival((x.ln() - mu) / sigma))
         }
+        Lengths::Poisson { mean, min, max } if mean > FEW => {
+            mean_of_clipped(min, max, |x| normal_survival((x - mean) / mean.sqrt()))
+        }
         Lengths::Poisson { mean, min, max } => mean_of_poisson(mean, f64::from(min), f64::from(max)),
     }
 }
+
+/// The mean above which a Poisson distribution is taken for the normal one that it comes near, since its terms are as many as
+/// its deviations are long. Its skewness is 0.01 by then.
+const FEW: f64 = 10_000.0;
 
 fn clip(value: f64, min: u32, max: u32) -> u32 {
     value.round().clamp(f64::from(min), f64::from(max)) as u32

@@ -178,6 +178,19 @@ fn drawn_lengths_have_the_mean_and_deviation_asked_for() {
 }
 
 #[test]
+fn the_stated_mean_of_long_poisson_lengths_takes_no_longer() {
+    let of = |mean_asked, min, max| mean(&Lengths::Poisson { mean: mean_asked, min, max });
+    // term by term these would take hours
+    assert!((of(1e15, 1, u32::MAX) / f64::from(u32::MAX) - 1.0).abs() < 1e-6);
+    assert!((of(2e9, 1, u32::MAX) / 2e9 - 1.0).abs() < 1e-3);
+    // both ways of counting agree where one takes over from the other
+    for (min, max) in [(1, 1_000_000), (10_000, 1_000_000), (1, 10_000), (10_100, 10_200)] {
+        let (below, above) = (of(10_000.0, min, max), of(10_000.1, min, max));
+        assert!((above / below - 1.0).abs() < 1e-4, "{min} to {max}: {below} and {above}");
+    }
+}
+
+#[test]
 fn the_stated_mean_is_that_of_clipped_draws() {
     for lengths in [
         Lengths::Normal { mean: 10.0, std_dev: 50.0, min: 5, max: 60 },

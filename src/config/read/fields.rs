@@ -4,6 +4,7 @@ use super::{
     super::{
         diagnostic::{Diagnostic, Sink},
         nearest::{nearest, quoted, suggest},
+        presets::EMBEDDED,
         tree::{Node, Table, Value, join},
         written::homes,
     },
@@ -204,7 +205,9 @@ impl<'a> Fields<'a> {
         let Some(table) = self.table() else { return };
         for (key, node) in table.iter().filter(|(key, _)| !self.known.contains(&key.as_str())) {
             let homes = homes(&self.path, key);
-            let help = if homes.is_empty() {
+            let help = if let Some(whole) = table_of_the_file(&self.path, key) {
+                whole
+            } else if homes.is_empty() {
                 suggest(key, "keys here", self.known.iter().copied())
             } else {
                 let home = |home: &String| match home.as_str() {
@@ -221,6 +224,16 @@ impl<'a> Fields<'a> {
             );
         }
     }
+}
+
+/// What to do with a table that stands in another one and belongs at the top of the file, or the other way round.
+fn table_of_the_file(path: &str, key: &str) -> Option<String> {
+    const NAMED: [&str; 5] = ["endpoints", "workloads", "phases", "targets", "sims"];
+    if NAMED.contains(&key) && !path.is_empty() && !path.starts_with("platforms") {
+        return Some(format!("`{key}` belong at the top of the file: `[{key}.NAME]`"));
+    }
+    (path.is_empty() && EMBEDDED.iter().any(|(name, _)| *name == key))
+        .then(|| format!("what differs on a platform belongs in `[platforms.{key}]`"))
 }
 
 /// The entries of a table of named things, with names that can stand in an address.

@@ -204,6 +204,16 @@ pub(super) fn positive_duration(node: &Node) -> Read<Duration> {
     Ok(duration)
 }
 
+/// A share that something may be at most: below all of it.
+pub(super) fn share_below_one(node: &Node) -> Read<f64> {
+    let share = share(node)?;
+    if share < 1.0 {
+        return Ok(share);
+    }
+    let help = "for one per cent write `\"1%\"` or `0.01`";
+    wrong(node, "is all of them, which nothing exceeds".to_owned(), "a limit that always holds", help)
+}
+
 const SHARE_HELP: &str = "write a share from 0 to 1, such as `\"5%\"` or `0.05`";
 
 /// A share, `0..=1`.

@@ -70,6 +70,7 @@ fn bound(fields: &mut Fields<'_>, metric: Option<MetricName>) -> Option<Bound> {
     };
     match kind {
         "at_least" => fields.get(kind, limit).map(Bound::AtLeast),
+        "at_most" if unit == Unit::Share => fields.get(kind, leaf::share_below_one).map(Bound::AtMost),
         "at_most" => fields.get(kind, limit).map(Bound::AtMost),
         _ => fields.get(kind, |node| {
             let ends = leaf::list(node, limit)?;

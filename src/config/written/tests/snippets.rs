@@ -63,7 +63,7 @@ fn both_take_the_same() {
         "workloads.w.synthetic = { prompt_tokens = \"-\", prompt_words = { poisson.mean = 0.5 } }",
         "phases.closed.load.closed.users = [1, 2]",
         "phases.open.load.open.rate = [\"1/s\", \"90/min\"]",
-        "phases.open.load.open = { rate = \"-\", stages = [{ hold = 1, over = 1 }] }",
+        "phases.open.load.open = { rate = \"-\", stages = [{ hold = 1, over = \"5m\" }] }",
         "phases.open.load.open.arrivals.gamma.cv = 0.01",
         "phases.rest.pause = 1",
         "targets.t = { metric = \"error_rate\", at_most = \"5 %\" }",
