@@ -1,5 +1,6 @@
 //! Every awkward answer in `tests/streams` comes to the account beside it, however its bytes are split.
 
+mod differential;
 mod play;
 
 use std::{
