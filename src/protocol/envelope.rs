@@ -55,11 +55,43 @@ impl<C> Document<C> {
 ///
 /// When it is not JSON, or not of this shape.
 pub(super) fn parse<C: Choice>(data: &[u8]) -> Result<Document<C>, serde_json::Error> {
-    serde_json::from_slice(data).or_else(|error| match std::str::from_utf8(data) {
-        Ok(_) => Err(error),
-        // an event stream is decoded with replacement; servers do cut characters in two between tokens
-        Err(_) => serde_json::from_str(&String::from_utf8_lossy(data)),
+    serde_json::from_slice(data).or_else(|error| match mended(data) {
+        Some(text) => serde_json::from_str(&text),
+        None => Err(error),
     })
+}
+
+/// Text with replacements for half characters; `None` where it has none. Servers do cut characters in two between
+/// tokens: in UTF-8, as an event stream is decoded, and between the escapes of a surrogate pair, which JSON allows
+/// (RFC 8259, section 8.2).
+pub(super) fn mended(data: &[u8]) -> Option<String> {
+    const ESCAPE: usize = r"\u0000".len();
+    let text = String::from_utf8_lossy(data);
+    let unit = |at: usize| {
+        let digits = text.get(at..at + ESCAPE)?.strip_prefix(r"\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let is = |at: usize, half: std::ops::Range<u16>| unit(at).is_some_and(|unit| half.contains(&unit));
+    let (high, low) = (0xd800..0xdc00, 0xdc00..0xe000);
+    let mut mended = String::new();
+    let mut kept = 0;
+    let mut at = 0;
+    while let Some(escape) = memchr::memchr(b'\\', &text.as_bytes()[at..]) {
+        let start = at + escape;
+        at = if is(start, high.clone()) && is(start + ESCAPE, low.clone()) {
+            start + 2 * ESCAPE
+        } else if is(start, high.start..low.end) {
+            mended.push_str(&text[kept..start]);
+            mended.push('\u{fffd}');
+            kept = start + ESCAPE;
+            kept
+        } else {
+            // the escaped character may itself be a backslash
+            text.len().min(start + 2)
+        };
+    }
+    mended.push_str(&text[kept..]);
+    (mended.as_bytes() != data).then_some(mended)
 }
 
 /// What a choice brings to the answer of one prompt.
@@ -311,6 +343,8 @@ const MESSAGE: usize = 300;
 /// What a server says went wrong, from `{"error": {"message": …}}`, `{"error": …}`, `{"detail": …}`,
 /// `{"message": …}`, or else the text as it is. At most 300 characters, on one line; empty for nothing.
 pub(super) fn error_message(body: &[u8]) -> String {
+    // a refusal may come as an event stream
+    let body = body.strip_prefix(b"data:").unwrap_or(body);
     let told = serde_json::from_slice(body).ok().and_then(|body: Value| {
         let told = match body.get("error").filter(|error| !error.is_null()) {
             Some(error) => error.get("message").unwrap_or(error),

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::envelope::mended;
 use crate::{catalog::Protocol, record::Texts};
 
 #[derive(Deserialize)]
@@ -29,11 +30,11 @@ struct TextChoice {
 /// Appends what a document adds to the answers. Anything but text, such as reasoning or a tool call, is left out, and
 /// so is a document of another shape.
 pub(super) fn take(protocol: Protocol, data: &[u8], texts: &mut Texts) {
-    // servers do cut characters in two between tokens
-    let data = String::from_utf8_lossy(data);
+    let mended = mended(data);
+    let data = mended.as_deref().map_or(data, str::as_bytes);
     match protocol {
         Protocol::OpenaiChat => {
-            let document: Option<Document<ChatChoice>> = serde_json::from_str(&data).ok();
+            let document: Option<Document<ChatChoice>> = serde_json::from_slice(data).ok();
             for choice in document.and_then(|document| document.choices).into_iter().flatten() {
                 for message in [choice.delta, choice.message].into_iter().flatten() {
                     append(texts, 0, message.content.as_deref());
@@ -41,7 +42,7 @@ pub(super) fn take(protocol: Protocol, data: &[u8], texts: &mut Texts) {
             }
         }
         Protocol::OpenaiCompletions => {
-            let document: Option<Document<TextChoice>> = serde_json::from_str(&data).ok();
+            let document: Option<Document<TextChoice>> = serde_json::from_slice(data).ok();
             for choice in document.and_then(|document| document.choices).into_iter().flatten() {
                 append(texts, choice.index.unwrap_or(0), choice.text.as_deref());
             }

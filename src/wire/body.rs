@@ -22,9 +22,8 @@ pub(super) enum Body {
 /// Where in the chunked coding the reading stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Chunked {
-    /// In a size line: the size so far, whether it has a digit, whether an extension or white space has begun, and
-    /// the bytes of the line.
-    Size { size: u64, digits: bool, extension: bool, line: usize },
+    /// In a size line: the size so far, which part of the line is next, and the bytes of the line.
+    Size { size: u64, part: SizePart, line: usize },
     /// In a chunk, of which so many bytes are still to come.
     Data(u64),
     /// Behind a chunk: its line end is still to come, of which the first byte was seen, or not.
@@ -33,6 +32,21 @@ pub(super) enum Chunked {
     Trailers { line: usize, all: usize },
     /// Behind the last chunk and the trailers.
     Over,
+}
+
+/// The parts of a size line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SizePart {
+    /// The first digit.
+    Start,
+    /// Another digit, or what may follow the last.
+    Digits,
+    /// White space behind the size.
+    Space,
+    /// Extensions, which nobody reads.
+    Extension,
+    /// The LF behind a CR: were anything else taken, the body would be lost in a line that does not end.
+    LineFeed,
 }
 
 /// What the front of the bytes is. With no data, more bytes are needed or the body is over.
@@ -80,7 +94,7 @@ impl Body {
 
 impl Chunked {
     fn line() -> Self {
-        Self::Size { size: 0, digits: false, extension: false, line: 0 }
+        Self::Size { size: 0, part: SizePart::Start, line: 0 }
     }
 
     fn next(&mut self, bytes: &[u8]) -> Result<Part, WireError> {
@@ -96,29 +110,31 @@ impl Chunked {
                     }
                     return Ok(Part { skip: at, data });
                 }
-                Self::Size { size, digits, extension, line } => {
+                Self::Size { size, part, line } => {
                     *line += 1;
                     if *line > MAX_LINE {
                         return Err(bad("a chunk size line is too long"));
                     }
-                    match (byte, char::from(byte).to_digit(16)) {
-                        (b'\n', _) if *digits => {
-                            *self = if *size == 0 {
-                                Self::Trailers { line: 0, all: 0 }
-                            } else {
-                                Self::Data(*size)
-                            };
-                        }
-                        (b'\n', _) => return Err(bad("a chunk size is missing")),
-                        (_, Some(digit)) if !*extension => {
-                            *digits = true;
+                    match (*part, byte) {
+                        (SizePart::Start, b'\n') => return Err(bad("a chunk size is missing")),
+                        (SizePart::Start | SizePart::Digits, digit) if digit.is_ascii_hexdigit() => {
+                            *part = SizePart::Digits;
+                            let digit = char::from(digit).to_digit(16).map_or(0, u64::from);
                             *size = size
                                 .checked_mul(16)
-                                .and_then(|size| size.checked_add(u64::from(digit)))
+                                .and_then(|size| size.checked_add(digit))
                                 .ok_or_else(|| bad("a chunk size is too large"))?;
                         }
-                        (b'\r' | b';' | b' ' | b'\t', _) if *digits => *extension = true,
-                        _ if *extension => {}
+                        (SizePart::Start, _) => return Err(bad("a chunk size is no hexadecimal number")),
+                        (_, b'\n') if *size == 0 => *self = Self::Trailers { line: 0, all: 0 },
+                        (_, b'\n') => *self = Self::Data(*size),
+                        (SizePart::LineFeed, _) => {
+                            return Err(bad("a chunk size line does not end as it should"));
+                        }
+                        (_, b'\r') => *part = SizePart::LineFeed,
+                        (SizePart::Extension, _) => {}
+                        (_, b';') => *part = SizePart::Extension,
+                        (_, b' ' | b'\t') => *part = SizePart::Space,
                         _ => return Err(bad("a chunk size is no hexadecimal number")),
                     }
                 }
@@ -182,6 +198,7 @@ mod tests {
             ("5\nhello\n0\n\n", Ok(("hello", true))),
             ("3\r\nhel\r\n2;name=\"v\"\r\nlo\r\n0\r\nx: y\r\nz: w\r\n\r\n", Ok(("hello", true))),
             ("005 \r\nhello\r\n000\r\n\r\n", Ok(("hello", true))),
+            ("5 \t;x y\r\nhello\r\n0 \n\n", Ok(("hello", true))),
             ("A\r\n0123456789\r\na\r\n0123456789\r\n", Ok(("01234567890123456789", false))),
             ("5\r\nhel", Ok(("hel", false))),
             ("", Ok(("", false))),
@@ -190,6 +207,10 @@ mod tests {
             (" 5\r\nhello", Err("a chunk size is no hexadecimal number")),
             ("\r\n", Err("a chunk size is no hexadecimal number")),
             ("\n", Err("a chunk size is missing")),
+            ("5 5\r\nhello", Err("a chunk size is no hexadecimal number")),
+            ("5 x\r\nhello", Err("a chunk size is no hexadecimal number")),
+            ("5\rhello\r\n0\r\n\r\n", Err("a chunk size line does not end as it should")),
+            ("5;a\rb\nhello", Err("a chunk size line does not end as it should")),
             ("10000000000000000\r\n", Err("a chunk size is too large")),
             ("5\r\nhelloo\r\n", Err("a chunk is longer than its size")),
         ] {

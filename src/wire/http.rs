@@ -16,7 +16,8 @@ use crate::record::ClockSource;
 /// How much of an answer is taken. What is over is [`WireError::Malformed`] or [`WireError::TooLarge`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Status line and headers in bytes. A head has at most 100 headers whatever their size.
+    /// Status line and headers in bytes, with those of the interim answers (1xx) before it. A head has at most 100
+    /// headers whatever their size.
     pub head_bytes: usize,
     /// The body in bytes.
     pub body_bytes: u64,
@@ -317,6 +318,8 @@ async fn read_head(
     limits: Limits,
     timing: &mut Timing,
 ) -> Result<(Head, Arrival), WireError> {
+    // what is left for this head and those that only announce it
+    let mut left = limits.head_bytes;
     loop {
         let filled = poll_fn(|cx| stream.poll_fill(cx)).await;
         let answered = timing.first_byte_ns.is_some();
@@ -329,9 +332,10 @@ async fn read_head(
         };
         timing.read(arrival);
         while let Some((head, length)) = Head::parse(stream.held())? {
-            if length > limits.head_bytes {
-                break;
+            if length > left {
+                return Err(WireError::Malformed("the head is too large".to_owned()));
             }
+            left -= length;
             stream.take(length);
             if head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Err(WireError::Malformed("the server wants another protocol".to_owned()));
@@ -340,7 +344,7 @@ async fn read_head(
                 return Ok((head, arrival));
             }
         }
-        if stream.held().len() >= limits.head_bytes {
+        if stream.held().len() >= left {
             return Err(WireError::Malformed("the head is too large".to_owned()));
         }
     }

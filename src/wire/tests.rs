@@ -510,6 +510,11 @@ async fn trap_8_heads_have_a_limit() {
         assert_eq!(error, WireError::Malformed("the head is too large".to_owned()));
         assert_eq!(error.outcome(), Outcome::Malformed);
     }
+    // heads that only announce another one count too, or a server could send them for ever
+    let early = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(2000);
+    let server = Server::start(vec![vec![Step::Request, send(early), send(sized("hi"))]]).await;
+    let error = exchange(&pool(&server)).await.expect_err("too large");
+    assert_eq!(error, WireError::Malformed("the head is too large".to_owned()));
     // one that is large, and allowed
     let large = format!("{start}x: {}\r\ncontent-length: 2\r\n\r\nhi", "y".repeat(60 << 10));
     let server = Server::start(vec![vec![Step::Request, send(large)]]).await;

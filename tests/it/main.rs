@@ -34,6 +34,7 @@ mod schemas;
 mod server;
 mod several;
 mod side_by_side;
+mod streams;
 mod tidy;
 mod timing;
 mod traps;

@@ -227,6 +227,25 @@ fn trap_3_characters_cut_between_tokens_do_not_break_json() {
 }
 
 #[test]
+fn trap_3_surrogate_pairs_cut_between_tokens_do_not_break_json() {
+    for (content, text) in [
+        (r"\ud83d", "\u{fffd}"),
+        (r"a\ude00b", "a\u{fffd}b"),
+        (r"\ud83d\ude00", "\u{1f600}"),
+        (r"\ud83d\ud83d\ude00\uDE00", "\u{fffd}\u{1f600}\u{fffd}"),
+        (r"\\ud83d\ud83d\\", "\\ud83d\u{fffd}\\"),
+    ] {
+        let event = delta(&format!(r#"{{"content":"{content}"}}"#));
+        let body = format!("data: {event}\n\ndata: [DONE]\n\n");
+        let mut answer = Answer::new(Protocol::OpenaiChat, 200, SSE).keeping_texts();
+        answer.read_at(body.as_bytes(), 10);
+        let got = answer.end(20, Ending::EndOfStream);
+        assert_eq!((got.outcome, got.chunks.len()), (Outcome::Ok, 1), "{content}: {:?}", got.error);
+        assert_eq!(got.texts.expect("it was kept").answers, [text], "{content}");
+    }
+}
+
+#[test]
 fn trap_4_the_terminal_event_ends_the_reading() {
     let mut answer = Answer::new(Protocol::OpenaiChat, 200, SSE);
     let token = format!("data: {}\n\n", delta(r#"{"content":"a"}"#));
