@@ -34,12 +34,12 @@ pub(super) struct Instrument {
     /// milliseconds; null without such events.
     bound_width_p99_ms: Option<f64>,
     /// Each measured step.
-    steps: Vec<Step>,
+    steps: Vec<Quality>,
 }
 
 /// How good a step is as a measurement.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Step {
+struct Quality {
     /// The phase.
     phase: String,
     /// The step; null where it is the only one of its phase.
@@ -77,12 +77,12 @@ impl Instrument {
             events_late: *late,
             events_user: *user,
             bound_width_p99_ms: width_p99_s.map(|width_s| width_s * 1e3),
-            steps: steps.iter().map(Step::of).collect(),
+            steps: steps.iter().map(Quality::of).collect(),
         }
     }
 }
 
-impl Step {
+impl Quality {
     fn of(quality: &StepQuality) -> Self {
         let StepQuality { key, in_flight, settled } = quality;
         let drift = settled.and_then(|settled: Settled| settled.drift);
