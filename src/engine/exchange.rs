@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, header};
+use tokio::task::coop::unconstrained;
 
 use super::{
     Binding, Endpoint,
@@ -327,8 +328,10 @@ pub(super) async fn exchange(
     let stop = tokio::select! {
         biased;
         stop = send_and_read(pool, planned.protocol, run.load.batch, &prepared.message, reserved, &mut progress) => stop,
-        () = tokio::time::sleep(planned.timeout) => Stop::Timeout,
-        () = run.reached(Arrivals::Cancelled) => Stop::Cancelled,
+        // a server that sends faster than it is read uses up all that the runtime lets a task do at once: what ends the
+        // exchange has to be heard all the same
+        () = unconstrained(tokio::time::sleep(planned.timeout)) => Stop::Timeout,
+        () = unconstrained(run.reached(Arrivals::Cancelled)) => Stop::Cancelled,
     };
     if let Stop::Failed(error) = &stop {
         run.shared.refusals.note(error);

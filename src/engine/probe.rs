@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use tokio::task::coop::unconstrained;
 
 use super::{
     Binding, Endpoint, EngineError,
@@ -77,7 +78,7 @@ pub async fn probe(
     let stop = tokio::select! {
         biased;
         stop = send_and_read(&pool, planned.protocol, 1, &message, None, &mut progress) => stop,
-        () = tokio::time::sleep(planned.timeout) => Stop::Timeout,
+        () = unconstrained(tokio::time::sleep(planned.timeout)) => Stop::Timeout,
     };
     let now_ns = clock.now_ns();
     let still_open = if matches!(stop, Stop::Ended) {

@@ -16,6 +16,7 @@ mod check;
 mod engine;
 mod fuzz;
 mod headers;
+mod hostile;
 mod init;
 mod judging;
 mod kit;

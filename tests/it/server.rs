@@ -37,19 +37,29 @@ pub struct Served {
     pub received: Instant,
     /// Just before each write.
     pub writes: Vec<Instant>,
+    /// What the connection took of them.
+    pub bytes: u64,
 }
 
 /// The way out to the client.
 pub struct Out<'a> {
     stream: &'a TcpStream,
     writes: Vec<Instant>,
+    bytes: u64,
 }
 
-impl Out<'_> {
-    pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
+impl<'a> Out<'a> {
+    fn new(stream: &'a TcpStream) -> Self {
+        Self { stream, writes: Vec::new(), bytes: 0 }
+    }
+
+    /// `false` where the client went away, which is the client's business.
+    pub fn write(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        let bytes = bytes.as_ref();
         self.writes.push(Instant::now());
-        // a client that went away is the client's business
-        let _ = self.stream.write_all(bytes.as_ref());
+        let taken = self.stream.write_all(bytes).is_ok();
+        self.bytes += if taken { bytes.len() as u64 } else { 0 };
+        taken
     }
 
     /// One piece of a chunked body.
@@ -172,7 +182,7 @@ fn serve(
             |name: &str| headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
         if method == "GET" {
             looks.lock().unwrap().push(headers);
-            models(&mut Out { stream, writes: Vec::new() });
+            models(&mut Out::new(stream));
             continue;
         }
         let mut body = vec![0; find("content-length").parse().unwrap_or(0)];
@@ -185,10 +195,10 @@ fn serve(
             body: serde_json::from_slice(&body).unwrap_or(Value::Null),
             headers,
         };
-        let mut out = Out { stream, writes: Vec::new() };
+        let mut out = Out::new(stream);
         let after = script(&request, &mut out);
-        let writes = out.writes;
-        log.lock().unwrap().push(Served { request, received, writes });
+        let Out { writes, bytes, .. } = out;
+        log.lock().unwrap().push(Served { request, received, writes, bytes });
         if after == After::Close {
             return stream.shutdown(std::net::Shutdown::Both);
         }
