@@ -80,6 +80,13 @@ impl Prepared {
         self.reserved = run.shared.endpoints[self.endpoint].pool.reserve();
     }
 
+    /// Gives the connection back where it cannot go out now: it would wait with this one, and others need it.
+    pub(super) fn release(&mut self, run: &StepRun) {
+        if let Some(reserved) = self.reserved.take() {
+            run.shared.endpoints[self.endpoint].pool.release(reserved);
+        }
+    }
+
     /// Begins to send it on the connection that was reserved, from any thread. Where there is none, or the ceiling does
     /// not admit it, that is left to [`exchange`].
     pub(super) fn begin(&mut self, run: &StepRun) {

@@ -132,6 +132,7 @@ fn pace(
         // counted here and not in the task, so that the next look at the cap sees it
         let in_flight = cap.map(|cap| run.enter_below(cap).ok_or(cap));
         if let Some(Err(cap)) = in_flight {
+            request.release(&run);
             runtime.spawn(async move {
                 let reason = format!("`run.max_in_flight` = {cap} was reached");
                 not_sent(&run, request, None, due_ns, 0, reason).await;
@@ -144,6 +145,8 @@ fn pace(
         if place.is_some() || places.is_none() {
             // by this thread, which is awake: a task of the runtime would have to be woken first
             request.begin(&run);
+        } else {
+            request.release(&run);
         }
         runtime.spawn(async move {
             send(&run, request, due_ns, places, place, in_flight).await;

@@ -9,7 +9,7 @@ use crate::{
     config::Arrivals,
     metrics::{Instrument, Look, Settled, StepQuality, Usage, survey::StepSurvey, window::Span},
     plan::{LoadStep, Pattern, ScopeKey},
-    record::{ChunkTimes, ClockSource, Diary, Generator, Record},
+    record::{ChunkTimes, ClockSource, Diary, Generator, Outcome, Record},
     stats,
 };
 
@@ -67,7 +67,8 @@ impl Watching {
                 }
             }
         }
-        if record.sent_ns.is_some() {
+        // also what never got a connection was in flight
+        if record.outcome != Outcome::NotSent {
             step.began_ns.push(record.due_ns + record.queue_wait_ns);
             step.ended_ns.push(record.end_ns);
         }

@@ -113,6 +113,13 @@ impl Pool {
         self.lend().map(|stream| Reserved { stream, begun: None })
     }
 
+    /// Takes a connection back that was reserved in vain. One on which something was sent is of no more use.
+    pub fn release(&self, reserved: Reserved) {
+        if reserved.begun.is_none() {
+            self.lock().ready.push_back(reserved.stream);
+        }
+    }
+
     /// Sends a request and waits for the head of its answer, on the connection that was reserved for it or any other.
     ///
     /// A pooled connection that dies before the first byte of the answer is replaced once by a new one

@@ -27,11 +27,10 @@ pub fn of_raised() -> Option<i32> {
     Some(WORST.load(Relaxed)).filter(|nice| *nice != i32::MIN)
 }
 
-/// Gives the calling thread the priority of the process: threads begin with that of the thread that starts them.
-pub fn ordinary() {
-    if let Some(nice) = system::of_process() {
-        system::set(nice);
-    }
+/// Gives the calling thread the priority of the process: threads begin with that of the thread that starts them. Returns
+/// its nice value; `None` where the system does not tell threads apart.
+pub fn ordinary() -> Option<i32> {
+    system::of_process().and_then(system::set)
 }
 
 #[cfg(target_os = "linux")]
@@ -76,11 +75,8 @@ mod tests {
             let raised = raise();
             assert!(raised == Some(RAISED) || raised == own, "{raised:?}");
             // a thread starts with the priority of its parent, and may always step back
-            let child = std::thread::spawn(|| {
-                ordinary();
-                system::set(19)
-            });
-            assert_eq!(child.join().expect("no panic"), Some(19));
+            let child = std::thread::spawn(ordinary);
+            assert_eq!(child.join().expect("no panic"), own);
         });
         threads.join().expect("no panic");
         assert_eq!(system::of_process(), own);

@@ -240,6 +240,25 @@ async fn trap_9_connections_are_opened_ahead() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_reserved_in_vain_serves_others() {
+    let script = vec![Step::Request, send(sized("hi")), Step::Hold];
+    let server = Server::start(vec![script; 2]).await;
+    let pool = pool(&server);
+    pool.open_ahead(1).await.expect("a server");
+    let reserved = pool.reserve().expect("an open one");
+    assert_eq!(pool.idle(), 0);
+    pool.release(reserved);
+    assert_eq!(pool.idle(), 1);
+    let whole = exchange(&pool).await.expect("an answer");
+    assert_eq!((whole.timing.connect_ns, whole.timing.attempts), (None, 1));
+    // not one on which a request has begun to go out
+    let mut begun = pool.reserve().expect("the same one");
+    begun.begin(&pool.message(&request()));
+    pool.release(begun);
+    assert_eq!(pool.idle(), 0);
+}
+
+#[tokio::test]
 async fn of_connections_opened_ahead_the_oldest_serves_first() {
     let script =
         |body: &str| vec![Step::Request, send(sized(body)), Step::Request, send(sized(body)), Step::Hold];

@@ -1,8 +1,5 @@
 use super::*;
-use crate::{
-    metrics::fixture::{MS, Run, SEC, answer, closed, open, plan},
-    record::Outcome,
-};
+use crate::metrics::fixture::{MS, Run, SEC, answer, closed, failure, open, plan};
 
 fn look(at_s: f64, cpu_s: f64) -> Diary {
     Diary::Generator(Generator {
@@ -83,11 +80,13 @@ fn what_is_in_flight_is_counted_at_the_same_moments() {
         run.push(1, answer(i * 100 * MS, 250 * MS, &[]));
     }
     // never in flight
-    run.push(1, crate::metrics::fixture::failure(SEC, MS, Outcome::NotSent));
-    // sent at 0.8, 0.9 and 1.0 s
+    run.push(1, failure(SEC, MS, Outcome::NotSent));
+    // in flight until it failed
+    run.push(1, failure(SEC, 100 * MS, Outcome::ConnectFailed));
+    // beside it those sent at 0.8, 0.9 and 1.0 s
     for at_ns in [SEC + 20 * MS, SEC + 40 * MS] {
-        run.diary.push(Diary::Issued { step: 1, at_ns, issued: 0, in_flight: 3, users: 0 });
+        run.diary.push(Diary::Issued { step: 1, at_ns, issued: 0, in_flight: 4, users: 0 });
     }
     let summary = run.end().summary();
-    assert_eq!(summary.instrument.steps[0].in_flight, Some(Look { looks: 2, counted: 3.0, recorded: 3.0 }));
+    assert_eq!(summary.instrument.steps[0].in_flight, Some(Look { looks: 2, counted: 4.0, recorded: 4.0 }));
 }
