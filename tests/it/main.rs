@@ -14,6 +14,7 @@ mod broken;
 mod by_url;
 mod check;
 mod engine;
+mod freeze;
 mod fuzz;
 mod headers;
 mod hostile;
