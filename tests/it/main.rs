@@ -23,6 +23,7 @@ mod judging;
 mod kit;
 mod load;
 mod matrix;
+mod mm1;
 mod nothing_lost;
 mod output;
 mod plan;
