@@ -26,7 +26,7 @@ use super::{
 use crate::{
     config::{Address, Ceiling, HeaderText, Secret, Threads},
     control::Watch,
-    engine::{self, Binding, Budget},
+    engine::{self, Binding, Budget, Workers},
     machine::{self, Machine, SystemInfo},
     plan::{Plan, estimate, unsafe_together},
     record::{Command, StopCause},
@@ -389,9 +389,8 @@ async fn measure(
     let (commands, commands_out) = mpsc::channel(8);
     let voice = progress.voice();
     let recording = recording::start(writer, events_out, commands.clone(), clock, progress, Watch::new(plan));
-    let runtime = engine::runtime(client_threads(plan)).context("cannot start the runtime")?;
-    let mut running =
-        runtime.spawn(engine::run(plan.clone(), bindings, clock, budgets, events, commands_out));
+    let workers = Workers::start(client_threads(plan)).context("cannot start the threads that measure")?;
+    let mut running = engine::start(&workers, plan.clone(), bindings, clock, budgets, events, commands_out);
     let mut asked = 0;
     let ended = loop {
         tokio::select! {
@@ -410,8 +409,7 @@ async fn measure(
             }
         }
     };
-    // nothing runs on it any more, and waiting for its threads is not for this one
-    runtime.shutdown_background();
+    drop(workers);
     let recorded =
         recording.join().map_err(|_| anyhow::anyhow!("the recorder died; the records so far are on disk"))?;
     ended.context("the engine died; the records so far are on disk")??;

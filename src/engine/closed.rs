@@ -22,7 +22,9 @@ pub(super) async fn perform(run: &Arc<StepRun>, users: u32, ramp_up: Duration, t
     let mut tasks = JoinSet::new();
     for user in 0..users {
         let begin = start + ramp_up.mul_f64(f64::from(user) / f64::from(users));
-        tasks.spawn(serve_user(Arc::clone(run), user, begin, end, think_time));
+        let lanes = &run.shared.lanes;
+        let lane = lanes.of(u64::from(user));
+        tasks.spawn_on(serve_user(Arc::clone(run), user, lane, begin, end, think_time), lanes.handle(lane));
     }
     let all_ended = async { while tasks.join_next().await.is_some() {} };
     tokio::pin!(all_ended);
@@ -40,6 +42,7 @@ pub(super) async fn perform(run: &Arc<StepRun>, users: u32, ramp_up: Duration, t
 async fn serve_user(
     run: Arc<StepRun>,
     user: u32,
+    lane: usize,
     begin: Instant,
     end: Option<Instant>,
     think_time: Duration,
@@ -49,7 +52,7 @@ async fn serve_user(
     }
     let _at_work = run.enter_user();
     while let Some(index) = run.take_next() {
-        let prepared = Prepared::new(&run, index);
+        let prepared = Prepared::new(&run, index, lane);
         let in_flight = run.enter();
         let due_ns = run.shared.clock.now_ns();
         let outcome = exchange(&run, prepared, Some(user), due_ns, 0).await;

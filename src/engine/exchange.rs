@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, header};
-use tokio::task::coop::unconstrained;
+use tokio::{runtime::Handle, task::coop::unconstrained};
 
 use super::{
     Binding, Endpoint,
     pending::{Life, Registered},
     step::{Arrivals, StepRun},
+    unless::unless,
 };
 use crate::{
     catalog::Protocol,
@@ -24,6 +25,8 @@ pub(super) struct Prepared {
     seq: u64,
     request_id: String,
     endpoint: usize,
+    /// The thread that measures it.
+    lane: usize,
     /// Of each prompt.
     requested_output_tokens: u32,
     message: Message,
@@ -38,27 +41,29 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Makes request number `index` of a step. What is in it follows from the seed and its number alone.
-    pub(super) fn new(run: &StepRun, index: u64) -> Self {
+    /// Makes request number `index` of a step, for one of the threads. What is in it follows from the seed and its number
+    /// alone.
+    pub(super) fn new(run: &StepRun, index: u64, lane: usize) -> Self {
         let shared = &run.shared;
         let seed = shared.plan.seed;
         let seq = run.load.first_seq + index;
         let endpoint = endpoint_of(&run.load, seed, seq);
         let planned = &shared.plan.endpoints[endpoint];
-        let Endpoint { binding, pool } = &shared.endpoints[endpoint];
+        let Endpoint { binding, pools } = &shared.endpoints[endpoint];
         let prompts = workload::batch(&planned.workload, &planned.workload_name, seed, seq, run.load.batch);
         let request_id = format!("{}-{seq}", shared.run_id);
         // one limit for all prompts of a request
         let max_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
         let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
         let request = request(planned, binding, &request_id, &texts, max_tokens);
-        let message = pool.message(&request);
+        let message = pools[lane].message(&request);
         let keep = shared.plan.output.prompts;
         let prompts = prompts.into_iter().map(|prompt| prompt.text).filter(|_| keep).collect();
         Self {
             seq,
             request_id,
             endpoint,
+            lane,
             requested_output_tokens: max_tokens,
             message,
             prompts,
@@ -75,15 +80,27 @@ impl Prepared {
         }
     }
 
-    /// Takes an open connection for it, where there is one.
+    /// Takes an open connection for it, where there is one: that of its own thread, or it changes the thread.
     pub(super) fn reserve(&mut self, run: &StepRun) {
-        self.reserved = run.shared.endpoints[self.endpoint].pool.reserve();
+        let pools = &run.shared.endpoints[self.endpoint].pools;
+        for lane in (self.lane..pools.len()).chain(0..self.lane) {
+            self.reserved = pools[lane].reserve();
+            if self.reserved.is_some() {
+                self.lane = lane;
+                return;
+            }
+        }
+    }
+
+    /// Where its task belongs.
+    pub(super) fn home<'a>(&self, run: &'a StepRun) -> &'a Handle {
+        run.shared.lanes.handle(self.lane)
     }
 
     /// Gives the connection back where it cannot go out now: it would wait with this one, and others need it.
     pub(super) fn release(&mut self, run: &StepRun) {
         if let Some(reserved) = self.reserved.take() {
-            run.shared.endpoints[self.endpoint].pool.release(reserved);
+            run.shared.endpoints[self.endpoint].pools[self.lane].release(reserved);
         }
     }
 
@@ -317,7 +334,7 @@ pub(super) async fn exchange(
     prepared.register(run, due_ns);
     let admitted = prepared.is_admitted(run);
     let planned = &run.shared.plan.endpoints[prepared.endpoint];
-    let pool = &run.shared.endpoints[prepared.endpoint].pool;
+    let pool = &run.shared.endpoints[prepared.endpoint].pools[prepared.lane];
     if !admitted {
         let ceiling = run.shared.plan.limits.ceiling.requests;
         let reason = format!("`run.ceiling.requests` = {ceiling} was reached");
@@ -332,14 +349,17 @@ pub(super) async fn exchange(
         progress.timing.seen_sent = Some(Arc::clone(&life.sent));
         progress.life = Some(Arc::clone(life));
     }
-    let stop = tokio::select! {
-        biased;
-        stop = send_and_read(pool, planned.protocol, run.load.batch, &prepared.message, reserved, &mut progress) => stop,
-        // a server that sends faster than it is read uses up all that the runtime lets a task do at once: what ends the
-        // exchange has to be heard all the same
-        () = unconstrained(tokio::time::sleep(planned.timeout)) => Stop::Timeout,
-        () = unconstrained(run.reached(Arrivals::Cancelled)) => Stop::Cancelled,
+    let interruption = async {
+        tokio::select! {
+            // a server that sends faster than it is read uses up all that the runtime lets a task do at once: what ends
+            // the exchange has to be heard all the same
+            () = unconstrained(tokio::time::sleep(planned.timeout)) => Stop::Timeout,
+            () = unconstrained(run.reached(Arrivals::Cancelled)) => Stop::Cancelled,
+        }
     };
+    let work =
+        send_and_read(pool, planned.protocol, run.load.batch, &prepared.message, reserved, &mut progress);
+    let stop = unless(interruption, work).await.unwrap_or_else(|interrupted| interrupted);
     if let Stop::Failed(error) = &stop {
         run.shared.refusals.note(error);
     }

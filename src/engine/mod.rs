@@ -18,25 +18,25 @@ mod ready;
 mod recorder;
 mod step;
 mod supervise;
+mod unless;
+mod workers;
 
-use std::{
-    io,
-    sync::{Arc, atomic::AtomicU64},
-};
+use std::sync::{Arc, atomic::AtomicU64};
 
-use tokio::{runtime::Runtime, sync::mpsc};
+use tokio::{sync::mpsc, task::JoinHandle};
 
 pub use self::{
     ceiling::Budget,
     probe::{Ask, Probed, Read, probe},
     ready::{Binding, NotReady, ready},
+    workers::Workers,
 };
-use self::{ceiling::Ceiling, generator::Refusals, recorder::Recorder, step::Course};
+use self::{ceiling::Ceiling, generator::Refusals, recorder::Recorder, step::Course, workers::Lanes};
 use crate::{
     plan::Plan,
     record::{Command, Diary, Event, FORMAT},
     wire::{
-        Clock, Pool, WireError, priority,
+        Clock, Pool, WireError,
         tls::{self, TlsConfigError},
     },
 };
@@ -61,14 +61,16 @@ pub enum EngineError {
 /// An endpoint that requests can be sent to.
 struct Endpoint {
     binding: Binding,
-    pool: Pool,
+    /// The connections of each thread that measures.
+    pools: Vec<Pool>,
 }
 
 impl Endpoint {
-    fn new(binding: Binding, clock: Clock) -> Result<Self, EngineError> {
+    fn new(binding: Binding, clock: Clock, lanes: usize) -> Result<Self, EngineError> {
         let tls = if binding.origin.tls { Some(tls::config()?) } else { None };
-        let pool = Pool::new(binding.origin.clone(), clock, tls)?;
-        Ok(Self { binding, pool })
+        let pool = |_| Pool::new(binding.origin.clone(), clock, tls.clone());
+        let pools = (0..lanes).map(pool).collect::<Result<_, _>>()?;
+        Ok(Self { binding, pools })
     }
 }
 
@@ -76,6 +78,7 @@ impl Endpoint {
 struct Shared {
     plan: Plan,
     endpoints: Vec<Endpoint>,
+    lanes: Lanes,
     clock: Clock,
     recorder: Recorder,
     ceiling: Ceiling,
@@ -88,20 +91,7 @@ struct Shared {
     run_id: String,
 }
 
-/// A runtime to measure with: so many threads, each before others of this machine where the system allows it.
-///
-/// # Errors
-/// Where the system gives no threads.
-pub fn runtime(threads: u32) -> io::Result<Runtime> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(threads as usize).enable_all();
-    builder.on_thread_start(|| {
-        priority::raise();
-    });
-    builder.build()
-}
-
-/// Runs the steps of a plan on the current tokio runtime and returns when the last one has ended.
+/// Starts to run the steps of a plan on these threads, and ends when the last one has ended.
 ///
 /// Events go out in one order; the first is `run_started` and, unless the process is killed, the last `run_ended`.
 /// It ends before its time where it comes to the end of one of the budgets, which may be those of several runs.
@@ -109,7 +99,22 @@ pub fn runtime(threads: u32) -> io::Result<Runtime> {
 ///
 /// # Errors
 /// Where an endpoint needs TLS and it cannot be set up.
-pub async fn run(
+pub fn start(
+    workers: &Workers,
+    plan: Plan,
+    bindings: Vec<Binding>,
+    clock: Clock,
+    budgets: Vec<Budget>,
+    events: mpsc::Sender<Event>,
+    commands: mpsc::Receiver<Command>,
+) -> JoinHandle<Result<(), EngineError>> {
+    let lanes = workers.lanes();
+    let first = lanes.handle(0).clone();
+    first.spawn(run(lanes, plan, bindings, clock, budgets, events, commands))
+}
+
+async fn run(
+    lanes: Lanes,
     plan: Plan,
     bindings: Vec<Binding>,
     clock: Clock,
@@ -129,12 +134,13 @@ pub async fn run(
     let (full, mut recorder_full) = mpsc::channel(1);
     let mut endpoints = Vec::with_capacity(bindings.len());
     for binding in bindings {
-        endpoints.push(Endpoint::new(binding, clock)?);
+        endpoints.push(Endpoint::new(binding, clock, lanes.count())?);
     }
     let arrivals = plan.steps.iter().map(|_| Course::default()).collect();
     let shared = Arc::new(Shared {
         plan,
         endpoints,
+        lanes,
         clock,
         recorder: Recorder::new(events, full),
         ceiling,

@@ -13,10 +13,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
     exchange::{Prepared, exchange, not_sent},
@@ -72,8 +69,8 @@ pub(super) async fn perform(run: &Arc<StepRun>, ahead: Ahead, concurrency_limit:
     // every request holds a sender; when all are dropped, all have ended
     let (alive, mut all_ended) = mpsc::channel::<()>(1);
     let pacer = {
-        let (run, runtime) = (Arc::clone(run), Handle::current());
-        std::thread::spawn(move || pace(&run, &runtime, &next, places.as_ref(), cap, &alive))
+        let run = Arc::clone(run);
+        std::thread::spawn(move || pace(&run, &next, places.as_ref(), cap, &alive))
     };
     all_ended.recv().await;
     // both threads have nothing left to do by now: the pacer dropped its sender last, the preparer found no receiver
@@ -90,7 +87,7 @@ fn prepare(run: &StepRun, prepared: &SyncSender<(u64, Prepared)>, filled: onesho
     let mut filled = Some(filled);
     let mut count = 0;
     for offset_ns in offsets {
-        let request = Prepared::new(run, count);
+        let request = Prepared::new(run, count, run.shared.lanes.of(count));
         count += 1;
         if prepared.send((offset_ns, request)).is_err() {
             // the run was stopped; the planner has counted the schedule, or it is too long to be counted now
@@ -110,7 +107,6 @@ fn prepare(run: &StepRun, prepared: &SyncSender<(u64, Prepared)>, filled: onesho
 /// Sleeps until each request is due and hands it to the runtime.
 fn pace(
     run: &Arc<StepRun>,
-    runtime: &Handle,
     next: &Receiver<(u64, Prepared)>,
     places: Option<&Arc<Semaphore>>,
     cap: Option<u64>,
@@ -133,7 +129,7 @@ fn pace(
         let in_flight = cap.map(|cap| run.enter_below(cap).ok_or(cap));
         if let Some(Err(cap)) = in_flight {
             request.release(&run);
-            runtime.spawn(async move {
+            request.home(&Arc::clone(&run)).spawn(async move {
                 let reason = format!("`run.max_in_flight` = {cap} was reached");
                 not_sent(&run, request, None, due_ns, 0, reason).await;
                 drop(alive);
@@ -148,7 +144,7 @@ fn pace(
         } else {
             request.release(&run);
         }
-        runtime.spawn(async move {
+        request.home(&Arc::clone(&run)).spawn(async move {
             send(&run, request, due_ns, places, place, in_flight).await;
             drop(alive);
         });

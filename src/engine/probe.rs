@@ -64,7 +64,8 @@ pub async fn probe(
     ask: &Ask,
 ) -> Result<Probed, EngineError> {
     let clock = Clock::start();
-    let Endpoint { binding, pool } = Endpoint::new(binding, clock)?;
+    let Endpoint { binding, pools } = Endpoint::new(binding, clock, 1)?;
+    let pool = &pools[0];
     let first = workload::prompt(&planned.workload, &planned.workload_name, seed, 0);
     let prompt = ask.prompt.as_ref().unwrap_or(&first.text);
     let max_tokens = ask.max_tokens.unwrap_or(first.output_tokens);
@@ -77,7 +78,7 @@ pub async fn probe(
     let due_ns = clock.now_ns();
     let stop = tokio::select! {
         biased;
-        stop = send_and_read(&pool, planned.protocol, 1, &message, None, &mut progress) => stop,
+        stop = send_and_read(pool, planned.protocol, 1, &message, None, &mut progress) => stop,
         () = unconstrained(tokio::time::sleep(planned.timeout)) => Stop::Timeout,
     };
     let now_ns = clock.now_ns();

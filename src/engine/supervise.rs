@@ -109,12 +109,23 @@ async fn start(run: &StepRun) {
 }
 
 /// Opens connections ahead of the measured window. Failures are left to the requests themselves, which record them.
-async fn open_connections(run: &StepRun) {
+async fn open_connections(run: &Arc<StepRun>) {
+    let lanes = &run.shared.lanes;
     let all = async {
-        for traffic in &run.load.traffic {
-            let wanted = (expected_concurrency(&run.load) * traffic.share).ceil() as usize;
-            let _ = run.shared.endpoints[traffic.endpoint].pool.open_ahead(wanted).await;
+        let mut opening = JoinSet::new();
+        for lane in 0..lanes.count() {
+            let run = Arc::clone(run);
+            let open = async move {
+                for traffic in &run.load.traffic {
+                    let wanted =
+                        expected_concurrency(&run.load) * traffic.share / run.shared.lanes.count() as f64;
+                    let pool = &run.shared.endpoints[traffic.endpoint].pools[lane];
+                    let _ = pool.open_ahead(wanted.ceil() as usize).await;
+                }
+            };
+            opening.spawn_on(open, lanes.handle(lane));
         }
+        while opening.join_next().await.is_some() {}
     };
     tokio::select! {
         () = all => {}

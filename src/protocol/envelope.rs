@@ -13,6 +13,8 @@ use super::seen::Contents;
 
 /// One choice of an answer, whole or a delta of it.
 pub(super) trait Choice: DeserializeOwned {
+    /// The key that its text stands under.
+    const TEXT: &'static str;
     /// Which prompt of the request it answers, from 0.
     fn index(&self) -> u32 {
         0
@@ -43,6 +45,16 @@ pub(super) struct Document<C> {
 }
 
 impl<C> Document<C> {
+    /// Whether choices carry nothing but this, and the document nothing besides.
+    pub(super) fn is_just(&self, contents: Contents) -> bool {
+        // the role of the turn goes for nothing
+        Contents { role: false, ..self.choices.contents } == contents
+            && self.choices.finish_reason.is_none()
+            && self.usage.is_none()
+            && self.timings.is_none()
+            && !self.is_error()
+    }
+
     /// Whether it is an error: `{"error": …}`, or `{"object": "error", …}` as older servers have it.
     pub(super) fn is_error(&self) -> bool {
         self.error.any() || self.object.0

@@ -8,6 +8,7 @@ mod seen;
 mod several;
 mod tally;
 mod texts;
+mod usual;
 
 pub use answer::{Answer, Answered, Ending, Flow};
 pub use seen::{Carried, Contents, Meaning, Seen};

@@ -72,6 +72,8 @@ struct Message {
 }
 
 impl Choice for ChatChoice {
+    const TEXT: &'static str = "content";
+
     fn contents(&self) -> Contents {
         let mut contents = Contents::default();
         for message in [&self.delta, &self.message].into_iter().flatten() {

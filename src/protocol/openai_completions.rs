@@ -49,6 +49,8 @@ pub(super) struct TextChoice {
 }
 
 impl Choice for TextChoice {
+    const TEXT: &'static str = "text";
+
     fn index(&self) -> u32 {
         self.index.unwrap_or(0)
     }

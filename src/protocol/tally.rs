@@ -7,9 +7,10 @@ use super::{
     envelope::{Choice, Document, Usage, error_message, parse},
     openai_chat::ChatChoice,
     openai_completions::TextChoice,
-    seen::{Carried, Meaning, Seen},
+    seen::{Carried, Contents, Meaning, Seen},
     several::Several,
     texts,
+    usual::Habit,
 };
 use crate::{
     catalog::Protocol,
@@ -56,6 +57,8 @@ pub(super) struct Tally {
     last: Option<Last>,
     /// Whether a whole answer carries output.
     pub(super) whole_output: bool,
+    /// What nearly all its chunks look like.
+    habit: Habit,
     usage: Option<Usage>,
     /// Why the model stopped, if it said so.
     pub(super) finish_reason: Option<String>,
@@ -80,6 +83,7 @@ impl Tally {
             late: 0,
             last: None,
             whole_output: false,
+            habit: Habit::default(),
             usage: None,
             finish_reason: None,
             server_timings: None,
@@ -117,42 +121,48 @@ impl Tally {
 
     /// Takes an event of a stream, which the bytes that came last complete.
     pub(super) fn event(&mut self, frame: Frame<'_>) -> ControlFlow<()> {
-        let Some(Last { arrival, .. }) = self.last else { return ControlFlow::Continue(()) };
+        let Some(last) = &mut self.last else { return ControlFlow::Continue(()) };
+        last.output = false;
+        let arrival = last.arrival;
         let arrival_ns = arrival.at_ns;
         self.events += 1;
+        if frame.event.is_empty() && self.habit.knows(frame.data) {
+            self.output(arrival);
+            self.first_content_ns.get_or_insert(arrival_ns);
+            return ControlFlow::Continue(());
+        }
         let meaning = self.meaning(frame, arrival_ns);
-        let output = match &meaning {
+        match &meaning {
             Meaning::Document(carried) => {
                 let contents = carried.contents;
                 if contents.output() {
-                    self.chunks.push(arrival_ns, arrival.width_ns());
-                    self.late += u32::from(is_late(arrival));
+                    self.output(arrival);
                 }
-                if contents.content() && self.first_content_ns.is_none() {
-                    self.first_content_ns = Some(arrival_ns);
+                if contents.content() {
+                    self.first_content_ns.get_or_insert(arrival_ns);
                 }
-                contents.output()
             }
-            Meaning::Done => {
-                self.stopped_ns = Some(arrival_ns);
-                false
-            }
-            Meaning::KeepAlive | Meaning::Comment => false,
+            Meaning::Done => self.stopped_ns = Some(arrival_ns),
+            Meaning::KeepAlive | Meaning::Comment => {}
             Meaning::Error(message) => {
                 self.fail(Outcome::ErrorInStream, message.clone(), arrival_ns);
-                false
             }
             Meaning::Malformed(error) => {
                 let error = format!("event {} is not as the protocol says: {error}", self.events);
                 self.fail(Outcome::Malformed, error, arrival_ns);
-                false
             }
-        };
-        if let Some(last) = &mut self.last {
-            last.output = output;
         }
         self.note(frame.data.len(), meaning, arrival_ns);
         if self.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Counts an event with output.
+    fn output(&mut self, arrival: Arrival) {
+        self.chunks.push(arrival.at_ns, arrival.width_ns());
+        self.late += u32::from(is_late(arrival));
+        if let Some(last) = &mut self.last {
+            last.output = true;
+        }
     }
 
     /// Keeps the text of the answers to so many prompts from now on.
@@ -261,6 +271,13 @@ impl Tally {
         let document: Document<C> = parse(data)?;
         if document.is_error() {
             return Ok(None);
+        }
+        // where somebody wants more than their arrival, the usual ones are read as well
+        let only_arrivals = self.several.is_none() && self.texts.is_none() && self.seen.is_none();
+        if only_arrivals && document.is_just(Contents { text: true, ..Contents::default() }) {
+            let is_empty =
+                |chunk: &[u8]| parse::<C>(chunk).is_ok_and(|read| read.is_just(Contents::default()));
+            self.habit.learn(data, C::TEXT, is_empty);
         }
         let Document { choices, usage, timings, .. } = document;
         match &mut self.several {

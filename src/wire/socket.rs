@@ -1,10 +1,11 @@
 //! A TCP connection with a buffer, each of whose reads is stamped.
 
 use std::{
+    cell::Cell,
     io::{self, Write as _},
     mem::MaybeUninit,
     net::SocketAddr,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use socket2::SockRef;
@@ -13,12 +14,14 @@ use tokio::{io::Interest, net::TcpStream};
 use super::{Arrival, Clock, kernel};
 use crate::record::ClockSource;
 
-/// Bytes that a connection can hold unread to begin with: enough for the head of an answer and any usual event, and
-/// small, since there may be ten thousand of them.
-const SMALL: usize = 4 << 10;
-
 /// Bytes of one read at most: fast servers fill it.
 const LARGE: usize = 64 << 10;
+
+thread_local! {
+    /// A buffer for the connection of this thread that is read next. Connections that hold nothing have none: ten thousand
+    /// of them would need much memory, and each read would touch memory that no cache knows any more.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// What a read found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +36,7 @@ pub(super) enum Fill {
 pub(super) struct Socket {
     tcp: TcpStream,
     clock: Clock,
+    /// Empty where nothing is held.
     buffer: Vec<u8>,
     /// What of the buffer is still to be taken.
     start: usize,
@@ -47,7 +51,7 @@ impl Socket {
         let tcp = TcpStream::connect(address).await?;
         tcp.set_nodelay(true)?;
         kernel::ask_for_stamps(&tcp);
-        Ok(Self { tcp, clock, buffer: vec![0; SMALL], start: 0, end: 0, emptied_ns: clock.now_ns() })
+        Ok(Self { tcp, clock, buffer: Vec::new(), start: 0, end: 0, emptied_ns: clock.now_ns() })
     }
 
     /// What has been read and not been taken.
@@ -64,9 +68,12 @@ impl Socket {
 
     /// Reads what is there behind what is held, and waits for it where nothing is.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Fill>> {
-        self.make_room();
         loop {
-            ready!(self.tcp.poll_read_ready(cx))?;
+            if self.tcp.poll_read_ready(cx)?.is_pending() {
+                self.put_away();
+                return Poll::Pending;
+            }
+            self.make_room();
             let began_ns = self.clock.now_ns();
             let room = &mut self.buffer[self.end..];
             let mut received = None;
@@ -97,7 +104,10 @@ impl Socket {
         let began_ns = self.clock.now_ns();
         match kernel::receive(&self.tcp, &mut self.buffer[self.end..]) {
             Ok(received) => Ok(Some(self.received(received, began_ns))),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.put_away();
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -131,23 +141,31 @@ impl Socket {
         })
     }
 
-    /// Room behind what is held. A read that filled all of it lets the next one be larger.
+    /// Room behind what is held.
     fn make_room(&mut self) {
-        let full = self.end == self.buffer.len();
+        if self.buffer.is_empty() {
+            self.buffer = SPARE.take();
+        }
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
-        if full && self.buffer.len() < LARGE {
-            self.buffer.resize(self.buffer.len() * 4, 0);
-        } else if self.end == self.buffer.len() {
-            self.buffer.resize(self.buffer.len() * 2, 0);
+        if self.buffer.len() < LARGE || self.end == self.buffer.len() {
+            self.buffer.resize(LARGE.max(self.end * 2), 0);
         }
     }
 
-    /// Gives back what a large answer needed. Called between answers, when nothing is held.
-    pub(super) fn shrink(&mut self) {
-        if self.buffer.len() > SMALL {
-            self.buffer = vec![0; SMALL];
-            (self.start, self.end) = (0, 0);
+    /// Leaves the buffer to others, where nothing is held. Called before waiting: whoever waits may do so for long.
+    pub(super) fn put_away(&mut self) {
+        if self.start < self.end {
+            // as much as has to be kept
+            self.make_room();
+            self.buffer.truncate(self.end);
+            self.buffer.shrink_to_fit();
+            return;
+        }
+        (self.start, self.end) = (0, 0);
+        let buffer = std::mem::take(&mut self.buffer);
+        if buffer.len() == LARGE {
+            SPARE.set(buffer);
         }
     }
 

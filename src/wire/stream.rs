@@ -139,7 +139,7 @@ impl Stream {
     /// Notes that it has carried a whole exchange.
     pub(super) fn served(mut self) -> Self {
         self.served = true;
-        self.socket.shrink();
+        self.socket.put_away();
         self
     }
 
