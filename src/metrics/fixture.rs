@@ -57,6 +57,7 @@ fn step(phase: &str, pattern: Pattern, requests: Option<u64>, duration: Option<D
             first_seq: 0,
             traffic: Vec::new(),
             pattern,
+            require_steady: false,
             same_as: None,
             until: None,
             batch: 1,

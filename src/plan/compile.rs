@@ -121,6 +121,7 @@ fn steps(scenario: &Scenario) -> Vec<Step> {
             for (level, (pattern, duration, batch)) in phase.levels().into_iter().zip(levels) {
                 let load = LoadStep {
                     measure: phase.measure,
+                    require_steady: phase.require_steady,
                     explores,
                     first_seq: 0,
                     traffic: traffic.clone(),

@@ -46,6 +46,7 @@ pub(super) fn phase(requests: Option<u64>, duration: Option<u64>, load: Load) ->
         duration: duration.map(seconds),
         endpoints: None,
         load,
+        require_steady: false,
         same_as: None,
         order: Order::InTurn,
         batch_sizes: Vec::new(),

@@ -309,6 +309,9 @@ pub enum Work {
 pub struct LoadStep {
     /// Whether its requests count; `false` is warm-up.
     pub measure: bool,
+    /// Whether the run is no measurement where it did not settle, or drifts.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub require_steady: bool,
     /// Whether it is one level of several, which explore and are judged only when named.
     pub explores: bool,
     /// The sequence number of its first request; request `i` of the step has `first_seq + i`.

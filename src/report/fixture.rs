@@ -383,6 +383,7 @@ fn steps() -> Vec<Step> {
                 first_seq,
                 traffic: traffic.clone(),
                 pattern,
+                require_steady: false,
                 same_as: None,
                 until: None,
                 batch: 1,

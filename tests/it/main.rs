@@ -35,6 +35,7 @@ mod schemas;
 mod server;
 mod several;
 mod side_by_side;
+mod steady;
 mod streams;
 mod tidy;
 mod timing;
