@@ -18,6 +18,7 @@ mod ready;
 mod recorder;
 mod step;
 mod supervise;
+mod timed;
 
 use std::{
     io,
@@ -30,6 +31,7 @@ pub use self::{
     ceiling::Budget,
     probe::{Ask, Probed, Read, probe},
     ready::{Binding, NotReady, ready},
+    timed::{Timed, timed},
 };
 use self::{ceiling::Ceiling, generator::Refusals, recorder::Recorder, step::Course};
 use crate::{

@@ -173,6 +173,7 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         price: None,
         on_inconclusive: OnInconclusive::Fail,
         on_bottleneck: OnBottleneck::Invalid,
+        calibrate: false,
         warnings: Vec::new(),
         origins: Vec::new(),
     }

@@ -61,6 +61,7 @@ fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
         targets: Vec::new(),
         on_inconclusive: scenario.run.on_inconclusive,
         on_bottleneck: scenario.run.on_bottleneck,
+        calibrate: scenario.run.calibrate,
         warnings: Vec::new(),
         origins: scenario.origins.clone(),
     };

@@ -94,6 +94,7 @@ pub(super) fn bare() -> Scenario {
             ready_timeout: seconds(60),
             on_inconclusive: OnInconclusive::Fail,
             on_bottleneck: OnBottleneck::Invalid,
+            calibrate: false,
             repeats: 1,
             threads: Threads::All,
             allow_hosts: Vec::new(),

@@ -466,6 +466,7 @@ fn plan() -> Plan {
         price: None,
         on_inconclusive: OnInconclusive::Fail,
         on_bottleneck: OnBottleneck::Invalid,
+        calibrate: false,
         warnings: vec!["target `tail` needs 299 requests and gets about 144".to_owned()],
         origins: vec![
             Origin {
@@ -514,6 +515,7 @@ fn system() -> SystemInfo {
         },
         servers: vec![server("thinker", 41_001), server("flash", 41_002)],
         client_threads: Some(16),
+        calibration: None,
     }
 }
 

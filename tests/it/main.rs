@@ -12,6 +12,7 @@
 mod batches;
 mod broken;
 mod by_url;
+mod calibrate;
 mod check;
 mod engine;
 mod fuzz;
