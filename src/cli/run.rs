@@ -172,7 +172,7 @@ pub(super) fn run_plans(
     }
     let calibration = calibrate::before_run(all.iter().copied(), machine, output.quiet)?
         .or_else(|| calibrate::known(machine, output.quiet));
-    if let Some(calibration) = &calibration {
+    if let Some(calibration) = calibration.as_ref().filter(|_| !output.quiet) {
         calibrate::say_beyond(all.iter().copied(), calibration);
     }
     let place = Place { machine, calibration };
