@@ -31,4 +31,5 @@ pub mod report;
 pub mod store;
 pub mod live;
 pub mod sim;
+pub mod calibrate;
 pub mod cli;

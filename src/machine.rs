@@ -1,9 +1,13 @@
-//! What hardware and system this is: for presets, for `system-info.json` and for the line that every chart carries.
+//! What hardware and system this is: for presets, for `system-info.json` and for the line that every chart carries; and
+//! what it was seen to do as a load generator.
+
+pub mod calibration;
 
 use nvml_wrapper::error::NvmlError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::calibration::Calibration;
 use crate::units;
 
 /// The version of `system-info.json`.
@@ -44,7 +48,7 @@ pub struct Gpu {
 }
 
 /// `system-info.json`: where a run took place and what answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SystemInfo {
     /// The version of this file's format.
     #[schemars(extend("const" = FORMAT))]
@@ -58,6 +62,9 @@ pub struct SystemInfo {
     /// Threads that sent requests and read answers; `None` in runs of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_threads: Option<u32>,
+    /// What the machine was known to do before the run; `None` where nobody had looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 /// An endpoint as it was found at readiness.

@@ -1,7 +1,7 @@
 //! `scenario check`: every problem of every file, offline.
 
 use super::{
-    Overrides,
+    Overrides, calibrate,
     exit::Exit,
     load::{Examined, Loaded, examine, plural, say_problems},
     problems,
@@ -32,13 +32,15 @@ enum Format {
 }
 
 pub(super) fn check(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
-    let examined = match examine(&arguments.files, &arguments.overrides, &Machine::detect()) {
+    let machine = Machine::detect();
+    let mut examined = match examine(&arguments.files, &arguments.overrides, &machine) {
         Ok(examined) => examined,
         Err(usage) => {
             terminal::say(&format!("error: {usage}"));
             return Ok(Exit::Usage);
         }
     };
+    calibrate::warn(&mut examined, calibrate::known(&machine, false).as_ref());
     problems::annotate(&examined);
     let broken = examined.iter().filter(|examined| examined.plans.is_err()).count();
     match arguments.format {

@@ -36,6 +36,16 @@ pub(super) fn check(plan: &Plan) -> anyhow::Result<()> {
     raise(needed.max(soft), hard)
 }
 
+/// Of so many connections those that this process may hold; raises the soft limit on open files for them.
+pub(super) fn connections(wanted: u32) -> u32 {
+    let ports = std::fs::read_to_string(PORT_RANGE).ok().as_deref().and_then(ports_in);
+    let wanted = u64::from(wanted).min(ports.unwrap_or(u64::MAX));
+    let Some((soft, hard)) = descriptors() else { return wanted as u32 };
+    let needed = (wanted + OWN_DESCRIPTORS).min(hard);
+    let allowed = if soft >= needed || raise(needed, hard).is_ok() { needed } else { soft };
+    wanted.min(allowed.saturating_sub(OWN_DESCRIPTORS)) as u32
+}
+
 /// How many ports a range such as `32768 60999` has.
 fn ports_in(range: &str) -> Option<u64> {
     let mut bounds = range.split_whitespace().map(str::parse::<u64>);

@@ -1,6 +1,7 @@
 //! The only code that prints, reads the environment or decides an exit code; wires everything above.
 
 mod by_url;
+mod calibrate;
 mod check;
 mod exit;
 mod init;
@@ -74,6 +75,9 @@ enum Subcommands {
     Presets(presets::Arguments),
     /// Print the JSON Schema of a file format, for editors and other tools
     Schema(schema::Arguments),
+    /// Find out how much load this machine can put out without being late, in about a minute
+    #[command(after_help = calibrate::HELP)]
+    Calibrate(calibrate::Arguments),
     /// Serve a simulated language model on loopback
     Sim(sim::Arguments),
 }
@@ -143,6 +147,7 @@ pub fn main() -> ExitCode {
         Subcommands::Init(arguments) => init::init(&arguments, terminal),
         Subcommands::Presets(arguments) => Ok(presets::presets(&arguments)),
         Subcommands::Schema(arguments) => schema::schema(&arguments),
+        Subcommands::Calibrate(arguments) => calibrate::calibrate(&arguments, terminal),
         Subcommands::Sim(arguments) => sim::serve(arguments, terminal),
     };
     done.unwrap_or_else(|error| {

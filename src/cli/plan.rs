@@ -5,7 +5,7 @@ use std::{fmt::Display, path::Path};
 use anyhow::Context as _;
 
 use super::{
-    Overrides,
+    Overrides, calibrate,
     exit::Exit,
     load::{load, read},
     terminal::{self, Terminal},
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::{self, Input},
     machine::Machine,
-    plan::{Plan, cases, diff::diff, estimate, graph, origins, render},
+    plan::{Plan, beyond, cases, diff::diff, estimate, graph, origins, render},
 };
 
 /// Arguments of `plan`.
@@ -81,6 +81,12 @@ pub(super) fn plan(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
     }
     if let Some(exit) = failed {
         return Ok(exit);
+    }
+    if let Some(calibration) = calibrate::known(&machine, false) {
+        for plan in plans.iter_mut().flatten() {
+            let beyond = beyond(plan, &calibration);
+            plan.warnings.extend(beyond);
+        }
     }
     let Some(other) = &arguments.diff else {
         for cases in &plans {

@@ -13,6 +13,7 @@ use tokio::{runtime::Runtime, sync::mpsc};
 use super::{
     Output, Overrides,
     by_url::{self, ByUrl},
+    calibrate,
     exit::Exit,
     limits,
     load::{Loaded, examine, plural, say_problems},
@@ -27,7 +28,7 @@ use crate::{
     config::{Address, Ceiling, HeaderText, Secret, Threads},
     control::Watch,
     engine::{self, Binding, Budget, Workers},
-    machine::{self, Machine, SystemInfo},
+    machine::{self, Calibration, Machine, SystemInfo},
     plan::{Plan, estimate, unsafe_together},
     record::{Command, StopCause},
     report,
@@ -46,8 +47,18 @@ pub(super) struct Arguments {
     by_url: ByUrl,
     #[command(flatten)]
     overrides: Overrides,
+    /// Look for 5 s what this machine can do before anything is sent, as `run.calibrate = true` does
+    #[arg(long)]
+    calibrate: bool,
     #[command(flatten)]
     output: Output,
+}
+
+/// Where it runs.
+struct Place<'a> {
+    machine: &'a Machine,
+    /// What that was seen to do, where that is known.
+    calibration: Option<Calibration>,
 }
 
 /// What became of one scenario.
@@ -78,6 +89,7 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     let mut plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
     for (_, plan) in &mut plans {
         settle_secrets(plan)?;
+        plan.calibrate |= arguments.calibrate;
     }
     run_plans(&plans, &machine, &arguments.output, terminal)
 }
@@ -158,6 +170,12 @@ pub(super) fn run_plans(
     if estimate::is_long(&all) && !output.quiet {
         terminal::say(&format!("this takes a while:\n{}", estimate::text(&all)));
     }
+    let calibration = calibrate::before_run(all.iter().copied(), machine, output.quiet)?
+        .or_else(|| calibrate::known(machine, output.quiet));
+    if let Some(calibration) = calibration.as_ref().filter(|_| !output.quiet) {
+        calibrate::say_beyond(all.iter().copied(), calibration);
+    }
+    let place = Place { machine, calibration };
     // what is measured has threads of its own
     let runtime = runtime()?;
     // one for all scenarios: an interruption between two of them must not be lost
@@ -173,7 +191,7 @@ pub(super) fn run_plans(
             terminal::say(&format!("── {} ({}){which}", plan.title(), file.display()));
         }
         let ran = runtime
-            .block_on(run_one(plan, budgets.of(file, plan), machine, output, &mut signals, terminal))
+            .block_on(run_one(plan, budgets.of(file, plan), &place, output, &mut signals, terminal))
             .unwrap_or_else(|error| {
                 terminal::error(&error);
                 Ran { exit: Exit::Environment, rebuilt: None }
@@ -239,8 +257,8 @@ fn runtime() -> anyhow::Result<Runtime> {
 }
 
 /// Threads that send requests and read answers.
-fn client_threads(plan: &Plan) -> u32 {
-    match plan.limits.threads {
+pub(super) fn client_threads(threads: Threads) -> u32 {
+    match threads {
         Threads::All => std::thread::available_parallelism().map_or(1, |threads| threads.get() as u32),
         Threads::Number(threads) => threads,
     }
@@ -293,7 +311,7 @@ impl Budgets {
 async fn run_one(
     plan: &Plan,
     budgets: Vec<Budget>,
-    machine: &Machine,
+    place: &Place<'_>,
     output: &Output,
     signals: &mut Signals,
     terminal: Terminal,
@@ -322,9 +340,10 @@ async fn run_one(
     let system = SystemInfo {
         format: machine::FORMAT,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        machine: machine.clone(),
+        machine: place.machine.clone(),
         servers: bindings.iter().map(|binding| binding.server.clone()).collect(),
-        client_threads: Some(client_threads(plan)),
+        client_threads: Some(client_threads(plan.limits.threads)),
+        calibration: place.calibration.clone(),
     };
     let clock = Clock::start();
     let started = OffsetDateTime::from_unix_timestamp_nanos(clock.wall_ns())
@@ -389,7 +408,8 @@ async fn measure(
     let (commands, commands_out) = mpsc::channel(8);
     let voice = progress.voice();
     let recording = recording::start(writer, events_out, commands.clone(), clock, progress, Watch::new(plan));
-    let workers = Workers::start(client_threads(plan)).context("cannot start the threads that measure")?;
+    let workers = Workers::start(client_threads(plan.limits.threads))
+        .context("cannot start the threads that measure")?;
     let mut running = engine::start(&workers, plan.clone(), bindings, clock, budgets, events, commands_out);
     let mut asked = 0;
     let ended = loop {

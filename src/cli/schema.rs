@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{exit::Exit, probe, problems::Problem, terminal};
 use crate::{
     config::{self, Origin},
-    machine::SystemInfo,
+    machine::{Calibration, SystemInfo},
     plan::{Plan, diff::Difference},
     record::Diary,
     report::Document,
@@ -56,6 +56,11 @@ const ENTRIES: &[Entry] = &[
         name: "summary",
         of: "`summary.json`, and one element of `--json` with several",
         make: written::<Document>,
+    },
+    Entry {
+        name: "calibration",
+        of: "`calibrate --format json`, and the file that it leaves",
+        make: written::<Calibration>,
     },
     Entry { name: "problems", of: "`check --format json`", make: written::<Vec<Problem>> },
     Entry { name: "probe", of: "`probe --format json`", make: written::<probe::Document> },

@@ -38,9 +38,18 @@ pub(super) struct Arguments {
     /// End with the standard input and ignore Ctrl-C; how a run starts its child
     #[arg(long, hide = true)]
     attached: bool,
+    /// Serve streams that cost nothing and are stamped as they are written, until the standard input ends; how a
+    /// calibration starts its child
+    #[arg(long, hide = true, conflicts_with_all = ["sets", "settings"])]
+    null: bool,
 }
 
 pub(super) fn serve(arguments: Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
+    if arguments.null {
+        sim::run_null(|address| terminal::print(&sim::listening_line(address)))
+            .context("the null server cannot serve")?;
+        return Ok(Exit::Pass);
+    }
     let settings = match &arguments.settings {
         Some(json) => sim::parse_settings(json)?,
         None => match profile(&arguments) {

@@ -6,6 +6,7 @@ mod needs;
 mod order;
 mod spikes;
 mod stages;
+mod steady;
 
 use std::collections::HashMap;
 
@@ -32,6 +33,7 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
         check.references(name);
         if let Some(phase) = phase {
             check.stages(name, phase);
+            check.steady(name, phase);
             check.spikes(name, phase);
             check.batches(name, phase);
             check.during(name, phase);

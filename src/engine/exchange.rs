@@ -241,6 +241,9 @@ pub(super) struct Progress {
     life: Option<Arc<Life>>,
     /// What a close look keeps besides; `None` in a run.
     pub(super) sight: Option<Sight>,
+    /// When the reads returned that brought the output events, one for each, where somebody compares that with the kernel's
+    /// stamps; `None` in a run.
+    pub(super) reads_ns: Option<Vec<u64>>,
 }
 
 /// The wire of one exchange, seen closely.
@@ -258,6 +261,11 @@ impl Progress {
     /// The progress of an exchange that is looked at closely.
     pub(super) fn watched() -> Self {
         Self { sight: Some(Sight::default()), ..Self::default() }
+    }
+
+    /// The progress of an exchange of which the time of every read is kept.
+    pub(super) fn timed() -> Self {
+        Self { reads_ns: Some(Vec::new()), ..Self::default() }
     }
 
     /// Puts what has come of an exchange into its record; gives the arrivals of its output events back.
@@ -435,7 +443,11 @@ pub(super) async fn send_and_read(
                 if let Some(sight) = &mut progress.sight {
                     sight.pieces.push((piece.arrival.at_ns, piece.bytes.len()));
                 }
+                let read_ns = piece.arrival.read_ns;
                 let flow = answer.read(piece);
+                if let Some(reads_ns) = &mut progress.reads_ns {
+                    reads_ns.resize(answer.chunks(), read_ns);
+                }
                 if let Some(life) = &progress.life {
                     life.first_token.set(answer.first_token_ns());
                     life.first_content.set(answer.first_content_ns());

@@ -4,7 +4,7 @@
 //! and hands commands to all of them; `supervise` sees one step through to its end. Within a step an open loop is paced
 //! by a thread of its own that sleeps until each due time (`open`), a closed loop is a task per user (`closed`); both hand
 //! prepared requests to `exchange`, which turns one request into one record. Everything that happens leaves through one
-//! channel.
+//! channel. Besides runs, `probe` and `timed` send requests by the same path and keep more of what is seen.
 
 mod ceiling;
 mod closed;
@@ -18,6 +18,7 @@ mod ready;
 mod recorder;
 mod step;
 mod supervise;
+mod timed;
 mod unless;
 mod workers;
 
@@ -29,6 +30,7 @@ pub use self::{
     ceiling::Budget,
     probe::{Ask, Probed, Read, probe},
     ready::{Binding, NotReady, ready},
+    timed::{Timed, timed},
     workers::Workers,
 };
 use self::{ceiling::Ceiling, generator::Refusals, recorder::Recorder, step::Course, workers::Lanes};

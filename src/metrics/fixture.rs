@@ -57,6 +57,7 @@ fn step(phase: &str, pattern: Pattern, requests: Option<u64>, duration: Option<D
             first_seq: 0,
             traffic: Vec::new(),
             pattern,
+            require_steady: false,
             same_as: None,
             until: None,
             batch: 1,
@@ -172,6 +173,7 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         price: None,
         on_inconclusive: OnInconclusive::Fail,
         on_bottleneck: OnBottleneck::Invalid,
+        calibrate: false,
         warnings: Vec::new(),
         origins: Vec::new(),
     }

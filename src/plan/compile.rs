@@ -61,6 +61,7 @@ fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
         targets: Vec::new(),
         on_inconclusive: scenario.run.on_inconclusive,
         on_bottleneck: scenario.run.on_bottleneck,
+        calibrate: scenario.run.calibrate,
         warnings: Vec::new(),
         origins: scenario.origins.clone(),
     };
@@ -121,6 +122,7 @@ fn steps(scenario: &Scenario) -> Vec<Step> {
             for (level, (pattern, duration, batch)) in phase.levels().into_iter().zip(levels) {
                 let load = LoadStep {
                     measure: phase.measure,
+                    require_steady: phase.require_steady,
                     explores,
                     first_seq: 0,
                     traffic: traffic.clone(),

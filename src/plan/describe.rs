@@ -73,6 +73,9 @@ pub(super) fn load(plan: &Plan, load: &LoadStep) -> String {
     if !load.measure {
         parts.push("not measured".to_owned());
     }
+    if load.require_steady {
+        parts.push("has to be steady".to_owned());
+    }
     parts.join(", ")
 }
 

@@ -251,7 +251,7 @@ fn seconds_per_request(
 /// A simulated server by its settings: overhead, prefill, then output × (base + per sequence × sequences), and what
 /// exceeds its batch, or its memory with answers half done, waits for a place. Every prompt of a request is a sequence. A real server by the speed assumed
 /// above.
-fn service_seconds(endpoint: &PlannedEndpoint, mean: MeanTokens, users: f64, prompts: f64) -> f64 {
+pub(super) fn service_seconds(endpoint: &PlannedEndpoint, mean: MeanTokens, users: f64, prompts: f64) -> f64 {
     let Some(sim) = &endpoint.sim else {
         return ASSUMED_TTFT_S + mean.output / ASSUMED_TOKENS_PER_SECOND;
     };

@@ -5,6 +5,7 @@
 //! secrets) is resolved at readiness and is not part of it.
 
 mod admit;
+mod beyond;
 pub mod cases;
 mod compile;
 pub mod describe;
@@ -32,6 +33,7 @@ mod fixture;
 mod tests;
 
 pub use admit::admit;
+pub use beyond::beyond;
 pub use compile::{compile, compile_all};
 pub use expect::totals;
 pub use experiment::hash as experiment_of;
@@ -119,6 +121,9 @@ pub struct Plan {
     /// What a run comes to in which the tool itself was the bottleneck.
     #[serde(default, skip_serializing_if = "OnBottleneck::is_default")]
     pub on_bottleneck: OnBottleneck,
+    /// Whether it is looked what the machine can do before anything is sent.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub calibrate: bool,
     /// What the planner thinks the user should know before the run.
     pub warnings: Vec<String>,
     /// Where every leaf of the scenario came from.
@@ -309,6 +314,9 @@ pub enum Work {
 pub struct LoadStep {
     /// Whether its requests count; `false` is warm-up.
     pub measure: bool,
+    /// Whether the run is no measurement where it did not settle, or drifts.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub require_steady: bool,
     /// Whether it is one level of several, which explore and are judged only when named.
     pub explores: bool,
     /// The sequence number of its first request; request `i` of the step has `first_seq + i`.

@@ -43,6 +43,9 @@ fn head(plan: &Plan) -> String {
     if plan.on_bottleneck == OnBottleneck::Warn {
         table.add_row(["bottleneck", "only warns where it is the tool itself"]);
     }
+    if plan.calibrate {
+        table.add_row(["calibration", "5 s before anything is sent"]);
+    }
     if plan.repeats > 1 {
         table.add_row(["repeats", &format!("{}, with the same requests each time", plan.repeats)]);
     }

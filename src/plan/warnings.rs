@@ -11,7 +11,7 @@ use super::{
 use crate::{
     catalog::{Metric, Statistic},
     config::{self, Bound, Objective, Scenario, Severity},
-    stats::{sample_floor, share_settles_at},
+    stats::{STEADY_FLOOR, sample_floor, share_settles_at},
     units::{
         seconds_to_duration, show_count, show_count_of, show_number, show_seconds, show_share, write_duration,
     },
@@ -32,6 +32,11 @@ pub(super) fn collect(plan: &Plan) -> Vec<String> {
     let few = steps.chunk_by(|(one, _), (next, _)| one.phase == next.phase).filter_map(few_per_user);
     let uneven = steps.chunk_by(|(one, _), (next, _)| one.phase == next.phase);
     let uneven = uneven.filter_map(|steps| not_its_share(plan, steps));
+    let unsteady = steps.chunk_by(|(one, _), (next, _)| one.phase == next.phase).filter_map(|steps| {
+        let short: Vec<_> = steps.iter().filter(|(step, load)| too_short_to_be_steady(step, load)).collect();
+        let (step, load) = short.first()?;
+        Some(never_steady(plan, step, load, short.len() - 1))
+    });
     let judging = plan.targets.iter().filter(|target| target.severity != Severity::Info);
     let short = judging.flat_map(|target| {
         let phases = target.scopes.chunk_by(|one, next| one.phase == next.phase);
@@ -40,7 +45,7 @@ pub(super) fn collect(plan: &Plan) -> Vec<String> {
     let lax = beyond_timeout(plan);
     let warnings =
         nothing_measured(plan).into_iter().chain(idle).chain(crowded(plan)).chain(empty).chain(few);
-    warnings.chain(uneven).chain(short).chain(lax).collect()
+    warnings.chain(uneven).chain(unsteady).chain(short).chain(lax).collect()
 }
 
 /// More endpoints on this machine at once than a limit says that nobody asked for: one that was asked for makes the
@@ -194,6 +199,25 @@ fn not_its_share(plan: &Plan, steps: &[(&Step, &LoadStep)]) -> Option<String> {
         number = rounded.number,
         next = rounded.next_fair(),
     ))
+}
+
+/// Whether a step that has to be steady is expected to have too few answers to show it.
+fn too_short_to_be_steady(step: &Step, load: &LoadStep) -> bool {
+    load.require_steady && step.expected.requests.is_some_and(|requests| requests < STEADY_FLOOR as f64)
+}
+
+fn never_steady(plan: &Plan, step: &Step, load: &LoadStep, others: usize) -> String {
+    let requests = step.expected.requests.unwrap_or_default();
+    let supply = Supply { step, load, endpoint: None, per_request: 1.0, values: requests };
+    format!(
+        "{place}{others}: has to be steady, which takes {STEADY_FLOOR} answers to show, and {about}{requests} are expected; \
+         the run would be INVALID\nhelp: {fix}",
+        place = place(step, load),
+        others = and_more(others),
+        about = if step.expected.assumed { "about " } else { "" },
+        requests = show_count(requests as u64),
+        fix = fix(plan, &supply, STEADY_FLOOR),
+    )
 }
 
 fn and_more(steps: usize) -> String {

@@ -384,6 +384,7 @@ fn steps() -> Vec<Step> {
                 first_seq,
                 traffic: traffic.clone(),
                 pattern,
+                require_steady: false,
                 same_as: None,
                 until: None,
                 batch: 1,
@@ -466,6 +467,7 @@ fn plan() -> Plan {
         price: None,
         on_inconclusive: OnInconclusive::Fail,
         on_bottleneck: OnBottleneck::Invalid,
+        calibrate: false,
         warnings: vec!["target `tail` needs 299 requests and gets about 144".to_owned()],
         origins: vec![
             Origin {
@@ -514,6 +516,7 @@ fn system() -> SystemInfo {
         },
         servers: vec![server("thinker", 41_001), server("flash", 41_002)],
         client_threads: Some(16),
+        calibration: None,
     }
 }
 

@@ -18,6 +18,7 @@ use self::{instrument::Instrument, objectives::Objectives, scope::Numbers, targe
 use super::{Report, words};
 use crate::{
     config::{Price, case_name},
+    machine::Calibration,
     metrics,
     plan::totals,
     record::Outcome,
@@ -109,6 +110,8 @@ pub struct Document<'a> {
     validity: &'a [Check],
     /// How good the measuring itself was.
     instrument: Instrument,
+    /// What the machine could do before the run; null where nobody had looked.
+    calibration: Option<&'a Calibration>,
     /// Plain-word lines that need no target.
     analysis: &'a [Finding],
     /// Failures of measured requests by kind, most frequent first.
@@ -213,6 +216,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         skipped_targets: verdict.skipped.iter().map(|(name, reason)| Skipped { name, reason }).collect(),
         validity: &verdict.validity,
         instrument: Instrument::of(&summary.instrument),
+        calibration: system.calibration.as_ref(),
         analysis: &verdict.analysis,
         failures: summary.failures.iter().map(Failure::of).collect(),
         notes: &summary.notes,

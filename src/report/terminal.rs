@@ -1,5 +1,6 @@
 //! The report as one screen of text, and several scenarios as a table.
 
+mod calibration;
 mod cases;
 mod repeats;
 mod scopes;
@@ -7,7 +8,7 @@ mod targets;
 
 use std::fmt;
 
-pub use self::{cases::cases, repeats::repeats};
+pub use self::{calibration::calibration, cases::cases, repeats::repeats};
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, Table};
 
@@ -54,6 +55,7 @@ pub fn terminal(report: &Report, style: Style) -> String {
         headline(report, style),
         targets::targets(report, style),
         validity(report, style),
+        calibrated(report, style),
         conclusion(report, style),
         scopes::scopes(report, style),
         failures(report, style),
@@ -158,6 +160,15 @@ fn validity(report: &Report, style: Style) -> Vec<String> {
             }
         }
     }
+    lines
+}
+
+/// What the machine could do before the run, where that was known.
+fn calibrated(report: &Report, style: Style) -> Vec<String> {
+    let Some(found) = words::calibrated(report) else { return Vec::new() };
+    let mut lines = behind("calibrated", &found, style);
+    let beyond = words::beyond(report);
+    lines.extend(beyond.iter().flat_map(|line| indented(&format!("! {line}"), 2, style)));
     lines
 }
 
@@ -429,6 +440,15 @@ fn indented(text: &str, by: usize, style: Style) -> Vec<String> {
     lines.iter().map(|line| format!("{}{line}", " ".repeat(by))).collect()
 }
 
+/// A heading with text behind it, continued below its beginning.
+fn behind(heading: &str, text: &str, style: Style) -> Vec<String> {
+    let mut lines = indented(text, width(heading) + 2, style);
+    if let Some(first) = lines.first_mut() {
+        *first = format!("{}  {}", style.paint(BOLD, heading), first.trim_start());
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::fixture, *};
@@ -535,6 +555,20 @@ mod tests {
             wrap("asked at most 5.00 ms; it was 42.8 ms", 18),
             ["asked at most", "5.00 ms; it was", "42.8 ms"]
         );
+    }
+
+    #[test]
+    fn what_the_machine_can_do_stands_by_the_checks() {
+        use crate::machine::calibration::fixture::calibration;
+        let mut run = fixture::mixed();
+        assert!(!terminal(&run.report(), PLAIN).contains("calibrated"));
+        run.system.calibration = Some(calibration(Some(400), Some(4000.0)));
+        insta::assert_snapshot!(calibrated(&run.report(), PLAIN).join("\n"));
+        // a plan that asks for more is told so
+        run.system.calibration = Some(calibration(Some(1), Some(0.5)));
+        let lines = calibrated(&run.report(), PLAIN).join("\n");
+        assert!(lines.contains("  ! phase `mixed`: "), "{lines}");
+        assert_eq!(words::beyond(&run.report()).len(), lines.matches("\n  ! ").count());
     }
 
     #[test]

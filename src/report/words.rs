@@ -6,8 +6,9 @@ use super::Report;
 use crate::{
     catalog::{Metric, MetricName, Statistic},
     config::{Address, Bound, Severity},
+    machine::Calibration,
     metrics::{Failure, Scope},
-    plan::{PlannedEndpoint, describe, estimate},
+    plan::{self, PlannedEndpoint, describe, estimate},
     units,
     verdict::{Conclusion, Grade, Judged, Level, Mark},
 };
@@ -63,6 +64,74 @@ pub(super) fn started(report: &Report) -> String {
         .to_offset(time::UtcOffset::UTC)
         .format(format_description!("[year]-[month]-[day] [hour]:[minute] UTC"))
         .unwrap_or_default()
+}
+
+/// What the machine could do before the run: streams, requests, lateness and stamps in a line; `None` where nobody had
+/// looked.
+pub(super) fn calibrated(report: &Report) -> Option<String> {
+    let calibration = report.system.calibration.as_ref()?;
+    let day = calibration.measured_at.split('T').next().unwrap_or_default();
+    let mut parts = vec![streams(calibration), requests(calibration)];
+    if let Some(lag) = calibration.lag.last() {
+        let rate = units::show_number(lag.rate);
+        let late = units::show_seconds(lag.send_lag_p99_us / 1e6);
+        let timer = units::show_seconds(lag.timer_p99_us / 1e6);
+        parts.push(format!("sent {late} late at p99 of {rate} requests/s (a bare timer {timer})"));
+    }
+    if let Some(stamps) = &calibration.stamps {
+        let [kernel, user] =
+            [stamps.kernel_p99_us, stamps.user_p99_us].map(|us| units::show_seconds(us / 1e6));
+        parts.push(format!("arrival times {kernel} off at p99, {user} by the time behind the read"));
+    }
+    Some(format!("{} ({} form, {day})", parts.join("; "), calibration.form.name()))
+}
+
+/// Where the plan asked for more than the machine was seen to do, without the help.
+pub(super) fn beyond(report: &Report) -> Vec<String> {
+    let Some(calibration) = &report.system.calibration else { return Vec::new() };
+    let warnings = plan::beyond(report.plan, calibration);
+    warnings.iter().filter_map(|warning| Some(warning.lines().next()?.to_owned())).collect()
+}
+
+/// Streams at once that a machine was seen to time.
+pub(super) fn streams(calibration: &Calibration) -> String {
+    let of = &calibration.streams;
+    let per_second = units::show_number(1e3 / of.token_gap_ms);
+    let show = |streams: u32| units::show_count(streams.into());
+    match (of.most, of.failed) {
+        (Some(most), Some(failed)) => {
+            format!(
+                "{} at once with {per_second} tokens/s each, {} were too many",
+                units::show_count_of(most.into(), "stream"),
+                show(failed)
+            )
+        }
+        (Some(most), None) => {
+            format!(
+                "{} at once with {per_second} tokens/s each, more were not tried",
+                units::show_count_of(most.into(), "stream")
+            )
+        }
+        (None, Some(failed)) => format!("{} were too many", units::show_count_of(failed.into(), "stream")),
+        (None, None) => "no streams were tried".to_owned(),
+    }
+}
+
+/// Requests per second that a machine was seen to send in time.
+pub(super) fn requests(calibration: &Calibration) -> String {
+    let of = &calibration.requests;
+    match (of.most, of.failed) {
+        (Some(most), Some(failed)) => {
+            format!(
+                "{} requests/s in time, {} were too many",
+                units::show_number(most),
+                units::show_number(failed)
+            )
+        }
+        (Some(most), None) => format!("{} requests/s in time, more were not tried", units::show_number(most)),
+        (None, Some(failed)) => format!("{} requests/s were too many", units::show_number(failed)),
+        (None, None) => "no rate was tried".to_owned(),
+    }
 }
 
 /// A value of a metric with its unit, or [`MISSING`].

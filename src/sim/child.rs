@@ -56,6 +56,13 @@ impl Child {
         Self::spawn(command(program, name, settings, seed)?, PATIENCE)
     }
 
+    /// Starts `program sim --null`, the [null server](super::serve_null), likewise.
+    pub fn start_null(program: &Path) -> Result<Self, StartError> {
+        let mut command = Command::new(program);
+        command.args(["sim", "--null"]);
+        Self::spawn(command, PATIENCE)
+    }
+
     /// Its address for clients: `http://127.0.0.1:PORT/v1`.
     pub fn base_url(&self) -> &str {
         &self.base_url

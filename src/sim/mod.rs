@@ -29,7 +29,7 @@ pub use child::{Child, StartError};
 pub use fault::Fault;
 pub use model::{Event, Model, Output, Request, RequestId};
 pub use null::serve_null;
-pub use process::{Options, listening_line, run};
+pub use process::{Options, listening_line, run, run_null};
 pub use server::serve;
 pub use settings::{SettingsError, parse_settings};
 pub use virtual_time::{Arrival, Seen, simulate, simulate_closed};

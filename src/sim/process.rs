@@ -3,6 +3,10 @@
 use std::{
     io::{self, Read},
     net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread,
 };
 
@@ -14,7 +18,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::server::serve;
+use super::{null::serve_null, server::serve};
 use crate::config::Sim;
 
 /// Everything that the process is told.
@@ -41,10 +45,7 @@ pub fn listening_line(address: SocketAddr) -> String {
 /// Serves until SIGTERM, until SIGINT unless attached, or until the standard input ends if attached. `listening` is
 /// called once, when the port is open. The error is that of the port, or of the system refusing threads.
 pub fn run(options: Options, listening: impl FnOnce(SocketAddr)) -> io::Result<()> {
-    // many clients at once need many descriptors; with fewer it still works, for fewer clients
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
+    raise_descriptors();
     let Options { port, name, settings, seed, attached } = options;
     Builder::new_multi_thread().enable_all().build()?.block_on(async {
         // taken over in any case: what is not acted upon is thereby ignored
@@ -60,6 +61,28 @@ pub fn run(options: Options, listening: impl FnOnce(SocketAddr)) -> io::Result<(
             () = async { if let Some(end) = input_end { let _ = end.await; } }, if attached => Ok(()),
         }
     })
+}
+
+/// Serves the [null server](serve_null) on a free port of the loopback address until the standard input ends.
+/// `listening` is called once, when the port is open. The error is that of the port, or of the system refusing a thread.
+pub fn run_null(listening: impl FnOnce(SocketAddr)) -> io::Result<()> {
+    raise_descriptors();
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&ended);
+    thread::Builder::new().name("null-input".to_owned()).spawn(move || {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        seen.store(true, Relaxed);
+    })?;
+    listening(listener.local_addr()?);
+    serve_null(listener, &|| ended.load(Relaxed))
+}
+
+/// Many clients at once need many descriptors; with fewer it still works, for fewer clients.
+fn raise_descriptors() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
 }
 
 /// Resolves when `input` ends. The thread that reads it is left behind if nobody waits any more, since nothing

@@ -2,6 +2,10 @@
 
 use super::{median, normal_tail};
 
+/// Observations below which nothing is said of whether a series is steady: [`transient`] takes ten batches of five, and
+/// [`drift`] 100 observations of the second half.
+pub const STEADY_FLOOR: u64 = 200;
+
 /// Observations of one batch of MSER-5.
 const BATCH: usize = 5;
 

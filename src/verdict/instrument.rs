@@ -3,14 +3,15 @@
 use crate::{
     catalog::{Metric, MetricName, Statistic},
     config::{Bound, OnBottleneck, Severity},
-    metrics::{Instrument, Settled, StepQuality, Summary, Usage},
+    metrics::{Ending, Instrument, Settled, StepQuality, Summary, Usage},
     plan::{LoadStep, Pattern, Plan, ScopeKey},
+    stats::STEADY_FLOOR,
     units::{show_bytes, show_count, show_count_of, show_seconds, show_share},
     verdict::{Check, Judged, targets::judge_targets},
 };
 
-/// Lateness that is always allowed, in seconds.
-const ALLOWED_LAG_S: f64 = 0.001;
+/// `send_lag.p99` that check 2b always allows, in seconds.
+pub const ALLOWED_LAG_S: f64 = 0.001;
 
 /// Lateness that is allowed besides, as a share of the tightest latency target.
 const ALLOWED_LAG: f64 = 0.01;
@@ -312,30 +313,41 @@ pub(super) fn littles_law(summary: &Summary) -> Check {
     }
 }
 
-/// Check 6: long enough and, for steady phases, steady.
-pub(super) fn is_steady(summary: &Summary) -> Check {
+/// Check 6: long enough and, for steady phases, steady. Void where the plan wants a step to be steady that is not; a run that
+/// was cut short broke its steps off, which is no fault of theirs.
+pub(super) fn is_steady(plan: &Plan, summary: &Summary) -> Check {
     let Instrument { steps, .. } = &summary.instrument;
-    let mut faults = Vec::new();
+    let (mut faults, mut missed) = (Vec::new(), Vec::new());
     let (mut judged, mut slowest_s) = (0, 0.0_f64);
     for (key, settled) in steps.iter().filter_map(|step| Some((&step.key, step.settled?))) {
-        // fewer have no transient to tell
-        if settled.requests < LEAST_REQUESTS {
-            continue;
+        let required = summary.ending == Ending::Completed && has_to_be_steady(plan, key);
+        let found = if settled.requests < STEADY_FLOOR {
+            // fewer have no transient to tell
+            if !required {
+                continue;
+            }
+            let answers = show_count_of(settled.requests, "answer");
+            vec![format!("`{key}`: {answers}, of which it takes {}", show_count(STEADY_FLOOR))]
+        } else {
+            judged += 1;
+            slowest_s = slowest_s.max(settled.transient_s.unwrap_or(0.0));
+            unsteady(key, &settled)
+        };
+        if required && !found.is_empty() {
+            missed.push(format!("`{key}`"));
         }
-        judged += 1;
-        slowest_s = slowest_s.max(settled.transient_s.unwrap_or(0.0));
-        faults.extend(unsteady(key, &settled));
+        faults.extend(found);
     }
     let ok = faults.is_empty();
     Check {
         id: "6",
         name: "long enough and steady",
-        void: false,
+        void: !missed.is_empty(),
         ok,
         value: match (ok, judged) {
             (false, _) => faults.join("; "),
             (true, 0) => {
-                format!("not judged: no steady step has {} answers", show_count(LEAST_REQUESTS))
+                format!("not judged: no steady step has {} answers", show_count(STEADY_FLOOR))
             }
             (true, _) => format!(
                 "{} settled within {} (MSER-5), without a drift",
@@ -343,15 +355,28 @@ pub(super) fn is_steady(summary: &Summary) -> Check {
                 show_seconds(slowest_s)
             ),
         },
-        limit: "the transient ends in the first half, and `e2e` drifts by less than 10 % in the second"
+        limit: "the transient ends in the first half, and `e2e` drifts by less than 10 % in the second; void where \
+                `require_steady` asks for it"
             .to_owned(),
-        advice: "warm the server up in a phase with `measure = false`, or let the phase last longer"
-            .to_owned(),
+        advice: if missed.is_empty() {
+            WARM_UP.to_owned()
+        } else {
+            format!("{} had to be steady: {WARM_UP}", missed.join(", "))
+        },
     }
 }
 
-/// Answers below which a step is not judged: MSER-5 takes ten batches of five, and a drift 100 in the second half.
-const LEAST_REQUESTS: u64 = 200;
+/// What makes a step steady.
+const WARM_UP: &str = "warm the server up in a phase with `measure = false`, or let the phase last longer";
+
+/// Whether the plan says so of a step.
+fn has_to_be_steady(plan: &Plan, key: &ScopeKey) -> bool {
+    plan.loads().any(|(step, load)| {
+        load.require_steady
+            && step.phase == key.phase
+            && key.step.as_ref().is_none_or(|name| *name == step.name)
+    })
+}
 
 fn unsteady(key: &ScopeKey, settled: &Settled) -> Vec<String> {
     let mut faults = Vec::new();

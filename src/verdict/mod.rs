@@ -16,6 +16,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use evidence::Evidence;
+pub use instrument::ALLOWED_LAG_S;
 pub use judge::{judge, nothing_answered};
 
 use crate::{

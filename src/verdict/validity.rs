@@ -25,7 +25,7 @@ pub(super) fn checks(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<
         not_the_limit(plan, summary, targets),
         load_as_planned(plan, summary),
         littles_law(summary),
-        is_steady(summary),
+        is_steady(plan, summary),
     ]
 }
 

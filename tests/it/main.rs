@@ -12,6 +12,7 @@
 mod batches;
 mod broken;
 mod by_url;
+mod calibrate;
 mod check;
 mod engine;
 mod freeze;
@@ -37,6 +38,7 @@ mod schemas;
 mod server;
 mod several;
 mod side_by_side;
+mod steady;
 mod streams;
 mod tidy;
 mod timing;

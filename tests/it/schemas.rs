@@ -228,7 +228,7 @@ fn everything_that_is_written_is_as_its_schema_says() {
     let bench = Bench::new();
     let file = bench.file("all.toml", SCENARIO);
     bench.file("key", "abc");
-    let done = bench.run(&["run", &file, "--quiet", "--json", "summary.json"]);
+    let done = bench.run(&["run", &file, "--quiet", "--calibrate", "--json", "summary.json"]);
     assert!([1, 3].contains(&done.code), "{} {}", done.stdout, done.stderr);
     let run = bench.only_run();
     check_run(&run);
@@ -244,6 +244,7 @@ fn everything_that_is_written_is_as_its_schema_says() {
         ("difference", vec!["plan", &file, "--diff", &other, "--format", "json"], 0),
         ("problems", vec!["check", &file, &short, "--format", "json"], 2),
         ("probe", vec!["probe", "sim:rtx_4090", "--format", "json"], 0),
+        ("calibration", vec!["calibrate", "--short", "--format", "json"], 0),
         ("probe", vec!["probe", "http://127.0.0.1:9/v1", "--format", "json"], 4),
     ] {
         let done = bench.run(&arguments).expect_code(code);

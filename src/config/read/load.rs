@@ -30,6 +30,7 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
         return pause(fields).filter(|_| !reserved);
     }
     let measure = fields.get("measure", leaf::boolean);
+    let require_steady = fields.get("require_steady", leaf::boolean);
     let bounded = (fields.node("requests").is_some(), fields.node("duration").is_some());
     let requests = fields.get("requests", leaf::count(1));
     let duration = fields.get("duration", leaf::positive_duration);
@@ -58,6 +59,7 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
     let Written { load, same_as, requests: taken, duration: length, batch_sizes: theirs } = written?;
     Some(Phase {
         measure: measure?,
+        require_steady: require_steady?,
         requests: requests.or(taken),
         duration: duration.or(length),
         endpoints,
@@ -139,7 +141,7 @@ fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
         let both = "a pause sends nothing: remove one of the two, or make two phases";
         fields.variant(&["load", "pause"], LOAD_HELP, both)?;
     }
-    for key in ["measure", "requests", "duration", "endpoints", "batch_sizes"] {
+    for key in ["measure", "require_steady", "requests", "duration", "endpoints", "batch_sizes"] {
         if table.get(key).is_none() {
             continue;
         }
@@ -168,6 +170,7 @@ fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
     let order = order(fields);
     Some(Phase {
         measure: false,
+        require_steady: false,
         requests: None,
         duration: None,
         endpoints: None,

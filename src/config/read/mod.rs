@@ -234,6 +234,7 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
     let on_inconclusive = fields.get("on_inconclusive", leaf::word(&outcomes));
     let bottleneck = [("invalid", OnBottleneck::Invalid), ("warn", OnBottleneck::Warn)];
     let on_bottleneck = fields.get("on_bottleneck", leaf::word(&bottleneck));
+    let calibrate = fields.get("calibrate", leaf::boolean);
     let repeats =
         fields.get("repeats", |node| at_most(node, MOST_REPEATS, "start the command again for more"));
     let threads = fields.get("threads", threads);
@@ -247,6 +248,7 @@ fn run(mut fields: Fields<'_>) -> Option<Run> {
         ready_timeout: ready_timeout?,
         on_inconclusive: on_inconclusive?,
         on_bottleneck: on_bottleneck?,
+        calibrate: calibrate?,
         repeats: repeats?,
         threads: threads?,
         allow_hosts: allow_hosts?,

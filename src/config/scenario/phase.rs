@@ -12,6 +12,8 @@ use crate::units::Seconds;
 pub struct Phase {
     /// Whether its requests count; `false` is warm-up.
     pub measure: bool,
+    /// Whether the run is no measurement where a step of it did not settle, or drifts (check 6).
+    pub require_steady: bool,
     /// Ends each step after so many requests. Already filled from `defaults.requests` where that applies.
     pub requests: Option<u64>,
     /// Ends each step after so long.

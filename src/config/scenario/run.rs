@@ -22,6 +22,8 @@ pub struct Run {
     pub on_inconclusive: OnInconclusive,
     /// What a run comes to in which the tool itself was the bottleneck.
     pub on_bottleneck: OnBottleneck,
+    /// Whether it is looked what the machine can do before anything is sent.
+    pub calibrate: bool,
     /// How many times the whole plan is run.
     pub repeats: u32,
     /// Threads that send requests and read answers.

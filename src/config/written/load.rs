@@ -17,12 +17,19 @@ use super::{
 #[schemars(
     deny_unknown_fields,
     transform = partial,
-    transform = alone("pause", &["load", "measure", "requests", "duration", "endpoints", "batch_sizes", "during"]),
+    transform = alone(
+        "pause",
+        &["load", "measure", "require_steady", "requests", "duration", "endpoints", "batch_sizes", "during"]
+    ),
     transform = exclusive(&["after", "during"])
 )]
 pub(super) struct Phase {
     /// Whether its requests count; `false` is warm-up.
     measure: Flag,
+    /// Whether the run is INVALID where a step of the phase did not settle in its first half, or drifts in its second; it is
+    /// told otherwise. Takes a load that stays the same, and 200 answers a step.
+    #[schemars(extend("examples" = [true]))]
+    require_steady: Flag,
     /// Ends each step after so many requests. With `duration` as well, the first reached ends it.
     #[schemars(extend("examples" = [100]))]
     requests: LargeCount,

@@ -236,6 +236,10 @@ struct RunSettings {
     on_inconclusive: Word<OnInconclusive>,
     /// What a run comes to in which the tool itself was late, or short of the machine's means.
     on_bottleneck: Word<OnBottleneck>,
+    /// Whether it is looked what this machine can do, for 5 s, before anything is sent: streams at once and requests per
+    /// second. A plan beyond that is warned about.
+    #[schemars(extend("examples" = [true]))]
+    calibrate: Flag,
 }
 
 /// `[run.ceiling]`.

@@ -1,3 +1,4 @@
+mod beyond;
 mod compile;
 mod diff;
 mod experiment;

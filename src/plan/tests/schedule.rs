@@ -341,6 +341,7 @@ fn the_offered_load_is_the_area_under_the_rate() {
             spikes: None,
             concurrency_limit: None,
         },
+        require_steady: false,
         same_as: None,
         until: None,
         batch: 1,

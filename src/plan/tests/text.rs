@@ -1,8 +1,8 @@
 use crate::{
     catalog::Metric,
     config::{
-        Bound, Chunks, Closed, Format, HeaderText, Lengths, Load, Objective, Output, Shape, Stage, Target,
-        Threads, Workload,
+        Arrivals, Bound, Chunks, Closed, Format, HeaderText, Lengths, Load, Objective, Open, Output, Shape,
+        Stage, Target, Threads, Workload,
     },
     plan::{compile, fixture, graph, render},
 };
@@ -202,4 +202,34 @@ fn limits_beyond_the_time_out_and_users_beyond_the_cap_are_warned_about() {
     scenario.run.max_in_flight = 500;
     let crowded = &compile(&scenario).warnings[0];
     assert!(crowded.starts_with("500 users at once reach `run.max_in_flight` = 500"), "{crowded}");
+}
+
+#[test]
+fn a_plan_says_what_has_to_be_steady_and_cannot_show_it() {
+    let mut scenario = fixture::bare();
+    let steady = |requests, duration, load| crate::config::Phase {
+        require_steady: true,
+        ..fixture::phase(requests, duration, load)
+    };
+    let constant = |rate| {
+        Load::Open(Open {
+            arrivals: Arrivals::Constant,
+            shape: Shape::Rates(vec![rate]),
+            spikes: None,
+            concurrency_limit: None,
+        })
+    };
+    scenario.phases = fixture::named([
+        ("long", steady(None, Some(60), constant(5.0))),
+        ("short", steady(None, Some(30), constant(5.0))),
+        ("ladder", steady(None, Some(5), fixture::closed(&[1, 2]))),
+        ("enough", steady(Some(200), None, fixture::closed(&[1]))),
+    ]);
+    let plan = compile(&scenario);
+    let loads: Vec<_> = plan.loads().map(|(_, load)| crate::plan::describe::load(&plan, load)).collect();
+    assert_eq!(loads[0], "constant 5/s, 1m, has to be steady");
+    insta::assert_snapshot!(plan.warnings.join("\n"));
+    let mut lax = scenario.clone();
+    lax.phases.values_mut().for_each(|phase| phase.require_steady = false);
+    assert_eq!(compile(&lax).experiment, plan.experiment, "how it is judged is not what is sent");
 }

@@ -96,6 +96,25 @@ fn it_says_what_matters() {
 }
 
 #[test]
+fn what_the_machine_can_do_stands_by_the_checks() {
+    use crate::machine::calibration::fixture::calibration;
+    let mut run = fixture::mixed();
+    assert!(!markup(&page(&run)).contains("Calibrated"));
+    run.system.calibration = Some(calibration(Some(1), Some(4000.0)));
+    let html = markup(&page(&run));
+    let (_, validity) = html.split_once("<section id=\"validity\"").expect("the section on validity");
+    let (validity, _) = validity.split_once("</section>").expect("its end");
+    for text in [
+        "Calibrated: 1 stream at once with 100 tokens/s each",
+        "4,000 requests/s in time",
+        "caution",
+        "open at once",
+    ] {
+        assert!(validity.contains(text), "{text}: {validity}");
+    }
+}
+
+#[test]
 fn objectives_and_prices_have_their_columns() {
     let html = markup(&page(&fixture::with_objectives()));
     for text in [

@@ -87,6 +87,8 @@ pub(super) fn page(report: &Report) -> Value {
             n => format!("{} of {} checks hold.", verdict.validity.len() - n, verdict.validity.len()),
         },
         "validity_open": failing > 0,
+        "calibrated": words::calibrated(report),
+        "beyond": words::beyond(report),
         "results": results(report),
         "headings": RESULTS
             .iter()

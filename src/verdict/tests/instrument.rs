@@ -4,7 +4,8 @@ use super::*;
 use crate::{
     config::OnBottleneck,
     metrics::fixture::limited,
-    record::{ChunkTimes, Generator},
+    plan::Work,
+    record::{ChunkTimes, Generator, StopCause},
 };
 
 /// Requests every 10 ms that take 100 ms from when they were sent, this much behind their time.
@@ -175,4 +176,50 @@ fn check_6_wants_steady_phases_long_enough_and_steady() {
     assert!(!ok, "{value}");
     let (ok, value) = shaped(150, &|x| 1.0 + x);
     assert!(ok && value.starts_with("not judged"), "{value}");
+}
+
+/// Answers of one user that take these milliseconds, of which the plan says whether they have to be steady.
+fn steadied(require_steady: bool, latencies_ms: &[u64]) -> Run {
+    let mut run = run_of(latencies_ms);
+    if let Work::Load(load) = &mut run.plan.steps[1].work {
+        load.require_steady = require_steady;
+    }
+    run
+}
+
+#[test]
+fn check_6_is_void_where_the_plan_wants_it_steady() {
+    let flat = |count: u64| (0..count).map(|i| 100 + i % 7).collect::<Vec<u64>>();
+    let rising: Vec<u64> = (0..400).map(|i| 100 + i).collect();
+    for (require_steady, latencies_ms, ok, void) in [
+        (true, flat(400), true, false),
+        (false, rising.clone(), false, false),
+        (true, rising.clone(), false, true),
+        // too few answers show nothing, which is a fault only of what has to be shown
+        (false, flat(199), true, false),
+        (true, flat(199), false, true),
+        (true, flat(200), true, false),
+    ] {
+        let run = steadied(require_steady, &latencies_ms);
+        let verdict = judge(&run.plan, &run.summary());
+        let check = check(&verdict, "6");
+        let what = format!("{require_steady}, {}: {}", latencies_ms.len(), check.value);
+        assert_eq!((check.ok, check.void), (ok, void), "{what}");
+        assert_eq!(verdict.conclusion == Conclusion::Invalid, void, "{what}");
+    }
+    let run = steadied(true, &flat(150));
+    let verdict = judge(&run.plan, &run.summary());
+    insta::assert_snapshot!(check(&verdict, "6").value, @"`load`: 150 answers, of which it takes 200");
+    insta::assert_snapshot!(check(&verdict, "6").advice, @"`load` had to be steady: warm the server up in a phase with `measure = false`, or let the phase last longer");
+}
+
+#[test]
+fn check_6_does_not_void_a_run_that_was_cut_short() {
+    let rising: Vec<u64> = (0..400).map(|i| 100 + i).collect();
+    let mut run = steadied(true, &rising);
+    let at_ns = 399 * SEC;
+    run.diary.insert(run.diary.len() - 1, Diary::Stopping { at_ns, cause: StopCause::Interrupt });
+    let verdict = judge(&run.plan, &run.summary());
+    assert_eq!((check(&verdict, "6").ok, check(&verdict, "6").void), (false, false));
+    assert_eq!(verdict.conclusion, Conclusion::Aborted);
 }

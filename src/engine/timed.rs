@@ -1,0 +1,87 @@
+//! Streams of which every arrival is known twice: by the kernel's stamp, and by when the read returned.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::task::JoinSet;
+
+use super::{
+    Binding, Endpoint, EngineError, Workers,
+    exchange::{Progress, Stop, request, send_and_read, untouched},
+    unless::unless,
+};
+use crate::{
+    plan::PlannedEndpoint,
+    record::{ChunkTimes, Record},
+    wire::Clock,
+    workload,
+};
+
+/// A stream with both.
+#[derive(Debug, Clone)]
+pub struct Timed {
+    /// What a run would have kept.
+    pub record: Record,
+    /// When its output events arrived, as a run would have it.
+    pub chunks: ChunkTimes,
+    /// When the reads returned that brought them, in nanoseconds of the clock, one for each: what a client without the
+    /// kernel's stamps would take for their arrival.
+    pub reads_ns: Vec<u64>,
+}
+
+/// Reads so many streams at once by the path of measured requests, on connections opened before. They begin evenly spread
+/// over `ramp_up`; stream `i` asks what request `i` of a run would.
+///
+/// # Errors
+/// Where the endpoint needs TLS and it cannot be set up.
+pub async fn timed(
+    workers: &Workers,
+    planned: &PlannedEndpoint,
+    seed: u64,
+    binding: Binding,
+    clock: Clock,
+    streams: u32,
+    ramp_up: Duration,
+) -> Result<Vec<Timed>, EngineError> {
+    let lanes = workers.lanes();
+    let shared = Arc::new((Endpoint::new(binding, clock, lanes.count())?, planned.clone()));
+    let mut opening = JoinSet::new();
+    for lane in 0..lanes.count() {
+        let shared = Arc::clone(&shared);
+        let wanted = (streams as usize).div_ceil(lanes.count());
+        // those that fail open their own later, or leave a record of why they cannot
+        let open = async move { drop(shared.0.pools[lane].open_ahead(wanted).await) };
+        opening.spawn_on(open, lanes.handle(lane));
+    }
+    opening.join_all().await;
+    let start = tokio::time::Instant::now();
+    let mut tasks = JoinSet::new();
+    for stream in 0..streams {
+        let shared = Arc::clone(&shared);
+        let begin = start + ramp_up.mul_f64(f64::from(stream) / f64::from(streams));
+        let lane = lanes.of(stream.into());
+        let read = async move {
+            tokio::time::sleep_until(begin).await;
+            let (Endpoint { binding, pools }, planned) = shared.as_ref();
+            let pool = &pools[lane];
+            let prompt = workload::prompt(&planned.workload, &planned.workload_name, seed, stream.into());
+            let request_id = format!("{:x}-timed-{stream}", clock.wall_ns() / 1_000_000);
+            let request = request(planned, binding, &request_id, &[&prompt.text], prompt.output_tokens);
+            let message = pool.message(&request);
+            let mut progress = Progress::timed();
+            let due_ns = clock.now_ns();
+            let work = send_and_read(pool, planned.protocol, 1, &message, None, &mut progress);
+            let stop = unless(tokio::time::sleep(planned.timeout), work).await.unwrap_or(Stop::Timeout);
+            let mut record = Record {
+                seq: stream.into(),
+                request_id,
+                endpoint: planned.name.clone(),
+                requested_output_tokens: prompt.output_tokens,
+                ..untouched(due_ns)
+            };
+            let chunks = progress.record(stop, clock.now_ns(), &mut record);
+            Timed { record, chunks, reads_ns: progress.reads_ns.take().unwrap_or_default() }
+        };
+        tasks.spawn_on(read, lanes.handle(lane));
+    }
+    Ok(tasks.join_all().await)
+}
