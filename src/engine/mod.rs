@@ -18,6 +18,7 @@ mod ready;
 mod recorder;
 mod step;
 mod supervise;
+mod trust;
 
 use std::{
     io,
@@ -35,10 +36,7 @@ use self::{ceiling::Ceiling, generator::Refusals, recorder::Recorder, step::Cour
 use crate::{
     plan::Plan,
     record::{Command, Diary, Event, FORMAT},
-    wire::{
-        Clock, Pool, WireError, priority,
-        tls::{self, TlsConfigError},
-    },
+    wire::{Clock, Pool, WireError, priority},
 };
 
 /// Events that may wait for the recorder before the run is stopped, so that recording never blocks measuring.
@@ -50,9 +48,6 @@ const OWN_COMMANDS: usize = 8;
 /// Why a run could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The system has no certificates to trust.
-    #[error(transparent)]
-    Tls(#[from] TlsConfigError),
     /// An endpoint is no place that can be connected to.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -66,8 +61,7 @@ struct Endpoint {
 
 impl Endpoint {
     fn new(binding: Binding, clock: Clock) -> Result<Self, EngineError> {
-        let tls = if binding.origin.tls { Some(tls::config()?) } else { None };
-        let pool = Pool::new(binding.origin.clone(), clock, tls)?;
+        let pool = Pool::new(binding.origin.clone(), clock, binding.tls.clone())?;
         Ok(Self { binding, pool })
     }
 }
@@ -108,7 +102,7 @@ pub fn runtime(threads: u32) -> io::Result<Runtime> {
 /// When the channel of events is full, arrivals stop and what is in flight drains: nothing is dropped.
 ///
 /// # Errors
-/// Where an endpoint needs TLS and it cannot be set up.
+/// Where an endpoint is no place that can be connected to.
 pub async fn run(
     plan: Plan,
     bindings: Vec<Binding>,
