@@ -61,7 +61,7 @@ struct Endpoint {
 
 impl Endpoint {
     fn new(binding: Binding, clock: Clock) -> Result<Self, EngineError> {
-        let pool = Pool::new(binding.origin.clone(), clock, binding.tls.clone())?;
+        let pool = Pool::new(binding.origin.clone(), clock, binding.tls.clone())?.speaking(binding.http);
         Ok(Self { binding, pool })
     }
 }

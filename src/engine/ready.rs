@@ -43,6 +43,8 @@ pub struct Binding {
     pub headers: HeaderMap,
     /// How its connections are encrypted; `None` where they are not.
     pub tls: Option<Arc<ClientConfig>>,
+    /// What is spoken on them.
+    pub http: HttpVersion,
     /// What it turned out to be, for `system-info.json`.
     pub server: Server,
     /// The models that it lists, or what came instead of a list: `404 Not Found`.
@@ -211,7 +213,8 @@ impl Look<'_> {
         let target = origin
             .target(protocol::path(self.endpoint.protocol))
             .map_err(|error| format!("`{}` cannot be requested: {error}", self.url))?;
-        Ok(Binding { origin, model, target, headers, tls, server, models: answer.models })
+        let http = self.endpoint.http_version;
+        Ok(Binding { origin, model, target, headers, tls, http, server, models: answer.models })
     }
 
     /// Asks until the server answers or the time is over.

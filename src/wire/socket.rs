@@ -161,6 +161,17 @@ impl Socket {
         }
     }
 
+    /// Writes what fits, and waits until anything does.
+    pub(super) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.tcp.poll_write_ready(cx))?;
+            match self.tcp.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
     /// Writes all of it. `false` where the other side began to talk before it had read everything.
     pub(super) async fn write(&mut self, mut bytes: &[u8]) -> io::Result<bool> {
         while !bytes.is_empty() {
