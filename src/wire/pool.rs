@@ -264,7 +264,8 @@ impl Pool {
         match self.dialer.dial(timing).await? {
             Dialed::Own(stream) => Ok(Connected::Own(stream)),
             Dialed::Shared(connection) => {
-                let none = || WireError::NoAnswer("the server takes no streams on a new connection".to_owned());
+                let none =
+                    || WireError::NoAnswer("the server takes no streams on a new connection".to_owned());
                 let opened = http2::Reserved::on(&connection).and_then(|place| place.opened(parts));
                 let opened = opened.ok_or_else(none)?;
                 self.shared.add(connection);

@@ -12,6 +12,7 @@ use super::*;
 use crate::record::Outcome;
 
 mod server;
+mod over_http2;
 mod over_tls;
 
 const CHUNKED: &str =
