@@ -232,10 +232,11 @@ impl Look<'_> {
             if begin.elapsed() + PAUSE >= self.limit {
                 return Err(format!(
                     "no answer from {} within {}: tried {looks} times, last {last}\n  help: start the server, \
-                     correct `endpoints.{}.url`, or raise `run.ready_timeout`",
+                     correct `endpoints.{}.url`, or raise `run.ready_timeout`{}",
                     self.url,
                     crate::units::write_duration(self.limit),
                     self.endpoint.name,
+                    trust::unasked(self.endpoint),
                 ));
             }
             tokio::time::sleep(PAUSE).await;

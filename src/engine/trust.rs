@@ -45,6 +45,17 @@ pub(super) fn advice(error: &(dyn Error + 'static), endpoint: &PlannedEndpoint) 
         .then(|| format!("the server may not speak HTTP/2: remove `endpoints.{name}.http_version`"))
 }
 
+/// What else may be the reason where a server with TLS hangs up without a word; empty where it is none.
+pub(super) fn unasked(endpoint: &PlannedEndpoint) -> String {
+    let tls = matches!(&endpoint.address, Address::Url(url) if url.starts_with("https://"));
+    if tls && endpoint.tls.client.is_none() {
+        let name = &endpoint.name;
+        format!("; if the server wants to know who asks, set `endpoints.{name}.tls.cert` and `.key`")
+    } else {
+        String::new()
+    }
+}
+
 fn of_tls(error: &rustls::Error, endpoint: &PlannedEndpoint) -> String {
     let tls = |key: &str| format!("`endpoints.{}.tls.{key}`", endpoint.name);
     let insecure = format!("or accept any certificate by {}", tls("insecure = true"));

@@ -33,6 +33,7 @@ mod rerun;
 mod safety;
 mod schemas;
 mod server;
+mod secure;
 mod several;
 mod side_by_side;
 mod streams;
