@@ -97,8 +97,8 @@ async fn answer(mut respond: SendResponse<Bytes>, look: bool) {
         let _ = out.send_data(format!("data: {}\n\n", chat_text("word ")).into(), false);
     }
     let rest = [chat_finish("length"), usage(7, TOKENS), "[DONE]".to_owned()];
-    let rest: String = rest.iter().map(|data| format!("data: {data}\n\n")).collect();
-    let _ = out.send_data(rest.into(), true);
+    let rest: Vec<String> = rest.iter().map(|data| format!("data: {data}\n\n")).collect();
+    let _ = out.send_data(rest.concat().into(), true);
 }
 
 /// An authority of the test's own.

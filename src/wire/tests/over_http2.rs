@@ -246,7 +246,7 @@ async fn write_events(
     raw.frame(0, 1, 1, b"");
     stream.write_all(&raw.out).await.expect("a client");
     stream.flush().await.expect("a client");
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// The protocol reads ahead of whoever reads it: by the time that anything is taken all has arrived, and each event must
@@ -305,7 +305,7 @@ async fn stamps_are_those_of_the_reads_over_tls_too() {
         write_events(acceptor.accept(stream).await.expect("a handshake"), clock, wrote).await;
     })])
     .await;
-    let origin = authority.origin(address);
+    let origin = Authority::origin(address);
     let tls = authority.trusting(HttpVersion::Two);
     let pool = Pool::new(origin, clock, Some(tls)).expect("a pool").speaking(HttpVersion::Two);
     stamps_are_those_of_the_reads(pool, writes).await;

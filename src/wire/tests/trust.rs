@@ -72,7 +72,7 @@ impl Authority {
         TlsAcceptor::from(Arc::new(config))
     }
 
-    pub(super) fn origin(&self, address: SocketAddr) -> Origin {
+    pub(super) fn origin(address: SocketAddr) -> Origin {
         Origin {
             host: "localhost".to_owned(),
             port: address.port(),
@@ -124,14 +124,10 @@ fn answering(acceptor: &TlsAcceptor) -> Handler {
     })
 }
 
-async fn ask(
-    authority: &Authority,
-    acceptor: &TlsAcceptor,
-    tls: &Tls,
-    http: HttpVersion,
-) -> Result<Whole, WireError> {
+async fn ask(acceptor: &TlsAcceptor, tls: &Tls, http: HttpVersion) -> Result<Whole, WireError> {
     let address = serving(vec![answering(acceptor), answering(acceptor)]).await;
-    let pool = Pool::new(authority.origin(address), Clock::start(), Some(config(tls, http))).expect("a pool");
+    let pool =
+        Pool::new(Authority::origin(address), Clock::start(), Some(config(tls, http))).expect("a pool");
     exchange(&pool.speaking(http)).await
 }
 
@@ -148,7 +144,7 @@ async fn a_version_is_agreed_on() {
         (HttpVersion::Two, &["http/1.1"], Err("received fatal alert: NoApplicationProtocol")),
     ] {
         let acceptor = authority.acceptor(offered, false);
-        let answered = ask(&authority, &acceptor, &authority.tls(false), http).await;
+        let answered = ask(&acceptor, &authority.tls(false), http).await;
         let told = answered.map(|whole| whole.body).map_err(|error| (error.to_string(), error.outcome()));
         let expected = expected.map(str::to_owned).map_err(|reason| {
             (format!("tls handshake with `localhost` failed: {reason}"), Outcome::TlsFailed)
@@ -163,17 +159,17 @@ async fn a_server_is_trusted_for_its_authority_or_by_those_who_trust_anybody() {
     let acceptor = authority.acceptor(&[], false);
     let insecure = Tls { insecure: true, ..Tls::default() };
     for tls in [authority.tls(false), insecure] {
-        let whole = ask(&authority, &acceptor, &tls, HttpVersion::One).await.expect("an answer");
+        let whole = ask(&acceptor, &tls, HttpVersion::One).await.expect("an answer");
         assert_eq!(whole.body, "over 1");
     }
     // not by another authority, nor by those of the system
-    let error = ask(&authority, &acceptor, &Authority::new().tls(false), HttpVersion::One).await;
+    let error = ask(&acceptor, &Authority::new().tls(false), HttpVersion::One).await;
     let error = error.expect_err("untrusted");
     assert!(error.to_string().contains("invalid peer certificate"), "{error}");
     let files = tls::Files::read(&Tls::default()).expect("nothing to read");
     if let Ok(config) = tls::config(files, HttpVersion::One) {
         let address = serving(vec![answering(&acceptor)]).await;
-        let pool = Pool::new(authority.origin(address), Clock::start(), Some(config)).expect("a pool");
+        let pool = Pool::new(Authority::origin(address), Clock::start(), Some(config)).expect("a pool");
         assert_eq!(exchange(&pool).await.expect_err("untrusted").outcome(), Outcome::TlsFailed);
     }
 }
@@ -185,11 +181,11 @@ async fn a_client_shows_who_it_is_where_it_is_asked() {
     let stranger = Authority::new();
     let unknown = Tls { client: stranger.tls(true).client, ..authority.tls(false) };
     for http in [HttpVersion::One, HttpVersion::Two] {
-        let whole = ask(&authority, &acceptor, &authority.tls(true), http).await.expect("an answer");
+        let whole = ask(&acceptor, &authority.tls(true), http).await.expect("an answer");
         assert!(whole.body.starts_with("over"));
         // nobody, and somebody whom the server does not know
         for tls in [&authority.tls(false), &unknown] {
-            let error = ask(&authority, &acceptor, tls, http).await.expect_err("refused");
+            let error = ask(&acceptor, tls, http).await.expect_err("refused");
             assert!(error.to_string().contains("received fatal alert"), "{error}");
         }
     }
