@@ -1,7 +1,7 @@
 //! What the instrument costs and how right it is, against a server that stamps every chunk it writes.
 //!
 //! `cargo bench --bench instrument` prints a table, `cargo bench --bench instrument -- --json` JSON; names of parts
-//! (`stamps`, `cpu`, `fast`) run only those. The server is the null server in a process of its own. Floor is a bare
+//! (`stamps`, `cpu`, `fast`, `mm1`) run only those. The server is the null server in a process of its own. Floor is a bare
 //! loop of `epoll` and `recvmsg` over the same streams in the same run.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, missing_docs)]
@@ -29,6 +29,9 @@ use scenario::{
     record::ChunkTimes,
     wire::{Clock, Limits, Origin, Pool, Request, Timing},
 };
+
+#[path = "instrument/mm1.rs"]
+mod mm1;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -79,6 +82,11 @@ fn main() {
         );
     }
     drop(server);
+    if wanted("mm1") {
+        for (name, figures) in mm1::figures() {
+            tell(name, figures);
+        }
+    }
     if json {
         println!("{}", serde_json::to_string_pretty(&results).unwrap());
     }

@@ -344,6 +344,9 @@ pub enum Severity {
     Info,
 }
 
+/// Tokens that share a block of the key-value cache of a simulated server: the default `block_size` of vLLM.
+pub const KV_CACHE_BLOCK_TOKENS: u32 = 16;
+
 /// `[sims.NAME]`: a simulated server. Times are seconds, rates tokens per second, shares `0..=1`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -356,7 +359,11 @@ pub struct Sim {
     pub step_per_sequence_s: f64,
     /// Sequences that run at once; more wait.
     pub max_batch: u32,
-    /// Relative standard deviation of a step's time.
+    /// Tokens of running sequences, prompts and answers, that it has memory for, of which whole blocks of
+    /// [`KV_CACHE_BLOCK_TOKENS`] count; `None`: without limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kv_cache_tokens: Option<u32>,
+    /// Relative standard deviation of a step's time, which is gamma-distributed: 1 is exponential.
     pub jitter: f64,
     /// Fixed time before anything happens, in seconds (network and HTTP).
     pub overhead_s: f64,

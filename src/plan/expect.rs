@@ -249,13 +249,14 @@ fn seconds_per_request(
 }
 
 /// A simulated server by its settings: overhead, prefill, then output × (base + per sequence × sequences), and what
-/// exceeds its batch waits for a place. Every prompt of a request is a sequence. A real server by the speed assumed
+/// exceeds its batch, or its memory with answers half done, waits for a place. Every prompt of a request is a sequence. A real server by the speed assumed
 /// above.
 fn service_seconds(endpoint: &PlannedEndpoint, mean: MeanTokens, users: f64, prompts: f64) -> f64 {
     let Some(sim) = &endpoint.sim else {
         return ASSUMED_TTFT_S + mean.output / ASSUMED_TOKENS_PER_SECOND;
     };
-    let places = f64::from(sim.max_batch.max(1));
+    let room = sim.kv_cache_tokens.map_or(f64::INFINITY, f64::from) / (mean.input + mean.output / 2.0);
+    let places = f64::from(sim.max_batch).min(room).max(1.0);
     let sequences = users.max(1.0) * prompts;
     let decode_step = sim.step_base_s + sim.step_per_sequence_s * sequences.min(places);
     let prefill = prompts * mean.input / sim.prefill_tokens_per_second;

@@ -130,6 +130,7 @@ pub(super) fn bare() -> Scenario {
                 step_base_s: 0.01,
                 step_per_sequence_s: 0.001,
                 max_batch: 8,
+                kv_cache_tokens: None,
                 jitter: 0.0,
                 overhead_s: 0.01,
                 faults: Faults::default(),

@@ -316,6 +316,7 @@ fn sim() -> Sim {
         step_base_s: 0.006,
         step_per_sequence_s: 0.0004,
         max_batch: 16,
+        kv_cache_tokens: None,
         jitter: 0.1,
         overhead_s: 0.0005,
         faults: Faults::default(),

@@ -171,6 +171,7 @@ mod tests {
             step_base_s: 0.01,
             step_per_sequence_s: 0.0005,
             max_batch: 8,
+            kv_cache_tokens: None,
             jitter: 0.05,
             overhead_s: 0.001,
             faults: Faults { cut_rate: 0.5, overload_queue: Some(3), ..Faults::default() },

@@ -1,4 +1,4 @@
-//! Faults on demand: which requests go wrong and how, decided from the seed and the number of the request alone.
+//! Faults: how requests go wrong. Those on demand are decided from the seed and the number of the request alone.
 
 use rand::RngExt as _;
 
@@ -18,11 +18,14 @@ pub enum Fault {
     Cut,
     /// The stream stops in its middle and stays open.
     Stalled,
+    /// Refused with status 400, because prompt and answer together have more tokens than the key-value cache holds.
+    TooLong,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 5] = [Self::Error, Self::Overloaded, Self::ErrorInStream, Self::Cut, Self::Stalled];
+    pub const ALL: [Self; 6] =
+        [Self::Error, Self::Overloaded, Self::ErrorInStream, Self::Cut, Self::Stalled, Self::TooLong];
 
     /// Its name in `/metrics`.
     pub fn name(self) -> &'static str {
@@ -32,11 +35,12 @@ impl Fault {
             Self::ErrorInStream => "error_in_stream",
             Self::Cut => "cut",
             Self::Stalled => "stalled",
+            Self::TooLong => "too_long",
         }
     }
 
-    /// What befalls request number `number`, if anything; overload is not decided here, since it depends on the
-    /// queue.
+    /// What befalls request number `number`, if anything. Overload and what is too long are not decided here, since they
+    /// depend on the queue and on the request.
     ///
     /// One uniform number per request is held against the shares laid end to end, so each fault has exactly its
     /// share as long as they sum to at most 1. An answer that is not streamed has no middle: only

@@ -7,12 +7,13 @@
 //! generator's.
 //!
 //! What the simulation leaves out on purpose: the content of prompts beyond their length, answers that end before the
-//! number of tokens asked for, prefix caches, the memory of the key-value cache and preemption.
+//! number of tokens asked for, prefix caches, and preemption by swapping to the memory of the host.
 
 mod answer;
 mod child;
 mod draw;
 mod fault;
+mod kv_cache;
 mod model;
 mod null;
 mod player;

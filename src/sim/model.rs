@@ -6,8 +6,11 @@
 //! come out together at the step's end; what is complete leaves the batch and frees its place. A step lasts
 //!
 //! ```text
-//! (step_base_s + step_per_sequence_s · running + prefilled / prefill_tokens_per_second) · max(0.1, 1 + jitter · N(0, 1))
+//! (step_base_s + step_per_sequence_s · running + prefilled / prefill_tokens_per_second) · Γ
 //! ```
+//!
+//! where Γ is gamma-distributed with mean 1 and standard deviation `jitter`: skewed to the right and never negative, as
+//! times are. A jitter of 1 is the exponential distribution, so that one place and answers of one token make M/M/1.
 //!
 //! So a long prompt is prefilled in chunks between the tokens of the others (chunked prefill: it slows them, it cannot
 //! stop them), and one request on an idle server has, without jitter,
@@ -18,25 +21,31 @@
 //! ```
 //!
 //! where `chunks` is the number of steps that its prompt takes, at least one.
+//!
+//! With `kv_cache_tokens` every token of a running sequence takes room, prompt and answer alike, in blocks of
+//! [`KV_CACHE_BLOCK_TOKENS`](crate::config::KV_CACHE_BLOCK_TOKENS). A waiting request is admitted once there is room for its prompt and
+//! its next token, and nobody overtakes it. At the start of a step every running sequence, oldest admission first, gets
+//! room for the token that the step may bring; where there is none, the sequence admitted last gives its room and its
+//! place back and waits at the head of the queue. It is recomputed, as vLLM does by default: once admitted again it
+//! prefills its prompt and what it has generated, and goes on where it stopped. The oldest is never preempted for
+//! another, and what could never fit is refused, so all that is admitted ends.
 
 use std::collections::VecDeque;
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::StandardNormal;
+use rand_distr::Gamma;
 
 use super::{
     draw::{Purpose, stream},
     fault::Fault,
+    kv_cache::{Held, KvCache},
 };
 use crate::config::Sim;
 
 /// Prompt tokens that one step prefills at most, over all sequences. The value with which vLLM introduced chunked
 /// prefill: small enough that a long prompt adds tens of milliseconds to a gap rather than a second.
 pub(super) const PREFILL_TOKENS_PER_STEP: u32 = 512;
-
-/// Jitter never makes a step shorter than this share of its nominal time.
-const SHORTEST_STEP: f64 = 0.1;
 
 /// What one request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +73,8 @@ pub struct Output {
     pub event: Event,
 }
 
-/// What can happen to a request, in the order in which it does.
+/// What can happen to a request, in the order in which it does; `Preempted` and `Resumed` may come in between any
+/// number of times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// It was accepted and waits for a place.
@@ -78,6 +88,10 @@ pub enum Event {
         /// Whether the answer is complete; nothing follows.
         last: bool,
     },
+    /// It lost its place and its room in the key-value cache to one that was admitted before it, and waits again.
+    Preempted,
+    /// It got a place again; what it had is prefilled anew.
+    Resumed,
     /// It went wrong; nothing follows.
     Failed(Fault),
 }
@@ -93,17 +107,31 @@ impl Event {
 #[derive(Debug, Clone)]
 struct Sequence {
     id: RequestId,
-    prompt_left: u32,
+    prompt_tokens: u32,
     output_tokens: u32,
+    /// Tokens to prefill before the next one is decoded.
+    prefill_left: u64,
     generated: u32,
+    preempted: bool,
+    held: Held,
     fault: Option<Fault>,
 }
 
 impl Sequence {
+    /// The tokens that it has once the next one has come out.
+    fn tokens_with_next(&self) -> u64 {
+        u64::from(self.prompt_tokens) + u64::from(self.generated) + 1
+    }
+
+    /// The tokens that it has in the end.
+    fn tokens_in_all(&self) -> u64 {
+        u64::from(self.prompt_tokens) + u64::from(self.output_tokens)
+    }
+
     /// What comes out of this sequence at the end of a step, if anything. A stream breaks halfway: the fault takes
     /// the place of the token with the index `output_tokens / 2`.
     fn step(&mut self) -> Option<Event> {
-        if self.prompt_left > 0 {
+        if self.prefill_left > 0 {
             return None;
         }
         if let Some(fault) = self.fault.filter(|_| self.generated == self.output_tokens / 2) {
@@ -125,11 +153,15 @@ pub struct Model {
     seed: u64,
     overhead_ns: u64,
     steps: ChaCha8Rng,
+    /// What a step's nominal time is multiplied by; `None` without jitter.
+    jitter: Option<Gamma<f64>>,
+    cache: KvCache,
     /// The last event or arrival; nothing happens before it any more.
     clock_ns: u64,
     arrivals: u64,
     /// On their way in, with the time at which they get there; in order, since the overhead is the same for all.
     entering: VecDeque<(u64, Sequence)>,
+    /// In the order of arrival: what was preempted arrived before all that has not been admitted yet.
     waiting: VecDeque<Sequence>,
     /// In the order of admission.
     running: Vec<Sequence>,
@@ -143,6 +175,9 @@ impl Model {
         Self {
             overhead_ns: nanos(settings.overhead_s),
             steps: stream(seed, Purpose::Steps, 0),
+            // shape 1/cv² and scale cv² have mean 1 and standard deviation cv; no jitter has no shape
+            jitter: Gamma::new(settings.jitter.powi(-2), settings.jitter.powi(2)).ok(),
+            cache: KvCache::new(settings.kv_cache_tokens),
             settings,
             seed,
             clock_ns: 0,
@@ -161,9 +196,12 @@ impl Model {
         self.clock_ns = self.clock_ns.max(at_ns);
         let sequence = Sequence {
             id,
-            prompt_left: request.prompt_tokens,
+            prompt_tokens: request.prompt_tokens,
             output_tokens: request.output_tokens.max(1),
+            prefill_left: u64::from(request.prompt_tokens),
             generated: 0,
+            preempted: false,
+            held: Held::default(),
             fault: Fault::of_request(&self.settings.faults, self.seed, id.0, request.stream),
         };
         self.entering.push_back((self.clock_ns.saturating_add(self.overhead_ns), sequence));
@@ -201,7 +239,13 @@ impl Model {
         let before = self.entering.len() + self.waiting.len() + self.running.len();
         self.entering.retain(|(_, sequence)| sequence.id != id);
         self.waiting.retain(|sequence| sequence.id != id);
-        self.running.retain(|sequence| sequence.id != id);
+        let cache = &mut self.cache;
+        self.running.retain_mut(|sequence| {
+            if sequence.id == id {
+                cache.release(&mut sequence.held);
+            }
+            sequence.id != id
+        });
         before != self.entering.len() + self.waiting.len() + self.running.len()
     }
 
@@ -215,48 +259,85 @@ impl Model {
         self.running.len()
     }
 
-    fn places(&self) -> usize {
-        (self.settings.max_batch as usize).saturating_sub(self.running.len())
+    /// The share of the key-value cache that running requests hold; 0 where it has no end.
+    pub fn kv_cache_usage(&self) -> f64 {
+        self.cache.usage()
+    }
+
+    /// How many of those who wait the next step would take, as far as is known now.
+    fn admissible(&self) -> usize {
+        let places = (self.settings.max_batch as usize).saturating_sub(self.running.len());
+        self.cache.fitting(self.waiting.iter().take(places).map(Sequence::tokens_with_next))
     }
 
     /// Accepts a request or refuses it. Those who will be admitted with the next step do not count as waiting for
     /// `overload_queue`, so a limit of 0 still serves a full batch.
     fn enter(&mut self, at_ns: u64, sequence: Sequence, emit: &mut impl FnMut(Output)) {
-        let queued = (self.waiting.len() + 1).saturating_sub(self.places());
-        let overloaded = self.settings.faults.overload_queue.is_some_and(|limit| queued > limit as usize);
-        let event = match sequence.fault {
+        let (request, fault) = (sequence.id, sequence.fault);
+        let fits = self.cache.ever_fits(sequence.tokens_in_all());
+        self.waiting.push_back(sequence);
+        let overloaded = |limit| self.waiting.len() - self.admissible() > limit as usize;
+        let event = match fault {
+            _ if !fits => Event::Failed(Fault::TooLong),
             Some(Fault::Error) => Event::Failed(Fault::Error),
-            _ if overloaded => Event::Failed(Fault::Overloaded),
+            _ if self.settings.faults.overload_queue.is_some_and(overloaded) => {
+                Event::Failed(Fault::Overloaded)
+            }
             _ => Event::Queued,
         };
-        emit(Output { request: sequence.id, at_ns, event });
-        if event == Event::Queued {
-            self.waiting.push_back(sequence);
+        emit(Output { request, at_ns, event });
+        if event != Event::Queued {
+            self.waiting.pop_back();
         }
     }
 
-    /// Admits what there is a place for and works out how long the step takes.
-    fn start_step(&mut self, at_ns: u64, emit: &mut impl FnMut(Output)) {
-        let admitted = self.places().min(self.waiting.len());
-        for sequence in self.waiting.drain(..admitted) {
-            emit(Output { request: sequence.id, at_ns, event: Event::Started });
+    /// Gives every running sequence room for its next token, the oldest first, at the cost of the youngest.
+    fn make_room(&mut self, at_ns: u64, emit: &mut impl FnMut(Output)) {
+        let mut place = 0;
+        while let Some(sequence) = self.running.get_mut(place) {
+            let tokens = sequence.tokens_with_next();
+            if self.cache.grow(&mut sequence.held, tokens) {
+                place += 1;
+            } else if let Some(mut youngest) = self.running.pop() {
+                self.cache.release(&mut youngest.held);
+                youngest.prefill_left = youngest.tokens_with_next() - 1;
+                youngest.preempted = true;
+                emit(Output { request: youngest.id, at_ns, event: Event::Preempted });
+                self.waiting.push_front(youngest);
+            }
+        }
+    }
+
+    /// Admits what there is a place and room for.
+    fn admit(&mut self, at_ns: u64, emit: &mut impl FnMut(Output)) {
+        for mut sequence in self.waiting.drain(..self.admissible()) {
+            let tokens = sequence.tokens_with_next();
+            let fits = self.cache.grow(&mut sequence.held, tokens);
+            debug_assert!(fits, "what is admissible fits");
+            let event = if sequence.preempted { Event::Resumed } else { Event::Started };
+            emit(Output { request: sequence.id, at_ns, event });
             self.running.push(sequence);
         }
+    }
+
+    /// Settles who is part of the step and works out how long it takes.
+    fn start_step(&mut self, at_ns: u64, emit: &mut impl FnMut(Output)) {
+        self.make_room(at_ns, emit);
+        self.admit(at_ns, emit);
         if self.running.is_empty() {
             return;
         }
         let mut budget = PREFILL_TOKENS_PER_STEP;
         for sequence in &mut self.running {
-            let chunk = sequence.prompt_left.min(budget);
-            sequence.prompt_left -= chunk;
-            budget -= chunk;
+            let chunk = sequence.prefill_left.min(u64::from(budget));
+            sequence.prefill_left -= chunk;
+            budget -= chunk as u32;
         }
         let prefilled = f64::from(PREFILL_TOKENS_PER_STEP - budget);
         let step_s = self.settings.step_base_s
             + self.settings.step_per_sequence_s * self.running.len() as f64
             + prefilled / self.settings.prefill_tokens_per_second;
-        let normal: f64 = self.steps.sample(StandardNormal);
-        let factor = (1.0 + self.settings.jitter * normal).max(SHORTEST_STEP);
+        let factor = self.jitter.map_or(1.0, |gamma| self.steps.sample(gamma));
         // at least a nanosecond, so that time moves whatever the settings
         self.step_ends_ns = Some(at_ns.saturating_add(nanos(step_s * factor).max(1)));
     }
@@ -264,12 +345,14 @@ impl Model {
     /// Hands out what the step brought.
     fn end_step(&mut self, at_ns: u64, emit: &mut impl FnMut(Output)) {
         self.step_ends_ns = None;
-        self.running.retain_mut(|sequence| match sequence.step() {
-            Some(event) => {
-                emit(Output { request: sequence.id, at_ns, event });
-                !event.ends()
+        let cache = &mut self.cache;
+        self.running.retain_mut(|sequence| {
+            let Some(event) = sequence.step() else { return true };
+            emit(Output { request: sequence.id, at_ns, event });
+            if event.ends() {
+                cache.release(&mut sequence.held);
             }
-            None => true,
+            !event.ends()
         });
     }
 }

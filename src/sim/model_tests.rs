@@ -1,3 +1,6 @@
+#[path = "model_kv_cache_tests.rs"]
+mod kv_cache;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -12,6 +15,7 @@ fn settings() -> Sim {
         step_base_s: 0.010,
         step_per_sequence_s: 0.001,
         max_batch: 4,
+        kv_cache_tokens: None,
         jitter: 0.0,
         overhead_s: 0.005,
         faults: Faults::default(),
@@ -167,7 +171,24 @@ fn jitter_never_makes_a_step_vanish() {
     model.arrive(0, ask(0, 1000));
     let outputs = outputs_until(&mut model, u64::MAX);
     let gaps = outputs[1..].windows(2).map(|pair| pair[1].at_ns - pair[0].at_ns);
-    assert_eq!(gaps.min(), Some(1_100_000), "a tenth of 11 ms");
+    assert_eq!(gaps.min(), Some(1), "a nanosecond");
+}
+
+#[test]
+fn full_jitter_is_exponential() {
+    let sim = Sim { step_per_sequence_s: 0.0, jitter: 1.0, overhead_s: 0.0, ..settings() };
+    let mut model = Model::new(sim, 1);
+    model.arrive(0, ask(0, 40_000));
+    let times: Vec<u64> =
+        outputs_until(&mut model, u64::MAX)[1..].iter().map(|output| output.at_ns).collect();
+    // 10 ms times 0.1, 0.5, 1 and 3: the share of steps that take longer is e to the minus that
+    for factor in [0.1, 0.5, 1.0, 3.0_f64] {
+        let limit = (factor * 10e6) as u64;
+        let longer = times.windows(2).filter(|pair| pair[1] - pair[0] > limit).count();
+        let share = longer as f64 / 40_000.0;
+        // four standard deviations of a share of one half
+        assert!((share - (-factor).exp()).abs() < 0.01, "{factor}: {share}");
+    }
 }
 
 /// What happens to the model from outside.
@@ -190,9 +211,11 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn any_settings() -> impl Strategy<Value = Sim> {
-    (1..6_u32, 0.0..0.02, 0.0..0.5, 0.0..0.3, prop::option::of(0..4_u32)).prop_map(
-        |(max_batch, overhead_s, jitter, rate, overload_queue)| Sim {
+    let memory = prop::option::of(16..4000_u32);
+    (1..6_u32, 0.0..0.02, 0.0..0.5, 0.0..0.3, prop::option::of(0..4_u32), memory).prop_map(
+        |(max_batch, overhead_s, jitter, rate, overload_queue, kv_cache_tokens)| Sim {
             max_batch,
+            kv_cache_tokens,
             overhead_s,
             jitter,
             faults: Faults {
@@ -231,11 +254,12 @@ proptest! {
                     }
                 }
             }
-            prop_assert!(model.running() <= sim.max_batch as usize);
+            prop_assert!(model.running() <= sim.max_batch as usize && model.kv_cache_usage() <= 1.0);
         }
         outputs.extend(outputs_until(&mut model, u64::MAX));
         prop_assert!(outputs.windows(2).all(|pair| pair[0].at_ns <= pair[1].at_ns), "time went back");
         prop_assert_eq!((model.running(), model.waiting(), model.next_event()), (0, 0, None));
+        prop_assert_eq!(model.kv_cache_usage(), 0.0, "all room was given back");
 
         for (number, request) in asked.iter().enumerate() {
             let own: Vec<Event> =

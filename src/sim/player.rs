@@ -32,6 +32,10 @@ pub(super) struct Counters {
     pub(super) running: AtomicU64,
     /// Requests that wait for a place.
     pub(super) waiting: AtomicU64,
+    /// The share of the key-value cache in use, as the bits of an `f64`.
+    pub(super) kv_cache_usage: AtomicU64,
+    /// How many times a request lost its place to an older one.
+    pub(super) preemptions: AtomicU64,
     /// Prompt tokens of all requests that got a place.
     pub(super) prompt_tokens: AtomicU64,
     /// Tokens generated.
@@ -54,7 +58,10 @@ impl Counters {
             Event::Failed(fault) => {
                 self.failed[fault as usize].fetch_add(1, Relaxed);
             }
-            Event::Queued | Event::Started => {}
+            Event::Preempted => {
+                self.preemptions.fetch_add(1, Relaxed);
+            }
+            Event::Queued | Event::Started | Event::Resumed => {}
         }
     }
 }
@@ -248,5 +255,6 @@ impl Play {
         });
         counters.running.store(model.running() as u64, Relaxed);
         counters.waiting.store(model.waiting() as u64, Relaxed);
+        counters.kv_cache_usage.store(model.kv_cache_usage().to_bits(), Relaxed);
     }
 }

@@ -26,11 +26,19 @@ impl Refusal {
         Self { status, message, kind: "invalid_request_error", param: None, code: None }
     }
 
-    /// A fault on demand.
+    /// A fault.
     pub(super) fn fault(fault: Fault) -> Self {
         let (status, message, code) = match fault {
             Fault::Overloaded => {
                 (StatusCode::SERVICE_UNAVAILABLE, "the simulated server is overloaded", Some("overloaded"))
+            }
+            Fault::TooLong => {
+                let message = "prompt and answer together have more tokens than the key-value cache of the \
+                               simulated server holds"
+                    .to_owned();
+                // the code by which clients of OpenAI know it
+                let code = Some("context_length_exceeded");
+                return Self { code, ..Self::invalid(StatusCode::BAD_REQUEST, message) };
             }
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "the simulated server failed on purpose", None),
         };

@@ -115,11 +115,23 @@ async fn metrics(State(server): State<Arc<Server>>) -> Response {
             &counters.prompt_tokens,
         ),
         ("generation_tokens_total", "counter", "Tokens generated.", &counters.generated_tokens),
+        (
+            "preemptions_total",
+            "counter",
+            "Times that a request lost its place and its room in the cache.",
+            &counters.preemptions,
+        ),
     ] {
         let name = format!("scenario_sim_{name}");
         let value = value.load(Relaxed);
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
     }
+    let name = "scenario_sim_kv_cache_usage_ratio";
+    let usage = f64::from_bits(counters.kv_cache_usage.load(Relaxed));
+    let _ = write!(
+        text,
+        "# HELP {name} Share of the key-value cache in use; 0 without a limit.\n# TYPE {name} gauge\n{name} {usage}\n"
+    );
     let name = "scenario_sim_requests_total";
     let _ = write!(text, "# HELP {name} Requests that ended, by outcome.\n# TYPE {name} counter\n");
     let failed = Fault::ALL.iter().zip(&counters.failed).map(|(fault, count)| (fault.name(), count));

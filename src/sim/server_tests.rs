@@ -23,6 +23,7 @@ fn settings() -> Sim {
         step_base_s: 0.001,
         step_per_sequence_s: 0.000_1,
         max_batch: 4,
+        kv_cache_tokens: None,
         jitter: 0.0,
         overhead_s: 0.0,
         faults: Faults::default(),
@@ -351,6 +352,12 @@ async fn metrics_count() {
     # HELP scenario_sim_generation_tokens_total Tokens generated.
     # TYPE scenario_sim_generation_tokens_total counter
     scenario_sim_generation_tokens_total 12
+    # HELP scenario_sim_preemptions_total Times that a request lost its place and its room in the cache.
+    # TYPE scenario_sim_preemptions_total counter
+    scenario_sim_preemptions_total 0
+    # HELP scenario_sim_kv_cache_usage_ratio Share of the key-value cache in use; 0 without a limit.
+    # TYPE scenario_sim_kv_cache_usage_ratio gauge
+    scenario_sim_kv_cache_usage_ratio 0
     # HELP scenario_sim_requests_total Requests that ended, by outcome.
     # TYPE scenario_sim_requests_total counter
     scenario_sim_requests_total{outcome="ok"} 2
@@ -360,6 +367,7 @@ async fn metrics_count() {
     scenario_sim_requests_total{outcome="error_in_stream"} 0
     scenario_sim_requests_total{outcome="cut"} 0
     scenario_sim_requests_total{outcome="stalled"} 0
+    scenario_sim_requests_total{outcome="too_long"} 0
     "#);
 }
 
@@ -385,6 +393,35 @@ async fn an_overloaded_server() {
     assert_eq!((reply.status, reply.whole), (503, true));
     assert_eq!(reply.json()["error"]["code"], "overloaded");
     assert!(reply.head.contains("retry-after: 1"));
+}
+
+#[tokio::test]
+async fn what_never_fits_into_memory_is_refused() {
+    let address = start(Sim { kv_cache_tokens: Some(64), ..settings() }).await;
+    // three tokens of prompt
+    assert_eq!(ask_chat(address, r#","max_tokens":61"#).await.status, 200);
+    let whole = ask_chat(address, r#","max_tokens":62"#).await;
+    let streamed = ask_chat(address, r#","max_tokens":62,"stream":true"#).await;
+    assert_eq!(whole.json(), streamed.json());
+    for reply in [&whole, &streamed] {
+        assert_eq!((reply.status, reply.whole), (400, true));
+    }
+    insta::assert_snapshot!(whole.json(), @r#"{"error":{"message":"prompt and answer together have more tokens than the key-value cache of the simulated server holds","type":"invalid_request_error","param":null,"code":"context_length_exceeded"}}"#);
+    metrics_say(address, "scenario_sim_requests_total{outcome=\"too_long\"} 2").await;
+}
+
+#[tokio::test]
+async fn memory_that_is_full_preempts() {
+    let address = start(Sim { kv_cache_tokens: Some(1024), ..settings() }).await;
+    let body = chat_body(r#","stream":true,"max_tokens":1000"#);
+    let mut first = Exchange::send(address, "POST", "/v1/chat/completions", &body).await;
+    first.until("assistant").await;
+    // both have tokens for most of the memory in the end, and the second gives way to the first
+    let second = ask_chat(address, r#","stream":true,"max_tokens":1000"#).await;
+    assert_eq!((second.status, second.whole), (200, true));
+    assert_eq!(second.events().len(), 1 + 1000 + 2, "the role, every token, the end");
+    metrics_say(address, "scenario_sim_preemptions_total 1").await;
+    metrics_say(address, "scenario_sim_kv_cache_usage_ratio 0").await;
 }
 
 #[tokio::test]

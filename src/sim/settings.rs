@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::config::Sim;
+use crate::config::{KV_CACHE_BLOCK_TOKENS, Sim};
 
 /// Why a text is not the settings of a simulated server.
 #[derive(Debug, thiserror::Error)]
@@ -35,11 +35,13 @@ fn check(sim: &Sim) -> Result<(), SettingsError> {
     const SHARE: RangeInclusive<f64> = 0.0..=1.0;
     let faults = &sim.faults;
     let sum = faults.error_rate + faults.mid_stream_error_rate + faults.cut_rate + faults.stall_rate;
+    let kv_cache_tokens = sim.kv_cache_tokens.map_or(f64::MAX, f64::from);
     let checks = [
         ("prefill_tokens_per_second", sim.prefill_tokens_per_second, f64::MIN_POSITIVE..=f64::MAX, "above 0"),
         ("step_base_s", sim.step_base_s, NOT_NEGATIVE, "0 or more"),
         ("step_per_sequence_s", sim.step_per_sequence_s, NOT_NEGATIVE, "0 or more"),
         ("max_batch", f64::from(sim.max_batch), 1.0..=f64::MAX, "at least 1"),
+        ("kv_cache_tokens", kv_cache_tokens, f64::from(KV_CACHE_BLOCK_TOKENS)..=f64::MAX, "at least 16"),
         ("jitter", sim.jitter, NOT_NEGATIVE, "0 or more"),
         ("overhead_s", sim.overhead_s, NOT_NEGATIVE, "0 or more"),
         ("faults.error_rate", faults.error_rate, SHARE, "within 0 and 1"),
@@ -88,7 +90,9 @@ mod tests {
         insta::assert_snapshot!(message("prefill_tokens_per_second", 0.0), @"`prefill_tokens_per_second` of a simulated server must be above 0, but is 0");
         insta::assert_snapshot!(message("step_base_s", -1.0), @"`step_base_s` of a simulated server must be 0 or more, but is -1");
         insta::assert_snapshot!(message("faults.stall_rate", 1.5), @"`faults.stall_rate` of a simulated server must be within 0 and 1, but is 1.5");
-        insta::assert_snapshot!(message("speed", 1.0), @"the settings of the simulated server are not readable: unknown field `speed`, expected one of `prefill_tokens_per_second`, `step_base_s`, `step_per_sequence_s`, `max_batch`, `jitter`, `overhead_s`, `faults` at line 1 column 150");
+        insta::assert_snapshot!(message("speed", 1.0), @"the settings of the simulated server are not readable: unknown field `speed`, expected one of `prefill_tokens_per_second`, `step_base_s`, `step_per_sequence_s`, `max_batch`, `kv_cache_tokens`, `jitter`, `overhead_s`, `faults` at line 1 column 150");
+        let text = json("", 0.0).replace(r#""max_batch":8"#, r#""max_batch":8,"kv_cache_tokens":15"#);
+        insta::assert_snapshot!(parse_settings(&text).expect_err("less than a block"), @"`kv_cache_tokens` of a simulated server must be at least 16, but is 15");
         let sum = r#""faults":{"error_rate":0.6,"cut_rate":0.6}"#;
         let text = json("", 0.0).replace(r#""faults":{}"#, sum);
         insta::assert_snapshot!(parse_settings(&text).expect_err("a sum over 1"), @"`faults` of a simulated server must be at most 1 in sum, but is 1.2");

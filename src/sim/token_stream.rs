@@ -54,7 +54,7 @@ impl TokenStream {
     fn frame(&mut self, happened: Option<Happened>) -> Option<Bytes> {
         let index = happened.map_or(0, |happened| happened.index);
         match happened.map(|happened| happened.event) {
-            Some(Event::Queued | Event::Started) => None,
+            Some(Event::Queued | Event::Started | Event::Preempted | Event::Resumed) => None,
             Some(Event::Token { last: false, .. }) => Some(self.answer.token(index)),
             Some(Event::Token { last: true, .. }) if self.ticket.all_ended() => {
                 self.flow = Flow::Ended;
@@ -70,7 +70,7 @@ impl TokenStream {
                 None
             }
             // the other faults come before a stream; a player that is gone cuts what it leaves behind
-            Some(Event::Failed(Fault::Cut | Fault::Error | Fault::Overloaded)) | None => {
+            Some(Event::Failed(Fault::Cut | Fault::Error | Fault::Overloaded | Fault::TooLong)) | None => {
                 self.flow = Flow::Cutting;
                 None
             }

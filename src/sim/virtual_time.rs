@@ -22,8 +22,10 @@ pub struct Seen {
     pub arrived_ns: u64,
     /// When it was accepted (`overhead_s` after it arrived); `None` where it was refused.
     pub queued_ns: Option<u64>,
-    /// When it got a place in the batch.
+    /// When it first got a place in the batch.
     pub started_ns: Option<u64>,
+    /// How many times it lost its place and was computed anew.
+    pub preemptions: u32,
     /// When each token came out.
     pub tokens_ns: Vec<u64>,
     /// When the client knew that it was over; `None` for a stream that stalled, which never is.
@@ -38,6 +40,7 @@ impl Seen {
             arrived_ns,
             queued_ns: None,
             started_ns: None,
+            preemptions: 0,
             tokens_ns: Vec::new(),
             end_ns: None,
             fault: None,
@@ -49,6 +52,8 @@ impl Seen {
             Event::Queued => self.queued_ns = Some(at_ns),
             Event::Started => self.started_ns = Some(at_ns),
             Event::Token { .. } => self.tokens_ns.push(at_ns),
+            Event::Preempted => self.preemptions += 1,
+            Event::Resumed => {}
             Event::Failed(fault) => self.fault = Some(fault),
         }
         if event.ends() && self.fault != Some(Fault::Stalled) {
@@ -56,7 +61,7 @@ impl Seen {
         }
     }
 
-    /// How long it waited for a place, in nanoseconds.
+    /// How long it waited for its first place, in nanoseconds.
     pub fn queue_ns(&self) -> Option<u64> {
         Some(self.started_ns? - self.queued_ns?)
     }

@@ -1,5 +1,6 @@
 //! Mathematics without our nouns: ranks, order statistics, moments, robust spread, shares, several tests at once.
 
+mod batch_means;
 mod binomial;
 mod holm;
 mod moments;
@@ -7,6 +8,7 @@ mod ranks;
 mod shares;
 mod steady;
 
+pub use batch_means::{MeanInterval, batch_means, student_quantile};
 pub use binomial::cumulative;
 pub use holm::holm;
 pub use moments::{Moments, median, median_absolute_deviation};

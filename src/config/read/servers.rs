@@ -1,7 +1,7 @@
 //! `[endpoints.NAME]` and `[sims.NAME]`.
 
 use super::{
-    super::{Address, Endpoint, Faults, Model, Sim, tree::Node},
+    super::{Address, Endpoint, Faults, KV_CACHE_BLOCK_TOKENS, Model, Sim, tree::Node},
     connection,
     fields::Fields,
     headers,
@@ -145,14 +145,20 @@ pub(super) fn sim(fields: &mut Fields<'_>) -> Option<Sim> {
     let step_base = fields.get("step_base", leaf::positive_duration);
     let step_per_sequence = fields.get("step_per_sequence", leaf::duration);
     let max_batch = fields.get("max_batch", leaf::count(1));
+    let limited = fields.node("kv_cache_tokens").is_some();
+    let kv_cache_tokens = fields.get("kv_cache_tokens", leaf::count(i128::from(KV_CACHE_BLOCK_TOKENS)));
     let jitter = fields.get("jitter", leaf::share);
     let overhead = fields.get("overhead", leaf::duration);
     let faults = fields.table_at("faults").and_then(faults);
+    if limited && kv_cache_tokens.is_none() {
+        return None;
+    }
     Some(Sim {
         prefill_tokens_per_second: prefill?,
         step_base_s: step_base?.as_secs_f64(),
         step_per_sequence_s: step_per_sequence?.as_secs_f64(),
         max_batch: max_batch?,
+        kv_cache_tokens,
         jitter: jitter?,
         overhead_s: overhead?.as_secs_f64(),
         faults: faults?,

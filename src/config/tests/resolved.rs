@@ -123,6 +123,7 @@ at_most = "5%"
 [sims.own]
 extends = "h100"
 jitter = "1%"
+kv_cache_tokens = 30_000
 faults = { error_rate = 0.01, overload_queue = 9, stall_rate = 0 }
 
 [platforms.box.phases.warmup]

@@ -6,8 +6,8 @@ use super::{
     several::{Headers, Word},
     shape::{one_of, partial},
     values::{
-        Count, CountFromZero, Duration, Flag, Name, NotNegative, Pem, Positive, PositiveDuration, Share,
-        Text, Url, Verbatim,
+        Count, CountFromZero, Duration, Flag, KvCacheTokens, Name, NotNegative, Pem, Positive,
+        PositiveDuration, Share, Text, Url, Verbatim,
     },
 };
 use crate::{catalog::Protocol, config::HttpVersion};
@@ -94,7 +94,12 @@ pub(super) struct Sim {
     step_per_sequence: Duration,
     /// Sequences that run at once; more wait.
     max_batch: Count,
-    /// Standard deviation of a step's time, as a share of it.
+    /// Tokens of running sequences, prompts and answers, that it has memory for, in blocks of 16. A request waits until
+    /// there is room for its prompt; when the memory is full, the one that began last is put back and computed anew. Without
+    /// this key memory has no end.
+    #[schemars(extend("examples" = [40_000]))]
+    kv_cache_tokens: KvCacheTokens,
+    /// Standard deviation of a step's time, as a share of it. Times are gamma-distributed; 100 % is exponential.
     jitter: Share,
     /// Fixed time before anything happens: network and HTTP.
     overhead: Duration,

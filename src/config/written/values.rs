@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::super::read::{LONGEST, OPERATIONS};
+use super::super::{
+    KV_CACHE_BLOCK_TOKENS,
+    read::{LONGEST, OPERATIONS},
+};
 use crate::catalog::MetricName;
 
 /// A text with a variable of the environment, whose value goes through the parser of the field.
@@ -185,6 +188,8 @@ values! {
     Default = any_of([json!({ "const": "default" })]);
     /// How many, none included.
     CountFromZero = whole(0, u64::from(u32::MAX));
+    /// Tokens of a key-value cache: one block at least.
+    KvCacheTokens = whole(u64::from(KV_CACHE_BLOCK_TOKENS), u64::from(u32::MAX));
     /// Any whole number that is not below 0.
     Seed = whole(0, u64::MAX);
     /// A length of a prompt or an answer.

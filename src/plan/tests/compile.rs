@@ -264,6 +264,16 @@ fn prompts_of_a_batch_share_the_places_of_the_server() {
 }
 
 #[test]
+fn a_server_without_memory_for_its_batch_has_fewer_places() {
+    let mut scenario = fixture::bare();
+    // 100 tokens of prompt, and 25 of an answer that is half done: four of them
+    scenario.sims["small"].kv_cache_tokens = Some(500);
+    scenario.phases = fixture::named([("p", fixture::phase(Some(8), None, fixture::closed(&[8])))]);
+    let expected = compile(&scenario).steps[1].expected;
+    assert!(near(expected.duration_s, 2.0 * (0.01 + 0.1 + 50.0 * 0.014)), "{expected:?}");
+}
+
+#[test]
 fn a_plan_without_batches_says_nothing_of_them() {
     let mut phase = fixture::phase(Some(10), None, fixture::closed(&[1]));
     assert!(!plan_of([("p", phase.clone())]).to_json().contains("\"batch\""));

@@ -223,6 +223,7 @@ fn simulated_servers_are_named() {
         step_base_s: 0.01,
         step_per_sequence_s: 0.0,
         max_batch: 8,
+        kv_cache_tokens: None,
         jitter: 0.0,
         overhead_s: 0.0,
         faults: crate::config::Faults::default(),

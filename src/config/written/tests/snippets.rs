@@ -201,6 +201,8 @@ fn both_refuse_the_same() {
         "targets.t = { at_most = \"-\", between = [1] }",
         "sims.s.jitter = \"3 s\"",
         "sims.s.jitter = 1.5",
+        "sims.s.kv_cache_tokens = 15",
+        "sims.s.kv_cache_tokens = \"64k\"",
         "sims.s.faults.stall = 1",
         "platforms.mac.version = 1",
         "run.allow_hosts = \"example.com\"",

@@ -1,0 +1,28 @@
+//! A queue whose answer is in every textbook. `cargo bench --bench instrument -- mm1` does the same with twenty seeds and
+//! long runs; here are a few short ones.
+
+#[path = "../../benches/instrument/mm1_study.rs"]
+mod study;
+
+#[test]
+fn one_server_with_exponential_service_times_takes_as_long_as_theory_says() {
+    let study = study::study(1..5, 40.0, 15);
+    let (measured, modelled) = study.held();
+    for run in &study.runs {
+        println!(
+            "seed {}: {} requests, mean {:.1} ± {:.1} ms, modelled {:.1} ms, late {:.2} ms (p99 {:.2} ms)",
+            run.seed,
+            run.requests,
+            run.measured.mean * 1e3,
+            run.measured.half_width * 1e3,
+            run.modelled.mean * 1e3,
+            run.late * 1e3,
+            run.late_p99 * 1e3,
+        );
+        // every request is as late as the machine makes it; that it is late at all costs little of a queue's wait
+        let ratio = run.measured.mean / run.modelled.mean;
+        assert!((0.95..1.4).contains(&ratio), "seed {}: {ratio}", run.seed);
+    }
+    println!("expected {:.1} ms: held by {measured} of 4, of the model by {modelled}", study.expected * 1e3);
+    assert!(measured >= 3, "only {measured} of 4 intervals hold {} s", study.expected);
+}
