@@ -139,7 +139,7 @@ fn by_url(text: &str, arguments: &Arguments, machine: &Machine, terminal: Termin
     }
 }
 
-/// Lets the secrets of a plan be found from every folder, so that it can be run again from another one.
+/// Lets the files of secrets and of TLS in a plan be found from every folder, so that it can be run again from another one.
 fn settle_secrets(plan: &mut Plan) -> anyhow::Result<()> {
     for endpoint in &mut plan.endpoints {
         let headers = endpoint.headers.values_mut().filter_map(|header| match header {
@@ -148,6 +148,10 @@ fn settle_secrets(plan: &mut Plan) -> anyhow::Result<()> {
         });
         for secret in endpoint.api_key.iter_mut().chain(headers) {
             let Secret::File(path) = secret else { continue };
+            let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;
+            *path = whole.display().to_string();
+        }
+        for path in endpoint.tls.paths_mut() {
             let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;
             *path = whole.display().to_string();
         }

@@ -1,8 +1,9 @@
-//! Secrets: read when a run begins, and looked for by `check`.
+//! Secrets and the files of TLS: read when a run begins, and looked for by `check`.
 
 use crate::{
     config::{Finding, HeaderText, Secret},
     plan::{Plan, PlannedEndpoint, Work},
+    wire::tls,
 };
 
 /// Reads the value of a secret; the reason of a failure never contains it.
@@ -19,7 +20,7 @@ pub(super) fn read_secret(secret: &Secret) -> Result<String, String> {
     if value.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(value.to_owned()) }
 }
 
-/// The secrets that runs of the plans need and would not find here, each once.
+/// The secrets and files that runs of the plans need and would not find here, or could not use, each once.
 pub(super) fn missing(plans: &[Plan]) -> Vec<Finding> {
     let mut missing: Vec<Finding> = Vec::new();
     for endpoint in plans.iter().flat_map(loaded) {
@@ -35,6 +36,17 @@ pub(super) fn missing(plans: &[Plan]) -> Vec<Finding> {
                 message: format!("`{address}`: {reason}"),
                 labels: vec![(format!("{address}.{key}"), "a run needs it".to_owned())],
                 help,
+            };
+            if !missing.contains(&finding) {
+                missing.push(finding);
+            }
+        }
+        for wrong in tls::Files::read(&endpoint.tls).err().unwrap_or_default() {
+            let address = format!("endpoints.{}.tls.{}", endpoint.name, wrong.key);
+            let finding = Finding {
+                message: format!("`{address}`: {wrong}"),
+                labels: vec![(address, "a run needs it".to_owned())],
+                help: wrong.help.to_owned(),
             };
             if !missing.contains(&finding) {
                 missing.push(finding);

@@ -128,7 +128,8 @@ fn fill_endpoints(root: &mut Node) {
     }
 }
 
-/// Puts the folder in front of the path of every secret in a file: a path starts where it is written.
+/// Puts the folder in front of the path of every secret in a file and of what TLS needs: a path starts where it is
+/// written.
 fn settle_paths(root: &mut Node) {
     for endpoint in entries(root, "endpoints") {
         if let Some(key) = endpoint.get_mut("api_key") {
@@ -136,12 +137,21 @@ fn settle_paths(root: &mut Node) {
         }
         let headers = endpoint.get_mut("headers").and_then(Node::as_table_mut);
         headers.into_iter().flat_map(Table::values_mut).for_each(settle_path);
+        if let Some(tls) = endpoint.get_mut("tls").and_then(Node::as_table_mut) {
+            for key in ["ca", "cert", "key"] {
+                tls.get_mut(key).into_iter().for_each(settle);
+            }
+        }
     }
 }
 
 fn settle_path(secret: &mut Node) {
     let file = secret.as_table_mut().and_then(|secret| secret.get_mut("file"));
-    if let Some(Node { value: Value::Text(path), place, .. }) = file
+    file.into_iter().for_each(settle);
+}
+
+fn settle(file: &mut Node) {
+    if let Node { value: Value::Text(path) | Value::Filled(path), place, .. } = file
         && !path.is_empty()
     {
         *path = place.folder().join(&*path).display().to_string();

@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::headers::{carries_secret, is_secret};
 
 /// Overwrites literal secrets by `*`, keeping every byte's position: whatever is given to an `api_key` or to a header
-/// that carries a secret other than a table, strings that are credentials, and users, passwords and queries in URLs. It
-/// works on the text, since a file that does not parse is shown too.
+/// that carries a secret other than a table, strings that are credentials, private keys, and users,
+/// passwords and queries in URLs. It works on the text, since a file that does not parse is shown too.
 pub(super) fn mask_secrets(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for (at, sign) in text.match_indices('=') {
@@ -36,6 +36,14 @@ pub(super) fn mask_secrets(text: &str) -> String {
         if is_secret(string) {
             let from = at + quote.len();
             mask(&mut bytes, from..from + string.len());
+        }
+    }
+    // a key in PEM (RFC 7468), to its end
+    for (at, mark) in text.match_indices("PRIVATE KEY-----") {
+        let from = at + mark.len();
+        let end = text[from..].find("-----END").map_or(text.len(), |n| from + n);
+        if text[..at].rsplit("-----").next().is_some_and(|before| before.starts_with("BEGIN")) {
+            mask(&mut bytes, from..end);
         }
     }
     for (at, mark) in text.match_indices("://") {
@@ -196,6 +204,11 @@ mod tests {
             ("description = \"ask me:here@example.com\"", "description = \"ask me:here@example.com\""),
             ("url = \"host:80/v1\" # a@b", "url = \"host:80/v1\" # a@b"),
             ("url = [\"", "url = [\""),
+            (
+                "x = \"-----BEGIN EC PRIVATE KEY-----\nMII\n-----END EC PRIVATE KEY-----\"\ny = 1",
+                "x = \"-----BEGIN EC PRIVATE KEY-----\n***\n-----END EC PRIVATE KEY-----\"\ny = 1",
+            ),
+            ("x = \"-----BEGIN PRIVATE KEY-----\\nMII", "x = \"-----BEGIN PRIVATE KEY-----*****"),
             ("url = \"http://host/v1\" # a@b", "url = \"http://host/v1\" # a@b"),
         ] {
             assert_eq!(mask_secrets(text), shown);

@@ -1,6 +1,7 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
 mod batches;
+mod connection;
 mod headers;
 mod needs;
 mod order;
@@ -28,6 +29,7 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
     check.workloads();
     check.weights();
     check.headers();
+    check.connections();
     for (name, phase) in &draft.phases {
         check.phase(name);
         check.references(name);

@@ -1,5 +1,6 @@
 //! The scenario: a file as it was meant, after layers and checks. Plain values, base units, names still unresolved.
 
+mod connection;
 mod phase;
 mod run;
 
@@ -10,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    connection::{ClientCertificate, HttpVersion, Tls},
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
 };
@@ -125,6 +127,10 @@ pub struct Endpoint {
     pub api_key: Option<Secret>,
     /// Sent besides what the protocol sets, by name in lower case.
     pub headers: BTreeMap<String, HeaderText>,
+    /// What is spoken with it.
+    pub http_version: HttpVersion,
+    /// Whom its connections trust.
+    pub tls: Tls,
 }
 
 /// Where an endpoint is.

@@ -19,6 +19,7 @@ mod recorder;
 mod step;
 mod supervise;
 mod timed;
+mod trust;
 mod unless;
 mod workers;
 
@@ -37,10 +38,7 @@ use self::{ceiling::Ceiling, generator::Refusals, recorder::Recorder, step::Cour
 use crate::{
     plan::Plan,
     record::{Command, Diary, Event, FORMAT},
-    wire::{
-        Clock, Pool, WireError,
-        tls::{self, TlsConfigError},
-    },
+    wire::{Clock, Pool, WireError},
 };
 
 /// Events that may wait for the recorder before the run is stopped, so that recording never blocks measuring.
@@ -52,9 +50,6 @@ const OWN_COMMANDS: usize = 8;
 /// Why a run could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The system has no certificates to trust.
-    #[error(transparent)]
-    Tls(#[from] TlsConfigError),
     /// An endpoint is no place that can be connected to.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -69,8 +64,10 @@ struct Endpoint {
 
 impl Endpoint {
     fn new(binding: Binding, clock: Clock, lanes: usize) -> Result<Self, EngineError> {
-        let tls = if binding.origin.tls { Some(tls::config()?) } else { None };
-        let pool = |_| Pool::new(binding.origin.clone(), clock, tls.clone());
+        let pool = |_| {
+            let pool = Pool::new(binding.origin.clone(), clock, binding.tls.clone())?;
+            Ok::<_, WireError>(pool.speaking(binding.http))
+        };
         let pools = (0..lanes).map(pool).collect::<Result<_, _>>()?;
         Ok(Self { binding, pools })
     }
@@ -100,7 +97,7 @@ struct Shared {
 /// When the channel of events is full, arrivals stop and what is in flight drains: nothing is dropped.
 ///
 /// # Errors
-/// Where an endpoint needs TLS and it cannot be set up.
+/// Where an endpoint is no place that can be connected to.
 pub fn start(
     workers: &Workers,
     plan: Plan,

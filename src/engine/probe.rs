@@ -56,7 +56,7 @@ const SECOND_THOUGHTS: Duration = Duration::from_millis(250);
 /// Sends one request to an endpoint and reads its answer to the end or the endpoint's time-out.
 ///
 /// # Errors
-/// Where the endpoint needs TLS and it cannot be set up.
+/// Where the endpoint is no place that can be connected to.
 pub async fn probe(
     planned: &PlannedEndpoint,
     seed: u64,

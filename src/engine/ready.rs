@@ -2,14 +2,17 @@
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use reqwest::{Client, StatusCode, header};
+use rustls::ClientConfig;
 
+use super::trust;
 use crate::{
-    config::{Address, HeaderText, Model, Secret},
+    config::{Address, HeaderText, HttpVersion, Model, Secret},
     hosts,
     machine::Server,
     plan::{Plan, PlannedEndpoint, Work},
@@ -38,6 +41,10 @@ pub struct Binding {
     /// What goes with every request besides what the protocol sets; secrets are marked as sensitive and written
     /// nowhere.
     pub headers: HeaderMap,
+    /// How its connections are encrypted; `None` where they are not.
+    pub tls: Option<Arc<ClientConfig>>,
+    /// What is spoken on them.
+    pub http: HttpVersion,
     /// What it turned out to be, for `system-info.json`.
     pub server: Server,
     /// The models that it lists, or what came instead of a list: `404 Not Found`.
@@ -70,9 +77,19 @@ pub async fn ready(
             Work::Load(_) | Work::Pause { .. } => Vec::new(),
         })
         .collect();
-    let mut bindings = Vec::new();
     let mut problems = Vec::new();
-    for (index, endpoint) in plan.endpoints.iter().enumerate() {
+    let mut set_up = Vec::new();
+    for endpoint in &plan.endpoints {
+        set_up.push(trust::set_up(endpoint).unwrap_or_else(|wrong| {
+            problems.extend(wrong.iter().map(|wrong| format!("endpoint `{}`: {wrong}", endpoint.name)));
+            None
+        }));
+    }
+    if !problems.is_empty() {
+        return Err(NotReady(problems));
+    }
+    let mut bindings = Vec::new();
+    for (index, (endpoint, tls)) in plan.endpoints.iter().zip(set_up).enumerate() {
         let url = match (&endpoint.address, simulated.get(index)) {
             (Address::Url(url), _) | (Address::Sim(_), Some(Some(url))) => url.clone(),
             (Address::Sim(name), _) => {
@@ -84,9 +101,9 @@ pub async fn ready(
             let origin = Origin::resolve(&url).await.map_err(|error| error.to_string())?;
             refuse_public(&origin, &plan.limits.allow_hosts)?;
             let headers = headers(endpoint, secret)?;
-            let client = client(&origin)?;
+            let client = client(&origin, tls.as_deref(), endpoint.http_version)?;
             let look = Look { client: &client, endpoint, url: &url, limit: plan.limits.ready_timeout };
-            look.bind(origin, headers, used.contains(&index)).await
+            look.bind(origin, headers, tls, used.contains(&index)).await
         };
         match bound.await {
             Ok(binding) => bindings.push(binding),
@@ -110,14 +127,22 @@ fn refuse_public(origin: &Origin, allowed: &[String]) -> Result<(), String> {
     }
 }
 
-/// A client that looks where the load will go, and nowhere else.
-fn client(origin: &Origin) -> Result<Client, String> {
-    Client::builder()
+/// A client that looks where the load will go, as the load will, and nowhere else.
+fn client(origin: &Origin, tls: Option<&ClientConfig>, http: HttpVersion) -> Result<Client, String> {
+    let builder = Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
-        .resolve_to_addrs(&origin.host, &origin.addresses)
-        .build()
-        .map_err(|error| format!("cannot set up a HTTP client: {error}"))
+        .resolve_to_addrs(&origin.host, &origin.addresses);
+    let builder = match http {
+        HttpVersion::One => builder.http1_only(),
+        HttpVersion::Two => builder.http2_prior_knowledge(),
+        HttpVersion::Auto => builder,
+    };
+    let builder = match tls {
+        Some(tls) => builder.tls_backend_preconfigured(tls.clone()),
+        None => builder,
+    };
+    builder.build().map_err(|error| format!("cannot set up a HTTP client: {error}"))
 }
 
 /// One endpoint being looked at.
@@ -136,7 +161,13 @@ struct Answer {
 }
 
 impl Look<'_> {
-    async fn bind(&self, origin: Origin, headers: HeaderMap, used: bool) -> Result<Binding, String> {
+    async fn bind(
+        &self,
+        origin: Origin,
+        headers: HeaderMap,
+        tls: Option<Arc<ClientConfig>>,
+        used: bool,
+    ) -> Result<Binding, String> {
         let answer = if used {
             self.wait(&headers).await?
         } else {
@@ -182,7 +213,8 @@ impl Look<'_> {
         let target = origin
             .target(protocol::path(self.endpoint.protocol))
             .map_err(|error| format!("`{}` cannot be requested: {error}", self.url))?;
-        Ok(Binding { origin, model, target, headers, server, models: answer.models })
+        let http = self.endpoint.http_version;
+        Ok(Binding { origin, model, target, headers, tls, http, server, models: answer.models })
     }
 
     /// Asks until the server answers or the time is over.
@@ -200,10 +232,11 @@ impl Look<'_> {
             if begin.elapsed() + PAUSE >= self.limit {
                 return Err(format!(
                     "no answer from {} within {}: tried {looks} times, last {last}\n  help: start the server, \
-                     correct `endpoints.{}.url`, or raise `run.ready_timeout`",
+                     correct `endpoints.{}.url`, or raise `run.ready_timeout`{}",
                     self.url,
                     crate::units::write_duration(self.limit),
                     self.endpoint.name,
+                    trust::unasked(self.endpoint),
                 ));
             }
             tokio::time::sleep(PAUSE).await;
@@ -214,10 +247,13 @@ impl Look<'_> {
     async fn look(&self, headers: &HeaderMap, limit: Duration) -> Result<Answer, Refusal> {
         let url = format!("{}/models", self.url);
         let request = self.client.get(&url).headers(headers.clone()).timeout(limit);
-        let response = request
-            .send()
-            .await
-            .map_err(|error| Refusal::NotYet(format!("`GET {url}`: {}", root_cause(&error))))?;
+        let response = request.send().await.map_err(|error| {
+            let what = format!("`GET {url}`: {}", root_cause(&error));
+            match trust::advice(&error, self.endpoint) {
+                Some(help) => Refusal::Final(format!("{what}\n  help: {help}")),
+                None => Refusal::NotYet(what),
+            }
+        })?;
         let status = response.status();
         let version = response
             .headers()

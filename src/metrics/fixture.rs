@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, io, time::Duration};
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Ceiling, Lengths, Model, OnBottleneck, OnInconclusive, Output, Platform,
-        PromptLength, Severity, Stage, Synthetic, Threads, Workload,
+        Address, Arrivals, Bound, Ceiling, HttpVersion, Lengths, Model, OnBottleneck, OnInconclusive, Output,
+        Platform, PromptLength, Severity, Stage, Synthetic, Threads, Tls, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
@@ -33,6 +33,8 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         timeout: Duration::from_secs(120),
         api_key: None,
         headers: BTreeMap::new(),
+        http_version: HttpVersion::One,
+        tls: Tls::default(),
         workload_name: "words".to_owned(),
         workload: Workload::Synthetic(Synthetic {
             prompt: PromptLength::Tokens(Lengths::Constant(10)),

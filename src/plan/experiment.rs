@@ -16,7 +16,7 @@ use crate::{
 const FORMAT: u32 = 1;
 
 /// Everything that the hash covers, and this is the one place that says so. Not in it: where the servers are and how
-/// they are reached (URL, key, time-out, the settings of a simulated one), what is made of the results (targets,
+/// they are reached (URL, version of HTTP, TLS, key, time-out, the settings of a simulated one), what is made of the results (targets,
 /// label, description, output), and the limits of the client.
 #[derive(Serialize)]
 struct Experiment<'a> {

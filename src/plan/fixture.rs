@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, Lengths, Load, Model,
-        OnBottleneck, OnInconclusive, Open, Order, Output, Phase, Places, Platform, PromptLength, Run,
-        Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic, Target, Threads, Workload,
+        Address, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, HttpVersion, Lengths, Load,
+        Model, OnBottleneck, OnInconclusive, Open, Order, Output, Phase, Places, Platform, PromptLength, Run,
+        Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic, Target, Threads, Tls, Workload,
     },
 };
 
@@ -28,6 +28,8 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         timeout: seconds(120),
         api_key: None,
         headers: BTreeMap::new(),
+        http_version: HttpVersion::One,
+        tls: Tls::default(),
     }
 }
 

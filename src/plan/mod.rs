@@ -52,9 +52,9 @@ use serde_json::Value;
 use crate::{
     catalog::{Carrier, MetricName, Protocol},
     config::{
-        Address, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, Model, Objective, OnBottleneck,
-        OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs, Secret, Severity, Sim, Stage,
-        Threads, Workload, case_name,
+        Address, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpVersion, Model, Objective,
+        OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs, Secret, Severity,
+        Sim, Stage, Threads, Tls, Workload, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -246,6 +246,12 @@ pub struct PlannedEndpoint {
     /// What else goes with every request, by name in lower case; secrets by reference.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, HeaderText>,
+    /// What is spoken with it.
+    #[serde(default, skip_serializing_if = "HttpVersion::is_default")]
+    pub http_version: HttpVersion,
+    /// Whom its connections trust.
+    #[serde(default, skip_serializing_if = "Tls::is_default")]
+    pub tls: Tls,
     /// The name of its workload.
     pub workload_name: String,
     /// What is sent.

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     config::{
-        Address, Ceiling, Chunks, Model, OnBottleneck, OnInconclusive, Output, Price, Severity, Threads,
+        Address, Ceiling, Chunks, HttpVersion, Model, OnBottleneck, OnInconclusive, Output, Price, Severity,
+        Threads, Tls,
     },
     units::{show_count, show_number, show_seconds, show_share, write_duration},
 };
@@ -89,6 +90,8 @@ fn endpoints(plan: &Plan) -> String {
     let mut header = vec!["endpoint", "address", "protocol", "model", "answers", "workload"];
     let any_headers = plan.endpoints.iter().any(|endpoint| !endpoint.headers.is_empty());
     header.extend(any_headers.then_some("headers"));
+    let any_connection = plan.endpoints.iter().any(|endpoint| !connection(endpoint).is_empty());
+    header.extend(any_connection.then_some("connection"));
     table.set_header(header);
     for endpoint in &plan.endpoints {
         let names: Vec<&str> = endpoint.headers.keys().map(String::as_str).collect();
@@ -104,9 +107,27 @@ fn endpoints(plan: &Plan) -> String {
             endpoint.workload_name.clone(),
         ];
         row.extend(any_headers.then(|| names.join(", ")));
+        row.extend(any_connection.then(|| connection(endpoint)));
         table.add_row(row);
     }
     lines(&table)
+}
+
+/// How an endpoint is connected to, where that is said.
+fn connection(endpoint: &PlannedEndpoint) -> String {
+    let Tls { ca, client, insecure } = &endpoint.tls;
+    let version = match endpoint.http_version {
+        HttpVersion::One => None,
+        HttpVersion::Two => Some("http/2"),
+        HttpVersion::Auto => Some("http/2 or 1.1"),
+    };
+    let parts = [
+        version,
+        ca.as_ref().map(|_| "own authority"),
+        client.as_ref().map(|_| "client certificate"),
+        insecure.then_some("insecure: accepts any certificate"),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn address(endpoint: &PlannedEndpoint) -> String {

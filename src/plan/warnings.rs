@@ -1,7 +1,7 @@
 //! What the user should know before the run: lines in lower case, the fix behind `help:`.
 
 use super::{
-    LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, Work,
+    LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work,
     graph::most_at_once,
     provable::{most_values, requests_until},
     rounding,
@@ -43,8 +43,13 @@ pub(super) fn collect(plan: &Plan) -> Vec<String> {
         phases.filter_map(|scopes| below_floor(plan, target, scopes))
     });
     let lax = beyond_timeout(plan);
-    let warnings =
-        nothing_measured(plan).into_iter().chain(idle).chain(crowded(plan)).chain(empty).chain(few);
+    let warnings = nothing_measured(plan)
+        .into_iter()
+        .chain(insecure(plan))
+        .chain(idle)
+        .chain(crowded(plan))
+        .chain(empty)
+        .chain(few);
     warnings.chain(uneven).chain(unsteady).chain(short).chain(lax).collect()
 }
 
@@ -126,6 +131,20 @@ fn beyond_timeout(plan: &Plan) -> Vec<String> {
         told(format!("targets.{}", target.name), limit, longest(&here).filter(|_| latency))
     });
     objectives.chain(targets).collect()
+}
+
+/// Whoever accepts any certificate talks to anybody.
+fn insecure(plan: &Plan) -> Vec<String> {
+    let insecure = plan.endpoints.iter().filter(|endpoint| endpoint.tls.insecure);
+    insecure
+        .map(|PlannedEndpoint { name, .. }| {
+            format!(
+                "`endpoints.{name}.tls.insecure` accepts any certificate: whoever sits between can read and change \
+                 everything, keys included\n\
+                 help: name the authority that signed it: `endpoints.{name}.tls.ca = \"FILE\"`"
+            )
+        })
+        .collect()
 }
 
 fn idle_endpoints(plan: &Plan) -> Vec<String> {

@@ -11,9 +11,9 @@ use super::Report;
 use crate::{
     catalog::{Metric, MetricName, Protocol},
     config::{
-        Address, Arrivals, Bound, Ceiling, Faults, Layer, Lengths, Model, Objective, OnBottleneck,
-        OnInconclusive, Origin, Output, Platform, Price, PromptLength, Severity, Sim, Stage, Synthetic,
-        Threads, Workload,
+        Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Layer, Lengths, Model, Objective,
+        OnBottleneck, OnInconclusive, Origin, Output, Platform, Price, PromptLength, Severity, Sim, Stage,
+        Synthetic, Threads, Tls, Workload,
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
@@ -336,6 +336,8 @@ fn endpoint(name: &str, sim_name: Option<&str>) -> PlannedEndpoint {
         timeout: Duration::from_secs(120),
         api_key: None,
         headers: BTreeMap::new(),
+        http_version: HttpVersion::One,
+        tls: Tls::default(),
         workload_name: "summaries".to_owned(),
         workload: Workload::Synthetic(Synthetic {
             prompt: PromptLength::Tokens(Lengths::Constant(400)),

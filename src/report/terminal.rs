@@ -114,7 +114,8 @@ fn headline(report: &Report, style: Style) -> Vec<String> {
         lines.push(style.paint(DIM, &format!("the plan of {run}, run again")));
     }
     lines.extend(wrap(&words::hardware(report), style.width).iter().map(|line| style.paint(DIM, line)));
-    if let Some(notice) = words::simulated_notice(report) {
+    let notices = [words::simulated_notice(report), words::insecure_notice(report)];
+    for notice in notices.into_iter().flatten() {
         lines.extend(wrap(&notice, style.width).iter().map(|line| style.paint(OPEN, line)));
     }
     lines

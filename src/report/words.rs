@@ -57,6 +57,13 @@ pub(super) fn simulated_notice(report: &Report) -> Option<String> {
     }
 }
 
+/// What every output of a run that accepted any certificate says; `None` where certificates were checked.
+pub(super) fn insecure_notice(report: &Report) -> Option<String> {
+    let insecure = report.plan.endpoints.iter().filter(|endpoint| endpoint.tls.insecure);
+    let names: Vec<String> = insecure.map(|endpoint| format!("`{}`", endpoint.name)).collect();
+    (!names.is_empty()).then(|| format!("insecure: any certificate of {} was accepted", names.join(", ")))
+}
+
 /// `2026-11-21 14:03 UTC`.
 pub(super) fn started(report: &Report) -> String {
     report

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 
-use super::{WireError, body::Body};
+use super::{WireError, body::Body, http2::Parts};
 
 /// What is sent. The pool adds `host` and `accept-encoding`, and `content-length` where there is a body.
 #[derive(Debug, Clone)]
@@ -18,13 +18,18 @@ pub struct Request {
     pub body: Bytes,
 }
 
-/// A request as it stands on the wire, head and body.
+/// A request as it goes out, head and body, in each version of HTTP that may be spoken.
 #[derive(Debug, Clone)]
-pub struct Message(Vec<u8>);
+pub struct Message {
+    /// As it stands on the wire in HTTP/1.1; empty where that is not spoken.
+    pub(super) one: Vec<u8>,
+    /// For HTTP/2, where that may be spoken.
+    pub(super) two: Option<Parts>,
+}
 
 impl Message {
-    /// The bytes of a request to a host.
-    pub(super) fn new(request: &Request, host: &HeaderValue) -> Self {
+    /// The bytes of a request to a host in HTTP/1.1.
+    pub(super) fn in_one(request: &Request, host: &HeaderValue) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512 + request.body.len());
         let target = request.target.path_and_query().map_or("/", |target| target.as_str());
         bytes.extend_from_slice(request.method.as_str().as_bytes());
@@ -47,11 +52,7 @@ impl Message {
         }
         bytes.extend_from_slice(b"\r\n");
         bytes.extend_from_slice(&request.body);
-        Self(bytes)
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.0
+        bytes
     }
 }
 
@@ -107,9 +108,13 @@ impl Head {
 
     /// Whether the body is compressed, which was not asked for.
     pub(super) fn is_compressed(&self) -> bool {
-        tokens(&self.headers, &header::CONTENT_ENCODING)
-            .any(|coding| !coding.eq_ignore_ascii_case("identity"))
+        is_compressed(&self.headers)
     }
+}
+
+/// Whether the headers of an answer say that its body is compressed.
+pub(super) fn is_compressed(headers: &HeaderMap) -> bool {
+    tokens(headers, &header::CONTENT_ENCODING).any(|coding| !coding.eq_ignore_ascii_case("identity"))
 }
 
 /// How the body of an answer to a request that was not `HEAD` is told from what follows it: RFC 9112, section 6.3.

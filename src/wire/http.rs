@@ -1,4 +1,5 @@
-//! One HTTP/1.1 exchange: a request out, an answer whose body comes in pieces with their arrival.
+//! One exchange: a request out, an answer whose body comes in pieces with their arrival. Here of HTTP/1.1, and what all
+//! versions have in common.
 
 use std::{future::poll_fn, sync::Arc};
 
@@ -7,7 +8,8 @@ use http::{HeaderMap, StatusCode, Version, header};
 use super::{
     Arrival, Mark, Pool, WireError,
     body::{Body, Part},
-    head::{Head, Message},
+    head::{Head, Message, is_compressed},
+    http2,
     socket::Fill,
     stream::Stream,
 };
@@ -35,17 +37,20 @@ impl Default for Limits {
 /// [`Pool::send`] is dropped by a time-out.
 #[derive(Debug, Clone)]
 pub struct Timing {
-    /// Just before the first byte of the request was written, on the connection that counted.
+    /// Just before the first byte of the request was written, on the connection that counted; in HTTP/2 that of the
+    /// frame with its head.
     pub sent_ns: Option<u64>,
     /// The same for others to see while the exchange goes on; `None` where nobody looks.
     pub seen_sent: Option<Arc<Mark>>,
-    /// How long the TCP connect took, where this request opened the connection.
+    /// How long the TCP connect took, where this request opened the connection; in HTTP/2 with the wait for the
+    /// server's settings.
     pub connect_ns: Option<u64>,
     /// How long the TLS handshake took, likewise.
     pub tls_ns: Option<u64>,
-    /// Whether the connection had served a request before.
+    /// Whether the connection had served a request before, or in HTTP/2 carried one.
     pub reused: bool,
-    /// Connections that the request was tried on: 1, or 2 where a pooled one died before the first byte.
+    /// How often the request was sent: 1, or 2 where a pooled connection died before the first byte, or in HTTP/2 the
+    /// server said that it had not begun with it.
     pub attempts: u32,
     /// Arrival of the first byte of the response.
     pub first_byte_ns: Option<u64>,
@@ -97,7 +102,8 @@ impl Timing {
     }
 }
 
-/// The head of an answer, and its body as it arrives. Dropping it before the body's end closes the connection.
+/// The head of an answer, and its body as it arrives. Dropping it before the body's end closes the connection, or in
+/// HTTP/2 resets the stream.
 pub struct Response<'a> {
     /// The status.
     pub status: StatusCode,
@@ -107,11 +113,18 @@ pub struct Response<'a> {
     pub version: Version,
     pool: &'a Pool,
     timing: &'a mut Timing,
-    tail: Tail,
-    arrival: Arrival,
+    source: Source,
     left: u64,
     limit: u64,
     compressed: bool,
+}
+
+/// Where the rest of an answer comes from.
+enum Source {
+    /// A connection of its own, and when its last bytes arrived.
+    Own(Tail, Arrival),
+    /// A stream of one that requests share.
+    Shared(http2::Body),
 }
 
 /// Bytes of a body, which arrived with one read.
@@ -121,7 +134,8 @@ pub struct Piece<'a> {
     pub bytes: &'a [u8],
     /// When they arrived.
     pub arrival: Arrival,
-    /// Whether they are the last of their read: nothing of the answer arrived with them and behind them.
+    /// Whether they are the last of their read: nothing of the answer, or of another one on the same connection, arrived
+    /// with them and behind them.
     pub ends_read: bool,
 }
 
@@ -133,7 +147,11 @@ impl Response<'_> {
 
     /// The version as records have it: `1.1`.
     pub fn http_version(&self) -> &'static str {
-        if self.version == Version::HTTP_10 { "1.0" } else { "1.1" }
+        match self.version {
+            Version::HTTP_10 => "1.0",
+            Version::HTTP_2 => "2",
+            _ => "1.1",
+        }
     }
 
     /// What is known of the times so far.
@@ -150,37 +168,71 @@ impl Response<'_> {
         if self.compressed {
             return Err(WireError::Malformed("the answer is compressed, unasked".to_owned()));
         }
+        let (tail, last) = match &mut self.source {
+            Source::Own(tail, arrival) => (tail, arrival),
+            Source::Shared(body) => {
+                let Some((arrival, ends_read)) = body.next(self.timing).await? else { return Ok(None) };
+                let bytes = body.taken();
+                let left = self.left.checked_sub(bytes.len() as u64);
+                self.left = left.ok_or(WireError::TooLarge { limit: self.limit })?;
+                return Ok(Some(Piece { bytes, arrival, ends_read }));
+            }
+        };
         let bytes = loop {
-            if let Some(data) = self.tail.next_data()? {
+            if let Some(data) = tail.next_data()? {
                 break data;
             }
-            if self.tail.body.is_over() {
+            if tail.body.is_over() {
                 return Ok(None);
             }
-            match poll_fn(|cx| self.tail.stream.poll_fill(cx)).await {
+            match poll_fn(|cx| tail.stream.poll_fill(cx)).await {
                 Ok(Fill::Bytes(arrival)) => {
-                    self.arrival = arrival;
+                    *last = arrival;
                     self.timing.read(arrival);
                 }
-                Ok(Fill::End) if self.tail.body.may_end() => return Ok(None),
+                Ok(Fill::End) if tail.body.may_end() => return Ok(None),
                 Ok(Fill::End) => return Err(WireError::broken_off(None)),
                 Err(error) => return Err(WireError::broken_off(Some(&error))),
             }
         };
         let Some(left) = self.left.checked_sub(bytes as u64) else {
-            self.tail.keeps_alive = false;
+            tail.keeps_alive = false;
             return Err(WireError::TooLarge { limit: self.limit });
         };
         self.left = left;
-        let arrival = self.arrival;
-        let ends_read = self.tail.ends_read(bytes);
-        Ok(Some(Piece { bytes: self.tail.stream.take(bytes), arrival, ends_read }))
+        let arrival = *last;
+        let ends_read = tail.ends_read(bytes);
+        Ok(Some(Piece { bytes: tail.stream.take(bytes), arrival, ends_read }))
     }
 
     /// Ends the exchange. The connection goes back to the pool; where the end of the body has not arrived yet, the
     /// pool looks for it before it lends the connection again.
     pub fn finish(self) {
-        self.pool.give_back(self.tail);
+        match self.source {
+            Source::Own(tail, _) => self.pool.give_back(tail),
+            Source::Shared(body) => body.finish(),
+        }
+    }
+
+    /// An answer on a connection that requests share.
+    pub(super) fn shared<'a>(
+        head: ::http::response::Parts,
+        body: http2::Body,
+        pool: &'a Pool,
+        limits: Limits,
+        timing: &'a mut Timing,
+    ) -> Response<'a> {
+        Response {
+            status: head.status,
+            compressed: is_compressed(&head.headers),
+            headers: head.headers,
+            version: head.version,
+            pool,
+            timing,
+            source: Source::Shared(body),
+            left: limits.body_bytes,
+            limit: limits.body_bytes,
+        }
     }
 }
 
@@ -283,7 +335,7 @@ impl Begun {
     ) -> Result<Answered, WireError> {
         let Self { mut stream, written } = self;
         // a server may answer before it has read everything, and hang up: what it said counts
-        let sent = stream.write(&message.bytes()[written..]).await;
+        let sent = stream.write(&message.one[written..]).await;
         match read_head(&mut stream, limits, timing).await {
             Ok((head, arrival)) => Ok(Answered { head, arrival, stream, whole: matches!(sent, Ok(true)) }),
             Err(WireError::NoAnswer(reason)) => {
@@ -305,8 +357,10 @@ impl Answered {
             version: head.version,
             pool,
             timing,
-            tail: Tail { stream, body: head.body, keeps_alive: head.keeps_alive && whole },
-            arrival,
+            source: Source::Own(
+                Tail { stream, body: head.body, keeps_alive: head.keeps_alive && whole },
+                arrival,
+            ),
             left: limits.body_bytes,
             limit: limits.body_bytes,
         }

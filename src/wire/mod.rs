@@ -1,8 +1,9 @@
 //! Measured sockets: connect, TLS, pool, arrival times, HTTP, framing. The only code that touches them.
 //!
 //! A [`Pool`] per endpoint sends [`Message`]s and hands out [`Response`]s whose body comes in [`Piece`]s, each with the
-//! [`Arrival`] of the read that brought it: the kernel's own receive time where the system tells. The whole exchange
-//! runs inside the caller's task, and dropping its future (a time-out) drops the connection with it.
+//! [`Arrival`] of the read that brought it: the kernel's own receive time where the system tells. Over HTTP/1.1 the whole
+//! exchange runs inside the caller's task, and dropping its future (a time-out) drops the connection with it. Over HTTP/2
+//! requests share connections, each of which has a task of its own, and dropping the future resets the stream.
 //!
 //! ```text
 //! kernel ─socket→ stamped bytes ─stream→ plain text ─head, body→ pieces ─framing→ events
@@ -18,6 +19,7 @@ mod error;
 mod framing;
 mod head;
 mod http;
+mod http2;
 mod kernel;
 mod mark;
 mod origin;

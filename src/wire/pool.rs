@@ -2,10 +2,13 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
 };
 
-use http::HeaderValue;
+use http::{HeaderValue, uri::Authority};
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::task::JoinSet;
 
@@ -13,15 +16,21 @@ use super::{
     Clock, Limits, Message, Origin, Request, Response, Timing, WireError,
     error::in_words,
     http::{Begun, Settled, Tail},
+    http2::{self, Connection, Opened, Parts, Shared},
     socket::Socket,
     stream::Stream,
 };
+use crate::config::HttpVersion;
 
 /// Connections to one origin, opened when there is none to lend and kept for as long as the server keeps them.
 pub struct Pool {
     dialer: Arc<Dialer>,
     host: HeaderValue,
+    authority: Authority,
+    /// Those of HTTP/1.1, each for one request at a time.
     idle: Mutex<Idle>,
+    /// Those of HTTP/2.
+    shared: Shared,
 }
 
 /// Idle connections are not polled by anybody.
@@ -42,7 +51,8 @@ const LAG_NS: u64 = 1_000_000_000;
 const OPENING: usize = 64;
 
 impl Pool {
-    /// A pool without connections. `tls` is needed where the origin is TLS, and is not looked at elsewhere.
+    /// A pool without connections, which speaks HTTP/1.1. `tls` is needed where the origin is TLS, and is not looked at
+    /// elsewhere.
     ///
     /// # Errors
     ///
@@ -57,9 +67,21 @@ impl Pool {
         } else {
             None
         };
-        let host = HeaderValue::from_str(&origin.authority)
-            .map_err(|_| WireError::Connect(format!("`{}` can be no host header", origin.authority)))?;
-        Ok(Self { dialer: Arc::new(Dialer { origin, clock, tls }), host, idle: Mutex::default() })
+        let bad = || WireError::Connect(format!("`{}` can be no host header", origin.authority));
+        let host = HeaderValue::from_str(&origin.authority).map_err(|_| bad())?;
+        let authority = origin.authority.parse().map_err(|_| bad())?;
+        let speaks = Speaks::from(HttpVersion::One);
+        let dialer = Arc::new(Dialer { origin, clock, tls, speaks });
+        Ok(Self { dialer, host, authority, idle: Mutex::default(), shared: Shared::default() })
+    }
+
+    /// The same, which speaks another version; over TLS it is the one that its configuration offers by ALPN.
+    pub fn speaking(self, http: HttpVersion) -> Self {
+        let Dialer { origin, clock, tls, .. } = self.dialer.as_ref();
+        let (origin, clock, tls) = (origin.clone(), *clock, tls.clone());
+        let http = if http == HttpVersion::Auto && tls.is_none() { HttpVersion::One } else { http };
+        let dialer = Arc::new(Dialer { origin, clock, tls, speaks: Speaks::from(http) });
+        Self { dialer, ..self }
     }
 
     /// Where its connections lead.
@@ -67,26 +89,39 @@ impl Pool {
         &self.dialer.origin
     }
 
-    /// Connections that are ready to be lent.
+    /// Connections that are ready to be lent, or shared by one more request.
     pub fn idle(&self) -> usize {
-        self.lock().ready.len()
+        self.lock().ready.len() + self.shared.with_room()
     }
 
-    /// Whether a connection is idle that its server has not closed by now.
+    /// Whether a connection can serve another request that its server has not closed by now.
     pub fn has_open(&self) -> bool {
+        if self.shared.has_open() {
+            return true;
+        }
         let stream = self.lend();
         let open = stream.is_some();
         self.lock().ready.extend(stream);
         open
     }
 
-    /// Opens connections until `n` are idle, so that none has to be opened in the measured window.
+    /// Opens connections until there are enough for `n` requests at a time, so that none has to be opened in the measured
+    /// window.
     ///
     /// # Errors
     ///
     /// The first failure to connect; what was opened before it stays.
     pub async fn open_ahead(&self, n: usize) -> Result<(), WireError> {
-        let mut missing = n.saturating_sub(self.idle());
+        if n > 0 && self.dialer.speaks.may_share() && !self.shared.has_open() {
+            // the first says what is spoken, and how many requests one carries
+            let _turn = self.shared.turn().await;
+            self.take_in(self.dialer.dial(&mut Timing::default()).await?);
+        }
+        let mut missing = if self.dialer.speaks.may_share() {
+            n.saturating_sub(self.shared.room()).div_ceil(self.shared.most().max(1))
+        } else {
+            n.saturating_sub(self.idle())
+        };
         let mut opening = JoinSet::new();
         while missing > 0 || !opening.is_empty() {
             while missing > 0 && opening.len() < OPENING {
@@ -95,7 +130,7 @@ impl Pool {
                 opening.spawn(async move { dialer.dial(&mut Timing::default()).await });
             }
             match opening.join_next().await {
-                Some(Ok(stream)) => self.lock().ready.push_front(stream?),
+                Some(Ok(dialed)) => self.take_in(dialed?),
                 Some(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
                 None => {}
             }
@@ -103,28 +138,49 @@ impl Pool {
         Ok(())
     }
 
-    /// A request as it goes out to this origin; made ahead of need, since it takes time.
-    pub fn message(&self, request: &Request) -> Message {
-        Message::new(request, &self.host)
+    /// Adds a connection that was opened ahead of need.
+    fn take_in(&self, dialed: Dialed) {
+        match dialed {
+            Dialed::Own(stream) => self.lock().ready.push_front(stream),
+            Dialed::Shared(connection) => self.shared.add(connection),
+        }
     }
 
-    /// Takes an open connection for a request that is due soon. `None` where none is idle.
+    /// A request as it goes out to this origin; made ahead of need, since it takes time.
+    pub fn message(&self, request: &Request) -> Message {
+        let speaks = &self.dialer.speaks;
+        let one = if speaks.may_lend() { Message::in_one(request, &self.host) } else { Vec::new() };
+        let tls = self.dialer.origin.tls;
+        let two = speaks.may_share().then(|| Parts::new(request, tls, &self.authority));
+        Message { one, two }
+    }
+
+    /// Takes an open connection, or a place on one, for a request that is due soon. `None` where there is none.
     pub fn reserve(&self) -> Option<Reserved> {
-        self.lend().map(|stream| Reserved { stream, begun: None })
+        if self.dialer.speaks.may_share()
+            && let Some(place) = self.shared.reserve(None)
+        {
+            return Some(Reserved(Held::Shared(place)));
+        }
+        self.lend().map(|stream| Reserved(Held::Own { stream, begun: None }))
     }
 
     /// Takes a connection back that was reserved in vain. One on which something was sent is of no more use.
     pub fn release(&self, reserved: Reserved) {
-        if reserved.begun.is_none() {
-            self.lock().ready.push_back(reserved.stream);
+        if let Held::Own { stream, begun: None } = reserved.0 {
+            self.lock().ready.push_back(stream);
         }
     }
 
     /// Sends a request and waits for the head of its answer, on the connection that was reserved for it or any other.
     ///
     /// A pooled connection that dies before the first byte of the answer is replaced once by a new one
-    /// (`timing.attempts` = 2): servers close idle connections whenever they like. A new connection that dies is a
-    /// failure. Nothing else is ever tried again. Dropping the future closes the connection.
+    /// (`timing.attempts` = 2): servers close idle connections whenever they like. So is one of HTTP/2 whose server says
+    /// that it did not begin with the request (`GOAWAY`, `REFUSED_STREAM`). A new connection that dies is a failure.
+    /// Nothing else is ever tried again. Dropping the future closes the connection, or in HTTP/2 resets the stream.
+    ///
+    /// HTTP/2 requests share connections: each takes the oldest one that carries fewer than its server allows, 100 at
+    /// most, and where there is none another one is opened, which those who waited for it share.
     ///
     /// # Errors
     ///
@@ -137,27 +193,85 @@ impl Pool {
         timing: &'a mut Timing,
     ) -> Result<Response<'a>, WireError> {
         timing.begin();
-        if let Some(Reserved { stream, begun }) = reserved.or_else(|| self.reserve()) {
-            timing.attempts = 1;
-            timing.reused = stream.has_served();
-            let begun = match begun {
-                Some((sent_ns, written)) => {
-                    timing.sent(Some(sent_ns));
-                    Begun { stream, written }
+        let mut refusing = None;
+        match reserved.or_else(|| self.reserve()).map(|reserved| reserved.0) {
+            Some(Held::Own { stream, begun }) => {
+                timing.attempts = 1;
+                timing.reused = stream.has_served();
+                let begun = match begun {
+                    Some((sent_ns, written)) => {
+                        timing.sent(Some(sent_ns));
+                        Begun { stream, written }
+                    }
+                    None => Begun::new(stream, timing),
+                };
+                match begun.head(message, limits, timing).await {
+                    Err(WireError::NoAnswer(_)) => {}
+                    answered => return answered.map(|answered| answered.response(self, limits, timing)),
                 }
-                None => Begun::new(stream, timing),
-            };
-            match begun.head(message, limits, timing).await {
-                Err(WireError::NoAnswer(_)) => {}
-                answered => return answered.map(|answered| answered.response(self, limits, timing)),
             }
+            Some(Held::Shared(place)) => {
+                if let Some(opened) = message.two.as_ref().and_then(|parts| place.opened(parts)) {
+                    timing.attempts = 1;
+                    timing.reused = opened.reused();
+                    let connection = opened.connection();
+                    match opened.head(limits, timing).await {
+                        Ok((head, body)) => return Ok(Response::shared(head, body, self, limits, timing)),
+                        Err(failure) if !failure.may_repeat => return Err(failure.error),
+                        Err(_) => refusing = Some(connection),
+                    }
+                }
+            }
+            None => {}
         }
         timing.attempts += 1;
         timing.reused = false;
         timing.sent(None);
-        let stream = self.dialer.dial(timing).await?;
-        let answered = Begun::new(stream, timing).head(message, limits, timing).await?;
-        Ok(answered.response(self, limits, timing))
+        match self.connect(message, refusing.as_ref(), timing).await? {
+            Connected::Own(stream) => {
+                let answered = Begun::new(stream, timing).head(message, limits, timing).await?;
+                Ok(answered.response(self, limits, timing))
+            }
+            Connected::Shared(opened) => {
+                timing.reused = opened.reused();
+                let (head, body) = opened.head(limits, timing).await.map_err(|failure| failure.error)?;
+                Ok(Response::shared(head, body, self, limits, timing))
+            }
+        }
+    }
+
+    /// A new connection, or where others open one too, a stream on that; none on a connection that refuses them.
+    async fn connect(
+        &self,
+        message: &Message,
+        refusing: Option<&Arc<Connection>>,
+        timing: &mut Timing,
+    ) -> Result<Connected, WireError> {
+        let Some(parts) = message.two.as_ref().filter(|_| self.dialer.speaks.may_share()) else {
+            return self.dialer.dial_own(timing).await.map(Connected::Own);
+        };
+        let turn = self.shared.turn().await;
+        if !self.dialer.speaks.may_share() {
+            // whoever came first has learnt that the server speaks HTTP/1.1
+            drop(turn);
+            return self.dialer.dial_own(timing).await.map(Connected::Own);
+        }
+        while let Some(place) = self.shared.reserve(refusing) {
+            if let Some(opened) = place.opened(parts) {
+                return Ok(Connected::Shared(opened));
+            }
+        }
+        match self.dialer.dial(timing).await? {
+            Dialed::Own(stream) => Ok(Connected::Own(stream)),
+            Dialed::Shared(connection) => {
+                let none =
+                    || WireError::NoAnswer("the server takes no streams on a new connection".to_owned());
+                let opened = http2::Reserved::on(&connection).and_then(|place| place.opened(parts));
+                let opened = opened.ok_or_else(none)?;
+                self.shared.add(connection);
+                Ok(Connected::Shared(opened))
+            }
+        }
     }
 
     /// An open connection, if there is one.
@@ -212,28 +326,111 @@ struct Dialer {
     origin: Origin,
     clock: Clock,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    speaks: Speaks,
+}
+
+/// What a server speaks, as far as it is known.
+struct Speaks(AtomicU8);
+
+impl Speaks {
+    const ONE: u8 = 1;
+    const TWO: u8 = 2;
+    const UNKNOWN: u8 = 0;
+
+    /// Whether requests may come to share a connection.
+    fn may_share(&self) -> bool {
+        self.0.load(Relaxed) != Self::ONE
+    }
+
+    /// Whether a request may get a connection of its own.
+    fn may_lend(&self) -> bool {
+        self.0.load(Relaxed) != Self::TWO
+    }
+
+    fn learn(&self, shares: bool) {
+        self.0.store(if shares { Self::TWO } else { Self::ONE }, Relaxed);
+    }
+}
+
+impl From<HttpVersion> for Speaks {
+    fn from(http: HttpVersion) -> Self {
+        Self(AtomicU8::new(match http {
+            HttpVersion::One => Self::ONE,
+            HttpVersion::Two => Self::TWO,
+            HttpVersion::Auto => Self::UNKNOWN,
+        }))
+    }
+}
+
+/// A connection that was opened.
+enum Dialed {
+    /// For one request at a time.
+    Own(Stream),
+    /// For several.
+    Shared(Arc<Connection>),
+}
+
+/// What a request goes out on.
+enum Connected {
+    Own(Stream),
+    Shared(Opened),
 }
 
 /// A connection that was taken for one request.
-pub struct Reserved {
-    stream: Stream,
-    /// When the request began to go out, and how much of it did.
-    begun: Option<(u64, usize)>,
+pub struct Reserved(Held);
+
+enum Held {
+    Own {
+        stream: Stream,
+        /// When the request began to go out, and how much of it did.
+        begun: Option<(u64, usize)>,
+    },
+    Shared(http2::Reserved),
 }
 
 impl Reserved {
-    /// Stamps the moment and writes what the connection takes at once; from any thread. What is left, and what went
-    /// wrong, is for [`Pool::send`].
+    /// Stamps the moment and writes what the connection takes at once, or hands the request to the driver of a connection
+    /// that is shared, which does both; from any thread. What is left, and what went wrong, is for [`Pool::send`].
     pub fn begin(&mut self, message: &Message) {
-        let sent_ns = self.stream.clock().now_ns();
-        let written = self.stream.write_now(message.bytes()).unwrap_or(0);
-        self.begun = Some((sent_ns, written));
+        match &mut self.0 {
+            Held::Own { stream, begun } => {
+                let sent_ns = stream.clock().now_ns();
+                let written = stream.write_now(&message.one).unwrap_or(0);
+                *begun = Some((sent_ns, written));
+            }
+            Held::Shared(place) => {
+                if let Some(parts) = &message.two {
+                    place.begin(parts);
+                }
+            }
+        }
     }
 }
 
 impl Dialer {
+    /// Opens a connection and finds out what is spoken on it.
+    async fn dial(&self, timing: &mut Timing) -> Result<Dialed, WireError> {
+        let stream = self.dial_own(timing).await?;
+        if !self.speaks.may_share() {
+            return Ok(Dialed::Own(stream));
+        }
+        if self.tls.is_some() && stream.agreed_protocol() != Some(b"h2") {
+            if self.speaks.may_lend() {
+                self.speaks.learn(false);
+                return Ok(Dialed::Own(stream));
+            }
+            let reason = "the server did not agree on http/2 by alpn".to_owned();
+            return Err(WireError::Tls { host: self.origin.host.clone(), reason });
+        }
+        let began = self.clock.now_ns();
+        let connection = Connection::begin(stream).await?;
+        self.speaks.learn(true);
+        timing.connect_ns = timing.connect_ns.map(|connect_ns| connect_ns + self.clock.now_ns() - began);
+        Ok(Dialed::Shared(connection))
+    }
+
     /// Opens a connection to the first address that accepts one.
-    async fn dial(&self, timing: &mut Timing) -> Result<Stream, WireError> {
+    async fn dial_own(&self, timing: &mut Timing) -> Result<Stream, WireError> {
         let started = self.clock.now_ns();
         let socket = self.connect().await?;
         let connected = self.clock.now_ns();

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write as _},
     mem::MaybeUninit,
     net::SocketAddr,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use socket2::SockRef;
@@ -176,6 +176,17 @@ impl Socket {
                 Ok(0)
             }
             written => written,
+        }
+    }
+
+    /// Writes what fits, and waits until anything does.
+    pub(super) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.tcp.poll_write_ready(cx))?;
+            match self.tcp.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
         }
     }
 

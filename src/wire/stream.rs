@@ -130,6 +130,33 @@ impl Stream {
         self.flush().await
     }
 
+    /// Writes what the socket, or TLS in its place, takes, and waits until it takes anything.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        // what is encrypted already goes first, and bounds what waits
+        ready!(self.poll_flush(cx))?;
+        let Some(session) = &mut self.tls else { return self.socket.poll_write(cx, bytes) };
+        session.encrypt(bytes)?;
+        match self.poll_flush(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(bytes.len())),
+        }
+    }
+
+    /// Waits until the socket has taken all that is encrypted.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(session) = &mut self.tls else { return Poll::Ready(Ok(())) };
+        while !session.unsent.is_empty() {
+            let written = ready!(self.socket.poll_write(cx, &session.unsent))?;
+            session.unsent.drain(..written);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The protocol that was agreed on by ALPN; `None` where none was, or there is no TLS.
+    pub(super) fn agreed_protocol(&self) -> Option<&[u8]> {
+        self.tls.as_ref()?.tls.alpn_protocol()
+    }
+
     async fn flush(&mut self) -> io::Result<bool> {
         let Some(session) = &mut self.tls else { return Ok(true) };
         let unsent = std::mem::take(&mut session.unsent);

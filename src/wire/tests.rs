@@ -12,7 +12,9 @@ use super::*;
 use crate::record::Outcome;
 
 mod server;
+mod over_http2;
 mod over_tls;
+mod trust;
 
 const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";

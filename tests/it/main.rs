@@ -36,6 +36,7 @@ mod rerun;
 mod safety;
 mod schemas;
 mod server;
+mod secure;
 mod several;
 mod side_by_side;
 mod steady;

@@ -6,11 +6,11 @@ use super::{
     several::{Headers, Word},
     shape::{one_of, partial},
     values::{
-        Count, CountFromZero, Duration, Flag, KvCacheTokens, Name, NotNegative, Positive, PositiveDuration,
-        Share, Text, Url, Verbatim,
+        Count, CountFromZero, Duration, Flag, KvCacheTokens, Name, NotNegative, Pem, Positive,
+        PositiveDuration, Share, Text, Url, Verbatim,
     },
 };
-use crate::catalog::Protocol;
+use crate::{catalog::Protocol, config::HttpVersion};
 
 /// `[endpoints.NAME]`: a server under test.
 #[derive(JsonSchema)]
@@ -42,6 +42,28 @@ pub(super) struct Endpoint {
     /// Headers that go with every request. One that carries a secret, such as `authorization`, is a reference.
     #[schemars(extend("examples" = [{ "x-team": "a", "authorization": { "env": "BEARER" } }]))]
     headers: Headers<Secret>,
+    /// What is spoken with it. `"2"` is agreed on by ALPN over TLS and taken for granted without it; `"auto"` lets a server
+    /// with TLS choose.
+    http_version: Word<HttpVersion>,
+    /// Whom its connections trust, and how they show who they are; only with `https://`.
+    tls: Tls,
+}
+
+/// `[endpoints.NAME.tls]`: PEM files, whose paths start at the folder of the file that they are named in.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Tls {
+    /// Certificates of the authorities that are trusted, in place of the system's.
+    #[schemars(extend("examples" = ["ca.pem"]))]
+    ca: Pem,
+    /// The certificate that the client shows to a server that asks for one.
+    #[schemars(extend("examples" = ["client.pem"]))]
+    cert: Pem,
+    /// The private key of that certificate.
+    #[schemars(extend("examples" = ["client-key.pem"]))]
+    key: Pem,
+    /// Accepts any certificate of the server. Whoever sits between can then read and change everything.
+    insecure: Flag,
 }
 
 /// A secret by reference.

@@ -141,6 +141,8 @@ values! {
     PlainName = any_of([json!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$" })]);
     /// The name of something in a table of named things.
     Name = any_of([json!({ "type": "string", "pattern": NAME })]);
+    /// The path of a PEM file.
+    Pem = any_of([json!({ "type": "string", "minLength": 1, "not": { "pattern": "-----BEGIN|\n" } })]);
     /// A base URL, or the name of a simulated server.
     Url = url();
     /// A host: a name or an address, without a port.

@@ -1,8 +1,8 @@
 use crate::{
     catalog::Metric,
     config::{
-        Arrivals, Bound, Chunks, Closed, Format, HeaderText, Lengths, Load, Objective, Open, Output, Shape,
-        Stage, Target, Threads, Workload,
+        Arrivals, Bound, Chunks, ClientCertificate, Closed, Format, HeaderText, HttpVersion, Lengths, Load,
+        Objective, Open, Output, Shape, Stage, Target, Threads, Tls, Workload,
     },
     plan::{compile, fixture, graph, render},
 };
@@ -32,6 +32,25 @@ fn a_plan_shows_what_was_set_of_the_run() {
     let text = HeaderText::Text("a".to_owned());
     scenario.endpoints["flash"].headers.insert("x-team".to_owned(), text);
     insta::assert_snapshot!(render::text(&compile(&scenario)));
+}
+
+#[test]
+fn a_plan_shows_how_it_connects_and_warns_of_trust_in_anybody() {
+    let mut scenario = fixture::mixed();
+    let thinker = &mut scenario.endpoints["thinker"];
+    let client = ClientCertificate { cert: "c.pem".to_owned(), key: "k.pem".to_owned() };
+    thinker.http_version = HttpVersion::Two;
+    thinker.tls = Tls { ca: None, client: Some(client), insecure: true };
+    scenario.endpoints["flash"].http_version = HttpVersion::Auto;
+    let plan = compile(&scenario);
+    let text = render::text(&plan);
+    let connection = "http/2, client certificate, insecure: accepts any certificate";
+    assert!(text.contains(connection) && text.contains("http/2 or 1.1"), "{text}");
+    assert!(plan.warnings[0].starts_with("`endpoints.thinker.tls.insecure` accepts any certificate"));
+    assert_eq!(crate::plan::Plan::from_json(&plan.to_json()).expect("its own text"), plan);
+    // a plan that says nothing of it has no such column
+    let plan = compile(&fixture::mixed());
+    assert!(!render::text(&plan).contains("connection") && !plan.to_json().contains("http_version"));
 }
 
 #[test]

@@ -64,6 +64,7 @@ pub(super) fn page(report: &Report) -> Value {
         "name": plan.title(),
         "description": plan.description,
         "notice": words::simulated_notice(report),
+        "insecure": words::insecure_notice(report),
         "uncounted": words::uncounted(report),
         "hardware": words::hardware(report),
         "platform": plan.platform.name,

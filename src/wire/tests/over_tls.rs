@@ -9,6 +9,7 @@ use rustls::{
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
+use crate::config::HttpVersion;
 
 /// An authority, and an acceptor with a certificate of it for `localhost`.
 fn authority() -> (CertificateDer<'static>, TlsAcceptor) {
@@ -37,7 +38,8 @@ fn trusting(roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Arc<Cli
     for root in roots {
         store.add(root).expect("a certificate");
     }
-    tls::with_roots(store).expect("a configuration")
+    let files = tls::Files { trust: tls::Trust::Only(Arc::new(store)), client: None };
+    tls::config(files, HttpVersion::One).expect("a configuration")
 }
 
 async fn server(scripts: Vec<Vec<Step>>, acceptor: TlsAcceptor) -> Server {
