@@ -4,8 +4,7 @@ mod mm1_study;
 
 use mm1_study::study;
 
-/// A name and its figures with their units.
-type Figures = (String, Vec<(&'static str, f64, &'static str)>);
+use crate::Figures;
 
 /// What twenty seeds say.
 pub(crate) fn figures() -> Vec<Figures> {

@@ -17,7 +17,7 @@ use std::{
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use self::null::Null;
+pub use self::null::{Driven, Null, Truth};
 use crate::{
     engine::{EngineError, NotReady},
     machine::{

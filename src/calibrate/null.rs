@@ -14,8 +14,8 @@ use crate::{
     wire::Clock,
 };
 
-/// A null server that listens, the threads of the engine and the runtime of what is beside it.
-pub(super) struct Null {
+/// A null server that listens, with the threads of an engine that drives it.
+pub struct Null {
     /// `http://127.0.0.1:PORT`.
     base: String,
     /// What is measured has threads of its own.
@@ -24,17 +24,24 @@ pub(super) struct Null {
 }
 
 /// What came of one load.
-pub(super) struct Driven {
-    pub(super) clock: Clock,
-    pub(super) finished: Vec<(Record, ChunkTimes)>,
-    pub(super) diary: Vec<Diary>,
+pub struct Driven {
+    /// The clock of its times.
+    pub clock: Clock,
+    /// Every request, in the order of their ends.
+    pub finished: Vec<(Record, ChunkTimes)>,
+    /// What the engine told besides.
+    pub diary: Vec<Diary>,
 }
 
 /// When the server wrote each chunk of each request, on the clock of a run.
-pub(super) struct Truth(HashMap<String, Vec<f64>>);
+pub struct Truth(HashMap<String, Vec<f64>>);
 
 impl Null {
-    pub(super) fn new(base_url: &str, threads: u32) -> Result<Self, CalibrateError> {
+    /// Drives the null server at this base URL (`http://127.0.0.1:PORT/v1`) by so many threads.
+    ///
+    /// # Errors
+    /// Where the system gives no threads.
+    pub fn new(base_url: &str, threads: u32) -> Result<Self, CalibrateError> {
         Ok(Self {
             base: base_url.trim_end_matches("/v1").to_owned(),
             workers: Workers::start(threads)?,
@@ -43,8 +50,11 @@ impl Null {
     }
 
     /// The plan of a load: a scenario like any other. Its answers have so many tokens with so many microseconds between them,
-    /// and `phase` says what is sent.
-    pub(super) fn plan(&self, gap_us: u64, tokens: u32, phase: &str) -> Result<Plan, CalibrateError> {
+    /// and `phase` says what is sent, in the language of scenario files.
+    ///
+    /// # Errors
+    /// Where that is no phase.
+    pub fn plan(&self, gap_us: u64, tokens: u32, phase: &str) -> Result<Plan, CalibrateError> {
         let text = format!(
             "version = 1\nname = \"calibration\"\nendpoints.null.url = \"{base}/{gap_us}/v1\"\nendpoints.null.timeout = \
              \"30s\"\nrun.drain = \"10s\"\n[workloads.short.synthetic]\nprompt_tokens = 16\noutput_tokens = {tokens}\n\
@@ -67,7 +77,10 @@ impl Null {
     }
 
     /// Runs a plan with the engine, and gathers what it tells.
-    pub(super) fn drive(&self, plan: Plan) -> Result<Driven, CalibrateError> {
+    ///
+    /// # Errors
+    /// Where the server does not answer, or the engine does not work.
+    pub fn drive(&self, plan: Plan) -> Result<Driven, CalibrateError> {
         let bindings = self.bind(&plan)?;
         let clock = Clock::start();
         let (events, mut told) = mpsc::channel(engine::EVENT_QUEUE);
@@ -89,7 +102,10 @@ impl Null {
     }
 
     /// Reads streams of the plan's endpoint, evenly begun over `ramp_up`, with the time of every read.
-    pub(super) fn time(
+    ///
+    /// # Errors
+    /// Those of [`drive`](Self::drive).
+    pub fn time(
         &self,
         plan: &Plan,
         streams: u32,
@@ -104,7 +120,10 @@ impl Null {
     }
 
     /// What the server wrote since it was last asked.
-    pub(super) fn truth(&self, clock: Clock) -> Result<Truth, CalibrateError> {
+    ///
+    /// # Errors
+    /// Where it does not say.
+    pub fn truth(&self, clock: Clock) -> Result<Truth, CalibrateError> {
         let url = format!("{}/stamps", self.base);
         // a client of its own each time: a pooled connection would be one that the server has to look after
         let text = self.beside.block_on(async {
@@ -132,7 +151,7 @@ impl Truth {
 
     /// When the chunks of a request were written, in nanoseconds of the run; `None` where the server does not know it, or
     /// wrote another number of them.
-    pub(super) fn of(&self, request_id: &str, chunks: usize) -> Option<&[f64]> {
+    pub fn of(&self, request_id: &str, chunks: usize) -> Option<&[f64]> {
         self.0.get(request_id).map(Vec::as_slice).filter(|stamps| stamps.len() == chunks)
     }
 }

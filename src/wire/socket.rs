@@ -44,6 +44,8 @@ pub(super) struct Socket {
     /// When the last read began that took all that was there, or the connection was made: what the next one brings
     /// arrived later.
     emptied_ns: u64,
+    /// Whether the last read took all that there was room for.
+    filled: bool,
 }
 
 impl Socket {
@@ -51,7 +53,15 @@ impl Socket {
         let tcp = TcpStream::connect(address).await?;
         tcp.set_nodelay(true)?;
         kernel::ask_for_stamps(&tcp);
-        Ok(Self { tcp, clock, buffer: Vec::new(), start: 0, end: 0, emptied_ns: clock.now_ns() })
+        Ok(Self {
+            tcp,
+            clock,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            emptied_ns: clock.now_ns(),
+            filled: false,
+        })
     }
 
     /// What has been read and not been taken.
@@ -66,8 +76,13 @@ impl Socket {
         &self.buffer[from..self.start]
     }
 
-    /// Reads what is there behind what is held, and waits for it where nothing is.
+    /// Reads what is there behind what is held, and waits for it where nothing is. One that is never empty lets others go
+    /// first: their bytes wait to be read, and what ends this exchange has to be heard.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Fill>> {
+        if std::mem::take(&mut self.filled) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             if self.tcp.poll_read_ready(cx)?.is_pending() {
                 self.put_away();
@@ -119,6 +134,7 @@ impl Socket {
         self.end += received.bytes;
         let after_ns = self.emptied_ns;
         let emptied = self.end < self.buffer.len();
+        self.filled = !emptied;
         if emptied {
             self.emptied_ns = began_ns;
         }

@@ -150,7 +150,8 @@ fn scenario(bench: &Bench, url: &str, endpoint: &str) -> String {
             r#"
             version = 1
             name = "secure"
-            run = {{ ready_timeout = "2s" }}
+            # each thread has connections of its own, and here they are counted
+            run = {{ ready_timeout = "2s", threads = 1 }}
             [endpoints.main]
             url = "{url}"
             {endpoint}
