@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::sys::{
@@ -103,11 +103,14 @@ fn errors(server: &Server, load: Load) -> Vec<(&'static str, f64, &'static str)>
     ]
 }
 
-/// Processor time of a token against the bare loop, with the server on another processor for both.
+/// Processor time of a token against the bare loop, with the server on another processor for both, while all streams are
+/// open: what a request costs besides is told by another part.
 pub(crate) fn cpu(tell: &mut dyn FnMut(Figures)) {
     let server = Server::start_apart();
     for streams in [100, 500] {
-        let load = Load::usual(streams);
+        let load = Load { tokens: 700, ..Load::usual(streams) };
+        let floor = |server: &Server, load| while_all_are_open(load, || read_bare(server, load));
+        let ours = |server: &Server, load| while_all_are_open(load, || read(server, load));
         // what else runs on the machine changes both: pairs, and the one in the middle
         let mut pairs: Vec<_> = (0..5).map(|_| (floor(&server, load), ours(&server, load))).collect();
         let ratio = |(floor, ours): &(f64, f64)| ours / floor;
@@ -130,42 +133,52 @@ pub(crate) fn cpu(tell: &mut dyn FnMut(Figures)) {
 pub(crate) fn fast(tell: &mut dyn FnMut(Figures)) {
     let server = Server::start();
     let load = Load { streams: 8, gap_us: 0, tokens: 200_000, ramp_up: Duration::ZERO };
-    let (floor, ours) = (floor(&server, load), ours(&server, load));
+    let cpu_of = |work: &dyn Fn()| {
+        let before = cpu_seconds();
+        work();
+        (cpu_seconds() - before) * 1e6 / load.tokens()
+    };
+    let (floor, ours) = (cpu_of(&|| read_bare(&server, load)), cpu_of(&|| read(&server, load)));
     tell((
         "events per core second".to_owned(),
         vec![("floor", 1e6 / floor, "1/s"), ("ours", 1e6 / ours, "1/s"), ("ratio", ours / floor, "x")],
     ));
 }
 
-/// Microseconds of CPU per token, by a run of the product as far as its records.
-fn ours(server: &Server, load: Load) -> f64 {
+/// Microseconds of CPU per token from when the last stream has begun until the first one ends.
+fn while_all_are_open(load: Load, work: impl FnOnce()) -> f64 {
+    const FROM: Duration = Duration::from_secs(2);
+    const LENGTH: Duration = Duration::from_secs(4);
+    let looking = std::thread::spawn(|| {
+        std::thread::sleep(FROM);
+        let (begun, before) = (Instant::now(), cpu_seconds());
+        std::thread::sleep(LENGTH);
+        (cpu_seconds() - before, begun.elapsed())
+    });
+    work();
+    let (used, length) = looking.join().unwrap();
+    let tokens = length.as_secs_f64() * f64::from(load.streams) * 1e6 / load.gap_us as f64;
+    used * 1e6 / tokens
+}
+
+/// Reads streams by a run of the product as far as its records.
+fn read(server: &Server, load: Load) {
     let phase = format!(
         "requests = {streams}\n[phases.load.load.closed]\nusers = {streams}\nramp_up = \"{}ms\"",
         load.ramp_up.as_millis(),
         streams = load.streams,
     );
-    let plan = server.null.plan(load.gap_us, load.tokens, &phase).unwrap();
-    let before = cpu_seconds();
-    let driven = server.null.drive(plan).unwrap();
-    let used = cpu_seconds() - before;
+    let driven = server.null.drive(server.null.plan(load.gap_us, load.tokens, &phase).unwrap()).unwrap();
     let read: usize = driven.finished.iter().map(|(_, chunks)| chunks.len()).sum();
-    assert_eq!(
-        read as f64,
-        load.tokens(),
-        "{:?}",
-        driven.finished.iter().find_map(|(record, _)| record.error.as_ref())
-    );
+    let error = driven.finished.iter().find_map(|(record, _)| record.error.as_ref());
+    assert_eq!(read as f64, load.tokens(), "{error:?}");
     server.forget();
-    used * 1e6 / load.tokens()
 }
 
-/// Microseconds of CPU per token, by a loop that reads and does nothing else.
-fn floor(server: &Server, load: Load) -> f64 {
-    let before = cpu_seconds();
+/// Reads them by a loop that does nothing else.
+fn read_bare(server: &Server, load: Load) {
     bare::read(server.address, load.streams, load.gap_us, load.tokens, load.ramp_up);
-    let used = cpu_seconds() - before;
     server.forget();
-    used * 1e6 / load.tokens()
 }
 
 fn cpu_seconds() -> f64 {

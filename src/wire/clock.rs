@@ -12,6 +12,8 @@ use std::{
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     origin: Instant,
+    /// The start on the monotonic clock of the program.
+    origin_ns: i64,
     wall_ns: i128,
 }
 
@@ -19,7 +21,9 @@ impl Clock {
     /// A clock that reads 0 now.
     pub fn start() -> Self {
         WALL.sample();
-        Self { origin: Instant::now(), wall_ns: i128::from(wall_now_ns()) }
+        let origin = Instant::now();
+        let origin_ns = origin.saturating_duration_since(epoch()).as_nanos() as i64;
+        Self { origin, origin_ns, wall_ns: i128::from(wall_now_ns()) }
     }
 
     /// Nanoseconds since the start.
@@ -40,8 +44,7 @@ impl Clock {
     /// Nanoseconds from the start to a moment of the wall clock that is a few seconds old at most; negative where it
     /// lies before the start. `now_ns` is now on this clock.
     pub(super) fn of_wall(self, wall_ns: i64, now_ns: u64) -> i64 {
-        let before_origin = self.origin.saturating_duration_since(epoch()).as_nanos() as i64;
-        wall_ns - WALL.offset_at(before_origin + now_ns as i64) - before_origin
+        wall_ns - WALL.offset_at(self.origin_ns + now_ns as i64) - self.origin_ns
     }
 
     /// How often the wall clock has been seen to jump since this program started: stamps of the kernel around such a
