@@ -54,18 +54,19 @@ pub(crate) fn soak(tell: &mut dyn FnMut(Figures)) {
     let mut memory = Vec::new();
     let mut counted = (0, 0);
     while counted.1 < REQUESTS as usize {
-        let resident = resident_kib(run.child.id()).unwrap();
+        let pid = run.child.id();
+        let seen = (resident_kib(pid).unwrap(), anonymous_kib(pid).unwrap());
         // what is seen behind the last record is the report's
         run.count(&mut counted);
         if counted.1 < REQUESTS as usize {
-            memory.push((counted.1, resident));
+            memory.push((counted.1, seen));
         }
         assert!(began.elapsed() < Duration::from_secs(1200), "{} requests in 20 minutes", counted.1);
         std::thread::sleep(Duration::from_millis(250));
     }
     let took = began.elapsed().as_secs_f64();
-    let early = memory.iter().find(|(done, _)| *done >= 100_000).map_or(f64::NAN, |(_, kib)| kib / 1024.0);
-    let late = memory.last().map_or(f64::NAN, |(_, kib)| kib / 1024.0);
+    let early = memory.iter().find(|(done, _)| *done >= 100_000).unwrap().1;
+    let late = memory.last().unwrap().1;
     // the report comes behind it
     let judged = std::thread::spawn({
         let pid = run.child.id();
@@ -82,9 +83,11 @@ pub(crate) fn soak(tell: &mut dyn FnMut(Figures)) {
     tell((
         "1,000,000 requests".to_owned(),
         vec![
-            ("at_100000", early, "MiB"),
-            ("at_the_end", late, "MiB"),
-            ("growth", (late / early - 1.0) * 100.0, "%"),
+            ("at_100000", early.0 / 1024.0, "MiB"),
+            ("at_the_end", late.0 / 1024.0, "MiB"),
+            ("growth", (late.0 / early.0 - 1.0) * 100.0, "%"),
+            ("own_at_100000", early.1 / 1024.0, "MiB"),
+            ("own_at_the_end", late.1 / 1024.0, "MiB"),
             ("report", judged.join().unwrap(), "MiB"),
             ("rate", f64::from(REQUESTS) / took, "1/s"),
             ("ok", totals.ok, ""),
@@ -191,9 +194,18 @@ impl Watched {
     }
 }
 
-/// Resident memory of a process, without files that are mapped, in KiB; `None` where it has ended.
+/// Resident memory of a process in KiB; `None` where it has ended.
 fn resident_kib(pid: u32) -> Option<f64> {
+    memory_kib(pid, "VmRSS:")
+}
+
+/// What of it is no file, such as the program itself.
+fn anonymous_kib(pid: u32) -> Option<f64> {
+    memory_kib(pid, "RssAnon:")
+}
+
+fn memory_kib(pid: u32, name: &str) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }

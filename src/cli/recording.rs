@@ -22,6 +22,10 @@ use crate::{
 /// Time between two plain lines of progress.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
+/// How long events are gathered before they are written. While this thread sleeps nobody has to wake it, which would
+/// cost the threads that measure more than all the rest of handing a record over.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// How progress is shown.
 pub(super) enum Progress {
     /// Not at all.
@@ -125,6 +129,7 @@ pub(super) fn start(
             let mut frames = tokio::time::interval(live::terminal::Bar::INTERVAL);
             frames.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
+                std::thread::sleep(GATHER);
                 tokio::select! {
                     count = events.recv_many(&mut batch, 4096) => {
                         if count == 0 {

@@ -278,7 +278,7 @@ fn files_that_are_missing_or_broken_are_told_before_anything_is_sent() {
     for problem in problems {
         assert!(done.stdout.contains(&format!("warning: {problem}")), "{problem}\n{}", done.stdout);
     }
-    assert!(done.stdout.contains("secure.toml:7:26: warning: `endpoints.main.tls.ca`"), "{}", done.stdout);
+    assert!(done.stdout.contains("secure.toml:8:26: warning: `endpoints.main.tls.ca`"), "{}", done.stdout);
     let done = bench.run(&["run", &file]).expect_code(4);
     for problem in problems {
         // a run can be repeated from any folder, so its paths are whole
