@@ -83,7 +83,7 @@ pub fn calibrate(setting: &Setting<'_>, tell: &mut dyn FnMut(&str)) -> Result<Ca
     let began = Instant::now();
     let measured_at = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let until = match form {
-        Form::Full => Until { streams: Duration::from_secs(26), requests: Duration::from_secs(48) },
+        Form::Full => Until { streams: Duration::from_secs(30), requests: Duration::from_secs(48) },
         Form::Short => Until { streams: Duration::from_millis(2300), requests: Duration::from_millis(4300) },
     };
     let time_left = |until: Duration| move |needed: Duration| began.elapsed() + needed < until;

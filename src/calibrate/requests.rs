@@ -28,11 +28,7 @@ impl Load {
     fn of(form: Form) -> Self {
         match form {
             Form::Full => Self {
-                climb: Climb {
-                    levels: &[125, 250, 500, 1000, 2000, 4000, 8000, 16_000, 32_000],
-                    between: 3,
-                    tries: 2,
-                },
+                climb: Climb { levels: &[50, 500, 2000, 8000, 32_000], between: 3, tries: 2 },
                 duration: Duration::from_millis(1500),
             },
             Form::Short => Self {

@@ -39,7 +39,7 @@ impl Load {
     fn of(form: Form) -> Self {
         match form {
             Form::Full => Self {
-                climb: Climb { levels: &[50, 100, 200, 400, 800, 1600, 3200], between: 2, tries: 2 },
+                climb: Climb { levels: &[25, 100, 400, 1600, 6400], between: 3, tries: 2 },
                 ramp_up: Duration::from_secs(1),
                 tokens: 150,
             },
