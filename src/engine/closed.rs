@@ -23,7 +23,8 @@ pub(super) async fn perform(run: &Arc<StepRun>, users: u32, ramp_up: Duration, t
     for user in 0..users {
         let begin = start + ramp_up.mul_f64(f64::from(user) / f64::from(users));
         let lanes = &run.shared.lanes;
-        let lane = lanes.of(u64::from(user));
+        // not all steps begin on the same thread
+        let lane = lanes.of(run.step_id as u64 + u64::from(user));
         tasks.spawn_on(serve_user(Arc::clone(run), user, lane, begin, end, think_time), lanes.handle(lane));
     }
     let all_ended = async { while tasks.join_next().await.is_some() {} };

@@ -1,6 +1,6 @@
 //! One request: made ready, sent, its answer read, one record left.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use tokio::{runtime::Handle, task::coop::unconstrained};
@@ -80,10 +80,14 @@ impl Prepared {
         }
     }
 
-    /// Takes an open connection for it, where there is one: that of its own thread, or it changes the thread.
+    /// Takes an open connection for it, where there is one: that of its own thread, or it changes the thread. Where
+    /// requests share connections it does not, or all would soon share those of one thread.
     pub(super) fn reserve(&mut self, run: &StepRun) {
         let pools = &run.shared.endpoints[self.endpoint].pools;
-        for lane in (self.lane..pools.len()).chain(0..self.lane) {
+        let own = self.lane;
+        let others = (own + 1..pools.len()).chain(0..own);
+        let others = others.filter(|lane| !pools[own].may_share() && !pools[*lane].may_share());
+        for lane in iter::once(own).chain(others) {
             self.reserved = pools[lane].reserve();
             if self.reserved.is_some() {
                 self.lane = lane;
@@ -241,7 +245,7 @@ pub(super) struct Progress {
     life: Option<Arc<Life>>,
     /// What a close look keeps besides; `None` in a run.
     pub(super) sight: Option<Sight>,
-    /// When the reads returned that brought the output events, one for each, where somebody compares that with the kernel's
+    /// When the output events were read, one for each, where somebody compares that with the kernel's
     /// stamps; `None` in a run.
     pub(super) reads_ns: Option<Vec<u64>>,
 }

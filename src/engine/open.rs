@@ -73,9 +73,13 @@ pub(super) async fn perform(run: &Arc<StepRun>, ahead: Ahead, concurrency_limit:
         std::thread::spawn(move || pace(&run, &next, places.as_ref(), cap, &alive))
     };
     all_ended.recv().await;
-    // both threads have nothing left to do by now: the pacer dropped its sender last, the preparer found no receiver
-    let _ = pacer.join();
-    preparer.join().unwrap_or(0)
+    // the pacer dropped its sender last, and the preparer finds no receiver, though it may have a request in hand: this thread
+    // has answers to read meanwhile
+    let joined = tokio::task::spawn_blocking(move || {
+        let _ = pacer.join();
+        preparer.join().unwrap_or(0)
+    });
+    joined.await.unwrap_or(0)
 }
 
 /// Makes the requests of the schedule in order. Returns how many the whole schedule has.
@@ -184,7 +188,14 @@ async fn send(
         }
     }
     let in_flight = in_flight.unwrap_or_else(|| run.enter());
-    exchange(run, request, None, due_ns, queue_wait_ns).await;
+    if place.is_some() && queue_wait_ns > 0 {
+        // whoever left the place left a connection, which may be that of another thread
+        request.reserve(run);
+        let (home, run) = (request.home(run).clone(), Arc::clone(run));
+        let _ = home.spawn(async move { exchange(&run, request, None, due_ns, queue_wait_ns).await }).await;
+    } else {
+        exchange(run, request, None, due_ns, queue_wait_ns).await;
+    }
     drop((in_flight, place));
 }
 

@@ -112,20 +112,22 @@ async fn start(run: &StepRun) {
 async fn open_connections(run: &Arc<StepRun>) {
     let lanes = &run.shared.lanes;
     let all = async {
-        let mut opening = JoinSet::new();
+        // one after the other: together they might be more than a server accepts at a time
         for lane in 0..lanes.count() {
-            let run = Arc::clone(run);
+            let opening = Arc::clone(run);
             let open = async move {
-                for traffic in &run.load.traffic {
-                    let wanted =
-                        expected_concurrency(&run.load) * traffic.share / run.shared.lanes.count() as f64;
-                    let pool = &run.shared.endpoints[traffic.endpoint].pools[lane];
-                    let _ = pool.open_ahead(wanted.ceil() as usize).await;
+                for traffic in &opening.load.traffic {
+                    let all = (expected_concurrency(&opening.load) * traffic.share).ceil() as usize;
+                    let wanted = opening.shared.lanes.part(all, lane, opening.step_id);
+                    let pool = &opening.shared.endpoints[traffic.endpoint].pools[lane];
+                    let _ = pool.open_ahead(wanted).await;
                 }
             };
-            opening.spawn_on(open, lanes.handle(lane));
+            // a set of one: dropped with this, it opens no more
+            let mut task = JoinSet::new();
+            task.spawn_on(open, lanes.handle(lane));
+            task.join_next().await;
         }
-        while opening.join_next().await.is_some() {}
     };
     tokio::select! {
         () = all => {}

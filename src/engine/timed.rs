@@ -23,7 +23,7 @@ pub struct Timed {
     pub record: Record,
     /// When its output events arrived, as a run would have it.
     pub chunks: ChunkTimes,
-    /// When the reads returned that brought them, in nanoseconds of the clock, one for each: what a client without the
+    /// When they were read, in nanoseconds of the clock, one for each: what a client without the
     /// kernel's stamps would take for their arrival.
     pub reads_ns: Vec<u64>,
 }
@@ -44,15 +44,13 @@ pub async fn timed(
 ) -> Result<Vec<Timed>, EngineError> {
     let lanes = workers.lanes();
     let shared = Arc::new((Endpoint::new(binding, clock, lanes.count())?, planned.clone()));
-    let mut opening = JoinSet::new();
     for lane in 0..lanes.count() {
         let shared = Arc::clone(&shared);
-        let wanted = (streams as usize).div_ceil(lanes.count());
+        let wanted = lanes.part(streams as usize, lane, 0);
         // those that fail open their own later, or leave a record of why they cannot
         let open = async move { drop(shared.0.pools[lane].open_ahead(wanted).await) };
-        opening.spawn_on(open, lanes.handle(lane));
+        let _ = lanes.handle(lane).spawn(open).await;
     }
-    opening.join_all().await;
     let start = tokio::time::Instant::now();
     let mut tasks = JoinSet::new();
     for stream in 0..streams {

@@ -110,8 +110,9 @@ impl<'a> Limit<'a> {
     /// Whether it is more than was held; of nothing that was, whether it is as much as was tried.
     fn is_exceeded(&self, asked: f64) -> bool {
         match (self.most, self.failed) {
-            (Some(most), _) => asked > most,
-            (None, Some(failed)) => asked >= failed,
+            // as it is told: nobody understands that 200 are more than 200
+            (Some(most), _) => asked.round() > most,
+            (None, Some(failed)) => asked.round() >= failed,
             (None, None) => false,
         }
     }
@@ -202,7 +203,10 @@ fn streams(plan: &Plan, load: &LoadStep, means: &[MeanTokens]) -> f64 {
     let streamed = || load.traffic.iter().filter(|traffic| plan.endpoints[traffic.endpoint].stream);
     let share: f64 = streamed().map(|traffic| traffic.share).sum();
     let (limit, rate) = match &load.pattern {
-        Pattern::Closed { users, .. } => return f64::from(*users) * share,
+        Pattern::Closed { users, .. } => {
+            let users = f64::from(*users);
+            return load.requests.map_or(users, |requests| users.min(requests as f64)) * share;
+        }
         Pattern::Open { concurrency_limit, .. } => (*concurrency_limit, peak_rate(load)),
     };
     let most =

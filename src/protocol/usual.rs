@@ -26,7 +26,7 @@ const WORTH: u32 = 4;
 /// An answer whose chunks all differ elsewhere than in their text is not learnt for ever.
 const MOST_VAIN: u32 = 4;
 
-/// Bytes around the text of a chunk that are kept at most, for there may be ten thousand streams.
+/// Bytes of a chunk that is learnt at most, for there may be ten thousand streams.
 const LARGEST: usize = 2 << 10;
 
 impl Habit {
@@ -40,15 +40,17 @@ impl Habit {
     /// Learns from a chunk that carries text under this key, and nothing else of note. `carries_nothing` reads another one
     /// in full and says whether it carries nothing of note, not even text.
     pub(super) fn learn(&mut self, chunk: &[u8], key: &str, carries_nothing: impl FnOnce(&[u8]) -> bool) {
-        if self.usual.is_some() && self.kept < WORTH {
-            self.vain += 1;
+        if self.vain >= MOST_VAIN {
+            return;
         }
-        self.usual = None;
-        self.kept = 0;
-        if self.vain < MOST_VAIN {
-            self.usual = Usual::of(chunk, key, carries_nothing);
-            self.vain += u32::from(self.usual.is_none());
+        let usual = Usual::of(chunk, key, carries_nothing);
+        if usual.is_some() && usual == self.usual {
+            // it was the text that had to be read in full
+            return;
         }
+        let in_vain = usual.is_none() || self.usual.is_some() && self.kept < WORTH;
+        self.vain += u32::from(in_vain);
+        (self.usual, self.kept) = (usual, 0);
     }
 }
 
@@ -201,7 +203,15 @@ mod tests {
                 true
             });
         }
-        assert_eq!(asked, 4);
+        assert_eq!(asked, 5);
+        // a text that has to be decoded is no other habit
+        let mut habit = self::habit();
+        for _ in 0..100 {
+            let chunk = with(r"\u00e9");
+            assert!(!habit.knows(chunk.as_bytes()));
+            habit.learn(chunk.as_bytes(), "content", |_| true);
+        }
+        assert!(habit.knows(CHUNK.as_bytes()));
         // one that changes now and then is learnt each time
         let mut habit = Habit::default();
         for n in 0..100 {

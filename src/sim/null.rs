@@ -237,6 +237,11 @@ impl Server {
         let Self { connections, chunk, block, per_block, due, written, .. } = self;
         let Some(connection) = &mut connections[index] else { return Ok(()) };
         let Some(mut answer) = connection.answer.take() else { return Ok(()) };
+        if !answer.gap.is_zero() && answer.left > 0 && !connection.unsent.is_empty() {
+            // the client does not read: a server that skips a token is looked for again when the next is due
+            answer.next += answer.gap;
+            due.push(Reverse((answer.next, index, answer.number)));
+        }
         while answer.left > 0 && connection.unsent.is_empty() {
             let at_once = if answer.gap.is_zero() { answer.left.min(*per_block) } else { 1 };
             let now = wall_ns();

@@ -155,6 +155,11 @@ impl Pool {
         Message { one, two }
     }
 
+    /// Whether requests may come to share connections: then the first of them makes one for those after it.
+    pub fn may_share(&self) -> bool {
+        self.dialer.speaks.may_share()
+    }
+
     /// Takes an open connection, or a place on one, for a request that is due soon. `None` where there is none.
     pub fn reserve(&self) -> Option<Reserved> {
         if self.dialer.speaks.may_share()
@@ -179,7 +184,7 @@ impl Pool {
     /// that it did not begin with the request (`GOAWAY`, `REFUSED_STREAM`). A new connection that dies is a failure.
     /// Nothing else is ever tried again. Dropping the future closes the connection, or in HTTP/2 resets the stream.
     ///
-    /// HTTP/2 requests share connections: each takes the oldest one that carries fewer than its server allows, 100 at
+    /// HTTP/2 requests of a pool share connections: each takes the oldest one that carries fewer than its server allows, 100 at
     /// most, and where there is none another one is opened, which those who waited for it share.
     ///
     /// # Errors

@@ -51,6 +51,8 @@ impl Stream {
             let shaken = stream.tls.as_mut().map_or(Ok(true), |session| session.shake(&mut stream.socket));
             stream.flush().await?;
             if shaken? {
+                // whoever opens connections ahead does not read them for long
+                stream.socket.put_away();
                 return Ok(stream);
             }
             if poll_fn(|cx| stream.socket.poll_fill(cx)).await? == Fill::End {

@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     task::Poll,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -33,6 +34,9 @@ const CONNECTION_WINDOW: u32 = 256 << 20;
 
 /// Streams that were given up and whose last bytes may still arrive.
 const MOST_RESET: usize = 1024;
+
+/// For how long: a proxy may take its time to send what it still holds of them.
+const REMEMBERED: Duration = Duration::from_secs(30);
 
 /// A connection with a task that drives it, until nobody holds it any more and its last stream has ended.
 pub(in super::super) struct Connection {
@@ -65,6 +69,9 @@ impl Connection {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(Limits::default().head_bytes as u32)
             .max_concurrent_reset_streams(MOST_RESET)
+            .reset_stream_duration(REMEMBERED)
+            // a long run gives many streams up; that is no reason to end a connection that serves the others
+            .max_local_error_reset_streams(None)
             .handshake(transport)
             .await
             .map_err(|error| of_connection(Some(&error)))?;
