@@ -24,14 +24,22 @@ pub(super) struct Watch {
     reads: u64,
     /// Whether the server has said how many streams it allows.
     settled: bool,
-    /// Whether the server has said that it takes no more of them.
+    /// Whether it carries no more of them: the server has said so, or it is silent.
     leaving: bool,
+    /// Requests in a row that were given up though nothing at all had come since they went out.
+    unheard: u32,
 }
+
+/// So many of those mean that nobody is there any more. A connection may die without a word, behind a firewall that
+/// forgot it, and its system would go on sending for a quarter of an hour.
+const UNHEARD: u32 = 2;
 
 /// What is known of one stream.
 #[derive(Debug, Default)]
 struct Track {
     sent_ns: Option<u64>,
+    /// How many reads there had been by then.
+    sent_behind: u64,
     /// The same for others to see.
     seen_sent: Option<Arc<Mark>>,
     first_byte_ns: Option<u64>,
@@ -65,6 +73,7 @@ impl Watch {
             reads: 0,
             settled: false,
             leaving: false,
+            unheard: 0,
         }
     }
 
@@ -75,7 +84,11 @@ impl Watch {
 
     /// Looks at a stream no more.
     pub(super) fn forget(&mut self, stream: u32) {
-        self.streams.remove(&stream);
+        let Some(track) = self.streams.remove(&stream) else { return };
+        if track.sent_ns.is_some() && track.sent_behind == self.reads {
+            self.unheard += 1;
+            self.leaving = self.leaving || self.unheard >= UNHEARD;
+        }
     }
 
     /// Whether the settings of the server are known.
@@ -91,6 +104,7 @@ impl Watch {
     /// Notes bytes that one read brought.
     pub(super) fn arrived(&mut self, bytes: &[u8], arrival: Arrival) {
         self.reads += 1;
+        self.unheard = 0;
         let Self { incoming, streams, reads, settled, leaving, .. } = self;
         let read = *reads;
         // the stream whose bytes are the last that could carry an event
@@ -129,7 +143,7 @@ impl Watch {
 
     /// Notes bytes that the connection took; the writing of them began at `at_ns`.
     pub(super) fn written(&mut self, bytes: &[u8], at_ns: u64) {
-        let streams = &mut self.streams;
+        let (streams, reads) = (&mut self.streams, self.reads);
         self.outgoing.follow(bytes, &mut |part| {
             if let Part::Begins(frame) = part
                 && frame.kind == kind::HEADERS
@@ -137,6 +151,7 @@ impl Watch {
                 && track.sent_ns.is_none()
             {
                 track.sent_ns = Some(at_ns);
+                track.sent_behind = reads;
                 if let Some(mark) = &track.seen_sent {
                     mark.set(Some(at_ns));
                 }

@@ -194,3 +194,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_connection_that_says_nothing_to_two_requests_carries_no_more() {
+    let send = |watch: &mut Watch, stream: u32| {
+        watch.register(stream);
+        watch.written(&frame(kind::HEADERS, END_STREAM, stream, b""), 10);
+    };
+    let begun = || {
+        let mut watch = Watch::new();
+        watch.written(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0);
+        watch
+    };
+    let mut watch = begun();
+    send(&mut watch, 1);
+    watch.forget(1);
+    assert!(!watch.is_leaving(), "one may have been given up soon");
+    send(&mut watch, 3);
+    watch.arrived(&frame(PING, 0, 0, &[0; 8]), arrival(20));
+    watch.forget(3);
+    send(&mut watch, 5);
+    watch.forget(5);
+    assert!(!watch.is_leaving(), "it was heard of between them");
+    send(&mut watch, 7);
+    watch.forget(7);
+    assert!(watch.is_leaving());
+    // what never went out says nothing of the server
+    let mut watch = begun();
+    for stream in [1, 3, 5] {
+        watch.register(stream);
+        watch.forget(stream);
+    }
+    assert!(!watch.is_leaving());
+}
