@@ -76,27 +76,30 @@ fn seen(run: &Run) -> (Vec<f64>, f64) {
     (e2e, p95)
 }
 
-#[test]
-fn an_open_loop_sees_a_freeze_and_a_closed_one_does_not() {
-    let (open, closed) = (Bench::new(), Bench::new());
-    let (server, url) = server(&open);
+/// Two loads of a server that stands still within both of them. `None` where the machine took so long to begin with the
+/// second that the first would be over too soon.
+fn frozen(open: &Bench, closed: &Bench) -> Option<f64> {
+    let (server, url) = server(open);
     let open_run = load(
-        &open,
+        open,
         &url,
         &format!("requests = {}\nload.open = {{ arrivals = \"constant\", rate = {RATE} }}", RATE * LASTS),
     );
     let closed_run = load(
-        &closed,
+        closed,
         &url,
         &format!("duration = {LASTS}\nload.closed = {{ users = {USERS}, think_time = \"100ms\" }}"),
     );
-    let under_way = |bench: &Bench| {
+    let written = |bench: &Bench| {
         let records = bench.runs().first()?.folder.join("requests.jsonl");
-        let lines = std::fs::read_to_string(records).ok()?.lines().count();
-        (lines > 200).then_some(())
+        Some(std::fs::read_to_string(records).ok()?.lines().count())
     };
-    for bench in [&open, &closed] {
+    let under_way = |bench: &Bench| written(bench).filter(|lines| *lines > 200);
+    for bench in [open, closed] {
         wait(Duration::from_secs(60), || under_way(bench)).expect("both loads are under way");
+    }
+    if written(open)? as f64 > RATE * LASTS * 0.6 {
+        return None;
     }
 
     server.signal(Signal::SIGSTOP);
@@ -107,6 +110,18 @@ fn an_open_loop_sees_a_freeze_and_a_closed_one_does_not() {
 
     open_run.finish().expect_code(0);
     closed_run.finish().expect_code(0);
+    Some(freeze)
+}
+
+#[test]
+fn an_open_loop_sees_a_freeze_and_a_closed_one_does_not() {
+    let (open, closed, freeze) = (0..3)
+        .find_map(|_| {
+            let (open, closed) = (Bench::new(), Bench::new());
+            let freeze = frozen(&open, &closed)?;
+            Some((open, closed, freeze))
+        })
+        .expect("a machine that begins two loads within ten seconds of each other");
 
     // whoever is due during the freeze waits for its end: a share of FREEZE / LASTS, by times spread evenly over (0, FREEZE].
     // The worst twentieth of all is due in its first LASTS / 20 seconds
@@ -122,7 +137,7 @@ fn an_open_loop_sees_a_freeze_and_a_closed_one_does_not() {
     );
     assert_eq!(e2e.len() as f64, RATE * LASTS, "the schedule never looked at answers");
     assert!((expected_slow - 0.01..expected_slow + 0.03).contains(&slow), "{slow}");
-    assert!((p95 - expected_p95).abs() < 200.0, "{p95} ms");
+    assert!((p95 - expected_p95).abs() < 300.0, "{p95} ms");
 
     // each user waits for the end of the freeze once
     let (e2e, p95) = seen(&closed.only_run());
