@@ -34,6 +34,8 @@ mod server;
 #[path = "instrument/streams.rs"]
 mod streams;
 
+use scenario::stats::nearest_rank;
+
 /// A name and its figures with their units.
 pub(crate) type Figures = (String, Vec<(&'static str, f64, &'static str)>);
 
@@ -88,5 +90,5 @@ fn raise_descriptors() {
 /// The nearest-rank quantile.
 pub(crate) fn quantile(values: &mut [f64], q: f64) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(((values.len() as f64 * q).ceil() as usize).saturating_sub(1)).copied().unwrap_or(0.0)
+    values.get(nearest_rank(q, values.len() as u64) as usize - 1).copied().unwrap_or(0.0)
 }

@@ -24,6 +24,7 @@ use crate::{
         Machine,
         calibration::{Calibration, FORMAT, Form, Identity},
     },
+    stats::nearest_rank,
     units::{show_count, show_count_of, show_seconds},
     wire::priority,
 };
@@ -130,10 +131,9 @@ fn show_micros(us: f64) -> String {
 /// The nearest-rank percentiles of some values; 0 where there are none.
 fn quantiles<const N: usize>(mut values: Vec<f64>, wanted: [f64; N]) -> [f64; N] {
     values.sort_unstable_by(f64::total_cmp);
-    let count = values.len();
     wanted.map(|quantile| {
-        let rank = ((count as f64 * quantile).ceil() as usize).clamp(1, count.max(1));
-        values.get(rank - 1).copied().unwrap_or(0.0)
+        let rank = nearest_rank(quantile, values.len() as u64);
+        values.get(rank as usize - 1).copied().unwrap_or(0.0)
     })
 }
 

@@ -108,7 +108,7 @@ fn prepare(run: &StepRun, prepared: &SyncSender<(u64, Prepared)>, filled: onesho
     count
 }
 
-/// Sleeps until each request is due and hands it to the runtime.
+/// Sleeps until each request is due, sends it where it can, and hands it to the thread that measures it.
 fn pace(
     run: &Arc<StepRun>,
     next: &Receiver<(u64, Prepared)>,

@@ -1,7 +1,7 @@
 //! The threads that measure, each with connections and timers of its own.
 //!
 //! A request stays on the thread that it began on, so nothing of it is shared, stolen or handed over while its answer
-//! arrives. Threads that steal work from each other wake each other for it, which cost as much per token as reading it.
+//! arrives, and no thread is woken for another's work.
 
 use std::{io, sync::mpsc, thread};
 
@@ -50,11 +50,6 @@ impl Workers {
             lanes.push(told.recv().map_err(io::Error::other)??);
         }
         Ok(Self { lanes: Lanes(lanes), _alive: alive })
-    }
-
-    /// The thread that is next in turn after so many, to start a task on.
-    pub fn handle(&self, turn: u64) -> &Handle {
-        self.lanes.handle(self.lanes.of(turn))
     }
 
     pub(super) fn lanes(&self) -> Lanes {
@@ -106,9 +101,11 @@ mod tests {
     #[test]
     fn tasks_run_on_the_thread_that_they_were_given_to() {
         let workers = Workers::start(2).expect("threads");
+        let lanes = workers.lanes();
         let name = |turn| {
-            let task = workers.handle(turn).spawn(async { thread::current().name().map(str::to_owned) });
-            workers.handle(turn).block_on(task).expect("no panic")
+            let lane = lanes.handle(lanes.of(turn));
+            let task = lane.spawn(async { thread::current().name().map(str::to_owned) });
+            lane.block_on(task).expect("no panic")
         };
         let names: Vec<_> = (0..3).filter_map(name).collect();
         assert_eq!(names, ["worker-0", "worker-1", "worker-0"]);

@@ -1,6 +1,6 @@
 //! A series of one scope, and the ranks by which it is read.
 
-use crate::catalog::Statistic;
+use crate::{catalog::Statistic, stats::nearest_rank};
 
 /// A series of one scope: values of successes, and how many requests failed and so have none.
 #[derive(Debug, Clone)]
@@ -81,11 +81,6 @@ impl Distribution {
             None => self.of_successes(statistic),
         }
     }
-}
-
-/// `⌈q·n⌉`, at least 1: the rank whose value at least a share `q` of the sample does not exceed.
-fn nearest_rank(quantile: f64, count: u64) -> u64 {
-    ((quantile * count as f64 - 1e-9).ceil() as u64).max(1)
 }
 
 /// The values of a series.

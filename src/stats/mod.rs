@@ -12,6 +12,6 @@ pub use batch_means::{MeanInterval, batch_means, student_quantile};
 pub use binomial::cumulative;
 pub use holm::holm;
 pub use moments::{Moments, median, median_absolute_deviation};
-pub use ranks::{lower_rank, sample_floor, settles_at, upper_rank};
+pub use ranks::{lower_rank, nearest_rank, sample_floor, settles_at, upper_rank};
 pub use shares::{normal_quantile, normal_tail, score, share_settles_at, wilson};
 pub use steady::{Drift, STEADY_FLOOR, drift, transient};

@@ -13,6 +13,11 @@ const SETTLES_MAX: u64 = 100_000_000;
 /// What a probability may miss its level by: rounding must not cost a rank where the two are equal.
 const ROUNDING: f64 = 1e-12;
 
+/// `⌈q·n⌉`, at least 1: the rank whose value at least a share `q` of the sample does not exceed.
+pub fn nearest_rank(quantile: f64, count: u64) -> u64 {
+    ((quantile * count as f64 - 1e-9).ceil() as u64).max(1)
+}
+
 /// The smallest rank, from 1, whose value is at or above the quantile with at least this confidence; `None` when
 /// even the largest of `n` values is not.
 pub fn upper_rank(n: u64, quantile: f64, confidence: f64) -> Option<u64> {

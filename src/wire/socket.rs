@@ -140,19 +140,19 @@ impl Socket {
         }
         // a stamp outside of what is possible is that of a wall clock that jumped
         let told = received.wall_ns.map(|wall_ns| self.clock.of_wall(wall_ns, began_ns));
-        let told = told.and_then(|at_ns| u64::try_from(at_ns).ok());
+        let told =
+            told.and_then(|at_ns| u64::try_from(at_ns).ok()).filter(|at_ns| at_ns + LATE_NS >= after_ns);
         // nearly always they had arrived before the read began, and the clock need not be asked again
         let now_ns = if told.is_some_and(|at_ns| at_ns <= began_ns) { began_ns } else { self.clock.now_ns() };
         Fill::Bytes(match told.filter(|at_ns| *at_ns <= now_ns + LATE_NS) {
-            Some(at_ns) if at_ns + LATE_NS >= after_ns => Arrival {
+            Some(at_ns) => Arrival {
                 at_ns: at_ns.min(now_ns),
                 after_ns: after_ns.min(at_ns),
                 read_ns: now_ns,
                 source: ClockSource::Kernel,
                 exact: emptied,
             },
-            _ => {
-                let now_ns = self.clock.now_ns();
+            None => {
                 Arrival { at_ns: now_ns, after_ns, read_ns: now_ns, source: ClockSource::User, exact: false }
             }
         })
@@ -174,9 +174,8 @@ impl Socket {
     pub(super) fn put_away(&mut self) {
         if self.start < self.end {
             // as much as has to be kept
-            self.make_room();
-            self.buffer.truncate(self.end);
-            self.buffer.shrink_to_fit();
+            self.buffer = self.held().to_vec();
+            (self.start, self.end) = (0, self.buffer.len());
             return;
         }
         (self.start, self.end) = (0, 0);
