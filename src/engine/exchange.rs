@@ -1,6 +1,12 @@
 //! One request: made ready, sent, its answer read, one record left.
 
-use std::{iter, sync::Arc};
+use std::{
+    future::poll_fn,
+    iter,
+    pin::pin,
+    sync::Arc,
+    task::{Poll, ready},
+};
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use tokio::{runtime::Handle, task::coop::unconstrained};
@@ -16,7 +22,7 @@ use crate::{
     plan::{PlannedEndpoint, endpoint_of},
     protocol::{self, Answer, Answered, Ending, Flow, Seen},
     record::{ChunkTimes, Outcome, Record, Texts, TokenSource},
-    wire::{Limits, Message, Pool, Request, Reserved, Timing, WireError},
+    wire::{Arrival, Limits, Message, Pool, Request, Reserved, Timing, WireError},
     workload,
 };
 
@@ -241,6 +247,12 @@ pub(super) struct Progress {
     keep_answers: bool,
     /// The text, once it has ended.
     answers: Option<Texts>,
+    pub(super) onlookers: Onlookers,
+}
+
+/// Whoever looks on while the answer arrives.
+#[derive(Default)]
+pub(super) struct Onlookers {
     /// Where it is said how far the answer has come; `None` where nobody looks.
     life: Option<Arc<Life>>,
     /// What a close look keeps besides; `None` in a run.
@@ -248,6 +260,26 @@ pub(super) struct Progress {
     /// When the output events were read, one for each, where somebody compares that with the kernel's
     /// stamps; `None` in a run.
     pub(super) reads_ns: Option<Vec<u64>>,
+}
+
+impl Onlookers {
+    fn are_there(&self) -> bool {
+        self.life.is_some() || self.sight.is_some() || self.reads_ns.is_some()
+    }
+
+    /// Shows them an answer that has just taken so many bytes.
+    fn show(&mut self, answer: &Answer, arrival: Arrival, bytes: usize) {
+        if let Some(sight) = &mut self.sight {
+            sight.pieces.push((arrival.at_ns, bytes));
+        }
+        if let Some(reads_ns) = &mut self.reads_ns {
+            reads_ns.resize(answer.chunks(), arrival.read_ns);
+        }
+        if let Some(life) = &self.life {
+            life.first_token.set(answer.first_token_ns());
+            life.first_content.set(answer.first_content_ns());
+        }
+    }
 }
 
 /// The wire of one exchange, seen closely.
@@ -264,12 +296,14 @@ pub(super) struct Sight {
 impl Progress {
     /// The progress of an exchange that is looked at closely.
     pub(super) fn watched() -> Self {
-        Self { sight: Some(Sight::default()), ..Self::default() }
+        let onlookers = Onlookers { sight: Some(Sight::default()), ..Onlookers::default() };
+        Self { onlookers, ..Self::default() }
     }
 
     /// The progress of an exchange of which the time of every read is kept.
     pub(super) fn timed() -> Self {
-        Self { reads_ns: Some(Vec::new()), ..Self::default() }
+        let onlookers = Onlookers { reads_ns: Some(Vec::new()), ..Onlookers::default() };
+        Self { onlookers, ..Self::default() }
     }
 
     /// Puts what has come of an exchange into its record; gives the arrivals of its output events back.
@@ -288,7 +322,7 @@ impl Progress {
         record.status = self.status;
         if let Some(answer) = self.answer.take() {
             let mut answered = answer.end(now_ns, stop.ending());
-            if let Some(sight) = &mut self.sight {
+            if let Some(sight) = &mut self.onlookers.sight {
                 sight.seen = std::mem::take(&mut answered.seen);
             }
             self.answers = answered.texts.take();
@@ -359,19 +393,27 @@ pub(super) async fn exchange(
     if let Some(Registered { life, .. }) = &prepared.registered {
         life.begun.set(Some(run.shared.clock.now_ns()));
         progress.timing.seen_sent = Some(Arc::clone(&life.sent));
-        progress.life = Some(Arc::clone(life));
+        progress.onlookers.life = Some(Arc::clone(life));
     }
-    let interruption = async {
-        tokio::select! {
-            // a server that sends faster than it is read uses up all that the runtime lets a task do at once: what ends
-            // the exchange has to be heard all the same
-            () = unconstrained(tokio::time::sleep(planned.timeout)) => Stop::Timeout,
-            () = unconstrained(run.reached(Arrivals::Cancelled)) => Stop::Cancelled,
-        }
+    let stop = {
+        let interruption = pin!(async {
+            tokio::select! {
+                // a server that sends faster than it is read uses up all that the runtime lets a task do at once: what ends
+                // the exchange has to be heard all the same
+                () = unconstrained(tokio::time::sleep(planned.timeout)) => Stop::Timeout,
+                () = unconstrained(run.reached(Arrivals::Cancelled)) => Stop::Cancelled,
+            }
+        });
+        let work = pin!(send_and_read(
+            pool,
+            planned.protocol,
+            run.load.batch,
+            &prepared.message,
+            reserved,
+            &mut progress
+        ));
+        unless(interruption, work).await.unwrap_or_else(|interrupted| interrupted)
     };
-    let work =
-        send_and_read(pool, planned.protocol, run.load.batch, &prepared.message, reserved, &mut progress);
-    let stop = unless(interruption, work).await.unwrap_or_else(|interrupted| interrupted);
     if let Stop::Failed(error) = &stop {
         run.shared.refusals.note(error);
     }
@@ -433,7 +475,7 @@ pub(super) async fn send_and_read(
     progress.http_version = Some(response.http_version());
     let mut answer =
         Answer::new(protocol, response.status.as_u16(), response.content_type()).to_prompts(prompts);
-    if let Some(sight) = &mut progress.sight {
+    if let Some(sight) = &mut progress.onlookers.sight {
         sight.head = Some(response.headers.clone());
         answer = answer.watched();
     }
@@ -441,28 +483,23 @@ pub(super) async fn send_and_read(
         answer = answer.keeping_texts();
     }
     let answer = progress.answer.insert(answer);
-    loop {
-        match response.next().await {
-            Ok(Some(piece)) => {
-                if let Some(sight) = &mut progress.sight {
-                    sight.pieces.push((piece.arrival.at_ns, piece.bytes.len()));
-                }
-                let read_ns = piece.arrival.read_ns;
-                let flow = answer.read(piece);
-                if let Some(reads_ns) = &mut progress.reads_ns {
-                    reads_ns.resize(answer.chunks(), read_ns);
-                }
-                if let Some(life) = &progress.life {
-                    life.first_token.set(answer.first_token_ns());
-                    life.first_content.set(answer.first_content_ns());
-                }
-                if flow == Flow::Done {
-                    break;
-                }
+    let onlookers = progress.onlookers.are_there();
+    // one future for the whole of it: what is woken for every read should have to find its way through few
+    let read = poll_fn(|cx| {
+        while let Some(piece) = ready!(response.poll_next(cx))? {
+            let (arrival, bytes) = (piece.arrival, piece.bytes.len());
+            let flow = answer.read(piece);
+            if onlookers {
+                progress.onlookers.show(answer, arrival, bytes);
             }
-            Ok(None) => break,
-            Err(error) => return Stop::Failed(error),
+            if flow == Flow::Done {
+                break;
+            }
         }
+        Poll::Ready(Ok(()))
+    });
+    if let Err(error) = read.await {
+        return Stop::Failed(error);
     }
     response.finish();
     Stop::Ended

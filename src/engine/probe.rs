@@ -95,7 +95,7 @@ pub async fn probe(
         ..untouched(due_ns)
     };
     progress.record(stop, now_ns, &mut record);
-    let Sight { head, pieces, seen } = progress.sight.unwrap_or_default();
+    let Sight { head, pieces, seen } = progress.onlookers.sight.unwrap_or_default();
     Ok(Probed {
         target: request.target.to_string(),
         request_bytes: request.body.len(),

@@ -1,6 +1,6 @@
 //! Streams of which every arrival is known twice: by the kernel's stamp, and by when the read returned.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
@@ -67,8 +67,11 @@ pub async fn timed(
             let message = pool.message(&request);
             let mut progress = Progress::timed();
             let due_ns = clock.now_ns();
-            let work = send_and_read(pool, planned.protocol, 1, &message, None, &mut progress);
-            let stop = unless(tokio::time::sleep(planned.timeout), work).await.unwrap_or(Stop::Timeout);
+            let stop = {
+                let work = pin!(send_and_read(pool, planned.protocol, 1, &message, None, &mut progress));
+                let timeout = pin!(tokio::time::sleep(planned.timeout));
+                unless(timeout, work).await.unwrap_or(Stop::Timeout)
+            };
             let mut record = Record {
                 seq: stream.into(),
                 request_id,
@@ -77,7 +80,7 @@ pub async fn timed(
                 ..untouched(due_ns)
             };
             let chunks = progress.record(stop, clock.now_ns(), &mut record);
-            Timed { record, chunks, reads_ns: progress.reads_ns.take().unwrap_or_default() }
+            Timed { record, chunks, reads_ns: progress.onlookers.reads_ns.take().unwrap_or_default() }
         };
         tasks.spawn_on(read, lanes.handle(lane));
     }

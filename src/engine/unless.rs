@@ -1,7 +1,7 @@
 //! Work that can be interrupted, at no cost while nothing interrupts it.
 
 use std::{
-    pin::pin,
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -16,15 +16,20 @@ use std::{
 ///
 /// # Errors
 /// What interrupted it.
-pub(super) async fn unless<W: Future, I: Future>(interruption: I, work: W) -> Result<W::Output, I::Output> {
-    let (mut work, mut interruption) = (pin!(work), pin!(interruption));
+///
+/// Both stay where they are pinned: a future that takes another one in has it twice, once where it was given and once where
+/// it is pinned, and there may be ten thousand of these.
+pub(super) async fn unless<W: Future, I: Future>(
+    mut interruption: Pin<&mut I>,
+    mut work: Pin<&mut W>,
+) -> Result<W::Output, I::Output> {
     let bell = Arc::new(Bell { rung: AtomicBool::new(true), task: Mutex::default() });
     let waker = Waker::from(Arc::clone(&bell));
     std::future::poll_fn(move |cx| {
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
             return Poll::Ready(Ok(done));
         }
-        if bell.rung.swap(false, Ordering::Acquire) {
+        if bell.rung.load(Ordering::Relaxed) && bell.rung.swap(false, Ordering::Acquire) {
             bell.belongs_to(cx.waker());
             if let Poll::Ready(came) = interruption.as_mut().poll(&mut Context::from_waker(&waker)) {
                 return Poll::Ready(Err(came));
@@ -63,11 +68,15 @@ impl Wake for Bell {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, future::pending, time::Duration};
+    use std::{cell::Cell, future::pending, pin::pin, time::Duration};
 
     use tokio::{sync::oneshot, task::yield_now, time::sleep};
 
     use super::*;
+
+    async fn unless<W: Future, I: Future>(interruption: I, work: W) -> Result<W::Output, I::Output> {
+        super::unless(pin!(interruption), pin!(work)).await
+    }
 
     #[tokio::test]
     async fn work_ends_where_nothing_interrupts_it() {

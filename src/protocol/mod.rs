@@ -1,6 +1,7 @@
 //! One file per API: request body out, timed output events in. No sockets, no clock.
 
 mod answer;
+mod arrivals;
 mod envelope;
 mod openai_chat;
 mod openai_completions;

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{
     answer::Answered,
+    arrivals::Arrivals,
     envelope::{Choice, Document, Usage, error_message, parse},
     openai_chat::ChatChoice,
     openai_completions::TextChoice,
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     catalog::Protocol,
-    record::{ChunkTimes, Outcome, Texts, TokenSource},
+    record::{Outcome, Texts, TokenSource},
     wire::{Arrival, Frame},
 };
 
@@ -36,36 +37,36 @@ struct Last {
     output: bool,
 }
 
-/// What has been seen of an answer so far.
+/// What has been seen of an answer so far. What every event changes stands first and together.
 #[derive(Debug)]
 pub(super) struct Tally {
-    protocol: Protocol,
-    /// The prompts, where the request has several.
-    pub(super) several: Option<Several>,
-    events: u64,
-    comments: u64,
-    /// The text so far, where it is kept.
-    texts: Option<Texts>,
-    /// What every event was, where somebody watches.
-    seen: Option<Vec<Seen>>,
-    /// Arrival of every event with output.
-    pub(super) chunks: ChunkTimes,
-    pub(super) first_content_ns: Option<u64>,
-    /// Output events that were read late: see [`is_late`].
-    late: u32,
     /// The bytes that came last.
     last: Option<Last>,
-    /// Whether a whole answer carries output.
-    pub(super) whole_output: bool,
+    /// Arrival of what ended the answer: its terminal event, its last byte if it is whole, or what made it fail.
+    pub(super) stopped_ns: Option<u64>,
+    events: u64,
+    pub(super) first_content_ns: Option<u64>,
     /// What nearly all its chunks look like.
     habit: Habit,
+    /// Arrival of every event with output.
+    pub(super) chunks: Arrivals,
+    /// Output events that were read late: see [`is_late`].
+    late: u32,
+    protocol: Protocol,
+    /// What every event was, where somebody watches.
+    seen: Option<Vec<Seen>>,
+    comments: u64,
+    /// The prompts, where the request has several.
+    pub(super) several: Option<Several>,
+    /// The text so far, where it is kept.
+    texts: Option<Texts>,
+    /// Whether a whole answer carries output.
+    pub(super) whole_output: bool,
     usage: Option<Usage>,
     /// Why the model stopped, if it said so.
     pub(super) finish_reason: Option<String>,
     server_timings: Option<serde_json::Value>,
-    /// Arrival of what ended the answer: its terminal event, its last byte if it is whole, or what made it fail.
-    pub(super) stopped_ns: Option<u64>,
-    /// What made it fail.
+    /// What made it fail, which stopped it.
     pub(super) failure: Option<(Outcome, String)>,
 }
 
@@ -78,7 +79,7 @@ impl Tally {
             comments: 0,
             texts: None,
             seen: None,
-            chunks: ChunkTimes::default(),
+            chunks: Arrivals::default(),
             first_content_ns: None,
             late: 0,
             last: None,
@@ -94,12 +95,12 @@ impl Tally {
 
     /// Whether nothing more is needed.
     pub(super) fn is_over(&self) -> bool {
-        self.stopped_ns.is_some() || self.failure.is_some()
+        self.stopped_ns.is_some()
     }
 
     /// Arrival of the first event with output.
     pub(super) fn first_token_ns(&self) -> Option<u64> {
-        self.chunks.at_ns.first().copied()
+        self.chunks.first_ns()
     }
 
     /// Begins bytes that arrived so; `ends_read` where nothing of the answer came with them and behind them.
@@ -320,11 +321,11 @@ impl Tally {
             error,
             first_token_ns: self.first_token_ns(),
             first_content_ns: self.first_content_ns,
-            last_token_ns: self.chunks.at_ns.last().copied(),
+            last_token_ns: self.chunks.last_ns(),
             decode_ns: self.several.as_ref().filter(|_| !self.chunks.is_empty()).and_then(Several::decode_ns),
             end_ns: self.stopped_ns.unwrap_or(at_ns),
             stamps_late: self.late,
-            chunks: self.chunks,
+            chunks: self.chunks.into(),
             input_tokens: usage.prompt_tokens,
             output_tokens,
             reasoning_tokens: usage.reasoning_tokens(),

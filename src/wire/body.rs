@@ -20,33 +20,43 @@ pub(super) enum Body {
 }
 
 /// Where in the chunked coding the reading stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Chunked {
-    /// In a size line: the size so far, which part of the line is next, and the bytes of the line.
-    Size { size: u64, part: SizePart, line: usize },
-    /// In a chunk, of which so many bytes are still to come.
-    Data(u64),
-    /// Behind a chunk: its line end is still to come, of which the first byte was seen, or not.
-    DataEnd { cr: bool },
-    /// In the trailers: the bytes of this line and of all.
-    Trailers { line: usize, all: usize },
-    /// Behind the last chunk and the trailers.
-    Over,
+///
+/// Flat, and changed field by field: it is looked at several times for every read, and a copy of what was written in parts
+/// would wait until all that was written before it has reached the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chunked {
+    at: At,
+    /// In a size line, the size so far; in a chunk, the bytes of it that are still to come.
+    size: u64,
+    /// Bytes of this size line or trailer so far.
+    line: usize,
+    /// Bytes of all trailers so far.
+    trailers: usize,
 }
 
-/// The parts of a size line.
+/// What comes next in the chunked coding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SizePart {
-    /// The first digit.
-    Start,
+enum At {
+    /// The first digit of a size line.
+    Size,
     /// Another digit, or what may follow the last.
     Digits,
     /// White space behind the size.
     Space,
     /// Extensions, which nobody reads.
     Extension,
-    /// The LF behind a CR: were anything else taken, the body would be lost in a line that does not end.
+    /// The LF behind the CR of a size line: were anything else taken, the body would be lost in a line that does not end.
     LineFeed,
+    /// A chunk.
+    Data,
+    /// The line end behind a chunk.
+    DataEnd,
+    /// The LF of it.
+    DataLineFeed,
+    /// The trailers.
+    Trailers,
+    /// Nothing.
+    Over,
 }
 
 /// What the front of the bytes is. With no data, more bytes are needed or the body is over.
@@ -61,17 +71,25 @@ pub(super) struct Part {
 impl Body {
     /// A chunked body from its beginning.
     pub(super) fn chunked() -> Self {
-        Self::Chunked(Chunked::line())
+        Self::Chunked(Chunked { at: At::Size, size: 0, line: 0, trailers: 0 })
     }
 
     /// Whether all of it has been read. One that ends with its connection never says so.
     pub(super) fn is_over(&self) -> bool {
-        matches!(self, Self::Sized(0) | Self::Chunked(Chunked::Over))
+        matches!(self, Self::Sized(0) | Self::Chunked(Chunked { at: At::Over, .. }))
     }
 
     /// Whether an end of the connection here is the end of the body rather than a break.
     pub(super) fn may_end(&self) -> bool {
         self.is_over() || *self == Self::UntilClose
+    }
+
+    /// Whether bytes carry nothing of the body: the coding's line ends and its last chunk.
+    pub(super) fn has_none_in(&self, bytes: &[u8]) -> bool {
+        match (self, bytes) {
+            (_, []) | (Self::Chunked(Chunked { at: At::DataEnd, .. }), b"\r\n") => true,
+            _ => self.clone().next(bytes).is_ok_and(|part| part.data == 0),
+        }
     }
 
     /// Looks at the bytes that have arrived and goes on behind what it says of them.
@@ -93,75 +111,83 @@ impl Body {
 }
 
 impl Chunked {
-    fn line() -> Self {
-        Self::Size { size: 0, part: SizePart::Start, line: 0 }
+    fn next(&mut self, bytes: &[u8]) -> Result<Part, WireError> {
+        let mut rest = bytes;
+        loop {
+            let skip = bytes.len() - rest.len();
+            rest = match (self.at, rest) {
+                (At::Data, [_, ..]) => {
+                    let data = rest.len().min(usize::try_from(self.size).unwrap_or(usize::MAX));
+                    self.size -= data as u64;
+                    if self.size == 0 {
+                        self.at = At::DataEnd;
+                    }
+                    return Ok(Part { skip, data });
+                }
+                (At::Over, _) | (_, []) => return Ok(Part { skip, data: 0 }),
+                (At::DataEnd, [b'\r', rest @ ..]) => {
+                    self.at = At::DataLineFeed;
+                    rest
+                }
+                (At::DataEnd | At::DataLineFeed, [b'\n', rest @ ..]) => {
+                    (self.at, self.size, self.line) = (At::Size, 0, 0);
+                    rest
+                }
+                (At::DataEnd | At::DataLineFeed, _) => return Err(bad("a chunk is longer than its size")),
+                (At::Trailers, [byte, rest @ ..]) => {
+                    self.trailer(*byte)?;
+                    rest
+                }
+                (_, [byte, rest @ ..]) => {
+                    self.size_line(*byte)?;
+                    rest
+                }
+            };
+        }
     }
 
-    fn next(&mut self, bytes: &[u8]) -> Result<Part, WireError> {
-        let mut at = 0;
-        while at < bytes.len() {
-            let byte = bytes[at];
-            match self {
-                Self::Data(left) => {
-                    let data = (bytes.len() - at).min(usize::try_from(*left).unwrap_or(usize::MAX));
-                    *left -= data as u64;
-                    if *left == 0 {
-                        *self = Self::DataEnd { cr: false };
-                    }
-                    return Ok(Part { skip: at, data });
-                }
-                Self::Size { size, part, line } => {
-                    *line += 1;
-                    if *line > MAX_LINE {
-                        return Err(bad("a chunk size line is too long"));
-                    }
-                    match (*part, byte) {
-                        (SizePart::Start, b'\n') => return Err(bad("a chunk size is missing")),
-                        (SizePart::Start | SizePart::Digits, digit) if digit.is_ascii_hexdigit() => {
-                            *part = SizePart::Digits;
-                            let digit = char::from(digit).to_digit(16).map_or(0, u64::from);
-                            *size = size
-                                .checked_mul(16)
-                                .and_then(|size| size.checked_add(digit))
-                                .ok_or_else(|| bad("a chunk size is too large"))?;
-                        }
-                        (SizePart::Start, _) => return Err(bad("a chunk size is no hexadecimal number")),
-                        (_, b'\n') if *size == 0 => *self = Self::Trailers { line: 0, all: 0 },
-                        (_, b'\n') => *self = Self::Data(*size),
-                        (SizePart::LineFeed, _) => {
-                            return Err(bad("a chunk size line does not end as it should"));
-                        }
-                        (_, b'\r') => *part = SizePart::LineFeed,
-                        (SizePart::Extension, _) => {}
-                        (_, b';') => *part = SizePart::Extension,
-                        (_, b' ' | b'\t') => *part = SizePart::Space,
-                        _ => return Err(bad("a chunk size is no hexadecimal number")),
-                    }
-                }
-                Self::DataEnd { cr } => match byte {
-                    b'\r' if !*cr => *cr = true,
-                    b'\n' => *self = Self::line(),
-                    _ => return Err(bad("a chunk is longer than its size")),
-                },
-                Self::Trailers { line, all } => {
-                    *all += 1;
-                    match byte {
-                        b'\n' if *line == 0 => *self = Self::Over,
-                        b'\n' => *line = 0,
-                        b'\r' if *line == 0 => {}
-                        _ => *line += 1,
-                    }
-                    if let Self::Trailers { all, .. } = self
-                        && *all > MAX_TRAILERS
-                    {
-                        return Err(bad("the trailers are too long"));
-                    }
-                }
-                Self::Over => break,
-            }
-            at += 1;
+    /// Takes a byte of a size line.
+    fn size_line(&mut self, byte: u8) -> Result<(), WireError> {
+        self.line += 1;
+        if self.line > MAX_LINE {
+            return Err(bad("a chunk size line is too long"));
         }
-        Ok(Part { skip: at, data: 0 })
+        if let At::Size | At::Digits = self.at
+            && let Some(digit) = char::from(byte).to_digit(16)
+        {
+            let size = self.size.checked_mul(16).ok_or_else(|| bad("a chunk size is too large"))?;
+            (self.at, self.size) = (At::Digits, size + u64::from(digit));
+            return Ok(());
+        }
+        self.at = match (self.at, byte) {
+            (At::Size, b'\n') => return Err(bad("a chunk size is missing")),
+            (At::Size, _) => return Err(bad("a chunk size is no hexadecimal number")),
+            (_, b'\n') => {
+                self.line = 0;
+                if self.size == 0 { At::Trailers } else { At::Data }
+            }
+            (At::LineFeed, _) => return Err(bad("a chunk size line does not end as it should")),
+            (_, b'\r') => At::LineFeed,
+            (At::Extension, _) | (_, b';') => At::Extension,
+            (_, b' ' | b'\t') => At::Space,
+            _ => return Err(bad("a chunk size is no hexadecimal number")),
+        };
+        Ok(())
+    }
+
+    /// Takes a byte of the trailers.
+    fn trailer(&mut self, byte: u8) -> Result<(), WireError> {
+        self.trailers += 1;
+        if self.trailers > MAX_TRAILERS {
+            return Err(bad("the trailers are too long"));
+        }
+        match byte {
+            b'\n' if self.line == 0 => self.at = At::Over,
+            b'\n' => self.line = 0,
+            b'\r' if self.line == 0 => {}
+            _ => self.line += 1,
+        }
+        Ok(())
     }
 }
 

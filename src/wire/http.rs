@@ -1,7 +1,11 @@
 //! One exchange: a request out, an answer whose body comes in pieces with their arrival. Here of HTTP/1.1, and what all
 //! versions have in common.
 
-use std::{future::poll_fn, sync::Arc};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use http::{HeaderMap, StatusCode, Version, header};
 
@@ -78,8 +82,10 @@ impl Default for Timing {
 
 impl Timing {
     fn read(&mut self, arrival: Arrival) {
+        if self.reads == 0 {
+            self.first_byte_ns = Some(arrival.at_ns);
+        }
         self.reads += 1;
-        self.first_byte_ns.get_or_insert(arrival.at_ns);
         if arrival.source == ClockSource::User {
             self.clock = ClockSource::User;
         }
@@ -139,6 +145,13 @@ pub struct Piece<'a> {
     pub ends_read: bool,
 }
 
+/// Bytes of a body at the front of what is held.
+struct Stretch {
+    bytes: usize,
+    arrival: Arrival,
+    ends_read: bool,
+}
+
 impl Response<'_> {
     /// The `content-type` header.
     pub fn content_type(&self) -> Option<&str> {
@@ -159,23 +172,39 @@ impl Response<'_> {
         self.timing
     }
 
-    /// The next bytes of the body, which all came with one read; `None` at its end. May be dropped and called again.
+    /// The next bytes of the body, which all came with one read; `None` at its end.
     ///
     /// # Errors
     ///
     /// When the connection breaks, the body's framing is bad, or the body is compressed or over the limit.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece<'_>>, WireError>> {
+        let stretch = ready!(self.poll_stretch(cx))?;
+        Poll::Ready(Ok(stretch.map(|stretch| self.piece(stretch))))
+    }
+
+    /// [`Self::poll_next`] as a future. May be dropped and called again.
+    ///
+    /// # Errors
+    ///
+    /// The same.
     pub async fn next(&mut self) -> Result<Option<Piece<'_>>, WireError> {
-        if self.compressed {
-            return Err(WireError::Malformed("the answer is compressed, unasked".to_owned()));
-        }
+        let stretch = poll_fn(|cx| self.poll_stretch(cx)).await?;
+        Ok(stretch.map(|stretch| self.piece(stretch)))
+    }
+
+    fn poll_stretch(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Stretch>, WireError>> {
         let (tail, last) = match &mut self.source {
             Source::Own(tail, arrival) => (tail, arrival),
             Source::Shared(body) => {
-                let Some((arrival, ends_read)) = body.next(self.timing).await? else { return Ok(None) };
-                let bytes = body.taken();
-                let left = self.left.checked_sub(bytes.len() as u64);
-                self.left = left.ok_or(WireError::TooLarge { limit: self.limit })?;
-                return Ok(Some(Piece { bytes, arrival, ends_read }));
+                let Some((arrival, ends_read)) = ready!(body.poll_next(cx, self.timing))? else {
+                    return Poll::Ready(Ok(None));
+                };
+                let bytes = body.taken().len();
+                let Some(left) = self.left.checked_sub(bytes as u64) else {
+                    return Poll::Ready(Err(self.too_much()));
+                };
+                self.left = left;
+                return Poll::Ready(Ok(Some(Stretch { bytes, arrival, ends_read })));
             }
         };
         let bytes = loop {
@@ -183,26 +212,44 @@ impl Response<'_> {
                 break data;
             }
             if tail.body.is_over() {
-                return Ok(None);
+                return Poll::Ready(Ok(None));
             }
-            match poll_fn(|cx| tail.stream.poll_fill(cx)).await {
+            match ready!(tail.stream.poll_fill(cx)) {
                 Ok(Fill::Bytes(arrival)) => {
                     *last = arrival;
                     self.timing.read(arrival);
                 }
-                Ok(Fill::End) if tail.body.may_end() => return Ok(None),
-                Ok(Fill::End) => return Err(WireError::broken_off(None)),
-                Err(error) => return Err(WireError::broken_off(Some(&error))),
+                Ok(Fill::End) if tail.body.may_end() => return Poll::Ready(Ok(None)),
+                Ok(Fill::End) => return Poll::Ready(Err(WireError::broken_off(None))),
+                Err(error) => return Poll::Ready(Err(WireError::broken_off(Some(&error)))),
             }
         };
         let Some(left) = self.left.checked_sub(bytes as u64) else {
             tail.keeps_alive = false;
-            return Err(WireError::TooLarge { limit: self.limit });
+            return Poll::Ready(Err(self.too_much()));
         };
         self.left = left;
         let arrival = *last;
         let ends_read = tail.ends_read(bytes);
-        Ok(Some(Piece { bytes: tail.stream.take(bytes), arrival, ends_read }))
+        Poll::Ready(Ok(Some(Stretch { bytes, arrival, ends_read })))
+    }
+
+    /// That there was more of a body than is left to take: of one that is compressed nothing is.
+    #[cold]
+    fn too_much(&self) -> WireError {
+        if self.compressed {
+            WireError::Malformed("the answer is compressed, unasked".to_owned())
+        } else {
+            WireError::TooLarge { limit: self.limit }
+        }
+    }
+
+    fn piece(&mut self, Stretch { bytes, arrival, ends_read }: Stretch) -> Piece<'_> {
+        let bytes = match &mut self.source {
+            Source::Own(tail, _) => tail.stream.take(bytes),
+            Source::Shared(body) => body.taken(),
+        };
+        Piece { bytes, arrival, ends_read }
     }
 
     /// Ends the exchange. The connection goes back to the pool; where the end of the body has not arrived yet, the
@@ -222,15 +269,16 @@ impl Response<'_> {
         limits: Limits,
         timing: &'a mut Timing,
     ) -> Response<'a> {
+        let compressed = is_compressed(&head.headers);
         Response {
             status: head.status,
-            compressed: is_compressed(&head.headers),
+            compressed,
             headers: head.headers,
             version: head.version,
             pool,
             timing,
             source: Source::Shared(body),
-            left: limits.body_bytes,
+            left: if compressed { 0 } else { limits.body_bytes },
             limit: limits.body_bytes,
         }
     }
@@ -268,8 +316,7 @@ impl Tail {
     /// Whether what is held behind so many bytes is no body any more: the coding's line ends and its last chunk
     /// carry no event.
     fn ends_read(&self, bytes: usize) -> bool {
-        let mut ahead = self.body.clone();
-        ahead.next(&self.stream.held()[bytes..]).is_ok_and(|part| part.data == 0)
+        self.body.has_none_in(&self.stream.held()[bytes..])
     }
 
     /// Takes what has arrived of the body and drops it. Never waits.
@@ -350,9 +397,10 @@ impl Begun {
 impl Answered {
     pub(super) fn response<'a>(self, pool: &'a Pool, limits: Limits, timing: &'a mut Timing) -> Response<'a> {
         let Self { head, arrival, stream, whole } = self;
+        let compressed = head.is_compressed();
         Response {
             status: head.status,
-            compressed: head.is_compressed(),
+            compressed,
             headers: head.headers,
             version: head.version,
             pool,
@@ -361,7 +409,7 @@ impl Answered {
                 Tail { stream, body: head.body, keeps_alive: head.keeps_alive && whole },
                 arrival,
             ),
-            left: limits.body_bytes,
+            left: if compressed { 0 } else { limits.body_bytes },
             limit: limits.body_bytes,
         }
     }

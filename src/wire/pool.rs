@@ -198,7 +198,6 @@ impl Pool {
         timing: &'a mut Timing,
     ) -> Result<Response<'a>, WireError> {
         timing.begin();
-        let mut refusing = None;
         match reserved.or_else(|| self.reserve()).map(|reserved| reserved.0) {
             Some(Held::Own { stream, begun }) => {
                 timing.attempts = 1;
@@ -214,21 +213,44 @@ impl Pool {
                     Err(WireError::NoAnswer(_)) => {}
                     answered => return answered.map(|answered| answered.response(self, limits, timing)),
                 }
+                // all other ways stand apart: their state is large, and most requests never need it
+                Box::pin(self.send_anew(message, None, limits, timing)).await
             }
-            Some(Held::Shared(place)) => {
-                if let Some(opened) = message.two.as_ref().and_then(|parts| place.opened(parts)) {
-                    timing.attempts = 1;
-                    timing.reused = opened.reused();
-                    let connection = opened.connection();
-                    match opened.head(limits, timing).await {
-                        Ok((head, body)) => return Ok(Response::shared(head, body, self, limits, timing)),
-                        Err(failure) if !failure.may_repeat => return Err(failure.error),
-                        Err(_) => refusing = Some(connection),
-                    }
-                }
-            }
-            None => {}
+            Some(Held::Shared(place)) => Box::pin(self.send_shared(message, place, limits, timing)).await,
+            None => Box::pin(self.send_anew(message, None, limits, timing)).await,
         }
+    }
+
+    /// Sends a request on the connection that it shares, or if that refuses it on another one.
+    async fn send_shared<'a>(
+        &'a self,
+        message: &Message,
+        place: http2::Reserved,
+        limits: Limits,
+        timing: &'a mut Timing,
+    ) -> Result<Response<'a>, WireError> {
+        let mut refusing = None;
+        if let Some(opened) = message.two.as_ref().and_then(|parts| place.opened(parts)) {
+            timing.attempts = 1;
+            timing.reused = opened.reused();
+            let connection = opened.connection();
+            match opened.head(limits, timing).await {
+                Ok((head, body)) => return Ok(Response::shared(head, body, self, limits, timing)),
+                Err(failure) if !failure.may_repeat => return Err(failure.error),
+                Err(_) => refusing = Some(connection),
+            }
+        }
+        self.send_anew(message, refusing, limits, timing).await
+    }
+
+    /// Sends a request on a new connection, or one that carries others and does not refuse it.
+    async fn send_anew<'a>(
+        &'a self,
+        message: &Message,
+        refusing: Option<Arc<Connection>>,
+        limits: Limits,
+        timing: &'a mut Timing,
+    ) -> Result<Response<'a>, WireError> {
         timing.attempts += 1;
         timing.reused = false;
         timing.sent(None);

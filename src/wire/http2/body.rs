@@ -36,18 +36,19 @@ impl Body {
     }
 
     /// Takes the next bytes, which all came with one read: when they arrived, and whether they are the last of their
-    /// read; [`Self::taken`] has them. `None` at the end. May be dropped and called again.
-    pub(in super::super) async fn next(
+    /// read; [`Self::taken`] has them. `None` at the end.
+    pub(in super::super) fn poll_next(
         &mut self,
+        cx: &mut Context<'_>,
         timing: &mut Timing,
-    ) -> Result<Option<(Arrival, bool)>, WireError> {
+    ) -> Poll<Result<Option<(Arrival, bool)>, WireError>> {
         while self.held.is_empty() {
-            let data = poll_fn(|cx| self.poll_data(cx)).await;
+            let data = ready!(self.poll_data(cx));
             self.stream.watched(|id, watch| watch.tell(id, timing));
             match data {
                 Some(Ok(bytes)) => self.held = bytes,
-                Some(Err(error)) => return Err(translate(&error, true)),
-                None => return Ok(None),
+                Some(Err(error)) => return Poll::Ready(Err(translate(&error, true))),
+                None => return Poll::Ready(Ok(None)),
             }
         }
         let held = self.held.len();
@@ -58,10 +59,10 @@ impl Body {
             let now_ns = self.stream.clock().now_ns();
             let (at_ns, after_ns, read_ns) = (now_ns, 0, now_ns);
             let arrival = Arrival { at_ns, after_ns, read_ns, source: ClockSource::User, exact: false };
-            return Ok(Some((arrival, false)));
+            return Poll::Ready(Ok(Some((arrival, false))));
         };
         self.taken = self.held.split_to(stretch.bytes);
-        Ok(Some((stretch.arrival, stretch.ends_read)))
+        Poll::Ready(Ok(Some((stretch.arrival, stretch.ends_read))))
     }
 
     /// What was taken last.
