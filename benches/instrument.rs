@@ -36,6 +36,10 @@ mod streams;
 
 use scenario::stats::nearest_rank;
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A name and its figures with their units.
 pub(crate) type Figures = (String, Vec<(&'static str, f64, &'static str)>);
 

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path, thread::available_parallelism};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use scenario::{calibrate::Null, sim::Child};
 
-/// A null server in a process of its own, and a client with the threads that a run would have.
+/// A null server in a process of its own, and a client with the threads that a run beside it would have.
 pub(crate) struct Server {
     pub(crate) null: Null,
     pub(crate) address: SocketAddr,
@@ -37,7 +37,7 @@ impl Server {
     fn of(child: Child, before: Option<CpuSet>) -> Self {
         let base_url = child.base_url();
         let address = base_url.trim_start_matches("http://").trim_end_matches("/v1").parse().unwrap();
-        let null = Null::new(base_url, available_parallelism().unwrap().get() as u32).unwrap();
+        let null = Null::new(base_url, (available_parallelism().unwrap().get() as u32 / 2).max(1)).unwrap();
         Self { null, address, before, _child: child }
     }
 

@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::Instant};
 
 use super::{
-    exchange::{Prepared, exchange},
+    exchange::exchange,
     passed,
     step::{Arrivals, StepRun},
+    stock::Stock,
 };
 use crate::record::Outcome;
 
@@ -16,7 +17,14 @@ use crate::record::Outcome;
 const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// Runs the users to their end. Returns how many requests were due.
-pub(super) async fn perform(run: &Arc<StepRun>, users: u32, ramp_up: Duration, think_time: Duration) -> u64 {
+pub(super) async fn perform(
+    run: &Arc<StepRun>,
+    stock: Stock,
+    users: u32,
+    ramp_up: Duration,
+    think_time: Duration,
+) -> u64 {
+    let stock = Arc::new(stock);
     let start = Instant::now();
     let end = run.load.duration.map(|duration| start + duration);
     let mut tasks = JoinSet::new();
@@ -25,7 +33,8 @@ pub(super) async fn perform(run: &Arc<StepRun>, users: u32, ramp_up: Duration, t
         let lanes = &run.shared.lanes;
         // not all steps begin on the same thread
         let lane = lanes.of(run.step_id as u64 + u64::from(user));
-        tasks.spawn_on(serve_user(Arc::clone(run), user, lane, begin, end, think_time), lanes.handle(lane));
+        let serving = serve_user(Arc::clone(run), Arc::clone(&stock), user, lane, begin, end, think_time);
+        tasks.spawn_on(serving, lanes.handle(lane));
     }
     let all_ended = async { while tasks.join_next().await.is_some() {} };
     tokio::pin!(all_ended);
@@ -42,6 +51,7 @@ pub(super) async fn perform(run: &Arc<StepRun>, users: u32, ramp_up: Duration, t
 
 async fn serve_user(
     run: Arc<StepRun>,
+    stock: Arc<Stock>,
     user: u32,
     lane: usize,
     begin: Instant,
@@ -53,7 +63,7 @@ async fn serve_user(
     }
     let _at_work = run.enter_user();
     while let Some(index) = run.take_next() {
-        let prepared = Prepared::new(&run, index, lane);
+        let prepared = stock.take(&run, index, lane);
         let in_flight = run.enter();
         let due_ns = run.shared.clock.now_ns();
         let outcome = exchange(&run, prepared, Some(user), due_ns, 0).await;

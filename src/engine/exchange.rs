@@ -22,11 +22,11 @@ use crate::{
     plan::{PlannedEndpoint, endpoint_of},
     protocol::{self, Answer, Answered, Ending, Flow, Seen},
     record::{ChunkTimes, Outcome, Record, Texts, TokenSource},
-    wire::{Arrival, Limits, Message, Pool, Request, Reserved, Timing, WireError},
+    wire::{Arrival, Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
     workload,
 };
 
-/// A request that only has to be sent.
+/// A request that only has to be sent. It goes through many hands, boxed.
 pub(super) struct Prepared {
     seq: u64,
     request_id: String,
@@ -49,7 +49,7 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Makes request number `index` of a step, for one of the threads. What is in it follows from the seed and its number
     /// alone.
-    pub(super) fn new(run: &StepRun, index: u64, lane: usize) -> Self {
+    pub(super) fn new(run: &StepRun, index: u64, lane: usize) -> Box<Self> {
         let shared = &run.shared;
         let seed = shared.plan.seed;
         let seq = run.load.first_seq + index;
@@ -65,7 +65,7 @@ impl Prepared {
         let message = pools[lane].message(&request);
         let keep = shared.plan.output.prompts;
         let prompts = prompts.into_iter().map(|prompt| prompt.text).filter(|_| keep).collect();
-        Self {
+        Box::new(Self {
             seq,
             request_id,
             endpoint,
@@ -76,7 +76,14 @@ impl Prepared {
             reserved: None,
             admitted: false,
             registered: None,
-        }
+        })
+    }
+
+    /// The same, to be measured by another thread. Not where requests may share connections: what goes out then depends on
+    /// what that thread has learnt of the server.
+    pub(super) fn for_lane(mut self: Box<Self>, lane: usize) -> Box<Self> {
+        self.lane = lane;
+        self
     }
 
     /// Lets it be seen that it is due and has not ended.
@@ -223,7 +230,7 @@ pub(super) fn untouched(due_ns: u64) -> Record {
 /// Leaves the record of a request that was due and never sent.
 pub(super) async fn not_sent(
     run: &StepRun,
-    mut prepared: Prepared,
+    mut prepared: Box<Prepared>,
     user: Option<u32>,
     due_ns: u64,
     queue_wait_ns: u64,
@@ -268,7 +275,7 @@ impl Onlookers {
     }
 
     /// Shows them an answer that has just taken so many bytes.
-    fn show(&mut self, answer: &Answer, arrival: Arrival, bytes: usize) {
+    fn show(&mut self, answer: &Answer, arrival: &Arrival, bytes: usize) {
         if let Some(sight) = &mut self.sight {
             sight.pieces.push((arrival.at_ns, bytes));
         }
@@ -372,7 +379,7 @@ impl Stop {
 /// Sends a request and reads its answer to the end, the time-out or the interruption. Leaves one record.
 pub(super) async fn exchange(
     run: &Arc<StepRun>,
-    mut prepared: Prepared,
+    mut prepared: Box<Prepared>,
     user: Option<u32>,
     due_ns: u64,
     queue_wait_ns: u64,
@@ -487,10 +494,10 @@ pub(super) async fn send_and_read(
     // one future for the whole of it: what is woken for every read should have to find its way through few
     let read = poll_fn(|cx| {
         while let Some(piece) = ready!(response.poll_next(cx))? {
-            let (arrival, bytes) = (piece.arrival, piece.bytes.len());
+            let Piece { arrival, bytes, .. } = piece;
             let flow = answer.read(piece);
             if onlookers {
-                progress.onlookers.show(answer, arrival, bytes);
+                progress.onlookers.show(answer, arrival, bytes.len());
             }
             if flow == Flow::Done {
                 break;

@@ -17,6 +17,7 @@ mod probe;
 mod ready;
 mod recorder;
 mod step;
+mod stock;
 mod supervise;
 mod timed;
 mod trust;

@@ -35,7 +35,7 @@ const NAP: Duration = Duration::from_millis(50);
 pub(super) struct Ahead {
     /// Gives back how many requests the whole schedule has.
     preparer: JoinHandle<u64>,
-    next: Receiver<(u64, Prepared)>,
+    next: Receiver<(u64, Box<Prepared>)>,
     full: oneshot::Receiver<()>,
 }
 
@@ -83,7 +83,7 @@ pub(super) async fn perform(run: &Arc<StepRun>, ahead: Ahead, concurrency_limit:
 }
 
 /// Makes the requests of the schedule in order. Returns how many the whole schedule has.
-fn prepare(run: &StepRun, prepared: &SyncSender<(u64, Prepared)>, filled: oneshot::Sender<()>) -> u64 {
+fn prepare(run: &StepRun, prepared: &SyncSender<(u64, Box<Prepared>)>, filled: oneshot::Sender<()>) -> u64 {
     // what it makes is needed later; the thread that started it is one that measures
     priority::ordinary();
     let plan = &run.shared.plan;
@@ -111,7 +111,7 @@ fn prepare(run: &StepRun, prepared: &SyncSender<(u64, Prepared)>, filled: onesho
 /// Sleeps until each request is due, sends it where it can, and hands it to the thread that measures it.
 fn pace(
     run: &Arc<StepRun>,
-    next: &Receiver<(u64, Prepared)>,
+    next: &Receiver<(u64, Box<Prepared>)>,
     places: Option<&Arc<Semaphore>>,
     cap: Option<u64>,
     alive: &mpsc::Sender<()>,
@@ -163,7 +163,7 @@ fn pace(
 /// Waits for a place where the plan limits them, then sends. What waits there is not in flight.
 async fn send(
     run: &Arc<StepRun>,
-    mut request: Prepared,
+    mut request: Box<Prepared>,
     due_ns: u64,
     places: Option<Arc<Semaphore>>,
     mut place: Option<OwnedSemaphorePermit>,

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use super::{
     Shared, closed, open, passed,
     step::{Arrivals, StepRun},
+    stock::Stock,
 };
 use crate::{
     plan::{LoadStep, Pattern},
@@ -87,9 +88,9 @@ async fn over(run: &StepRun, host: Option<usize>) {
 async fn perform(run: Arc<StepRun>) -> u64 {
     let due = match run.load.pattern.clone() {
         Pattern::Closed { users, ramp_up, think_time } => {
-            open_connections(&run).await;
+            let (stock, ()) = tokio::join!(Stock::fill(&run, users), open_connections(&run));
             start(&run).await;
-            closed::perform(&run, users, ramp_up, think_time).await
+            closed::perform(&run, stock, users, ramp_up, think_time).await
         }
         Pattern::Open { concurrency_limit, .. } => {
             let mut ahead = open::prepare_ahead(&run);

@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
 };
@@ -25,20 +25,29 @@ pub(super) async fn unless<W: Future, I: Future>(
 ) -> Result<W::Output, I::Output> {
     let bell = Arc::new(Bell { rung: AtomicBool::new(true), task: Mutex::default() });
     let waker = Waker::from(Arc::clone(&bell));
+    let mut heard = None;
     std::future::poll_fn(move |cx| {
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
             return Poll::Ready(Ok(done));
         }
-        if bell.rung.load(Ordering::Relaxed) && bell.rung.swap(false, Ordering::Acquire) {
-            bell.belongs_to(cx.waker());
-            if let Poll::Ready(came) = interruption.as_mut().poll(&mut Context::from_waker(&waker)) {
-                return Poll::Ready(Err(came));
+        // hardly ever does any bell ring: to look at one's own after every read would be to fetch it from memory
+        let rung = Some(RINGS.load(Ordering::Acquire));
+        if rung != heard {
+            heard = rung;
+            if bell.rung.swap(false, Ordering::Acquire) {
+                bell.belongs_to(cx.waker());
+                if let Poll::Ready(came) = interruption.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    return Poll::Ready(Err(came));
+                }
             }
         }
         Poll::Pending
     })
     .await
 }
+
+/// How often any bell has rung.
+static RINGS: AtomicU64 = AtomicU64::new(0);
 
 /// Rings when the interruption may have come, and wakes the task for it. Tasks keep their waker.
 struct Bell {
@@ -60,6 +69,7 @@ impl Wake for Bell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.rung.store(true, Ordering::Release);
+        RINGS.fetch_add(1, Ordering::Release);
         if let Some(task) = &*self.task.lock().unwrap_or_else(PoisonError::into_inner) {
             task.wake_by_ref();
         }

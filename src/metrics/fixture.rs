@@ -161,7 +161,7 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
             max_in_flight: 2000,
             drain: Duration::from_secs(30),
             ready_timeout: Duration::from_secs(60),
-            threads: Threads::All,
+            threads: Threads::Auto,
             allow_hosts: Vec::new(),
             ceiling: Ceiling::default(),
             without_flags: None,

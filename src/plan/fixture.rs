@@ -98,7 +98,7 @@ pub(super) fn bare() -> Scenario {
             on_bottleneck: OnBottleneck::Invalid,
             calibrate: false,
             repeats: 1,
-            threads: Threads::All,
+            threads: Threads::Auto,
             allow_hosts: Vec::new(),
             ceiling: Ceiling::default(),
             without_flags: None,

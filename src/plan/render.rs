@@ -50,8 +50,14 @@ fn head(plan: &Plan) -> String {
     if plan.repeats > 1 {
         table.add_row(["repeats", &format!("{}, with the same requests each time", plan.repeats)]);
     }
-    if let Threads::Number(threads) = plan.limits.threads {
-        table.add_row(["threads", &show_count(u64::from(threads))]);
+    match plan.limits.threads {
+        Threads::Auto => {}
+        Threads::All => {
+            table.add_row(["threads", "one for each processor"]);
+        }
+        Threads::Number(threads) => {
+            table.add_row(["threads", &show_count(u64::from(threads))]);
+        }
     }
     if plan.output != Output::default() {
         table.add_row(["output", &output(&plan.output)]);

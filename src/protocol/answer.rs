@@ -19,6 +19,8 @@ pub struct Answer {
     prompts: u32,
     intake: Intake,
     tally: Tally,
+    /// When bytes came that completed no event, and whether nothing of the answer came with them and behind them.
+    last: Option<(Arrival, bool)>,
 }
 
 /// Whether there is more to read.
@@ -131,7 +133,7 @@ impl Answer {
                 content_type: content_type.map(str::to_owned),
             },
         };
-        Self { status, prompts: 1, intake, tally: Tally::new(protocol) }
+        Self { status, prompts: 1, intake, tally: Tally::new(protocol), last: None }
     }
 
     /// The same answer to so many prompts: it is whole when each of them is answered.
@@ -166,22 +168,26 @@ impl Answer {
         }
         let Piece { bytes, arrival, ends_read } = piece;
         let arrival_ns = arrival.at_ns;
-        self.tally.begin(arrival, ends_read);
+        self.tally.begin();
         match &mut self.intake {
             Intake::Stream(framer) => {
                 let tally = &mut self.tally;
                 let comments = framer.comments();
-                if let Err(error) = framer.push(bytes, &mut |frame| tally.event(frame)) {
+                if let Err(error) = framer.push(bytes, &mut |frame| tally.event(frame, arrival)) {
                     tally.fail(Outcome::Malformed, error.to_string(), arrival_ns);
                 }
                 // a comment may have come behind the last event
-                tally.settle(framer.at_boundary() && framer.comments() == comments);
+                tally.settle(arrival, ends_read, framer.at_boundary() && framer.comments() == comments);
                 tally.comments(framer.comments(), arrival_ns);
+                if !framer.at_boundary() {
+                    self.last = Some((*arrival, ends_read));
+                }
             }
             Intake::Whole(framer) => {
                 if let Err(error) = framer.push(bytes, &mut |_| ControlFlow::Continue(())) {
                     self.tally.fail(Outcome::Malformed, error.to_string(), arrival_ns);
                 }
+                self.last = Some((*arrival, ends_read));
             }
             Intake::Undecided { held, after_ns, content_type } => {
                 held.extend_from_slice(bytes);
@@ -191,7 +197,7 @@ impl Answer {
                     Some(true) => {
                         let held = std::mem::take(held);
                         self.intake = Intake::Stream(Framer::new(Framing::Sse));
-                        let arrival = Arrival { after_ns, ..arrival };
+                        let arrival = &Arrival { after_ns, ..*arrival };
                         return self.read(Piece { bytes: &held, arrival, ends_read });
                     }
                     Some(false) => {
@@ -237,12 +243,13 @@ impl Answer {
         match &self.intake {
             Intake::Whole(framer) if !self.tally.is_over() => {
                 if let Some(document) = framer.rest() {
-                    self.tally.whole(document.data, at_ns);
+                    let arrival_ns = self.last.map_or(at_ns, |(arrival, _)| arrival.at_ns);
+                    self.tally.whole(document.data, arrival_ns);
                 }
             }
             Intake::Stream(framer) if !self.tally.is_over() => {
-                if let Some(line) = framer.rest() {
-                    self.tally.last_line(line);
+                if let (Some(line), Some((arrival, ends_read))) = (framer.rest(), &self.last) {
+                    self.tally.last_line(line, arrival, *ends_read);
                 }
             }
             _ => {}
@@ -337,7 +344,7 @@ fn refused(status: u16, message: &str, prompts: u32) -> (Outcome, String) {
 impl Answer {
     /// Takes all that a read brought, which the kernel stamped.
     pub(super) fn read_at(&mut self, bytes: &[u8], at_ns: u64) -> Flow {
-        let arrival = Arrival {
+        let arrival = &Arrival {
             at_ns,
             after_ns: 0,
             read_ns: at_ns,

@@ -21,27 +21,17 @@ use crate::{
 
 /// Whether an event within this read, and not at its end, may have waited long for it: the read came late even for the last
 /// byte, and the one before it long ago. A server that writes several events at once makes bounds as wide, and no read late.
-fn is_late(arrival: Arrival) -> bool {
+fn is_late(arrival: &Arrival) -> bool {
     const LATE_NS: u64 = 500_000;
     const WIDE_NS: u32 = 1_000_000;
     arrival.waited_ns() > LATE_NS && arrival.width_ns() > WIDE_NS
 }
 
-/// Bytes of the body.
-#[derive(Debug, Clone, Copy)]
-struct Last {
-    arrival: Arrival,
-    /// Whether nothing of the answer came with them and behind them.
-    ends_read: bool,
-    /// Whether the last event that they completed carries output.
-    output: bool,
-}
-
 /// What has been seen of an answer so far. What every event changes stands first and together.
 #[derive(Debug)]
 pub(super) struct Tally {
-    /// The bytes that came last.
-    last: Option<Last>,
+    /// Whether the last event that the bytes of this read completed carries output.
+    output: bool,
     /// Arrival of what ended the answer: its terminal event, its last byte if it is whole, or what made it fail.
     pub(super) stopped_ns: Option<u64>,
     events: u64,
@@ -82,7 +72,7 @@ impl Tally {
             chunks: Arrivals::default(),
             first_content_ns: None,
             late: 0,
-            last: None,
+            output: false,
             whole_output: false,
             habit: Habit::default(),
             usage: None,
@@ -103,28 +93,23 @@ impl Tally {
         self.chunks.first_ns()
     }
 
-    /// Begins bytes that arrived so; `ends_read` where nothing of the answer came with them and behind them.
-    pub(super) fn begin(&mut self, arrival: Arrival, ends_read: bool) {
-        self.last = Some(Last { arrival, ends_read, output: false });
+    /// Begins with bytes of another read.
+    pub(super) fn begin(&mut self) {
+        self.output = false;
     }
 
-    /// Ends them. Where they end with an output event (`at_boundary`: not within another one), it arrived at the very
-    /// time of the read's stamp; all others arrived earlier.
-    pub(super) fn settle(&mut self, at_boundary: bool) {
-        if let Some(Last { arrival, ends_read: true, output: true }) = &self.last
-            && at_boundary
-            && arrival.exact
-        {
-            self.late -= u32::from(is_late(*arrival));
+    /// Ends with them. Where they end with an output event (`at_boundary`: not within another one) and with their read, it
+    /// arrived at the very time of the read's stamp; all others arrived earlier.
+    pub(super) fn settle(&mut self, arrival: &Arrival, ends_read: bool, at_boundary: bool) {
+        if self.output && ends_read && at_boundary && arrival.exact {
+            self.late -= u32::from(is_late(arrival));
             self.chunks.last_is_exact();
         }
     }
 
-    /// Takes an event of a stream, which the bytes that came last complete.
-    pub(super) fn event(&mut self, frame: Frame<'_>) -> ControlFlow<()> {
-        let Some(last) = &mut self.last else { return ControlFlow::Continue(()) };
-        last.output = false;
-        let arrival = last.arrival;
+    /// Takes an event of a stream, which bytes that arrived so complete.
+    pub(super) fn event(&mut self, frame: Frame<'_>, arrival: &Arrival) -> ControlFlow<()> {
+        self.output = false;
         let arrival_ns = arrival.at_ns;
         self.events += 1;
         if frame.event.is_empty() && self.habit.knows(frame.data) {
@@ -158,12 +143,10 @@ impl Tally {
     }
 
     /// Counts an event with output.
-    fn output(&mut self, arrival: Arrival) {
+    fn output(&mut self, arrival: &Arrival) {
         self.chunks.push(arrival.at_ns, arrival.width_ns());
         self.late += u32::from(is_late(arrival));
-        if let Some(last) = &mut self.last {
-            last.output = true;
-        }
+        self.output = true;
     }
 
     /// Keeps the text of the answers to so many prompts from now on.
@@ -193,18 +176,17 @@ impl Tally {
     }
 
     /// Takes a last line that has no line end: an event if it is a whole document, else it was cut short.
-    pub(super) fn last_line(&mut self, frame: Frame<'_>) {
+    pub(super) fn last_line(&mut self, frame: Frame<'_>, arrival: &Arrival, ends_read: bool) {
         let whole =
             frame.data == b"[DONE]" || serde_json::from_slice::<serde::de::IgnoredAny>(frame.data).is_ok();
         if whole {
-            let _ = self.event(frame);
-            self.settle(true);
+            let _ = self.event(frame, arrival);
+            self.settle(arrival, ends_read, true);
         }
     }
 
-    /// Takes a whole answer, at the end of its body.
-    pub(super) fn whole(&mut self, data: &[u8], at_ns: u64) {
-        let arrival_ns = self.last.map_or(at_ns, |last| last.arrival.at_ns);
+    /// Takes a whole answer, whose last bytes arrived then.
+    pub(super) fn whole(&mut self, data: &[u8], arrival_ns: u64) {
         let meaning = self.document(data, arrival_ns);
         match &meaning {
             Meaning::Error(message) => self.fail(Outcome::ErrorInStream, message.clone(), arrival_ns),

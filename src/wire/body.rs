@@ -138,10 +138,16 @@ impl Chunked {
                     self.trailer(*byte)?;
                     rest
                 }
-                (_, [byte, rest @ ..]) => {
-                    self.size_line(*byte)?;
-                    rest
-                }
+                (at, [byte, behind @ ..]) => match (at == At::Size).then(|| usual_size(rest)).flatten() {
+                    Some((size, behind)) => {
+                        (self.at, self.size) = (At::Data, size);
+                        behind
+                    }
+                    None => {
+                        self.size_line(*byte)?;
+                        behind
+                    }
+                },
             };
         }
     }
@@ -189,6 +195,21 @@ impl Chunked {
         }
         Ok(())
     }
+}
+
+/// The size in a whole line at the front that is as nearly all are, and what is behind it.
+fn usual_size(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (mut size, mut rest) = (0, bytes);
+    // as many digits as cannot be too large
+    for _ in 0..8 {
+        let (byte, behind) = rest.split_first()?;
+        match (char::from(*byte).to_digit(16), behind) {
+            (Some(digit), _) => (size, rest) = (size << 4 | u64::from(digit), behind),
+            (None, [b'\n', behind @ ..]) if *byte == b'\r' && size > 0 => return Some((size, behind)),
+            (None, _) => return None,
+        }
+    }
+    None
 }
 
 fn bad(what: &str) -> WireError {

@@ -81,7 +81,7 @@ impl Default for Timing {
 }
 
 impl Timing {
-    fn read(&mut self, arrival: Arrival) {
+    fn read(&mut self, arrival: &Arrival) {
         if self.reads == 0 {
             self.first_byte_ns = Some(arrival.at_ns);
         }
@@ -127,8 +127,8 @@ pub struct Response<'a> {
 
 /// Where the rest of an answer comes from.
 enum Source {
-    /// A connection of its own, and when its last bytes arrived.
-    Own(Tail, Arrival),
+    /// A connection of its own.
+    Own(Tail),
     /// A stream of one that requests share.
     Shared(http2::Body),
 }
@@ -139,7 +139,7 @@ pub struct Piece<'a> {
     /// The bytes.
     pub bytes: &'a [u8],
     /// When they arrived.
-    pub arrival: Arrival,
+    pub arrival: &'a Arrival,
     /// Whether they are the last of their read: nothing of the answer, or of another one on the same connection, arrived
     /// with them and behind them.
     pub ends_read: bool,
@@ -148,7 +148,6 @@ pub struct Piece<'a> {
 /// Bytes of a body at the front of what is held.
 struct Stretch {
     bytes: usize,
-    arrival: Arrival,
     ends_read: bool,
 }
 
@@ -193,18 +192,18 @@ impl Response<'_> {
     }
 
     fn poll_stretch(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Stretch>, WireError>> {
-        let (tail, last) = match &mut self.source {
-            Source::Own(tail, arrival) => (tail, arrival),
+        let tail = match &mut self.source {
+            Source::Own(tail) => tail,
             Source::Shared(body) => {
-                let Some((arrival, ends_read)) = ready!(body.poll_next(cx, self.timing))? else {
+                let Some(ends_read) = ready!(body.poll_next(cx, self.timing))? else {
                     return Poll::Ready(Ok(None));
                 };
-                let bytes = body.taken().len();
+                let bytes = body.taken().0.len();
                 let Some(left) = self.left.checked_sub(bytes as u64) else {
                     return Poll::Ready(Err(self.too_much()));
                 };
                 self.left = left;
-                return Poll::Ready(Ok(Some(Stretch { bytes, arrival, ends_read })));
+                return Poll::Ready(Ok(Some(Stretch { bytes, ends_read })));
             }
         };
         let bytes = loop {
@@ -215,10 +214,7 @@ impl Response<'_> {
                 return Poll::Ready(Ok(None));
             }
             match ready!(tail.stream.poll_fill(cx)) {
-                Ok(Fill::Bytes(arrival)) => {
-                    *last = arrival;
-                    self.timing.read(arrival);
-                }
+                Ok(Fill::Bytes) => self.timing.read(tail.stream.arrival()),
                 Ok(Fill::End) if tail.body.may_end() => return Poll::Ready(Ok(None)),
                 Ok(Fill::End) => return Poll::Ready(Err(WireError::broken_off(None))),
                 Err(error) => return Poll::Ready(Err(WireError::broken_off(Some(&error)))),
@@ -229,9 +225,8 @@ impl Response<'_> {
             return Poll::Ready(Err(self.too_much()));
         };
         self.left = left;
-        let arrival = *last;
         let ends_read = tail.ends_read(bytes);
-        Poll::Ready(Ok(Some(Stretch { bytes, arrival, ends_read })))
+        Poll::Ready(Ok(Some(Stretch { bytes, ends_read })))
     }
 
     /// That there was more of a body than is left to take: of one that is compressed nothing is.
@@ -244,9 +239,9 @@ impl Response<'_> {
         }
     }
 
-    fn piece(&mut self, Stretch { bytes, arrival, ends_read }: Stretch) -> Piece<'_> {
-        let bytes = match &mut self.source {
-            Source::Own(tail, _) => tail.stream.take(bytes),
+    fn piece(&mut self, Stretch { bytes, ends_read }: Stretch) -> Piece<'_> {
+        let (bytes, arrival) = match &mut self.source {
+            Source::Own(tail) => tail.stream.take(bytes),
             Source::Shared(body) => body.taken(),
         };
         Piece { bytes, arrival, ends_read }
@@ -256,7 +251,7 @@ impl Response<'_> {
     /// pool looks for it before it lends the connection again.
     pub fn finish(self) {
         match self.source {
-            Source::Own(tail, _) => self.pool.give_back(tail),
+            Source::Own(tail) => self.pool.give_back(tail),
             Source::Shared(body) => body.finish(),
         }
     }
@@ -327,7 +322,9 @@ impl Tail {
         for _ in 0..Self::READS {
             loop {
                 match self.next_data() {
-                    Ok(Some(data)) => drop(self.stream.take(data)),
+                    Ok(Some(data)) => {
+                        self.stream.take(data);
+                    }
                     Ok(None) => break,
                     Err(_) => return Settled::Over,
                 }
@@ -341,7 +338,7 @@ impl Tail {
                 };
             }
             match self.stream.fill_now() {
-                Ok(Some(Fill::Bytes(_))) => {}
+                Ok(Some(Fill::Bytes)) => {}
                 Ok(None) => return Settled::Unfinished(Box::new(self)),
                 Ok(Some(Fill::End)) | Err(_) => return Settled::Over,
             }
@@ -360,7 +357,6 @@ pub(super) struct Begun {
 /// The head of an answer with the connection that it came on.
 pub(super) struct Answered {
     head: Head,
-    arrival: Arrival,
     stream: Stream,
     /// Whether the whole request went out: half of one leaves nothing that could be used again.
     whole: bool,
@@ -384,7 +380,7 @@ impl Begun {
         // a server may answer before it has read everything, and hang up: what it said counts
         let sent = stream.write(&message.one[written..]).await;
         match read_head(&mut stream, limits, timing).await {
-            Ok((head, arrival)) => Ok(Answered { head, arrival, stream, whole: matches!(sent, Ok(true)) }),
+            Ok(head) => Ok(Answered { head, stream, whole: matches!(sent, Ok(true)) }),
             Err(WireError::NoAnswer(reason)) => {
                 Err(sent
                     .map_or_else(|error| WireError::no_answer(Some(&error)), |_| WireError::NoAnswer(reason)))
@@ -396,7 +392,7 @@ impl Begun {
 
 impl Answered {
     pub(super) fn response<'a>(self, pool: &'a Pool, limits: Limits, timing: &'a mut Timing) -> Response<'a> {
-        let Self { head, arrival, stream, whole } = self;
+        let Self { head, stream, whole } = self;
         let compressed = head.is_compressed();
         Response {
             status: head.status,
@@ -405,34 +401,26 @@ impl Answered {
             version: head.version,
             pool,
             timing,
-            source: Source::Own(
-                Tail { stream, body: head.body, keeps_alive: head.keeps_alive && whole },
-                arrival,
-            ),
+            source: Source::Own(Tail { stream, body: head.body, keeps_alive: head.keeps_alive && whole }),
             left: if compressed { 0 } else { limits.body_bytes },
             limit: limits.body_bytes,
         }
     }
 }
 
-async fn read_head(
-    stream: &mut Stream,
-    limits: Limits,
-    timing: &mut Timing,
-) -> Result<(Head, Arrival), WireError> {
+async fn read_head(stream: &mut Stream, limits: Limits, timing: &mut Timing) -> Result<Head, WireError> {
     // what is left for this head and those that only announce it
     let mut left = limits.head_bytes;
     loop {
         let filled = poll_fn(|cx| stream.poll_fill(cx)).await;
         let answered = timing.first_byte_ns.is_some();
-        let arrival = match filled {
-            Ok(Fill::Bytes(arrival)) => arrival,
+        match filled {
+            Ok(Fill::Bytes) => timing.read(stream.arrival()),
             Ok(Fill::End) if answered => return Err(WireError::broken_off(None)),
             Err(error) if answered => return Err(WireError::broken_off(Some(&error))),
             Ok(Fill::End) => return Err(WireError::no_answer(None)),
             Err(error) => return Err(WireError::no_answer(Some(&error))),
-        };
-        timing.read(arrival);
+        }
         while let Some((head, length)) = Head::parse(stream.held())? {
             if length > left {
                 return Err(WireError::Malformed("the head is too large".to_owned()));
@@ -443,7 +431,7 @@ async fn read_head(
                 return Err(WireError::Malformed("the server wants another protocol".to_owned()));
             }
             if !head.status.is_informational() {
-                return Ok((head, arrival));
+                return Ok(head);
             }
         }
         if stream.held().len() >= left {

@@ -26,8 +26,8 @@ thread_local! {
 /// What a read found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fill {
-    /// Bytes, which stand in the buffer.
-    Bytes(Arrival),
+    /// Bytes, which stand in the buffer; [`Socket::arrival`] has their arrival.
+    Bytes,
     /// The other side has closed.
     End,
 }
@@ -46,6 +46,8 @@ pub(super) struct Socket {
     emptied_ns: u64,
     /// Whether the last read took all that there was room for.
     filled: bool,
+    /// When the bytes of the last read arrived.
+    arrival: Arrival,
 }
 
 impl Socket {
@@ -53,14 +55,17 @@ impl Socket {
         let tcp = TcpStream::connect(address).await?;
         tcp.set_nodelay(true)?;
         kernel::ask_for_stamps(&tcp);
+        let now_ns = clock.now_ns();
+        let (at_ns, after_ns, read_ns) = (now_ns, now_ns, now_ns);
         Ok(Self {
             tcp,
             clock,
             buffer: Vec::new(),
             start: 0,
             end: 0,
-            emptied_ns: clock.now_ns(),
+            emptied_ns: now_ns,
             filled: false,
+            arrival: Arrival { at_ns, after_ns, read_ns, source: ClockSource::User, exact: false },
         })
     }
 
@@ -69,11 +74,16 @@ impl Socket {
         &self.buffer[self.start..self.end]
     }
 
-    /// Takes bytes off the front.
-    pub(super) fn take(&mut self, bytes: usize) -> &[u8] {
+    /// Takes bytes off the front, which arrived with the last read.
+    pub(super) fn take(&mut self, bytes: usize) -> (&[u8], &Arrival) {
         let from = self.start;
         self.start += bytes;
-        &self.buffer[from..self.start]
+        (&self.buffer[from..self.start], &self.arrival)
+    }
+
+    /// When the bytes of the last read arrived.
+    pub(super) fn arrival(&self) -> &Arrival {
+        &self.arrival
     }
 
     /// Reads what is there behind what is held, and waits for it where nothing is. One that is never empty lets others go
@@ -144,7 +154,7 @@ impl Socket {
             told.and_then(|at_ns| u64::try_from(at_ns).ok()).filter(|at_ns| at_ns + LATE_NS >= after_ns);
         // nearly always they had arrived before the read began, and the clock need not be asked again
         let now_ns = if told.is_some_and(|at_ns| at_ns <= began_ns) { began_ns } else { self.clock.now_ns() };
-        Fill::Bytes(match told.filter(|at_ns| *at_ns <= now_ns + LATE_NS) {
+        self.arrival = match told.filter(|at_ns| *at_ns <= now_ns + LATE_NS) {
             Some(at_ns) => Arrival {
                 at_ns: at_ns.min(now_ns),
                 after_ns: after_ns.min(at_ns),
@@ -155,7 +165,8 @@ impl Socket {
             None => {
                 Arrival { at_ns: now_ns, after_ns, read_ns: now_ns, source: ClockSource::User, exact: false }
             }
-        })
+        };
+        Fill::Bytes
     }
 
     /// Room behind what is held.

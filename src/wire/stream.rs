@@ -9,7 +9,7 @@ use std::{
 use rustls::{ClientConnection, pki_types::ServerName};
 
 use super::{
-    Clock,
+    Arrival, Clock,
     socket::{Fill, Socket},
 };
 
@@ -69,16 +69,21 @@ impl Stream {
         }
     }
 
-    /// Takes bytes off the front of what is held.
-    pub(super) fn take(&mut self, bytes: usize) -> &[u8] {
+    /// Takes bytes off the front of what is held, which arrived with the last read.
+    pub(super) fn take(&mut self, bytes: usize) -> (&[u8], &Arrival) {
         match &mut self.tls {
             None => self.socket.take(bytes),
             Some(session) => {
                 let from = session.start;
                 session.start += bytes;
-                &session.plain[from..session.start]
+                (&session.plain[from..session.start], self.socket.arrival())
             }
         }
+    }
+
+    /// When the bytes of the last read arrived.
+    pub(super) fn arrival(&self) -> &Arrival {
+        self.socket.arrival()
     }
 
     /// Reads more, behind what is held; waits for it.

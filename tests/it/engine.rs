@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     kit::{Bench, Done, Run, wait},
-    server::{After, Server, stream_tokens},
+    server::{After, Served, Server, stream_tokens},
 };
 
 fn server(ttft: Duration) -> Server {
@@ -142,6 +142,27 @@ fn more_users_than_requests() {
     let bench = Bench::new();
     run(&bench, &server, "", "requests = 3\nload.closed = { users = 9 }").expect_code(0);
     assert_eq!(bench.only_run().records().len(), 3);
+}
+
+#[test]
+fn what_a_request_contains_follows_from_its_number_alone() {
+    // made ahead of need or when it is needed, by this thread or that one
+    let bodies = |threads: u32, users: u32| {
+        let server = server(Duration::ZERO);
+        let bench = Bench::new();
+        let phase = format!("requests = 200\nload.closed.users = {users}");
+        run(&bench, &server, &format!("threads = {threads}"), &phase).expect_code(0);
+        let mut bodies = BTreeMap::new();
+        for Served { request, .. } in server.served() {
+            let number: u64 = request.id.rsplit('-').next().unwrap().parse().unwrap();
+            assert!(bodies.insert(number, request.body).is_none(), "{number} was sent twice");
+        }
+        bodies
+    };
+    let few = bodies(1, 1);
+    assert!(few.keys().copied().eq(0..200), "{:?}", few.keys());
+    assert_eq!(bodies(2, 40), few);
+    assert_eq!(bodies(3, 150), few);
 }
 
 #[test]

@@ -53,7 +53,7 @@ enum Format {
 
 pub(super) fn calibrate(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
     let form = if arguments.short { Form::Short } else { Form::Full };
-    let calibration = measure(form, Threads::All, &Machine::detect(), &mut terminal::say)?;
+    let calibration = measure(form, Threads::Auto, &Machine::detect(), &mut terminal::say)?;
     // first what took so long, then what may go wrong
     terminal::print(&match arguments.format {
         Format::Text => report::calibration(&calibration, terminal.style()),
@@ -98,7 +98,8 @@ fn measure(
         form,
         machine,
         connections: limits::connections(MOST_CONNECTIONS),
-        threads: client_threads(threads),
+        // the null server is on this machine
+        threads: client_threads(threads, true),
     };
     calibrate::calibrate(&setting, tell).context("cannot calibrate")
 }

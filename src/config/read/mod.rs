@@ -282,11 +282,13 @@ fn at_most(node: &Node, most: u32, help: &str) -> leaf::Read<u32> {
 }
 
 fn threads(node: &Node) -> leaf::Read<Threads> {
-    let help = "write a number of threads, or `\"all\"` for one per processor";
+    let help = "write a number of threads, `\"all\"` for one per processor, or `\"auto\"` for half as many beside a server of \
+                this machine";
     match &node.value {
+        Value::Text(text) | Value::Filled(text) if text == "auto" => Ok(Threads::Auto),
         Value::Text(text) | Value::Filled(text) if text == "all" => Ok(Threads::All),
         Value::Text(text) => {
-            leaf::wrong(node, format!("cannot be `{text}`"), "neither a number nor `all`", help)
+            leaf::wrong(node, format!("cannot be `{text}`"), "neither a number, `all` nor `auto`", help)
         }
         _ => at_most(node, MOST_THREADS, help).map(Threads::Number),
     }

@@ -129,8 +129,11 @@ impl OnBottleneck {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Threads {
-    /// `"all"`: one for each processor that the process may use.
+    /// `"auto"`: one for each processor that the process may use, or half as many where a server of the plan is on this machine
+    /// and needs the others.
     #[default]
+    Auto,
+    /// `"all"`: one for each processor that the process may use.
     All,
     /// So many.
     Number(u32),

@@ -36,8 +36,8 @@ use self::{
     shape::{exactly, partial, requires, up_to},
     targets::{Objectives, Price, Target},
     values::{
-        All, Count, Duration, Flag, Host, LargeCount, PlainName, PositiveDuration, PositiveRate, Prompts,
-        Repeats, Seed, Text, Threads,
+        AllOrAuto, Count, Duration, Flag, Host, LargeCount, PlainName, PositiveDuration, PositiveRate,
+        Prompts, Repeats, Seed, Text, Threads,
     },
     workloads::Workload,
 };
@@ -225,8 +225,9 @@ struct RunSettings {
     ready_timeout: PositiveDuration,
     /// How many times the whole plan is run, each time with the same requests.
     repeats: Repeats,
-    /// Threads that send requests and read answers; `"all"` is one for each processor.
-    threads: AnyOf<All, Threads>,
+    /// Threads that send requests and read answers; `"all"` is one for each processor, `"auto"` the same, or half as many where a
+    /// server is on this machine.
+    threads: AnyOf<AllOrAuto, Threads>,
     /// Public hosts that load may go to; those of all layers together.
     #[schemars(extend("examples" = [["api.example.com"]]))]
     allow_hosts: Vec<Host>,

@@ -183,7 +183,7 @@ values! {
     /// How many runs in a row.
     Repeats = whole(1, 1000);
     /// The word for as many as there are.
-    All = any_of([json!({ "const": "all" })]);
+    AllOrAuto = any_of([json!({ "enum": ["all", "auto"] })]);
     /// The word for what `[defaults]` says.
     Default = any_of([json!({ "const": "default" })]);
     /// How many, none included.

@@ -491,7 +491,7 @@ fn a_stamp_is_exact_for_the_last_event_of_a_read() {
                 let arrival = Arrival { at_ns, after_ns: at_ns - 5, read_ns: at_ns, source, exact };
                 for (index, bytes) in read.iter().enumerate() {
                     let ends_read = index + 1 == read.len();
-                    answer.read(Piece { bytes: bytes.as_bytes(), arrival, ends_read });
+                    answer.read(Piece { bytes: bytes.as_bytes(), arrival: &arrival, ends_read });
                 }
             }
             let chunks = answer.end(1000, Ending::EndOfStream).chunks;

@@ -28,20 +28,23 @@ pub(in super::super) struct Body {
     held: Bytes,
     /// What was taken last.
     taken: Bytes,
+    /// When that arrived.
+    arrival: Arrival,
 }
 
 impl Body {
     pub(super) fn new(data: RecvStream, stream: OpenStream) -> Self {
-        Self { data, stream, held: Bytes::new(), taken: Bytes::new() }
+        let arrival = unseen(stream.clock().now_ns());
+        Self { data, stream, held: Bytes::new(), taken: Bytes::new(), arrival }
     }
 
-    /// Takes the next bytes, which all came with one read: when they arrived, and whether they are the last of their
-    /// read; [`Self::taken`] has them. `None` at the end.
+    /// Takes the next bytes, which all came with one read: whether they are the last of it. [`Self::taken`] has them.
+    /// `None` at the end.
     pub(in super::super) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
         timing: &mut Timing,
-    ) -> Poll<Result<Option<(Arrival, bool)>, WireError>> {
+    ) -> Poll<Result<Option<bool>, WireError>> {
         while self.held.is_empty() {
             let data = ready!(self.poll_data(cx));
             self.stream.watched(|id, watch| watch.tell(id, timing));
@@ -56,18 +59,17 @@ impl Body {
             // bytes that were not seen below: their time is not known, and the record says so
             timing.clock = ClockSource::User;
             self.taken = std::mem::take(&mut self.held);
-            let now_ns = self.stream.clock().now_ns();
-            let (at_ns, after_ns, read_ns) = (now_ns, 0, now_ns);
-            let arrival = Arrival { at_ns, after_ns, read_ns, source: ClockSource::User, exact: false };
-            return Poll::Ready(Ok(Some((arrival, false))));
+            self.arrival = unseen(self.stream.clock().now_ns());
+            return Poll::Ready(Ok(Some(false)));
         };
         self.taken = self.held.split_to(stretch.bytes);
-        Poll::Ready(Ok(Some((stretch.arrival, stretch.ends_read))))
+        self.arrival = stretch.arrival;
+        Poll::Ready(Ok(Some(stretch.ends_read)))
     }
 
-    /// What was taken last.
-    pub(in super::super) fn taken(&self) -> &[u8] {
-        &self.taken
+    /// What was taken last, and when it arrived.
+    pub(in super::super) fn taken(&self) -> (&[u8], &Arrival) {
+        (&self.taken, &self.arrival)
     }
 
     /// Gives up what is left. The end of the body may still come; where it does not come soon, the stream is reset.
@@ -97,4 +99,9 @@ impl Body {
         }
         Poll::Ready(data)
     }
+}
+
+/// The arrival of what was not seen to arrive.
+fn unseen(now_ns: u64) -> Arrival {
+    Arrival { at_ns: now_ns, after_ns: 0, read_ns: now_ns, source: ClockSource::User, exact: false }
 }

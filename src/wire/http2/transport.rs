@@ -58,12 +58,12 @@ impl AsyncRead for Transport {
         let Self { stream, watch } = self.get_mut();
         if stream.held().is_empty() {
             match ready!(stream.poll_fill(cx))? {
-                Fill::Bytes(arrival) => watch.lock().arrived(stream.held(), arrival),
+                Fill::Bytes => watch.lock().arrived(stream.held(), *stream.arrival()),
                 Fill::End => return Poll::Ready(Ok(())),
             }
         }
         let bytes = stream.held().len().min(into.remaining());
-        into.put_slice(stream.take(bytes));
+        into.put_slice(stream.take(bytes).0);
         Poll::Ready(Ok(()))
     }
 }

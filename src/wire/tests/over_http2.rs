@@ -266,7 +266,7 @@ async fn stamps_are_those_of_the_reads(pool: Pool, mut writes: mpsc::UnboundedRe
     while let Some(piece) = response.next().await.expect("a body") {
         // a read may have brought several, and then they are one piece
         let events = piece.bytes.windows(2).filter(|bytes| bytes == b"\n\n").count();
-        arrivals.extend((1..=events).map(|n| (piece.arrival, n == events && piece.ends_read)));
+        arrivals.extend((1..=events).map(|n| (*piece.arrival, n == events && piece.ends_read)));
     }
     assert_eq!(arrivals.len(), EVENTS);
     let mut near = 0;

@@ -135,7 +135,7 @@ pub fn byte_by_byte(read: &Read, protocol: Protocol) -> Option<String> {
     for (at_ns, byte) in (1..).zip(read.body.chunks(1)) {
         let source = scenario::record::ClockSource::Kernel;
         let arrival = Arrival { at_ns, after_ns: at_ns - 1, read_ns: at_ns, source, exact: true };
-        if answer.read(Piece { bytes: byte, arrival, ends_read: true }) == Flow::Done {
+        if answer.read(Piece { bytes: byte, arrival: &arrival, ends_read: true }) == Flow::Done {
             break;
         }
     }

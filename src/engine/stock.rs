@@ -1,0 +1,118 @@
+//! Requests of a closed loop, made ahead of need: nobody knows when they will be due, only which ones are next.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, Thread},
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use super::{
+    exchange::Prepared,
+    step::{Arrivals, StepRun},
+};
+use crate::wire::priority;
+
+/// Requests that are kept for each user.
+const FOR_EACH: usize = 2;
+
+/// Requests that are kept at least and at most: prompts may be large.
+const KEPT: std::ops::RangeInclusive<usize> = 8..=256;
+
+/// How often the preparer looks whether anybody still needs it, where nobody wakes it.
+const NAP: Duration = Duration::from_millis(50);
+
+/// The next requests of a step, each in a place of its own, made by a thread beside those that measure. Where one is not made
+/// yet, whoever needs it makes it.
+pub(super) struct Stock {
+    places: Arc<[Place]>,
+    /// The thread that makes them; `None` where there is none.
+    preparer: Option<Thread>,
+}
+
+/// A request and its number. One that was needed before it was there lies here until another one takes its place.
+type Place = Mutex<Option<(u64, Box<Prepared>)>>;
+
+impl Stock {
+    /// Begins to make requests for so many users, and waits until there are enough for all. Where requests may come to share
+    /// connections none are made: what goes out depends on what the thread that sends it has learnt of the server.
+    pub(super) async fn fill(run: &Arc<StepRun>, users: u32) -> Self {
+        let kept = (users as usize).saturating_mul(FOR_EACH).clamp(*KEPT.start(), *KEPT.end());
+        let places: Arc<[Place]> = (0..kept).map(|_| Place::default()).collect();
+        let mut pools =
+            run.load.traffic.iter().flat_map(|traffic| &run.shared.endpoints[traffic.endpoint].pools);
+        if pools.any(|pool| pool.may_share()) {
+            return Self { places, preparer: None };
+        }
+        let (tell, full) = oneshot::channel();
+        let (of_run, to_fill) = (Arc::clone(run), Arc::clone(&places));
+        let spawned = thread::Builder::new()
+            .name("preparer".to_owned())
+            .spawn(move || make(&of_run, &to_fill, tell))
+            .map(|handle| handle.thread().clone());
+        // first, so that it is told also where nobody waits any more
+        let stock = Self { places, preparer: spawned.ok() };
+        tokio::select! {
+            // an error means that there is no more to be made
+            _ = full => {}
+            () = run.arrivals_over() => {}
+        }
+        stock
+    }
+
+    /// Request number `index`, for one of the threads that measure.
+    pub(super) fn take(&self, run: &StepRun, index: u64, lane: usize) -> Box<Prepared> {
+        let made = place(&self.places, index).take_if(|(number, _)| *number == index);
+        // now and then: to wake a thread costs more than to make a request
+        if index.is_multiple_of(self.places.len() as u64 / 2) {
+            self.wake();
+        }
+        made.map_or_else(|| Prepared::new(run, index, lane), |(_, made)| made.for_lane(lane))
+    }
+
+    fn wake(&self) {
+        if let Some(preparer) = &self.preparer {
+            preparer.unpark();
+        }
+    }
+}
+
+impl Drop for Stock {
+    fn drop(&mut self) {
+        // so that it ends
+        self.wake();
+    }
+}
+
+fn place(places: &[Place], index: u64) -> MutexGuard<'_, Option<(u64, Box<Prepared>)>> {
+    // a panic elsewhere cannot leave a request half made
+    places[(index % places.len() as u64) as usize].lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes the requests behind those that were taken, until nothing more arrives or nobody is left who could take any.
+fn make(run: &StepRun, places: &Arc<[Place]>, full: oneshot::Sender<()>) {
+    priority::ordinary();
+    let most = run.load.requests.unwrap_or(u64::MAX);
+    let mut full = Some(full);
+    let mut next = 0;
+    while run.arrivals() < Arrivals::Over && Arc::strong_count(places) > 1 {
+        let taken = run.issued();
+        // those that were needed before they were made are of no use any more
+        next = next.max(taken);
+        if next >= most {
+            break;
+        }
+        if next < taken + places.len() as u64 {
+            let made = Prepared::new(run, next, 0);
+            *place(places, next) = Some((next, made));
+            next += 1;
+        } else {
+            if let Some(full) = full.take() {
+                // nobody waits where the run was stopped
+                let _ = full.send(());
+            }
+            thread::park_timeout(NAP);
+        }
+    }
+}
