@@ -20,6 +20,9 @@ const FOR_EACH: usize = 2;
 /// Requests that are kept at least and at most: prompts may be large.
 const KEPT: std::ops::RangeInclusive<usize> = 8..=256;
 
+/// Longest wait for requests before the step begins. Those that are not made by then are made when they are needed.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// How often the preparer looks whether anybody still needs it, where nobody wakes it.
 const NAP: Duration = Duration::from_millis(50);
 
@@ -35,7 +38,7 @@ pub(super) struct Stock {
 type Place = Mutex<Option<(u64, Box<Prepared>)>>;
 
 impl Stock {
-    /// Begins to make requests for so many users, and waits until there are enough for all. Where requests may come to share
+    /// Begins to make requests for so many users, and waits a little until there are enough for all. Where requests may come to share
     /// connections none are made: what goes out depends on what the thread that sends it has learnt of the server.
     pub(super) async fn fill(run: &Arc<StepRun>, users: u32) -> Self {
         let kept = (users as usize).saturating_mul(FOR_EACH).clamp(*KEPT.start(), *KEPT.end());
@@ -56,6 +59,7 @@ impl Stock {
         tokio::select! {
             // an error means that there is no more to be made
             _ = full => {}
+            () = tokio::time::sleep(PATIENCE) => {}
             () = run.arrivals_over() => {}
         }
         stock

@@ -92,8 +92,18 @@ fn a_run_on_its_own_has_no_group() {
     let run = bench.only_run();
     let plan = run.json("plan.json");
     assert!(plan.get("group").is_none() && plan.get("repeat").is_none());
+}
+
+#[test]
+fn a_server_of_this_machine_is_left_half_of_the_processors() {
+    let server = server();
     let cores = std::thread::available_parallelism().unwrap().get();
-    assert_eq!(run.json("system-info.json")["client_threads"], cores);
+    for (settings, threads) in [("", (cores / 2).max(1)), ("threads = \"all\"", cores), ("threads = 3", 3)] {
+        let bench = Bench::new();
+        let file = scenario(&bench, &server.url(), settings, "requests = 20\nload.closed = { users = 2 }");
+        bench.run(&["run", &file]).expect_code(0);
+        assert_eq!(bench.only_run().json("system-info.json")["client_threads"], threads, "{settings}");
+    }
 }
 
 #[test]
