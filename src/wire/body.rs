@@ -138,16 +138,15 @@ impl Chunked {
                     self.trailer(*byte)?;
                     rest
                 }
-                (at, [byte, behind @ ..]) => match (at == At::Size).then(|| usual_size(rest)).flatten() {
-                    Some((size, behind)) => {
+                (at, [byte, behind @ ..]) => {
+                    if let Some((size, behind)) = (at == At::Size).then(|| usual_size(rest)).flatten() {
                         (self.at, self.size) = (At::Data, size);
                         behind
-                    }
-                    None => {
+                    } else {
                         self.size_line(*byte)?;
                         behind
                     }
-                },
+                }
             };
         }
     }

@@ -229,7 +229,8 @@ impl Response<'_> {
         Poll::Ready(Ok(Some(Stretch { bytes, ends_read })))
     }
 
-    /// That there was more of a body than is left to take: of one that is compressed nothing is.
+    /// That there was more of a body than is left to take: of one that is compressed nothing is, so that its first byte
+    /// tells.
     #[cold]
     fn too_much(&self) -> WireError {
         if self.compressed {
