@@ -1,9 +1,9 @@
 //! The null server of a part, and the engine that drives it.
 
-use std::{net::SocketAddr, path::Path, thread::available_parallelism};
+use std::{net::SocketAddr, path::Path};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use scenario::{calibrate::Null, sim::Child};
+use scenario::{calibrate::Null, config::Threads, engine, sim::Child};
 
 /// A null server in a process of its own, and a client with the threads that a run beside it would have.
 pub(crate) struct Server {
@@ -37,7 +37,7 @@ impl Server {
     fn of(child: Child, before: Option<CpuSet>) -> Self {
         let base_url = child.base_url();
         let address = base_url.trim_start_matches("http://").trim_end_matches("/v1").parse().unwrap();
-        let null = Null::new(base_url, (available_parallelism().unwrap().get() as u32 / 2).max(1)).unwrap();
+        let null = Null::new(base_url, engine::threads(Threads::Auto, true)).unwrap();
         Self { null, address, before, _child: child }
     }
 

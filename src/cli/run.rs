@@ -25,7 +25,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
-    config::{Address, Ceiling, HeaderText, Secret, Threads},
+    config::{Address, Ceiling, HeaderText, Secret},
     control::Watch,
     engine::{self, Binding, Budget, Workers},
     machine::{self, Calibration, Machine, SystemInfo},
@@ -260,21 +260,11 @@ fn runtime() -> anyhow::Result<Runtime> {
     builder.worker_threads(1).enable_all().build().context("cannot start the runtime")
 }
 
-/// Threads that send requests and read answers, for load on servers of which one is on this machine, or none.
-pub(super) fn client_threads(threads: Threads, beside_server: bool) -> u32 {
-    let all = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u32);
-    match threads {
-        Threads::Auto if beside_server => (all / 2).max(1),
-        Threads::Auto | Threads::All => all,
-        Threads::Number(threads) => threads,
-    }
-}
-
-/// The same for a plan.
-fn planned_threads(plan: &Plan) -> u32 {
+/// Threads that send the requests of a plan and read the answers.
+fn client_threads(plan: &Plan) -> u32 {
     let beside_server =
         plan.endpoints.iter().any(|endpoint| endpoint.simulated() || endpoint.address.is_loopback());
-    client_threads(plan.limits.threads, beside_server)
+    engine::threads(plan.limits.threads, beside_server)
 }
 
 /// The runs of a file: its cases, each as often as it is repeated. Where they are several, they are one group.
@@ -355,7 +345,7 @@ async fn run_one(
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         machine: place.machine.clone(),
         servers: bindings.iter().map(|binding| binding.server.clone()).collect(),
-        client_threads: Some(planned_threads(plan)),
+        client_threads: Some(client_threads(plan)),
         calibration: place.calibration.clone(),
     };
     let clock = Clock::start();
@@ -421,7 +411,7 @@ async fn measure(
     let (commands, commands_out) = mpsc::channel(8);
     let voice = progress.voice();
     let recording = recording::start(writer, events_out, commands.clone(), clock, progress, Watch::new(plan));
-    let workers = Workers::start(planned_threads(plan)).context("cannot start the threads that measure")?;
+    let workers = Workers::start(client_threads(plan)).context("cannot start the threads that measure")?;
     let mut running = engine::start(&workers, plan.clone(), bindings, clock, budgets, events, commands_out);
     let mut asked = 0;
     let ended = loop {

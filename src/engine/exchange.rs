@@ -490,6 +490,7 @@ pub(super) async fn send_and_read(
         answer = answer.keeping_texts();
     }
     let answer = progress.answer.insert(answer);
+    // nobody comes later: where there is nobody, what they would want need not be looked at
     let onlookers = progress.onlookers.are_there();
     // one future for the whole of it: what is woken for every read should have to find its way through few
     let read = poll_fn(|cx| {

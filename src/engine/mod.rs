@@ -33,7 +33,7 @@ pub use self::{
     probe::{Ask, Probed, Read, probe},
     ready::{Binding, NotReady, ready},
     timed::{Timed, timed},
-    workers::Workers,
+    workers::{Workers, threads},
 };
 use self::{ceiling::Ceiling, generator::Refusals, recorder::Recorder, step::Course, workers::Lanes};
 use crate::{

@@ -42,13 +42,13 @@ impl Stock {
     /// Begins to make requests for so many users, and waits a little until there is one for each. Where requests may come to share
     /// connections none are made: what goes out depends on what the thread that sends it has learnt of the server.
     pub(super) async fn fill(run: &Arc<StepRun>, users: u32) -> Self {
-        let kept = (users as usize).saturating_mul(FOR_EACH).clamp(*KEPT.start(), *KEPT.end());
-        let places: Arc<[Place]> = (0..kept).map(|_| Place::default()).collect();
         let mut pools =
             run.load.traffic.iter().flat_map(|traffic| &run.shared.endpoints[traffic.endpoint].pools);
         if pools.any(Pool::may_share) {
             return Self { places: None, preparer: None };
         }
+        let kept = (users as usize).saturating_mul(FOR_EACH).clamp(*KEPT.start(), *KEPT.end());
+        let places: Arc<[Place]> = (0..kept).map(|_| Place::default()).collect();
         let (tell, full) = oneshot::channel();
         let (of_run, to_fill) = (Arc::clone(run), Arc::clone(&places));
         let spawned = thread::Builder::new()

@@ -14,11 +14,11 @@ use std::{
 /// `work` is woken for every read of an answer. What interrupts it is looked at only when it is itself woken: to ask a
 /// timer and a channel of the whole run each time would cost as much as the read.
 ///
-/// # Errors
-/// What interrupted it.
-///
 /// Both stay where they are pinned: a future that takes another one in has it twice, once where it was given and once where
 /// it is pinned, and there may be ten thousand of these.
+///
+/// # Errors
+/// What interrupted it.
 pub(super) async fn unless<W: Future, I: Future>(
     mut interruption: Pin<&mut I>,
     mut work: Pin<&mut W>,
@@ -31,9 +31,9 @@ pub(super) async fn unless<W: Future, I: Future>(
             return Poll::Ready(Ok(done));
         }
         // hardly ever does any bell ring: to look at one's own after every read would be to fetch it from memory
-        let rung = Some(RINGS.load(Ordering::Acquire));
-        if rung != heard {
-            heard = rung;
+        let rings = Some(RINGS.load(Ordering::Acquire));
+        if rings != heard {
+            heard = rings;
             if bell.rung.swap(false, Ordering::Acquire) {
                 bell.belongs_to(cx.waker());
                 if let Poll::Ready(came) = interruption.as_mut().poll(&mut Context::from_waker(&waker)) {

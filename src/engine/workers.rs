@@ -10,7 +10,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use crate::wire::priority;
+use crate::{config::Threads, wire::priority};
 
 /// So many threads, each before others of this machine where the system allows it, until this is dropped.
 pub struct Workers {
@@ -22,6 +22,17 @@ pub struct Workers {
 /// Where tasks can be started on each of the threads.
 #[derive(Debug, Clone)]
 pub(super) struct Lanes(Vec<Handle>);
+
+/// How many threads measure. Where a server is on this machine it needs processors, too: two sides that have all of them
+/// keep waking each other.
+pub fn threads(wanted: Threads, beside_server: bool) -> u32 {
+    let all = thread::available_parallelism().map_or(1, |threads| threads.get() as u32);
+    match wanted {
+        Threads::Auto if beside_server => (all / 2).max(1),
+        Threads::Auto | Threads::All => all,
+        Threads::Number(threads) => threads,
+    }
+}
 
 impl Workers {
     /// Starts the threads, of which there is one at least.

@@ -176,10 +176,11 @@ impl Answer {
                 if let Err(error) = framer.push(bytes, &mut |frame| tally.event(frame, arrival)) {
                     tally.fail(Outcome::Malformed, error.to_string(), arrival_ns);
                 }
+                let at_boundary = framer.at_boundary();
                 // a comment may have come behind the last event
-                tally.settle(arrival, ends_read, framer.at_boundary() && framer.comments() == comments);
+                tally.settle(arrival, ends_read, at_boundary && framer.comments() == comments);
                 tally.comments(framer.comments(), arrival_ns);
-                if !framer.at_boundary() {
+                if !at_boundary {
                     self.last = Some((*arrival, ends_read));
                 }
             }

@@ -9,7 +9,6 @@ const RECENT: usize = 8;
 /// to remember than caches hold, and each arrival written straight to the end of its list would wait for memory twice.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
-    first_ns: Option<u64>,
     recent: [(u64, u32); RECENT],
     held: usize,
     before: ChunkTimes,
@@ -23,7 +22,6 @@ impl Arrivals {
         }
         self.recent[self.held] = (at_ns, width_ns);
         self.held += 1;
-        self.first_ns.get_or_insert(at_ns);
     }
 
     fn put_down(&mut self) {
@@ -44,14 +42,15 @@ impl Arrivals {
         self.before.len() + self.held
     }
 
-    /// Whether there are none.
+    /// Whether there are none: the last of them is always a recent one.
     pub(super) fn is_empty(&self) -> bool {
         self.held == 0
     }
 
     /// The first of them.
     pub(super) fn first_ns(&self) -> Option<u64> {
-        self.first_ns
+        let recent = || self.recent[..self.held].first().map(|(at_ns, _)| *at_ns);
+        self.before.at_ns.first().copied().or_else(recent)
     }
 
     /// The last of them.

@@ -30,7 +30,7 @@ fn is_late(arrival: &Arrival) -> bool {
 /// What has been seen of an answer so far. What every event changes stands first and together.
 #[derive(Debug)]
 pub(super) struct Tally {
-    /// Whether the last event that the bytes of this read completed carries output.
+    /// Whether the last event that the bytes at hand completed carries output.
     output: bool,
     /// Arrival of what ended the answer: its terminal event, its last byte if it is whole, or what made it fail.
     pub(super) stopped_ns: Option<u64>,
@@ -93,7 +93,7 @@ impl Tally {
         self.chunks.first_ns()
     }
 
-    /// Begins with bytes of another read.
+    /// Begins with other bytes.
     pub(super) fn begin(&mut self) {
         self.output = false;
     }

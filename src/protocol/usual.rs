@@ -46,9 +46,6 @@ const WORTH: u32 = 4;
 /// An answer whose chunks all differ elsewhere than in their text is not learnt for ever.
 const MOST_VAIN: u32 = 4;
 
-/// Bytes of a chunk that is learnt at most, for there may be ten thousand streams.
-const LARGEST: usize = 2 << 10;
-
 impl Habit {
     /// Whether a chunk is one with text and nothing else of note.
     pub(super) fn knows(&mut self, chunk: &[u8]) -> bool {
@@ -78,9 +75,6 @@ impl Usual {
     /// The text is that whose absence takes the meaning away: wherever else in the chunk the key may stand, the rest of it
     /// does not carry anything.
     fn of(chunk: &[u8], key: &str, carries_nothing: impl FnOnce(&[u8]) -> bool) -> Option<Self> {
-        if chunk.len() > LARGEST {
-            return None;
-        }
         let quoted = format!("\"{key}\"");
         let mut places = memchr::memmem::find_iter(chunk, &quoted).map(|place| place + quoted.len());
         let (start, end) = places.find_map(|behind| text_of(chunk, behind))?;
@@ -212,8 +206,6 @@ mod tests {
             assert_eq!((asked.as_deref(), usual.is_some()), (empty, empty.is_some()), "{chunk}");
             assert_eq!(Usual::of(chunk.as_bytes(), "content", |_| false), None);
         }
-        let long = format!(r#"{{"content":"a","x":"{}"}}"#, "x".repeat(LARGEST));
-        assert_eq!(Usual::of(long.as_bytes(), "content", |_| true), None);
     }
 
     #[test]

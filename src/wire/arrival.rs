@@ -23,6 +23,11 @@ pub struct Arrival {
 }
 
 impl Arrival {
+    /// That of bytes which are there by now; more is not known.
+    pub(super) fn unseen(now_ns: u64) -> Self {
+        Self { at_ns: now_ns, after_ns: 0, read_ns: now_ns, source: ClockSource::User, exact: false }
+    }
+
     /// How long the last byte waited to be read, in nanoseconds; 0 where the kernel does not tell.
     pub fn waited_ns(&self) -> u64 {
         self.read_ns - self.at_ns

@@ -122,7 +122,6 @@ pub struct Response<'a> {
     source: Source,
     left: u64,
     limit: u64,
-    compressed: bool,
 }
 
 /// Where the rest of an answer comes from.
@@ -131,6 +130,8 @@ enum Source {
     Own(Tail),
     /// A stream of one that requests share.
     Shared(http2::Body),
+    /// Nowhere: it is compressed, which nobody asked for.
+    Compressed,
 }
 
 /// Bytes of a body, which arrived with one read.
@@ -178,7 +179,7 @@ impl Response<'_> {
     /// When the connection breaks, the body's framing is bad, or the body is compressed or over the limit.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece<'_>>, WireError>> {
         let stretch = ready!(self.poll_stretch(cx))?;
-        Poll::Ready(Ok(stretch.map(|stretch| self.piece(stretch))))
+        Poll::Ready(Ok(stretch.and_then(|stretch| self.piece(stretch))))
     }
 
     /// [`Self::poll_next`] as a future. May be dropped and called again.
@@ -188,7 +189,7 @@ impl Response<'_> {
     /// The same.
     pub async fn next(&mut self) -> Result<Option<Piece<'_>>, WireError> {
         let stretch = poll_fn(|cx| self.poll_stretch(cx)).await?;
-        Ok(stretch.map(|stretch| self.piece(stretch)))
+        Ok(stretch.and_then(|stretch| self.piece(stretch)))
     }
 
     fn poll_stretch(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Stretch>, WireError>> {
@@ -199,11 +200,13 @@ impl Response<'_> {
                     return Poll::Ready(Ok(None));
                 };
                 let bytes = body.taken().0.len();
-                let Some(left) = self.left.checked_sub(bytes as u64) else {
-                    return Poll::Ready(Err(self.too_much()));
-                };
-                self.left = left;
+                let left = self.left.checked_sub(bytes as u64);
+                self.left = left.ok_or(WireError::TooLarge { limit: self.limit })?;
                 return Poll::Ready(Ok(Some(Stretch { bytes, ends_read })));
+            }
+            Source::Compressed => {
+                let error = WireError::Malformed("the answer is compressed, unasked".to_owned());
+                return Poll::Ready(Err(error));
             }
         };
         let bytes = loop {
@@ -222,30 +225,21 @@ impl Response<'_> {
         };
         let Some(left) = self.left.checked_sub(bytes as u64) else {
             tail.keeps_alive = false;
-            return Poll::Ready(Err(self.too_much()));
+            return Poll::Ready(Err(WireError::TooLarge { limit: self.limit }));
         };
         self.left = left;
         let ends_read = tail.ends_read(bytes);
         Poll::Ready(Ok(Some(Stretch { bytes, ends_read })))
     }
 
-    /// That there was more of a body than is left to take: of one that is compressed nothing is, so that its first byte
-    /// tells.
-    #[cold]
-    fn too_much(&self) -> WireError {
-        if self.compressed {
-            WireError::Malformed("the answer is compressed, unasked".to_owned())
-        } else {
-            WireError::TooLarge { limit: self.limit }
-        }
-    }
-
-    fn piece(&mut self, Stretch { bytes, ends_read }: Stretch) -> Piece<'_> {
+    /// The bytes of a stretch; `None` where there can be none.
+    fn piece(&mut self, Stretch { bytes, ends_read }: Stretch) -> Option<Piece<'_>> {
         let (bytes, arrival) = match &mut self.source {
             Source::Own(tail) => tail.stream.take(bytes),
             Source::Shared(body) => body.taken(),
+            Source::Compressed => return None,
         };
-        Piece { bytes, arrival, ends_read }
+        Some(Piece { bytes, arrival, ends_read })
     }
 
     /// Ends the exchange. The connection goes back to the pool; where the end of the body has not arrived yet, the
@@ -254,6 +248,7 @@ impl Response<'_> {
         match self.source {
             Source::Own(tail) => self.pool.give_back(tail),
             Source::Shared(body) => body.finish(),
+            Source::Compressed => {}
         }
     }
 
@@ -265,16 +260,15 @@ impl Response<'_> {
         limits: Limits,
         timing: &'a mut Timing,
     ) -> Response<'a> {
-        let compressed = is_compressed(&head.headers);
+        let source = if is_compressed(&head.headers) { Source::Compressed } else { Source::Shared(body) };
         Response {
             status: head.status,
-            compressed,
             headers: head.headers,
             version: head.version,
             pool,
             timing,
-            source: Source::Shared(body),
-            left: if compressed { 0 } else { limits.body_bytes },
+            source,
+            left: limits.body_bytes,
             limit: limits.body_bytes,
         }
     }
@@ -394,16 +388,19 @@ impl Begun {
 impl Answered {
     pub(super) fn response<'a>(self, pool: &'a Pool, limits: Limits, timing: &'a mut Timing) -> Response<'a> {
         let Self { head, stream, whole } = self;
-        let compressed = head.is_compressed();
+        let source = if head.is_compressed() {
+            Source::Compressed
+        } else {
+            Source::Own(Tail { stream, body: head.body, keeps_alive: head.keeps_alive && whole })
+        };
         Response {
             status: head.status,
-            compressed,
             headers: head.headers,
             version: head.version,
             pool,
             timing,
-            source: Source::Own(Tail { stream, body: head.body, keeps_alive: head.keeps_alive && whole }),
-            left: if compressed { 0 } else { limits.body_bytes },
+            source,
+            left: limits.body_bytes,
             limit: limits.body_bytes,
         }
     }

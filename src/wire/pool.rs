@@ -213,7 +213,7 @@ impl Pool {
                     Err(WireError::NoAnswer(_)) => {}
                     answered => return answered.map(|answered| answered.response(self, limits, timing)),
                 }
-                // all other ways stand apart: their state is large, and most requests never need it
+                // all other ways stand apart: their state is large, and requests on connections of their own hardly need it
                 Box::pin(self.send_anew(message, None, limits, timing)).await
             }
             Some(Held::Shared(place)) => Box::pin(self.send_shared(message, place, limits, timing)).await,

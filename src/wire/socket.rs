@@ -56,7 +56,6 @@ impl Socket {
         tcp.set_nodelay(true)?;
         kernel::ask_for_stamps(&tcp);
         let now_ns = clock.now_ns();
-        let (at_ns, after_ns, read_ns) = (now_ns, now_ns, now_ns);
         Ok(Self {
             tcp,
             clock,
@@ -65,7 +64,7 @@ impl Socket {
             end: 0,
             emptied_ns: now_ns,
             filled: false,
-            arrival: Arrival { at_ns, after_ns, read_ns, source: ClockSource::User, exact: false },
+            arrival: Arrival::unseen(now_ns),
         })
     }
 
@@ -162,9 +161,7 @@ impl Socket {
                 source: ClockSource::Kernel,
                 exact: emptied,
             },
-            None => {
-                Arrival { at_ns: now_ns, after_ns, read_ns: now_ns, source: ClockSource::User, exact: false }
-            }
+            None => Arrival { after_ns, ..Arrival::unseen(now_ns) },
         };
         Fill::Bytes
     }

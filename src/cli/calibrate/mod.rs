@@ -11,12 +11,12 @@ use super::{
     exit::Exit,
     limits,
     load::Examined,
-    run::client_threads,
     terminal::{self, Terminal},
 };
 use crate::{
     calibrate::{self, Setting},
     config::Threads,
+    engine,
     machine::{Calibration, Machine, calibration::Form},
     plan::{self, Plan},
     report,
@@ -99,7 +99,7 @@ fn measure(
         machine,
         connections: limits::connections(MOST_CONNECTIONS),
         // the null server is on this machine
-        threads: client_threads(threads, true),
+        threads: engine::threads(threads, true),
     };
     calibrate::calibrate(&setting, tell).context("cannot calibrate")
 }

@@ -34,8 +34,7 @@ pub(in super::super) struct Body {
 
 impl Body {
     pub(super) fn new(data: RecvStream, stream: OpenStream) -> Self {
-        let arrival = unseen(stream.clock().now_ns());
-        Self { data, stream, held: Bytes::new(), taken: Bytes::new(), arrival }
+        Self { data, stream, held: Bytes::new(), taken: Bytes::new(), arrival: Arrival::unseen(0) }
     }
 
     /// Takes the next bytes, which all came with one read: whether they are the last of it. [`Self::taken`] has them.
@@ -59,7 +58,7 @@ impl Body {
             // bytes that were not seen below: their time is not known, and the record says so
             timing.clock = ClockSource::User;
             self.taken = std::mem::take(&mut self.held);
-            self.arrival = unseen(self.stream.clock().now_ns());
+            self.arrival = Arrival::unseen(self.stream.clock().now_ns());
             return Poll::Ready(Ok(Some(false)));
         };
         self.taken = self.held.split_to(stretch.bytes);
@@ -99,9 +98,4 @@ impl Body {
         }
         Poll::Ready(data)
     }
-}
-
-/// The arrival of what was not seen to arrive.
-fn unseen(now_ns: u64) -> Arrival {
-    Arrival { at_ns: now_ns, after_ns: 0, read_ns: now_ns, source: ClockSource::User, exact: false }
 }

@@ -10,10 +10,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::watch::Watch;
-use crate::{
-    record::ClockSource,
-    wire::{Arrival, socket::Fill, stream::Stream},
-};
+use crate::wire::{Arrival, socket::Fill, stream::Stream};
 
 /// A watch that the driver of a connection and those who read its streams look at.
 ///
@@ -40,10 +37,7 @@ impl Transport {
         let watch = Watching(Arc::new(Mutex::new(Watch::new())));
         if !stream.held().is_empty() {
             // the settings of a server that sent them with the end of the handshake; no answer, since nothing was asked
-            let now_ns = stream.clock().now_ns();
-            let (at_ns, after_ns, read_ns) = (now_ns, 0, now_ns);
-            let arrival = Arrival { at_ns, after_ns, read_ns, source: ClockSource::User, exact: false };
-            watch.lock().arrived(stream.held(), arrival);
+            watch.lock().arrived(stream.held(), Arrival::unseen(stream.clock().now_ns()));
         }
         Self { stream, watch }
     }
