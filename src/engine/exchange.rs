@@ -494,6 +494,7 @@ pub(super) async fn send_and_read(
     let onlookers = progress.onlookers.are_there();
     // one future for the whole of it: what is woken for every read should have to find its way through few
     let read = poll_fn(|cx| {
+        answer.fetch();
         while let Some(piece) = ready!(response.poll_next(cx))? {
             let Piece { arrival, bytes, .. } = piece;
             let flow = answer.read(piece);

@@ -1,6 +1,6 @@
 //! One answer: bytes with their arrival in, what a record needs out.
 
-use std::ops::ControlFlow;
+use std::{hint::black_box, ops::ControlFlow};
 
 use super::{envelope::error_message, seen::Seen, several::Several, tally::Tally};
 use crate::{
@@ -13,14 +13,17 @@ use crate::{
 ///
 /// How it is read follows from its content type, not from what was asked for: a server that ignores `stream` is
 /// measured by what it sends.
+///
+/// Thousands of them arrive at once, more than caches hold: what a read looks at stands in as few cache lines as it can.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Answer {
-    status: u16,
-    prompts: u32,
     intake: Intake,
     tally: Tally,
     /// When bytes came that completed no event, and whether nothing of the answer came with them and behind them.
     last: Option<(Arrival, bool)>,
+    prompts: u32,
+    status: u16,
 }
 
 /// Whether there is more to read.
@@ -159,6 +162,14 @@ impl Answer {
     /// Events with output so far.
     pub fn chunks(&self) -> usize {
         self.tally.chunks.len()
+    }
+
+    /// Looks at what the next [`Self::read`] will look at. Thousands of answers arrive at once, and what is known of each lies
+    /// beyond the caches when its bytes come: asked for at once and before the system is, it need not be waited for
+    /// piece by piece.
+    pub fn fetch(&self) {
+        black_box(matches!(self.intake, Intake::Stream(_)));
+        self.tally.fetch();
     }
 
     /// Takes bytes of the body, with when they arrived.

@@ -1,5 +1,7 @@
 //! The arrivals of an answer while they come in.
 
+use std::hint::black_box;
+
 use crate::record::ChunkTimes;
 
 /// How many are gathered.
@@ -8,9 +10,10 @@ const RECENT: usize = 8;
 /// Arrivals of output events. The last few stand beside the rest of what every read changes: thousands of streams have more
 /// to remember than caches hold, and each arrival written straight to the end of its list would wait for memory twice.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Arrivals {
-    recent: [(u64, u32); RECENT],
     held: usize,
+    recent: [(u64, u32); RECENT],
     before: ChunkTimes,
 }
 
@@ -22,6 +25,11 @@ impl Arrivals {
         }
         self.recent[self.held] = (at_ns, width_ns);
         self.held += 1;
+    }
+
+    /// Looks at what the next event changes, so that it is there by then.
+    pub(super) fn fetch(&self) {
+        black_box(self.recent[self.held % RECENT]);
     }
 
     fn put_down(&mut self) {

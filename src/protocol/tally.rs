@@ -1,6 +1,6 @@
 //! What the events of an answer add up to.
 
-use std::ops::ControlFlow;
+use std::{hint::black_box, ops::ControlFlow};
 
 use super::{
     answer::Answered,
@@ -27,24 +27,25 @@ fn is_late(arrival: &Arrival) -> bool {
     arrival.waited_ns() > LATE_NS && arrival.width_ns() > WIDE_NS
 }
 
-/// What has been seen of an answer so far. What every event changes stands first and together.
+/// What has been seen of an answer so far. What every event looks at stands first and together, in this order.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Tally {
-    /// Whether the last event that the bytes at hand completed carries output.
-    output: bool,
     /// Arrival of what ended the answer: its terminal event, its last byte if it is whole, or what made it fail.
     pub(super) stopped_ns: Option<u64>,
-    events: u64,
     pub(super) first_content_ns: Option<u64>,
     /// What nearly all its chunks look like.
     habit: Habit,
-    /// Arrival of every event with output.
-    pub(super) chunks: Arrivals,
+    events: u64,
     /// Output events that were read late: see [`is_late`].
     late: u32,
+    /// Whether the last event that the bytes at hand completed carries output.
+    output: bool,
     protocol: Protocol,
     /// What every event was, where somebody watches.
     seen: Option<Vec<Seen>>,
+    /// Arrival of every event with output.
+    pub(super) chunks: Arrivals,
     comments: u64,
     /// The prompts, where the request has several.
     pub(super) several: Option<Several>,
@@ -91,6 +92,13 @@ impl Tally {
     /// Arrival of the first event with output.
     pub(super) fn first_token_ns(&self) -> Option<u64> {
         self.chunks.first_ns()
+    }
+
+    /// Looks at what the next event looks at.
+    pub(super) fn fetch(&self) {
+        black_box(self.stopped_ns);
+        black_box(self.events);
+        self.chunks.fetch();
     }
 
     /// Begins with other bytes.
