@@ -30,6 +30,7 @@ mod output;
 mod plan;
 mod probe;
 mod presets;
+mod prompts;
 mod readiness;
 mod repeats;
 mod rerun;
