@@ -123,7 +123,7 @@ pub struct Endpoint {
     pub stream: bool,
     /// Longest that one request may take, from `sent`.
     pub timeout: Duration,
-    /// Sent as `authorization: Bearer …`.
+    /// Sent as the protocol has it, such as `authorization: Bearer …`.
     pub api_key: Option<Secret>,
     /// Sent besides what the protocol sets, by name in lower case.
     pub headers: BTreeMap<String, HeaderText>,

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     catalog::Protocol,
     plan::{PlannedEndpoint, endpoint_of},
-    protocol::{self, Answer, Answered, Ending, Flow, Seen},
+    protocol::{self, Answer, Answered, Ask, Ending, Flow, Seen},
     record::{ChunkTimes, Outcome, Record, Texts, TokenSource},
     wire::{Arrival, Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
     workload,
@@ -70,7 +70,7 @@ impl Prepared {
             request_id,
             endpoint,
             lane,
-            requested_output_tokens: max_tokens,
+            requested_output_tokens: requested(planned, max_tokens),
             message,
             prompts,
             reserved: None,
@@ -160,6 +160,11 @@ impl Prepared {
     }
 }
 
+/// How many tokens of output are asked for, where a model writes any.
+pub(super) fn requested(planned: &PlannedEndpoint, max_tokens: u32) -> u32 {
+    if planned.protocol.generates() { max_tokens } else { 0 }
+}
+
 /// What is sent to an endpoint to ask something of it.
 pub(super) fn request(
     planned: &PlannedEndpoint,
@@ -170,7 +175,7 @@ pub(super) fn request(
 ) -> Request {
     let mut headers = HeaderMap::with_capacity(3 + binding.headers.len());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let accept = if planned.stream { "text/event-stream" } else { "application/json" };
+    let accept = protocol::accept(planned.protocol, planned.stream);
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-request-id", id);
@@ -178,7 +183,8 @@ pub(super) fn request(
     for (name, value) in &binding.headers {
         headers.insert(name, value.clone());
     }
-    let body = protocol::body(planned.protocol, &binding.model, planned.stream, prompts, max_tokens);
+    let ask = Ask { model: &binding.model, stream: planned.stream, prompts, max_tokens };
+    let body = protocol::body(planned.protocol, &ask);
     Request { method: Method::POST, target: binding.target.clone(), headers, body: body.into() }
 }
 

@@ -58,6 +58,7 @@ use crate::{
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
+    workload::{MeanTokens, mean_tokens},
 };
 
 /// The version of `plan.json`.
@@ -264,6 +265,12 @@ impl PlannedEndpoint {
     /// Whether the server is a simulation; every output of such a run says so.
     pub fn simulated(&self) -> bool {
         self.sim.is_some()
+    }
+
+    /// Tokens that a request to it has on average: of output none where no model writes any.
+    pub fn mean_tokens(&self) -> MeanTokens {
+        let means = mean_tokens(&self.workload);
+        MeanTokens { output: if self.protocol.generates() { means.output } else { 0.0 }, ..means }
     }
 }
 

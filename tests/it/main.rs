@@ -29,6 +29,7 @@ mod nothing_lost;
 mod output;
 mod plan;
 mod probe;
+mod protocols;
 mod presets;
 mod readiness;
 mod repeats;

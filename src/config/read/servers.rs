@@ -36,7 +36,8 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         model: model?,
         weight,
         workload: workload?,
-        stream: stream?,
+        // that somebody asks for one all the same is told elsewhere
+        stream: stream? && protocol?.generates(),
         timeout: timeout?,
         api_key,
         headers: headers?,
@@ -60,7 +61,18 @@ fn model(node: &Node) -> Read<Model> {
 }
 
 /// The paths that a protocol adds to the base URL.
-pub(in super::super) const OPERATIONS: &[&str] = &["/chat/completions", "/completions"];
+pub(in super::super) const OPERATIONS: &[&str] = &[
+    "/chat/completions",
+    "/completions",
+    "/responses",
+    "/embeddings",
+    "/messages",
+    "/completion",
+    "/api/generate",
+    "/api/chat",
+    "/generate_stream",
+    "/generate",
+];
 
 /// Reads a base URL or `sim:NAME`.
 fn address(node: &Node) -> Read<Address> {
