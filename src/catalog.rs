@@ -549,6 +549,25 @@ impl Protocol {
         self != Self::OpenaiEmbeddings
     }
 
+    /// The fields of a request's body that it sets itself, with dots between the names of fields within fields.
+    pub fn own_fields(self) -> &'static [&'static str] {
+        match self {
+            Self::OpenaiChat => {
+                &["model", "messages", "max_tokens", "stream", "stream_options.include_usage"]
+            }
+            Self::OpenaiCompletions => {
+                &["model", "prompt", "max_tokens", "stream", "stream_options.include_usage"]
+            }
+            Self::OpenaiResponses => &["model", "input", "max_output_tokens", "stream"],
+            Self::OpenaiEmbeddings => &["model", "input", "encoding_format"],
+            Self::AnthropicMessages => &["model", "max_tokens", "messages", "stream"],
+            Self::Llamacpp => &["model", "prompt", "n_predict", "stream"],
+            Self::Ollama => &["model", "prompt", "stream", "options.num_predict"],
+            Self::OllamaChat => &["model", "messages", "stream", "options.num_predict"],
+            Self::Tgi => &["inputs", "parameters.max_new_tokens", "parameters.details"],
+        }
+    }
+
     /// Whether simulated servers speak it.
     pub fn is_simulated(self) -> bool {
         matches!(self, Self::OpenaiChat | Self::OpenaiCompletions)

@@ -127,6 +127,8 @@ pub struct Endpoint {
     pub api_key: Option<Secret>,
     /// Sent besides what the protocol sets, by name in lower case.
     pub headers: BTreeMap<String, HeaderText>,
+    /// Fields of every request's body besides those that the protocol sets.
+    pub body: serde_json::Map<String, serde_json::Value>,
     /// What is spoken with it.
     pub http_version: HttpVersion,
     /// Whom its connections trust.

@@ -183,7 +183,7 @@ pub(super) fn request(
     for (name, value) in &binding.headers {
         headers.insert(name, value.clone());
     }
-    let ask = Ask { model: &binding.model, stream: planned.stream, prompts, max_tokens };
+    let ask = Ask { model: &binding.model, stream: planned.stream, prompts, max_tokens, body: &planned.body };
     let body = protocol::body(planned.protocol, &ask);
     Request { method: Method::POST, target: binding.target.clone(), headers, body: body.into() }
 }

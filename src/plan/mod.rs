@@ -247,6 +247,9 @@ pub struct PlannedEndpoint {
     /// What else goes with every request, by name in lower case; secrets by reference.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, HeaderText>,
+    /// Fields of every request's body besides those that the protocol sets.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub body: serde_json::Map<String, Value>,
     /// What is spoken with it.
     #[serde(default, skip_serializing_if = "HttpVersion::is_default")]
     pub http_version: HttpVersion,

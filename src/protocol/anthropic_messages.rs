@@ -117,12 +117,15 @@ impl Api for AnthropicMessages {
     }
 
     fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
-        json(&Body {
-            model: ask.model,
-            max_tokens: ask.max_tokens,
-            messages: [Turn::of_user(ask.prompt())],
-            stream: ask.stream,
-        })
+        json(
+            &Body {
+                model: ask.model,
+                max_tokens: ask.max_tokens,
+                messages: [Turn::of_user(ask.prompt())],
+                stream: ask.stream,
+            },
+            ask,
+        )
     }
 
     fn key(&self) -> (HeaderName, &'static str) {

@@ -1,7 +1,8 @@
 //! What the rest has to know of an API.
 
 use http::{HeaderName, HeaderValue, header};
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::said::Said;
 
@@ -17,6 +18,8 @@ pub struct Ask<'a> {
     /// Tokens of output at most, for each of them; of no meaning where the protocol
     /// [generates](crate::catalog::Protocol::generates) none.
     pub max_tokens: u32,
+    /// Fields of the body besides those that the protocol sets.
+    pub body: &'a Map<String, Value>,
 }
 
 impl Ask<'_> {
@@ -94,7 +97,27 @@ impl Models {
     }
 }
 
-/// A body as JSON.
-pub(super) fn json(body: &impl serde::Serialize) -> Vec<u8> {
-    serde_json::to_vec(body).expect("texts and numbers can always be written as JSON")
+/// A body as JSON, with the fields that a request asks for besides.
+pub(super) fn json(body: &impl Serialize, ask: &Ask<'_>) -> Vec<u8> {
+    const WRITABLE: &str = "texts and numbers can always be written as JSON";
+    if ask.body.is_empty() {
+        return serde_json::to_vec(body).expect(WRITABLE);
+    }
+    let mut body = serde_json::to_value(body).expect(WRITABLE);
+    if let Value::Object(fields) = &mut body {
+        add(fields, ask.body);
+    }
+    serde_json::to_vec(&body).expect(WRITABLE)
+}
+
+/// Adds fields, also within those that are there.
+fn add(fields: &mut Map<String, Value>, more: &Map<String, Value>) {
+    for (name, value) in more {
+        match (fields.get_mut(name), value) {
+            (Some(Value::Object(there)), Value::Object(more)) => add(there, more),
+            _ => {
+                fields.insert(name.clone(), value.clone());
+            }
+        }
+    }
 }

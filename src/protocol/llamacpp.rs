@@ -47,7 +47,10 @@ impl Api for Llamacpp {
     }
 
     fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
-        json(&Body { model: ask.model, prompt: ask.prompt(), n_predict: ask.max_tokens, stream: ask.stream })
+        json(
+            &Body { model: ask.model, prompt: ask.prompt(), n_predict: ask.max_tokens, stream: ask.stream },
+            ask,
+        )
     }
 
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {

@@ -64,12 +64,15 @@ struct Message {
 const TIMINGS: [&str; 4] = ["total_duration", "load_duration", "prompt_eval_duration", "eval_duration"];
 
 fn body(ask: &Ask<'_>, asked: Asked<'_>) -> Vec<u8> {
-    json(&Body {
-        model: ask.model,
-        asked,
-        stream: ask.stream,
-        options: Options { num_predict: ask.max_tokens },
-    })
+    json(
+        &Body {
+            model: ask.model,
+            asked,
+            stream: ask.stream,
+            options: Options { num_predict: ask.max_tokens },
+        },
+        ask,
+    )
 }
 
 fn accept(stream: bool) -> &'static str {

@@ -56,13 +56,16 @@ impl Api for OpenaiChat {
     }
 
     fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
-        json(&Body {
-            model: ask.model,
-            messages: vec![Turn::of_user(ask.prompt())],
-            max_tokens: ask.max_tokens,
-            stream: ask.stream,
-            stream_options: StreamOptions::of(ask.stream),
-        })
+        json(
+            &Body {
+                model: ask.model,
+                messages: vec![Turn::of_user(ask.prompt())],
+                max_tokens: ask.max_tokens,
+                stream: ask.stream,
+                stream_options: StreamOptions::of(ask.stream),
+            },
+            ask,
+        )
     }
 
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {

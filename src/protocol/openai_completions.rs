@@ -48,13 +48,16 @@ impl Api for OpenaiCompletions {
     }
 
     fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
-        json(&Body {
-            model: ask.model,
-            prompt: Prompts::of(ask),
-            max_tokens: ask.max_tokens,
-            stream: ask.stream,
-            stream_options: StreamOptions::of(ask.stream),
-        })
+        json(
+            &Body {
+                model: ask.model,
+                prompt: Prompts::of(ask),
+                max_tokens: ask.max_tokens,
+                stream: ask.stream,
+                stream_options: StreamOptions::of(ask.stream),
+            },
+            ask,
+        )
     }
 
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {

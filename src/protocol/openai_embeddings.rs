@@ -43,7 +43,7 @@ impl Api for OpenaiEmbeddings {
     }
 
     fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
-        json(&Body { model: ask.model, input: Prompts::of(ask), encoding_format: "float" })
+        json(&Body { model: ask.model, input: Prompts::of(ask), encoding_format: "float" }, ask)
     }
 
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {

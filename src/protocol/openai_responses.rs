@@ -140,12 +140,15 @@ impl Api for OpenaiResponses {
     }
 
     fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
-        json(&Body {
-            model: ask.model,
-            input: ask.prompt(),
-            max_output_tokens: ask.max_tokens,
-            stream: ask.stream,
-        })
+        json(
+            &Body {
+                model: ask.model,
+                input: ask.prompt(),
+                max_output_tokens: ask.max_tokens,
+                stream: ask.stream,
+            },
+            ask,
+        )
     }
 
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {

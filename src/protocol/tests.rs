@@ -1,11 +1,59 @@
 //! Requests as bytes, and answers as the public texts of the APIs show them.
 
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
 use super::*;
 use crate::record::{Outcome, TokenSource};
 
 fn body_of(protocol: Protocol, stream: bool, prompts: &[&str]) -> String {
-    let ask = Ask { model: "m", stream, prompts, max_tokens: 16 };
+    body_with(protocol, stream, prompts, &Value::Object(Map::new()))
+}
+
+fn body_with(protocol: Protocol, stream: bool, prompts: &[&str], more: &Value) -> String {
+    let more = more.as_object().expect("fields");
+    let ask = Ask { model: "m", stream, prompts, max_tokens: 16, body: more };
     String::from_utf8(body(protocol, &ask)).expect("JSON is UTF-8")
+}
+
+/// The paths of the fields of an object.
+fn paths(object: &Map<String, Value>, before: &str, all: &mut Vec<String>) {
+    for (name, value) in object {
+        let path = format!("{before}{name}");
+        match value {
+            Value::Object(fields) => paths(fields, &format!("{path}."), all),
+            _ => all.push(path),
+        }
+    }
+}
+
+#[test]
+fn no_field_is_set_that_is_not_said_to_be() {
+    for protocol in Protocol::ALL {
+        let body: Value = serde_json::from_str(&body_of(protocol, true, &["a"])).expect("JSON");
+        let mut set = Vec::new();
+        paths(body.as_object().expect("an object"), "", &mut set);
+        assert_eq!(
+            set.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+            protocol.own_fields().iter().copied().collect()
+        );
+    }
+}
+
+#[test]
+fn more_fields_stand_beside_and_within_its_own() {
+    let more =
+        json!({ "temperature": 0.5, "stream_options": { "continuous_usage_stats": true }, "stop": ["a"] });
+    assert_eq!(
+        body_with(Protocol::OpenaiCompletions, true, &["p"], &more),
+        r#"{"model":"m","prompt":"p","max_tokens":16,"stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true},"temperature":0.5,"stop":["a"]}"#
+    );
+    let more = json!({ "options": { "temperature": 0, "num_ctx": 512 } });
+    assert_eq!(
+        body_with(Protocol::Ollama, false, &["p"], &more),
+        r#"{"model":"m","prompt":"p","stream":false,"options":{"num_predict":16,"temperature":0,"num_ctx":512}}"#
+    );
 }
 
 #[test]
@@ -383,7 +431,7 @@ fn lines_of_ollama() {
     assert_eq!(got, expected);
     let timings = whole.server_timings.expect("its durations");
     assert_eq!(
-        (&timings["eval_duration"], timings.as_object().map(serde_json::Map::len)),
+        (&timings["eval_duration"], timings.as_object().map(Map::len)),
         (&4_232_710_000_u64.into(), Some(4))
     );
 

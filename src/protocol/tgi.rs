@@ -60,7 +60,7 @@ impl Api for Tgi {
 
     fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
         let parameters = Parameters { max_new_tokens: ask.max_tokens, details: true };
-        json(&Body { inputs: ask.prompt(), parameters })
+        json(&Body { inputs: ask.prompt(), parameters }, ask)
     }
 
     fn models(&self) -> Models {

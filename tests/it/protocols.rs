@@ -270,6 +270,7 @@ fn every_protocol_is_spoken_as_its_servers_do() {
                 url = "{}"
                 protocol = "{}"
                 api_key.file = "{key}"
+                body = {{ seed = 7, options.temperature = 0.5 }}
                 {stream}
                 [workloads.text.synthetic]
                 prompt_tokens = 10
@@ -301,6 +302,8 @@ fn every_protocol_is_spoken_as_its_servers_do() {
             assert_eq!(request.path, format!("/v1{}", spoken.path), "{what}");
             let prompt = request.body.pointer(spoken.prompt).and_then(Value::as_str).unwrap_or_default();
             assert!(prompt.contains(' '), "{what}: {}", request.body);
+            assert_eq!(request.body["seed"], 7, "{what}");
+            assert_eq!(request.body["options"]["temperature"], 0.5, "{what}");
             if let Some(limit) = spoken.limit {
                 assert_eq!(request.body.pointer(limit), Some(&json!(16)), "{what}");
             }

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Address, Endpoint, Faults, KV_CACHE_BLOCK_TOKENS, Model, Sim, tree::Node},
-    connection,
+    body, connection,
     fields::Fields,
     headers,
     leaf::{self, Read, wrong},
@@ -25,6 +25,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let keyed = fields.node("api_key").is_some();
     let api_key = headers::api_key(fields);
     let headers = headers::headers(fields);
+    let body = body::body(fields, protocol);
     let http_version = connection::http_version(fields);
     let tls = connection::tls(fields);
     if (weighted && weight.is_none()) || (keyed && api_key.is_none()) {
@@ -41,6 +42,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         timeout: timeout?,
         api_key,
         headers: headers?,
+        body: body?,
         http_version: http_version?,
         tls: tls?,
     })

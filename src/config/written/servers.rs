@@ -6,7 +6,7 @@ use super::{
     several::{Headers, Word},
     shape::{one_of, partial},
     values::{
-        Count, CountFromZero, Duration, Flag, KvCacheTokens, Name, NotNegative, Pem, Positive,
+        Count, CountFromZero, Duration, Fields, Flag, KvCacheTokens, Name, NotNegative, Pem, Positive,
         PositiveDuration, Share, Text, Url, Verbatim,
     },
 };
@@ -44,6 +44,9 @@ pub(super) struct Endpoint {
     /// Headers that go with every request. One that carries a secret, such as `authorization`, is a reference.
     #[schemars(extend("examples" = [{ "x-team": "a", "authorization": { "env": "BEARER" } }]))]
     headers: Headers<Secret>,
+    /// Fields of every request's body besides those that the protocol sets, as they are.
+    #[schemars(extend("examples" = [{ "temperature": 0.0, "ignore_eos": true }]))]
+    body: Fields,
     /// What is spoken with it. `"2"` is agreed on by ALPN over TLS and taken for granted without it; `"auto"` lets a server
     /// with TLS choose.
     http_version: Word<HttpVersion>,
