@@ -14,6 +14,8 @@ pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["endpoints", "*", "headers", "*"], &["env", "file"]),
     (&["workloads", "*", "synthetic"], &["prompt_tokens", "prompt_words"]),
     (&["workloads", "*", "synthetic", "*"], DISTRIBUTIONS),
+    (&["workloads", "*"], &["synthetic", "snippets"]),
+    (&["workloads", "*", "snippets", "*"], DISTRIBUTIONS),
     (&["phases", "*"], &["load", "pause"]),
     (&["phases", "*"], &["after", "during"]),
     (&["phases", "*", "load"], &["closed", "open", "same_as"]),

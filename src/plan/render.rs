@@ -118,7 +118,7 @@ fn endpoints(plan: &Plan) -> String {
                 Model::Named(name) => name.clone(),
             },
             if endpoint.stream { "streamed" } else { "whole" }.to_owned(),
-            endpoint.workload_name.clone(),
+            describe::workload(endpoint),
         ];
         row.extend(any_headers.then(|| names.join(", ")));
         row.extend(any_body.then(|| body(&endpoint.body)));

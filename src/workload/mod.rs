@@ -8,6 +8,7 @@ mod estimate;
 mod lengths;
 mod prose;
 mod random;
+mod snippets;
 mod synthetic;
 mod words;
 
@@ -15,8 +16,9 @@ mod words;
 mod tests;
 
 pub use estimate::estimate_tokens;
-pub use lengths::{draw, mean};
+pub use lengths::{draw, mean, mean_at_least};
 pub use random::rng;
+pub use snippets::{Snippet, snippet};
 
 use crate::config::Workload;
 
@@ -37,8 +39,8 @@ pub struct Prompt {
 
 /// The prompt of request `seq` for the workload called `name`.
 ///
-/// No two sequence numbers of a workload share a prompt: the part that is not shared on purpose begins with a title
-/// that spells the number in words.
+/// No two sequence numbers of a workload share a prompt: the part that is not shared on purpose begins with a title, or the
+/// name of a file, that spells the number in words.
 pub fn prompt(workload: &Workload, name: &str, seed: u64, seq: u64) -> Prompt {
     at_place(workload, name, seed, seq, 0)
 }
@@ -53,6 +55,7 @@ pub fn batch(workload: &Workload, name: &str, seed: u64, seq: u64, size: u32) ->
 fn at_place(workload: &Workload, name: &str, seed: u64, seq: u64, place: u32) -> Prompt {
     match workload {
         Workload::Synthetic(synthetic) => synthetic::prompt(synthetic, name, seed, seq, place),
+        Workload::Snippets(snippets) => snippets::prompt(snippets, name, seed, seq, place),
     }
 }
 
@@ -69,5 +72,6 @@ pub struct MeanTokens {
 pub fn mean_tokens(workload: &Workload) -> MeanTokens {
     match workload {
         Workload::Synthetic(synthetic) => synthetic::mean_tokens(synthetic),
+        Workload::Snippets(snippets) => snippets::mean_tokens(snippets),
     }
 }
