@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     config::Model,
+    engine,
     machine::Machine,
     plan::{Plan, Step, describe::step_name, request_of, schedule},
-    protocol,
     units::show_count,
     workload::Prompt,
 };
@@ -52,7 +52,7 @@ struct Line<'a> {
     endpoint: &'a str,
     /// Of all its prompts.
     estimated_prompt_tokens: u64,
-    /// Of each answer.
+    /// Asked for in each answer; 0 where the model writes none.
     output_tokens: u32,
     body: Value,
 }
@@ -148,8 +148,8 @@ fn is_shown(arguments: &Arguments, plan: &Plan, endpoint: usize) -> bool {
 }
 
 fn text(plan: &Plan, step: &Step, endpoint: usize, seq: u64, prompts: &[Prompt]) -> String {
-    let endpoint = &plan.endpoints[endpoint].name;
-    let step = step_name(step);
+    let endpoint = &plan.endpoints[endpoint];
+    let (name, step) = (&endpoint.name, step_name(step));
     let mut text = String::new();
     for (place, prompt) in prompts.iter().enumerate() {
         let place = if prompts.len() > 1 {
@@ -163,9 +163,9 @@ fn text(plan: &Plan, step: &Step, endpoint: usize, seq: u64, prompts: &[Prompt])
         // writing to a string cannot fail
         let _ = writeln!(
             text,
-            "── request {seq}{place} · {step} · {endpoint} · about {} prompt tokens, {} output tokens asked for",
+            "── request {seq}{place} · {step} · {name} · about {} prompt tokens, {} output tokens asked for",
             show_count(u64::from(prompt.estimated_tokens)),
-            show_count(u64::from(prompt.output_tokens)),
+            show_count(u64::from(engine::requested(endpoint, prompt.output_tokens))),
         );
         let _ = writeln!(text, "{}", prompt.text);
     }
@@ -181,14 +181,14 @@ fn line(plan: &Plan, step: &Step, endpoint: usize, seq: u64, prompts: &[Prompt])
     let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
     // one limit for all prompts of a request
     let output_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
-    let body = protocol::body(endpoint.protocol, model, endpoint.stream, &texts, output_tokens);
+    let body = engine::body(endpoint, model, &texts, output_tokens);
     Ok(serde_json::to_string(&Line {
         seq,
         phase: &step.phase,
         step: &step.name,
         endpoint: &endpoint.name,
         estimated_prompt_tokens: prompts.iter().map(|prompt| u64::from(prompt.estimated_tokens)).sum(),
-        output_tokens,
+        output_tokens: engine::requested(endpoint, output_tokens),
         body: serde_json::from_slice(&body).context("the body is no JSON")?,
     })?)
 }

@@ -123,10 +123,12 @@ pub struct Endpoint {
     pub stream: bool,
     /// Longest that one request may take, from `sent`.
     pub timeout: Duration,
-    /// Sent as `authorization: Bearer …`.
+    /// Sent as the protocol has it, such as `authorization: Bearer …`.
     pub api_key: Option<Secret>,
     /// Sent besides what the protocol sets, by name in lower case.
     pub headers: BTreeMap<String, HeaderText>,
+    /// Fields of every request's body besides those that the protocol sets.
+    pub body: serde_json::Map<String, serde_json::Value>,
     /// What is spoken with it.
     pub http_version: HttpVersion,
     /// Whom its connections trust.

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     catalog::Protocol,
     plan::{PlannedEndpoint, request_of},
-    protocol::{self, Answer, Answered, Ending, Flow, Seen},
+    protocol::{self, Answer, Answered, Ask, Ending, Flow, Seen},
     record::{ChunkTimes, Outcome, Record, Texts, TokenSource},
     wire::{Arrival, Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
 };
@@ -67,7 +67,7 @@ impl Prepared {
             request_id,
             endpoint,
             lane,
-            requested_output_tokens: max_tokens,
+            requested_output_tokens: requested(planned, max_tokens),
             message,
             prompts,
             reserved: None,
@@ -157,6 +157,11 @@ impl Prepared {
     }
 }
 
+/// How many tokens of output are asked for: none where no model writes any.
+pub fn requested(planned: &PlannedEndpoint, max_tokens: u32) -> u32 {
+    if planned.protocol.generates() { max_tokens } else { 0 }
+}
+
 /// What is sent to an endpoint to ask something of it.
 pub(super) fn request(
     planned: &PlannedEndpoint,
@@ -167,7 +172,7 @@ pub(super) fn request(
 ) -> Request {
     let mut headers = HeaderMap::with_capacity(3 + binding.headers.len());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let accept = if planned.stream { "text/event-stream" } else { "application/json" };
+    let accept = protocol::accept(planned.protocol, planned.stream);
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-request-id", id);
@@ -175,8 +180,14 @@ pub(super) fn request(
     for (name, value) in &binding.headers {
         headers.insert(name, value.clone());
     }
-    let body = protocol::body(planned.protocol, &binding.model, planned.stream, prompts, max_tokens);
+    let body = body(planned, &binding.model, prompts, max_tokens);
     Request { method: Method::POST, target: binding.target.clone(), headers, body: body.into() }
+}
+
+/// The body of a request to an endpoint that asks something of a model.
+pub fn body(planned: &PlannedEndpoint, model: &str, prompts: &[&str], max_tokens: u32) -> Vec<u8> {
+    let ask = Ask { model, stream: planned.stream, prompts, max_tokens, body: &planned.body };
+    protocol::body(planned.protocol, &ask)
 }
 
 /// The record of nobody's request, in which nothing has happened yet.

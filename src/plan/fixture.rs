@@ -29,6 +29,7 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         timeout: seconds(120),
         api_key: None,
         headers: BTreeMap::new(),
+        body: serde_json::Map::new(),
         http_version: HttpVersion::One,
         tls: Tls::default(),
     }

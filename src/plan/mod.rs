@@ -58,6 +58,7 @@ use crate::{
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
+    workload::{MeanTokens, mean_tokens},
 };
 
 /// The version of `plan.json`.
@@ -246,6 +247,9 @@ pub struct PlannedEndpoint {
     /// What else goes with every request, by name in lower case; secrets by reference.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, HeaderText>,
+    /// Fields of every request's body besides those that the protocol sets.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub body: serde_json::Map<String, Value>,
     /// What is spoken with it.
     #[serde(default, skip_serializing_if = "HttpVersion::is_default")]
     pub http_version: HttpVersion,
@@ -264,6 +268,12 @@ impl PlannedEndpoint {
     /// Whether the server is a simulation; every output of such a run says so.
     pub fn simulated(&self) -> bool {
         self.sim.is_some()
+    }
+
+    /// Tokens that a request to it has on average: of output none where no model writes any.
+    pub fn mean_tokens(&self) -> MeanTokens {
+        let means = mean_tokens(&self.workload);
+        MeanTokens { output: if self.protocol.generates() { means.output } else { 0.0 }, ..means }
     }
 }
 

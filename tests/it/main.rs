@@ -30,6 +30,7 @@ mod nothing_lost;
 mod output;
 mod plan;
 mod probe;
+mod protocols;
 mod presets;
 mod prompts;
 mod readiness;
