@@ -28,7 +28,7 @@ pub struct Snippet {
 /// The text of request `seq` for the workload called `name`, at a place of a batch: the prefix and the code.
 ///
 /// The first line of the code names a file that spells number and place, so no two of a workload are the same. The code
-/// has exactly as many tokens by [`estimate_tokens`] as are drawn, or [`SHORTEST`].
+/// has exactly as many tokens by [`estimate_tokens`] as are drawn, or 96.
 pub fn snippet(snippets: &Snippets, name: &str, seed: u64, seq: u64, place: u32) -> Snippet {
     let domain = match place {
         0 => format!("snippet of {name}"),
