@@ -75,15 +75,19 @@ pub(super) trait Api: Sync {
     /// When it is not JSON, or not as the API has it.
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error>;
 
-    /// The key that the text of an answer stands under in the usual chunk of a stream.
-    fn text_key(&self) -> &'static str;
+    /// The key that the text of an answer stands under in the usual chunk of a stream, where it has any.
+    fn text_key(&self) -> &'static str {
+        "text"
+    }
 
     /// Hands over the text of a document with the index of the prompt that it answers. Anything else, such as reasoning, is
     /// left out, and so is a document of another shape.
-    fn texts(&self, data: &[u8], add: &mut dyn FnMut(u32, &str));
+    fn texts(&self, _data: &[u8], _add: &mut dyn FnMut(u32, &str)) {}
 
     /// What ends a stream, in words.
-    fn end(&self) -> &'static str;
+    fn end(&self) -> &'static str {
+        "its end"
+    }
 }
 
 impl Models {
