@@ -19,11 +19,10 @@ use super::{
 };
 use crate::{
     catalog::Protocol,
-    plan::{PlannedEndpoint, endpoint_of},
+    plan::{PlannedEndpoint, request_of},
     protocol::{self, Answer, Answered, Ask, Ending, Flow, Seen},
     record::{ChunkTimes, Outcome, Record, Texts, TokenSource},
     wire::{Arrival, Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
-    workload,
 };
 
 /// A request that only has to be sent. It goes through many hands, boxed.
@@ -51,12 +50,10 @@ impl Prepared {
     /// alone.
     pub(super) fn new(run: &StepRun, index: u64, lane: usize) -> Box<Self> {
         let shared = &run.shared;
-        let seed = shared.plan.seed;
         let seq = run.load.first_seq + index;
-        let endpoint = endpoint_of(&run.load, seed, seq);
+        let (endpoint, prompts) = request_of(&shared.plan, &run.load, seq);
         let planned = &shared.plan.endpoints[endpoint];
         let Endpoint { binding, pools } = &shared.endpoints[endpoint];
-        let prompts = workload::batch(&planned.workload, &planned.workload_name, seed, seq, run.load.batch);
         let request_id = format!("{}-{seq}", shared.run_id);
         // one limit for all prompts of a request
         let max_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
@@ -183,7 +180,7 @@ pub(super) fn request(
     for (name, value) in &binding.headers {
         headers.insert(name, value.clone());
     }
-    let ask = Ask { model: &binding.model, stream: planned.stream, prompts, max_tokens, body: &planned.body };
+    let ask = Ask::of(planned, &binding.model, prompts, max_tokens);
     let body = protocol::body(planned.protocol, &ask);
     Request { method: Method::POST, target: binding.target.clone(), headers, body: body.into() }
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A step's name with its phase: `ladder · users=4`; a single step is called like its phase.
-pub(super) fn step_name(step: &Step) -> String {
+pub fn step_name(step: &Step) -> String {
     if step.name == step.phase { step.phase.clone() } else { format!("{} · {}", step.phase, step.name) }
 }
 

@@ -1,11 +1,20 @@
-//! Where a request goes: a seeded choice by the shares of its step.
+//! What a request is: where it goes, by a seeded choice by the shares of its step, and what it asks there.
 
 use rand::RngExt;
 
-use super::LoadStep;
-use crate::workload::rng;
+use super::{LoadStep, Plan};
+use crate::workload::{self, Prompt, rng};
 
-/// The endpoint of request `seq`, as an index into [`Plan::endpoints`](super::Plan::endpoints).
+/// The endpoint of request `seq` of one of a plan's steps, as an index into [`Plan::endpoints`], and its prompts: as many
+/// as the step has in a request.
+pub fn request_of(plan: &Plan, step: &LoadStep, seq: u64) -> (usize, Vec<Prompt>) {
+    let endpoint = endpoint_of(step, plan.seed, seq);
+    let planned = &plan.endpoints[endpoint];
+    let prompts = workload::batch(&planned.workload, &planned.workload_name, plan.seed, seq, step.batch);
+    (endpoint, prompts)
+}
+
+/// The endpoint of request `seq`, as an index into [`Plan::endpoints`].
 ///
 /// The choice depends on the seed and `seq` alone, and each is independent of the others, so that the traffic of
 /// one endpoint under Poisson arrivals is Poisson too.

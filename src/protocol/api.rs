@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::said::Said;
+use crate::plan::PlannedEndpoint;
 
 /// What a request asks.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +23,12 @@ pub struct Ask<'a> {
     pub body: &'a Map<String, Value>,
 }
 
-impl Ask<'_> {
+impl<'a> Ask<'a> {
+    /// What an endpoint is asked.
+    pub fn of(planned: &'a PlannedEndpoint, model: &'a str, prompts: &'a [&'a str], max_tokens: u32) -> Self {
+        Self { model, stream: planned.stream, prompts, max_tokens, body: &planned.body }
+    }
+
     /// The prompt of a request that has one.
     pub(super) fn prompt(&self) -> &str {
         self.prompts.first().copied().unwrap_or_default()

@@ -16,19 +16,19 @@ use crate::config::{Language, Snippets};
 /// the number from which names need more than three words.
 const SHORTEST: u32 = 96;
 
-/// A piece of code.
+/// A piece of code, with what is put before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snippet {
-    /// The code.
+    /// Both.
     pub text: String,
-    /// What it is written in.
+    /// What the code is written in.
     pub language: Language,
 }
 
-/// The code of request `seq` for the workload called `name`, at a place of a batch, without the prefix.
+/// The text of request `seq` for the workload called `name`, at a place of a batch: the prefix and the code.
 ///
-/// Its first line names a file that spells number and place, so no two of a workload are the same. It has exactly as
-/// many tokens by [`estimate_tokens`] as are drawn, or [`SHORTEST`].
+/// The first line of the code names a file that spells number and place, so no two of a workload are the same. The code
+/// has exactly as many tokens by [`estimate_tokens`] as are drawn, or [`SHORTEST`].
 pub fn snippet(snippets: &Snippets, name: &str, seed: u64, seq: u64, place: u32) -> Snippet {
     let domain = match place {
         0 => format!("snippet of {name}"),
@@ -38,16 +38,16 @@ pub fn snippet(snippets: &Snippets, name: &str, seed: u64, seq: u64, place: u32)
     let length = draw(&snippets.prompt_tokens, &mut rng).max(SHORTEST);
     let language = snippets.mix.draw(&mut rng);
     let flavour = Flavour::draw(language, &mut rng);
-    let text = File::new(flavour, seq, place, length, &mut rng).write();
-    Snippet { text, language }
-}
-
-pub(super) fn prompt(snippets: &Snippets, name: &str, seed: u64, seq: u64, place: u32) -> Prompt {
     let mut text = snippets.prefix.clone();
     if !(text.is_empty() || text.ends_with(char::is_whitespace)) {
         text.push('\n');
     }
-    text.push_str(&snippet(snippets, name, seed, seq, place).text);
+    text.push_str(&File::new(flavour, seq, place, length, &mut rng).write());
+    Snippet { text, language }
+}
+
+pub(super) fn prompt(snippets: &Snippets, name: &str, seed: u64, seq: u64, place: u32) -> Prompt {
+    let Snippet { text, .. } = snippet(snippets, name, seed, seq, place);
     // apart from the prompt, so that another length of prompts leaves the answers as they were
     let mut answer = rng(seed, &format!("output of {name}"), seq);
     Prompt {
