@@ -508,11 +508,15 @@ pub enum Protocol {
     OllamaChat,
     /// `POST {url}/generate_stream`, or `/generate` without a stream: Text Generation Inference's own.
     Tgi,
+    /// `POST {url}/rerank` with `documents`: whole answers, with scores and no output tokens.
+    Rerank,
+    /// `POST {url}/rerank` with `texts`, Text Embeddings Inference's own.
+    TeiRerank,
 }
 
 impl Protocol {
     /// Every protocol.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::OpenaiChat,
         Self::OpenaiCompletions,
         Self::OpenaiResponses,
@@ -522,6 +526,8 @@ impl Protocol {
         Self::Ollama,
         Self::OllamaChat,
         Self::Tgi,
+        Self::Rerank,
+        Self::TeiRerank,
     ];
 
     /// The name in TOML and JSON.
@@ -536,17 +542,19 @@ impl Protocol {
             Self::Ollama => "ollama",
             Self::OllamaChat => "ollama_chat",
             Self::Tgi => "tgi",
+            Self::Rerank => "rerank",
+            Self::TeiRerank => "tei_rerank",
         }
     }
 
     /// Whether one request can carry several prompts.
     pub fn batches(self) -> bool {
-        matches!(self, Self::OpenaiCompletions | Self::OpenaiEmbeddings)
+        self == Self::OpenaiCompletions || !self.generates()
     }
 
     /// Whether a model writes its answers, token by token. Others come whole, and have no output tokens.
     pub fn generates(self) -> bool {
-        self != Self::OpenaiEmbeddings
+        !matches!(self, Self::OpenaiEmbeddings | Self::Rerank | Self::TeiRerank)
     }
 
     /// The fields of a request's body that it sets itself, with dots between the names of fields within fields.
@@ -564,6 +572,8 @@ impl Protocol {
             Self::Llamacpp => &["model", "prompt", "n_predict", "stream"],
             Self::Ollama => &["model", "prompt", "stream", "options.num_predict"],
             Self::OllamaChat => &["model", "messages", "stream", "options.num_predict"],
+            Self::Rerank => &["model", "query", "documents"],
+            Self::TeiRerank => &["query", "texts", "truncate"],
             Self::Tgi => &["inputs", "parameters.max_new_tokens", "parameters.details"],
         }
     }

@@ -180,14 +180,9 @@ pub(super) fn request(
     for (name, value) in &binding.headers {
         headers.insert(name, value.clone());
     }
-    let body = body(planned, &binding.model, prompts, max_tokens);
+    let ask = Ask::of(planned, &binding.model, prompts, max_tokens);
+    let body = protocol::body(planned.protocol, &ask);
     Request { method: Method::POST, target: binding.target.clone(), headers, body: body.into() }
-}
-
-/// The body of a request to an endpoint that asks something of a model.
-pub fn body(planned: &PlannedEndpoint, model: &str, prompts: &[&str], max_tokens: u32) -> Vec<u8> {
-    let ask = Ask { model, stream: planned.stream, prompts, max_tokens, body: &planned.body };
-    protocol::body(planned.protocol, &ask)
 }
 
 /// The record of nobody's request, in which nothing has happened yet.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::said::Said;
+use crate::plan::PlannedEndpoint;
 
 /// What a request asks.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +23,12 @@ pub struct Ask<'a> {
     pub body: &'a Map<String, Value>,
 }
 
-impl Ask<'_> {
+impl<'a> Ask<'a> {
+    /// What an endpoint is asked.
+    pub fn of(planned: &'a PlannedEndpoint, model: &'a str, prompts: &'a [&'a str], max_tokens: u32) -> Self {
+        Self { model, stream: planned.stream, prompts, max_tokens, body: &planned.body }
+    }
+
     /// The prompt of a request that has one.
     pub(super) fn prompt(&self) -> &str {
         self.prompts.first().copied().unwrap_or_default()
@@ -75,15 +81,19 @@ pub(super) trait Api: Sync {
     /// When it is not JSON, or not as the API has it.
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error>;
 
-    /// The key that the text of an answer stands under in the usual chunk of a stream.
-    fn text_key(&self) -> &'static str;
+    /// The key that the text of an answer stands under in the usual chunk of a stream, where it has any.
+    fn text_key(&self) -> &'static str {
+        "text"
+    }
 
     /// Hands over the text of a document with the index of the prompt that it answers. Anything else, such as reasoning, is
     /// left out, and so is a document of another shape.
-    fn texts(&self, data: &[u8], add: &mut dyn FnMut(u32, &str));
+    fn texts(&self, _data: &[u8], _add: &mut dyn FnMut(u32, &str)) {}
 
     /// What ends a stream, in words.
-    fn end(&self) -> &'static str;
+    fn end(&self) -> &'static str {
+        "its end"
+    }
 }
 
 impl Models {

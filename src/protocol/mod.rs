@@ -12,6 +12,7 @@ mod openai_chat;
 mod openai_completions;
 mod openai_embeddings;
 mod openai_responses;
+mod rerank;
 mod said;
 mod seen;
 mod several;
@@ -40,6 +41,8 @@ fn api(protocol: Protocol) -> &'static dyn Api {
         Protocol::Ollama => &ollama::Ollama,
         Protocol::OllamaChat => &ollama::OllamaChat,
         Protocol::Tgi => &tgi::Tgi,
+        Protocol::Rerank => &rerank::Rerank,
+        Protocol::TeiRerank => &rerank::TeiRerank,
     }
 }
 

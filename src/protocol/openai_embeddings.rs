@@ -58,14 +58,4 @@ impl Api for OpenaiEmbeddings {
         }
         Ok(said)
     }
-
-    fn text_key(&self) -> &'static str {
-        "embedding"
-    }
-
-    fn texts(&self, _: &[u8], _: &mut dyn FnMut(u32, &str)) {}
-
-    fn end(&self) -> &'static str {
-        "its whole document"
-    }
 }

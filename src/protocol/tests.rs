@@ -494,6 +494,58 @@ fn events_of_text_generation_inference() {
 }
 
 #[test]
+fn scores_of_documents() {
+    let prompts = ["one two three four five six seven eight nine ten eleven twelve thirteen", "b"];
+    let query = "one two three four five six seven eight nine ten eleven twelve";
+    assert_eq!(
+        body_of(Protocol::Rerank, false, &prompts),
+        format!(r#"{{"model":"m","query":"{query}","documents":["{}","b"]}}"#, prompts[0])
+    );
+    assert_eq!(
+        body_of(Protocol::TeiRerank, false, &prompts),
+        format!(r#"{{"query":"{query}","texts":["{}","b"],"truncate":true}}"#, prompts[0])
+    );
+    let read = |document: &str| {
+        let mut answer = Answer::new(Protocol::Rerank, 200, Some(JSON)).to_prompts(2);
+        answer.read_at(document.as_bytes(), 10);
+        let got = answer.end(1000, Ending::EndOfStream);
+        (got.outcome, got.error, got.input_tokens, got.output_tokens)
+    };
+    for (document, input) in [
+        (
+            r#"{"id":"r","results":[{"index":1,"relevance_score":0.98},{"index":0,"relevance_score":-3.2}],"meta":{"billed_units":{"search_units":1}}}"#,
+            None,
+        ),
+        (
+            r#"{"model":"m","usage":{"total_tokens":815},"results":[{"index":0,"relevance_score":0.2},{"index":1,"relevance_score":0.1}]}"#,
+            Some(815),
+        ),
+        (
+            r#"{"usage":{"prompt_tokens":74,"total_tokens":74},"results":[{"index":0,"relevance_score":0.2},{"index":1,"relevance_score":0.1}]}"#,
+            Some(74),
+        ),
+        (r#"[{"index":1,"score":0.99},{"index":0,"score":0.01}]"#, None),
+    ] {
+        assert_eq!(read(document), (Outcome::Ok, None, input, None), "{document}");
+    }
+    let missing = read(r#"{"results":[{"index":1,"relevance_score":0.98}]}"#);
+    assert_eq!(
+        (missing.0, missing.1.as_deref()),
+        (Outcome::Truncated, Some("the answer ended without index 0 of 2 prompts"))
+    );
+    for (document, message) in [
+        (r#"{"message":"invalid api token"}"#, "invalid api token"),
+        (
+            r#"{"error":"batch size 64 > maximum allowed batch size 32","error_type":"Validation"}"#,
+            "batch size 64 > maximum allowed batch size 32",
+        ),
+    ] {
+        let (outcome, error, ..) = read(document);
+        assert_eq!((outcome, error.as_deref()), (Outcome::ErrorInStream, Some(message)));
+    }
+}
+
+#[test]
 fn vectors_have_no_output_tokens() {
     let document = r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.1,-2e-3]},{"object":"embedding","index":1,"embedding":[0.5]}],"model":"m","usage":{"prompt_tokens":8,"total_tokens":8}}"#;
     let (got, whole) = came(Protocol::OpenaiEmbeddings, JSON, document);

@@ -164,6 +164,13 @@ fn embeddings(_: &Request, out: &mut Out<'_>) -> After {
     After::KeepOpen
 }
 
+fn rerank(_: &Request, out: &mut Out<'_>) -> After {
+    let document =
+        json!({"results": [{"index": 0, "relevance_score": 0.9}], "usage": {"total_tokens": INPUT}});
+    out.answer("200 OK", "application/json", &document.to_string());
+    After::KeepOpen
+}
+
 fn spoken() -> Vec<Spoken> {
     let usual = Spoken {
         protocol: "",
@@ -244,6 +251,17 @@ fn spoken() -> Vec<Spoken> {
             finish: None,
             ..usual
         },
+        Spoken {
+            protocol: "rerank",
+            stream: false,
+            path: "/rerank",
+            speak: rerank,
+            prompt: "/documents/0",
+            chunks: 0,
+            tokens: [None, None, None],
+            finish: None,
+            ..usual
+        },
     ]
 }
 
@@ -258,7 +276,7 @@ fn every_protocol_is_spoken_as_its_servers_do() {
         let bench = Bench::new();
         // streams are the default where there are any
         let stream = if spoken.stream { "" } else { "stream = false" };
-        let stream = if spoken.protocol == "openai_embeddings" { "" } else { stream };
+        let stream = if spoken.tokens[0].is_none() { "" } else { stream };
         let key = bench.file("key", "sk-1\n");
         let file = bench.file(
             "protocol.toml",

@@ -74,6 +74,7 @@ pub(in super::super) const OPERATIONS: &[&str] = &[
     "/api/chat",
     "/generate_stream",
     "/generate",
+    "/rerank",
 ];
 
 /// Reads a base URL or `sim:NAME`.

@@ -31,7 +31,7 @@ pub(super) struct Endpoint {
     /// The name of its workload, where there are several.
     #[schemars(extend("examples" = ["questions"]))]
     workload: Name,
-    /// Whether answers are streamed, which those of `openai_embeddings` never are. Without a stream there is no time to first
+    /// Whether answers are streamed, which vectors and scores never are. Without a stream there is no time to first
     /// token.
     stream: Flag,
     /// Longest that one request may take; `defaults.timeout` otherwise.
