@@ -123,7 +123,7 @@ pub enum Metric {
     ErrorRate,
     /// Share of requests due in the window that timed out.
     TimeoutRate,
-    /// Share of requests due in the window that timed out or got 429 or 503.
+    /// Share of requests due in the window that timed out or got 429, 503 or 529.
     ContentionErrorRate,
     /// Share of requests due in the window that met every objective; failures did not.
     ObjectivesMetRate,

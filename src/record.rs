@@ -79,7 +79,7 @@ pub enum Outcome {
     Timeout,
     /// Status 429.
     RateLimited,
-    /// Status 503.
+    /// Status 503, or 529 as Anthropic has it.
     Overloaded,
     /// Any other status that is not 2xx.
     HttpError,
@@ -147,7 +147,7 @@ impl Outcome {
         self != Self::Ok
     }
 
-    /// Whether the cause is load: timed out, 429 or 503.
+    /// Whether the cause is load: timed out, 429, 503 or 529.
     pub fn contention(self) -> bool {
         matches!(self, Self::Timeout | Self::RateLimited | Self::Overloaded)
     }

@@ -186,7 +186,7 @@ impl Look<'_> {
                 nothing.map_err(|instead| {
                     let name = &self.endpoint.name;
                     let no_path = origin.base_path.trim_matches('/').is_empty();
-                    let versioned = protocol::models_path(self.endpoint.protocol) == "/models";
+                    let versioned = protocol::is_versioned(self.endpoint.protocol);
                     let path = if no_path && versioned && instead.starts_with("404") {
                         format!(
                             "`endpoints.{name}.url` probably lacks `/v1`: write `{}/v1`; or ",

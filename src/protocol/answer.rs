@@ -338,7 +338,8 @@ fn looks_like_sse(start: &[u8]) -> Option<bool> {
 fn refused(status: u16, message: &str, prompts: u32) -> (Outcome, String) {
     let outcome = match status {
         429 => Outcome::RateLimited,
-        503 => Outcome::Overloaded,
+        // 529 is what Anthropic says
+        503 | 529 => Outcome::Overloaded,
         _ => Outcome::HttpError,
     };
     let error = match (status, message) {

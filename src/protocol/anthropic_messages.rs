@@ -89,9 +89,9 @@ impl From<Counts> for Usage {
     /// `input_tokens` has neither those that were read from the cache nor those that were written to it.
     fn from(counts: Counts) -> Self {
         let cached = counts.cache_read_input_tokens;
-        let beside = cached.unwrap_or(0) + counts.cache_creation_input_tokens.unwrap_or(0);
+        let beside = cached.unwrap_or(0).saturating_add(counts.cache_creation_input_tokens.unwrap_or(0));
         Self {
-            input: counts.input_tokens.map(|tokens| tokens + beside),
+            input: counts.input_tokens.map(|tokens| tokens.saturating_add(beside)),
             output: counts.output_tokens,
             reasoning: None,
             cached,
@@ -139,7 +139,11 @@ impl Api for AnthropicMessages {
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {
         let none = Said::default();
         Ok(match parse(data)? {
-            Document::MessageStart { message } => Said { usage: message.usage.map(Into::into), ..none },
+            Document::MessageStart { message } => {
+                // what it says of the output is written before there is any
+                let counts = message.usage.map(|counts| Counts { output_tokens: None, ..counts });
+                Said { usage: counts.map(Into::into), ..none }
+            }
             Document::ContentBlockStart { content_block: block }
             | Document::ContentBlockDelta { delta: block } => Said { contents: block.contents(), ..none },
             Document::MessageDelta { delta, usage } => {

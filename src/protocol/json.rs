@@ -134,6 +134,17 @@ impl<'de> Deserialize<'de> for Carries {
     }
 }
 
+/// Whether a document says that something went wrong, whatever else an API has in its documents: what stands before a
+/// server may answer in its place.
+pub(super) fn is_error(data: &[u8]) -> bool {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Document {
+        error: Carries,
+    }
+    parse::<Document>(data).is_ok_and(|document| document.error.any())
+}
+
 /// Characters of a server's message that are kept.
 const MESSAGE: usize = 300;
 

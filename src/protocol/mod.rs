@@ -71,6 +71,11 @@ pub fn header(protocol: Protocol) -> Option<(HeaderName, HeaderValue)> {
     api(protocol).header()
 }
 
+/// Whether base URLs usually end with `/v1`.
+pub fn is_versioned(protocol: Protocol) -> bool {
+    models_path(protocol) == "/models" && protocol != Protocol::Llamacpp
+}
+
 /// The path under the endpoint's base URL at which a server tells what models it has.
 pub fn models_path(protocol: Protocol) -> &'static str {
     api(protocol).models().path

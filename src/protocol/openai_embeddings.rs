@@ -7,7 +7,7 @@ use super::{
     json::{Carries, error_message, parse},
     openai::Counts,
     openai_completions::Prompts,
-    said::{Part, Said},
+    said::{Part, Said, Usage},
 };
 
 /// The API.
@@ -23,7 +23,7 @@ struct Body<'a> {
 #[derive(Deserialize)]
 struct Document {
     #[serde(default)]
-    data: Vec<Vector>,
+    data: Option<Vec<Vector>>,
     #[serde(default)]
     usage: Option<Counts>,
     #[serde(default)]
@@ -51,8 +51,10 @@ impl Api for OpenaiEmbeddings {
         if document.error.any() {
             return Ok(Said::error(error_message(data)));
         }
-        let mut said = Said { usage: document.usage.map(Into::into), ends: true, ..Said::default() };
-        for Vector { index, embedding } in document.data {
+        // some servers count 0 tokens of output
+        let usage = document.usage.map(|counts| Usage { output: None, ..counts.into() });
+        let mut said = Said { usage, ends: true, ..Said::default() };
+        for Vector { index, embedding } in document.data.into_iter().flatten() {
             said.contents.result |= embedding.any();
             said.parts.push(Part { index, output: embedding.any(), finished: true });
         }

@@ -31,8 +31,16 @@ struct Document {
     /// The answer as it stands, in the events that begin and end it.
     #[serde(default)]
     response: Option<Response>,
-    #[serde(flatten)]
-    whole: Response,
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    output: Option<Vec<Item>>,
+    #[serde(default)]
+    usage: Option<Counts>,
+    #[serde(default)]
+    error: Carries,
+    #[serde(default)]
+    incomplete_details: Option<Incomplete>,
 }
 
 #[derive(Default, Deserialize)]
@@ -116,7 +124,7 @@ impl Item {
 impl Response {
     /// What an answer says at its end.
     fn said(self, data: &[u8]) -> Said {
-        if self.error.any() || self.status.as_deref() == Some("failed") {
+        if self.error.any() || matches!(self.status.as_deref(), Some("failed" | "cancelled")) {
             return Said::error(error_message(data));
         }
         let mut contents = Contents::default();
@@ -153,12 +161,18 @@ impl Api for OpenaiResponses {
 
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {
         let document: Document = parse(data)?;
-        let Some(kind) = document.kind else { return Ok(document.whole.said(data)) };
+        let Some(kind) = document.kind else {
+            let Document { status, output, usage, error, incomplete_details, .. } = document;
+            if status.is_none() && output.is_none() && !error.any() {
+                return Ok(Said::default());
+            }
+            return Ok(Response { status, output, usage, error, incomplete_details }.said(data));
+        };
         let delta = document.delta.any();
         let none = Contents::default();
         let contents = match kind.strip_prefix("response.").unwrap_or(&kind) {
-            "error" => return Ok(Said::error(error_message(data))),
-            "completed" | "incomplete" | "failed" => {
+            "error" | "failed" | "cancelled" => return Ok(Said::error(error_message(data))),
+            "completed" | "incomplete" => {
                 // its output is what the events before it have brought
                 let response = document.response.unwrap_or_default();
                 return Ok(Said { contents: none, ..response.said(data) });

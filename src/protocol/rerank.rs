@@ -51,8 +51,8 @@ enum Answer {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Document {
-    results: Vec<Score>,
-    usage: Counts,
+    results: Option<Vec<Score>>,
+    usage: Option<Counts>,
     error: Carries,
     /// What Cohere says in place of `error`.
     message: Carries,
@@ -61,8 +61,6 @@ struct Document {
 #[derive(Deserialize)]
 struct Score {
     index: u32,
-    #[serde(alias = "relevance_score", alias = "score")]
-    _relevance: f64,
 }
 
 #[derive(Default, Deserialize)]
@@ -76,18 +74,20 @@ fn read(data: &[u8]) -> Result<Said, serde_json::Error> {
     let (scores, counts) = match parse(data)? {
         Answer::Scores(scores) => (scores, Counts::default()),
         Answer::Document(Document { results, error, message, .. })
-            if error.any() || (message.any() && results.is_empty()) =>
+            if error.any() || (message.any() && results.is_none()) =>
         {
             return Ok(Said::error(error_message(data)));
         }
-        Answer::Document(Document { results, usage, .. }) => (results, usage),
+        Answer::Document(Document { results, usage, .. }) => {
+            (results.unwrap_or_default(), usage.unwrap_or_default())
+        }
     };
     // nothing is written, so that all tokens are those that were read
     let input = counts.prompt_tokens.or(counts.total_tokens);
     let usage = input.map(|input| Usage { input: Some(input), ..Usage::default() });
     let mut said = Said { usage, ends: true, ..Said::default() };
     said.contents.result = !scores.is_empty();
-    for Score { index, .. } in scores {
+    for Score { index } in scores {
         said.parts.push(Part { index, output: true, finished: true });
     }
     Ok(said)

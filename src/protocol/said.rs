@@ -92,7 +92,7 @@ pub(super) struct Usage {
 impl Usage {
     /// The counts of two prompts together. A count that either lacks is unknown.
     pub(super) fn plus(&self, other: &Self) -> Self {
-        self.with(other, |one, other| Some(one? + other?))
+        self.with(other, |one, other| Some(one?.saturating_add(other?)))
     }
 
     /// These counts after later ones of the same answer: counts are cumulative, so the last one of each counts.

@@ -6,7 +6,7 @@ use super::{
     answer::Answered,
     api,
     arrivals::Arrivals,
-    json::error_message,
+    json::{error_message, is_error},
     said::{Said, Usage},
     seen::{Carried, Contents, Meaning, Seen},
     several::Several,
@@ -244,6 +244,7 @@ impl Tally {
         let said = match api.read(data) {
             Ok(Said { error: Some(error), .. }) => return Meaning::Error(error),
             Ok(said) => said,
+            Err(_) if is_error(data) => return Meaning::Error(error_message(data)),
             Err(error) => return Meaning::Malformed(error.to_string()),
         };
         // where somebody wants more than their arrival, the usual ones are read as well

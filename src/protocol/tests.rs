@@ -301,11 +301,20 @@ fn messages_of_anthropic() {
         (Outcome::Ok, vec![Some(3), Some(2)], "Hi")
     );
 
+    // what stands before the server answers in its place
+    let refused = events(&[("", r#"{"error":{"message":"no route"}}"#)]);
+    let (got, whole) = came(Protocol::AnthropicMessages, SSE, &refused);
+    assert_eq!((got.outcome, whole.error.as_deref()), (Outcome::ErrorInStream, Some("no route")));
+    let most = r#"{"type":"message","content":[],"usage":{"input_tokens":18446744073709551615,"cache_read_input_tokens":1}}"#;
+    assert_eq!(came(Protocol::AnthropicMessages, JSON, most).0.tokens[0], Some(u64::MAX));
+
     // without its end
     let cut = &stream[..stream.find("event: message_delta").expect("it is there")];
     let (got, whole) = came(Protocol::AnthropicMessages, SSE, cut);
     let error = "the stream ended after 3 events with output, without `message_stop`";
     assert_eq!((got.outcome, whole.error.as_deref()), (Outcome::Truncated, Some(error)));
+    // the count at its start is none
+    assert_eq!((got.tokens[1], whole.token_source), (Some(3), TokenSource::Chunks));
 }
 
 #[test]
@@ -367,6 +376,11 @@ fn responses_of_openai() {
         (got.outcome, got.chunks.0, got.finish.as_deref()),
         (Outcome::Ok, 2, Some("max_output_tokens"))
     );
+
+    // what is no answer is no end of one
+    let text = r#"{"type":"response.output_text.delta","delta":"a"}"#;
+    let other = events(&[("", "{}"), ("", text), ("", incomplete)]);
+    assert_eq!(came(Protocol::OpenaiResponses, SSE, &other).0.chunks.0, 1);
 
     let failed = r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"server_error","message":"It broke"}}}"#;
     let (got, whole) = came(Protocol::OpenaiResponses, SSE, &events(&[("response.failed", failed)]));
@@ -525,6 +539,10 @@ fn scores_of_documents() {
             Some(74),
         ),
         (r#"[{"index":1,"score":0.99},{"index":0,"score":0.01}]"#, None),
+        (
+            r#"{"usage":null,"results":[{"index":1,"score":1,"relevance_score":1},{"index":0,"score":0}]}"#,
+            None,
+        ),
     ] {
         assert_eq!(read(document), (Outcome::Ok, None, input, None), "{document}");
     }
@@ -535,6 +553,7 @@ fn scores_of_documents() {
     );
     for (document, message) in [
         (r#"{"message":"invalid api token"}"#, "invalid api token"),
+        (r#"{"error":{"message":"no"},"results":null}"#, "no"),
         (
             r#"{"error":"batch size 64 > maximum allowed batch size 32","error_type":"Validation"}"#,
             "batch size 64 > maximum allowed batch size 32",
@@ -551,6 +570,8 @@ fn vectors_have_no_output_tokens() {
     let (got, whole) = came(Protocol::OpenaiEmbeddings, JSON, document);
     assert_eq!((got.outcome, got.tokens), (Outcome::Ok, [Some(8), None, None, None]));
     assert_eq!((whole.chunks.len(), whole.token_source), (0, TokenSource::None));
+    let counted = document.replace(r#""total_tokens":8"#, r#""total_tokens":8,"completion_tokens":0"#);
+    assert_eq!(came(Protocol::OpenaiEmbeddings, JSON, &counted).0.tokens, got.tokens);
 
     let of_prompts = |prompts, document: &str| {
         let mut answer = Answer::new(Protocol::OpenaiEmbeddings, 200, Some(JSON)).to_prompts(prompts);

@@ -58,7 +58,7 @@ pub(super) fn warnings(probed: &Probed, stream: bool, models: &Result<Vec<String
             "{tokens} tokens came in {} chunks: gaps between chunks (`itl`) are not gaps between tokens",
             record.chunks
         )),
-        (TokenSource::None, _) => warn("no `usage`: output tokens are not known".to_owned()),
+        (TokenSource::None, _) if record.requested_output_tokens > 0 => warn("no `usage`: output tokens are not known".to_owned()),
         _ => {}
     }
     if let Some(tokens) = record.output_tokens.filter(|n| *n > u64::from(record.requested_output_tokens)) {

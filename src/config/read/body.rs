@@ -4,7 +4,7 @@ use serde_json::{Map, Number, Value as Json};
 
 use super::{
     super::{
-        headers::is_secret,
+        headers::{carries_secret, is_secret},
         tree::{Node, Table, Value},
     },
     fields::Fields,
@@ -35,7 +35,15 @@ fn object(table: &Table, own: &[&str], before: &str) -> Read<Map<String, Json>> 
         let within = format!("{path}.");
         let is_own = own.contains(&path.as_str());
         let holds_own = own.iter().any(|field| field.starts_with(&within)) && node.as_table().is_none();
-        let read = if is_own || holds_own { set_elsewhere(node, &path) } else { json(node, own, &within) };
+        let read = if is_own || holds_own {
+            set_elsewhere(node, &path)
+        } else if SPOILING.contains(&key.as_str()) {
+            spoils(node, key)
+        } else if carries_secret(key) && node.as_text().is_some() {
+            secret(node)
+        } else {
+            json(node, own, &within)
+        };
         match read {
             Ok(value) => {
                 object.insert(key.clone(), value);
@@ -44,6 +52,23 @@ fn object(table: &Table, own: &[&str], before: &str) -> Read<Map<String, Json>> 
         }
     }
     if failures.is_empty() { Ok(object) } else { Err(failures) }
+}
+
+/// Fields with which an answer is no more what is counted: several to one prompt, the prompt again before it, another limit
+/// than the workload's, or only some of the scores.
+const SPOILING: &[&str] = &["n", "best_of", "echo", "max_tokens", "max_completion_tokens", "top_n"];
+
+fn spoils<T>(node: &Node, name: &str) -> Read<T> {
+    wrong(
+        node,
+        format!("must not set `{name}`, with which answers are not what is counted"),
+        "changes what one answer is",
+        "remove it; `output_tokens` of the workload limits answers, and `batch_sizes` of a phase asks for several",
+    )
+}
+
+fn secret<T>(node: &Node) -> Read<T> {
+    wrong(node, "must not hold a secret", "a secret in a scenario", "send it as a header, by reference")
 }
 
 fn set_elsewhere<T>(node: &Node, path: &str) -> Read<T> {
@@ -60,14 +85,14 @@ fn set_elsewhere<T>(node: &Node, path: &str) -> Read<T> {
 
 fn json(node: &Node, own: &[&str], before: &str) -> Read<Json> {
     match &node.value {
-        Value::Text(text) if is_secret(text) => wrong(
-            node,
-            "must not hold a secret",
-            "a secret in a scenario",
-            "send it as a header, by reference",
-        ),
-        Value::Text(text) => Ok(Json::String(text.clone())),
-        Value::Filled(text) => Ok(filled(text)),
+        // what a variable holds is text, also where it looks like a number: nothing says what the server wants
+        Value::Text(text) | Value::Filled(text) => {
+            if is_secret(text) {
+                secret(node)
+            } else {
+                Ok(Json::String(text.clone()))
+            }
+        }
         // told where the variable is named
         Value::Unknown => Ok(Json::Null),
         Value::Integer(number) => match Number::from_i128(*number) {
@@ -87,13 +112,5 @@ fn json(node: &Node, own: &[&str], before: &str) -> Read<Json> {
             items.into_iter().collect::<Read<_>>().map(Json::Array)
         }
         Value::Table(table) => object(table, own, before).map(Json::Object),
-    }
-}
-
-/// What an environment variable was filled into: a number or a truth value where it reads as one.
-fn filled(text: &str) -> Json {
-    match serde_json::from_str(text) {
-        Ok(value @ (Json::Number(_) | Json::Bool(_))) => value,
-        _ => Json::String(text.to_owned()),
     }
 }
