@@ -24,12 +24,16 @@ pub(super) fn plots(report: &Report) -> Value {
     let mut plot = |name: &str, title: String, about: &str| {
         plots.push(json!({ "name": name, "title": title, "about": about }));
     };
-    if !report.summary.timeline.slices.is_empty() {
+    let slices = &report.summary.timeline.slices;
+    // vectors and scores have none
+    if slices.iter().any(|slice| slice.output_tokens.values().any(|tokens| *tokens > 0.0)) {
         plot(
             "tokens",
             "Output tokens per second over the run".to_owned(),
             "tokens that arrived, per endpoint",
         );
+    }
+    if !slices.is_empty() {
         plot(
             "requests",
             "Requests over the run".to_owned(),
@@ -226,6 +230,25 @@ fn points(report: &Report, endpoints: &[&str]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn tokens_have_a_chart_where_any_came() {
+        let run = fixture::quiet();
+        let mut report = run.report();
+        let names = |report: &Report| -> Vec<String> {
+            let plots = plots(report);
+            let plots = plots.as_array().into_iter().flatten();
+            plots.filter_map(|plot| Some(plot["name"].as_str()?.to_owned())).collect()
+        };
+        assert!(names(&report).starts_with(&["tokens".to_owned(), "requests".to_owned()]));
+        let mut vectors = report.summary.clone();
+        for slice in &mut vectors.timeline.slices {
+            slice.output_tokens.clear();
+        }
+        report.summary = &vectors;
+        assert_eq!(names(&report).first().map(String::as_str), Some("requests"));
+    }
 
     #[test]
     fn phases_side_by_side_share_a_stretch() {
