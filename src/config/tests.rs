@@ -214,7 +214,7 @@ fn defaults_fill_only_what_nobody_said() {
     }
     let scenario = compiled(None, CLOSED, &[]);
     assert_eq!(scenario.endpoints["main"].workload, "default");
-    let Workload::Synthetic(default) = &scenario.workloads["default"];
+    let Workload::Synthetic(default) = &scenario.workloads["default"] else { panic!("made up") };
     assert_eq!(default.output_tokens, Lengths::Constant(64));
     assert!(
         matches!(default.prompt, PromptLength::Tokens(Lengths::Lognormal { mean, .. }) if mean == 128.0),

@@ -21,9 +21,8 @@ use crate::{
     catalog::Protocol,
     plan::{PlannedEndpoint, endpoint_of},
     protocol::{self, Answer, Answered, Ending, Flow, Seen},
-    record::{ChunkTimes, Outcome, Record, Texts, TokenSource},
+    record::{ChunkTimes, Outcome, Record, StopCause, Texts, TokenSource},
     wire::{Arrival, Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
-    workload,
 };
 
 /// A request that only has to be sent. It goes through many hands, boxed.
@@ -38,6 +37,8 @@ pub(super) struct Prepared {
     message: Message,
     /// What it asks, where the plan keeps that.
     prompts: Vec<String>,
+    /// Why it cannot be sent: what it should ask could not be read.
+    unreadable: Option<String>,
     /// The connection that was taken for it ahead of time, on which it may have begun to go out.
     reserved: Option<Reserved>,
     /// Whether the ceiling has counted it.
@@ -56,7 +57,10 @@ impl Prepared {
         let endpoint = endpoint_of(&run.load, seed, seq);
         let planned = &shared.plan.endpoints[endpoint];
         let Endpoint { binding, pools } = &shared.endpoints[endpoint];
-        let prompts = workload::batch(&planned.workload, &planned.workload_name, seed, seq, run.load.batch);
+        let (prompts, unreadable) = match binding.source.batch(seed, seq, run.load.batch) {
+            Ok(prompts) => (prompts, None),
+            Err(error) => (Vec::new(), Some(error.reason)),
+        };
         let request_id = format!("{}-{seq}", shared.run_id);
         // one limit for all prompts of a request
         let max_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
@@ -73,6 +77,7 @@ impl Prepared {
             requested_output_tokens: max_tokens,
             message,
             prompts,
+            unreadable,
             reserved: None,
             admitted: false,
             registered: None,
@@ -132,10 +137,11 @@ impl Prepared {
         }
     }
 
-    /// Whether the ceiling lets it go out; asks once.
+    /// Whether there is something to send, and the ceiling lets it go out; asks once.
     fn is_admitted(&mut self, run: &StepRun) -> bool {
         let simulated = run.shared.plan.endpoints[self.endpoint].simulated();
-        self.admitted = self.admitted || simulated || run.shared.ceiling.admits();
+        let readable = self.unreadable.is_none();
+        self.admitted = self.admitted || (readable && (simulated || run.shared.ceiling.admits()));
         self.admitted
     }
 
@@ -389,8 +395,15 @@ pub(super) async fn exchange(
     let planned = &run.shared.plan.endpoints[prepared.endpoint];
     let pool = &run.shared.endpoints[prepared.endpoint].pools[prepared.lane];
     if !admitted {
-        let ceiling = run.shared.plan.limits.ceiling.requests;
-        let reason = format!("`run.ceiling.requests` = {ceiling} was reached");
+        let reason = match prepared.unreadable.take() {
+            Some(reason) => {
+                run.shared.ceiling.stop(StopCause::Dataset);
+                reason
+            }
+            None => {
+                format!("`run.ceiling.requests` = {} was reached", run.shared.plan.limits.ceiling.requests)
+            }
+        };
         not_sent(run, prepared, user, due_ns, queue_wait_ns, reason).await;
         return Outcome::NotSent;
     }

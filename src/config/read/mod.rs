@@ -1,6 +1,7 @@
 //! Tree → typed values. Each value is checked by itself here; how they fit together is `meaning`'s business.
 
 mod connection;
+mod dataset;
 mod fields;
 mod headers;
 mod leaf;

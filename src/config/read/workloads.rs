@@ -3,10 +3,11 @@
 use super::{
     super::{
         Lengths, PromptLength, Synthetic, Workload,
-        merge::DISTRIBUTIONS,
+        merge::{DISTRIBUTIONS, KINDS},
         tree::{Node, Value},
     },
     LONGEST,
+    dataset::dataset,
     fields::Fields,
     leaf::{self, Read, Wrong, wrong},
 };
@@ -15,8 +16,14 @@ const LENGTH_HELP: &str = "write a number, or a distribution such as `{ uniform 
 
 /// Reads a workload.
 pub(super) fn workload(fields: &mut Fields<'_>) -> Option<Workload> {
-    fields.variant(&["synthetic"], "add `synthetic = { prompt_tokens = 100 }`", "keep one")?;
-    let mut synthetic = fields.table_at("synthetic")?;
+    const MISSING: &str = "add `synthetic = { prompt_tokens = 100 }`";
+    match fields.variant(KINDS, MISSING, "keep one")? {
+        "dataset" => dataset(fields.table_at("dataset")?).map(Workload::Dataset),
+        _ => synthetic(fields.table_at("synthetic")?).map(Workload::Synthetic),
+    }
+}
+
+fn synthetic(mut synthetic: Fields<'_>) -> Option<Synthetic> {
     let words = synthetic.variant(
         &["prompt_tokens", "prompt_words"],
         "add `prompt_tokens = 100`",
@@ -34,16 +41,16 @@ pub(super) fn workload(fields: &mut Fields<'_>) -> Option<Workload> {
         if tokens > LONGEST { leaf::length(node) } else { Ok(tokens) }
     });
     synthetic.finish();
-    Some(Workload::Synthetic(Synthetic {
+    Some(Synthetic {
         prompt: prompt?,
         output_tokens: output_tokens?,
         prefix: prefix?,
         shared_prefix_tokens: shared?,
-    }))
+    })
 }
 
 /// Reads a distribution of lengths: a number alone is constant.
-fn lengths(fields: &mut Fields<'_>, key: &'static str) -> Option<Lengths> {
+pub(super) fn lengths(fields: &mut Fields<'_>, key: &'static str) -> Option<Lengths> {
     let node = fields.node(key)?;
     match &node.value {
         Value::Table(_) => distribution(fields.table_at(key)?),

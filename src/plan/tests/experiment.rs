@@ -79,11 +79,11 @@ fn what_changes_the_requests_changes_the_hash() {
     let other: [(&str, Change); 22] = [
         ("seed", |s| s.seed = 43),
         ("output length", |s| {
-            let Workload::Synthetic(synthetic) = &mut s.workloads["prose"];
+            let Workload::Synthetic(synthetic) = &mut s.workloads["prose"] else { panic!("made up") };
             synthetic.output_tokens = Lengths::Constant(51);
         }),
         ("prefix", |s| {
-            let Workload::Synthetic(synthetic) = &mut s.workloads["prose"];
+            let Workload::Synthetic(synthetic) = &mut s.workloads["prose"] else { panic!("made up") };
             synthetic.prefix.push('!');
         }),
         ("workload", |s| "summaries".clone_into(&mut s.endpoints["flash"].workload)),

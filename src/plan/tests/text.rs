@@ -142,7 +142,7 @@ fn a_plan_with_enough_of_everything_has_no_warnings() {
 #[test]
 fn gaps_that_no_number_of_requests_would_have_are_not_asked_for() {
     let mut scenario = fixture::bare();
-    let Workload::Synthetic(synthetic) = &mut scenario.workloads["prose"];
+    let Workload::Synthetic(synthetic) = &mut scenario.workloads["prose"] else { panic!("made up") };
     synthetic.output_tokens = Lengths::Constant(1);
     scenario.phases = fixture::named([("only", fixture::phase(Some(50), None, fixture::closed(&[1])))]);
     scenario.targets = fixture::named([("gaps", fixture::target("itl.p99", Bound::AtMost(0.1)))]);
