@@ -71,15 +71,17 @@ pub(super) fn examine(
     Ok(examined)
 }
 
-/// The plans of a scenario without datasets under the flags of a command, one for each of its cases; `name` is what its problems
-/// call it.
+/// The plans of a scenario under the flags of a command, one for each of its cases; `name` is what its problems call it.
 pub(super) fn compile(
     name: &str,
     text: &str,
     overrides: &Overrides,
     machine: &Machine,
+    datasets: &mut Datasets,
 ) -> Result<Vec<Plan>, Problems> {
-    plan::admit(check(name, text, overrides, machine))
+    let mut checked = check(name, text, overrides, machine);
+    datasets.look_into(&mut checked);
+    plan::admit(checked)
 }
 
 fn check(name: &str, text: &str, overrides: &Overrides, machine: &Machine) -> Checked {

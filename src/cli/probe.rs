@@ -226,7 +226,7 @@ pub(super) fn at_url(
          phases.load = {{ requests = 1, load.closed.users = 1 }}\n",
         string(url),
     );
-    let mut cases = compile("URL", &text, overrides, &Machine::default())?;
+    let mut cases = compile("URL", &text, overrides, &Machine::default(), &mut Datasets::default())?;
     Ok(cases.remove(0))
 }
 

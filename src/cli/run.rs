@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     }
     let mut datasets = Datasets::default();
     let loaded = match arguments.by_url.text(&arguments.overrides) {
-        Some(text) => by_url(&text, arguments, &machine, terminal),
+        Some(text) => by_url(&text, arguments, &machine, &mut datasets, terminal),
         None => from_files(arguments, &machine, &mut datasets, terminal),
     };
     let Some(loaded) = loaded else { return Ok(Exit::Usage) };
@@ -132,11 +132,17 @@ fn from_files(
 
 /// The plans of the scenario that stands for flags, which is printed where that is asked for; `None` after it was said
 /// what is wrong with them.
-fn by_url(text: &str, arguments: &Arguments, machine: &Machine, terminal: Terminal) -> Option<Vec<Loaded>> {
+fn by_url(
+    text: &str,
+    arguments: &Arguments,
+    machine: &Machine,
+    datasets: &mut Datasets,
+    terminal: Terminal,
+) -> Option<Vec<Loaded>> {
     if arguments.by_url.print {
         terminal::print(text);
     }
-    match by_url::plans(text, &arguments.overrides, machine) {
+    match by_url::plans(text, &arguments.overrides, machine, datasets) {
         Ok(plans) => Some(vec![Loaded { file: by_url::NAME.into(), plans: Some(plans) }]),
         Err(problems) => {
             arguments.by_url.say(&problems, terminal);

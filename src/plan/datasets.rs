@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{LoadStep, Plan, Step};
 use crate::{
-    config::{Content, DataFormat, Dataset, Workload},
+    config::{Content, DataFormat, Dataset, RowOrder, Workload},
     units::{show_count, show_count_of},
     workload::{UNCOUNTED_BLOCK, position},
 };
@@ -30,7 +30,11 @@ pub fn lines(plan: &Plan) -> Vec<(&str, String)> {
             0 => String::new(),
             skipped => format!(", {} skipped", show_count(skipped)),
         };
-        let (path, order) = (&dataset.file.path, dataset.order.name());
+        let path = &dataset.file.path;
+        let order = match dataset.order {
+            RowOrder::Shuffled => "shuffled",
+            RowOrder::File => "in the order of the file",
+        };
         (name, format!("{rows} of {path}{skipped}, {order}, sha256 {:.12}", content.sha256))
     };
     used(plan).into_iter().map(line).collect()
@@ -52,12 +56,12 @@ pub(super) fn warnings(plan: &Plan) -> Vec<String> {
 fn skipped(name: &str, dataset: &Dataset, content: &Content) -> Option<String> {
     let first = content.first_skipped.as_ref().filter(|_| content.skipped > 0)?;
     let rows = show_count_of(content.rows + content.skipped, "row");
-    let (verb, first) = match content.skipped {
-        1 => ("is", format!(": {first}")),
-        _ => ("are", format!(", the first because {first}")),
+    let (verb, others) = match content.skipped {
+        1 => ("is", String::new()),
+        skipped => ("are", format!(", and {} more", show_count(skipped - 1))),
     };
     Some(format!(
-        "`workloads.{name}.dataset`: {} of {rows} of `{}` {verb} skipped{first}\nhelp: correct the file, if that is more than \
+        "`workloads.{name}.dataset`: {} of {rows} of `{}` {verb} skipped: {first}{others}\nhelp: correct the file, if that is more than \
          was expected",
         show_count(content.skipped),
         dataset.file.path,
@@ -75,7 +79,11 @@ fn recurring(plan: &Plan, name: &str, dataset: &Dataset, content: &Content) -> O
     if again == 0 || dataset.repeat {
         return None;
     }
-    let about = if steps.iter().any(|(step, _)| step.expected.assumed) { "about " } else { "" };
+    // a number that was written down is no estimate
+    let estimated = |(step, load): &(&Step, &LoadStep)| {
+        step.expected.assumed && step.expected.requests != load.requests.map(|requests| requests as f64)
+    };
+    let about = if steps.iter().any(estimated) { "about " } else { "" };
     let noun = if dataset.file.format == DataFormat::Sharegpt { "conversation" } else { "row" };
     Some(format!(
         "`workloads.{name}.dataset`: {about}{} of {} come again, since `{}` has {}; a server that keeps prefixes answers \

@@ -33,6 +33,9 @@ pub(super) const PIECE: usize = 1 << 20;
 /// The longest row. Of what is longer, nobody has separated the rows.
 pub(super) const LONGEST_ROW: usize = 16 << 20;
 
+/// Threads that look at rows: with more of them the one that hashes could not keep up, and each needs a few pieces.
+const MOST_LOOKERS: usize = 8;
+
 /// What was found in a file.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
@@ -80,7 +83,7 @@ pub(super) struct Plan<'a> {
 
 /// Reads the whole file, or as far as the limit goes.
 pub(super) fn survey(file: &File, plan: Plan<'_>) -> Result<Survey, Broken> {
-    let lookers = thread::available_parallelism().map_or(1, usize::from);
+    let lookers = thread::available_parallelism().map_or(1, usize::from).min(MOST_LOOKERS);
     let (to_do, work) = channel::<Piece>();
     let work = &Mutex::new(work);
     thread::scope(|scope| {
