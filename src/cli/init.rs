@@ -144,7 +144,7 @@ async fn look(
             tried.push(format!("`GET {base}/models`: {instead}"));
         }
         target.change(None, models.as_ref().ok().and_then(|models| Some(models.first()?.as_str())));
-        for protocol in Protocol::ALL {
+        for protocol in Protocol::ALL.into_iter().filter(|protocol| protocol.generates()) {
             target.change(Some(protocol), None);
             let binding = target.bind(&[None], &mut Datasets::default()).await?;
             let record = target.ask(&binding, &ask).await?.record;
@@ -153,7 +153,7 @@ async fn look(
                 return Ok(Ok(Found { url: base, protocol, models, looked: true }));
             }
             let error = record.error.unwrap_or_else(|| record.outcome.name().to_owned());
-            tried.push(format!("`POST {base}{}`: {error}", crate::protocol::path(protocol)));
+            tried.push(format!("`POST {base}{}`: {error}", crate::protocol::path(protocol, true)));
         }
     }
     Ok(Err(tried))

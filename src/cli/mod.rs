@@ -3,6 +3,7 @@
 mod by_url;
 mod calibrate;
 mod check;
+mod data;
 mod exit;
 mod init;
 mod limits;
@@ -12,6 +13,7 @@ mod plan;
 mod presets;
 mod probe;
 pub mod problems;
+mod prompts;
 mod rebuild;
 mod recording;
 mod rerun;
@@ -68,6 +70,10 @@ enum Subcommands {
     /// Send one request and show everything that comes back, with its times
     #[command(after_help = probe::HELP)]
     Probe(probe::Arguments),
+    /// Show what a run would send, without sending it
+    Prompts(prompts::Arguments),
+    /// Write made-up test data, one JSON document per line
+    Data(data::Arguments),
     /// Look at a server and write a starter scenario for it
     #[command(after_help = init::HELP)]
     Init(init::Arguments),
@@ -144,6 +150,8 @@ pub fn main() -> ExitCode {
         Subcommands::Plan(arguments) => plan::plan(&arguments, terminal),
         Subcommands::Report(arguments) => rebuild::report(&arguments, terminal),
         Subcommands::Probe(arguments) => probe::probe(&arguments, terminal),
+        Subcommands::Prompts(arguments) => prompts::prompts(&arguments, terminal),
+        Subcommands::Data(arguments) => data::data(&arguments, terminal),
         Subcommands::Init(arguments) => init::init(&arguments, terminal),
         Subcommands::Presets(arguments) => Ok(presets::presets(&arguments)),
         Subcommands::Schema(arguments) => schema::schema(&arguments),

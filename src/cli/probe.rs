@@ -247,6 +247,7 @@ impl Target {
     pub(super) fn change(&mut self, protocol: Option<Protocol>, model: Option<&str>) {
         let endpoint = &mut self.plan.endpoints[0];
         endpoint.protocol = protocol.unwrap_or(endpoint.protocol);
+        endpoint.stream &= endpoint.protocol.generates();
         if let Some(model) = model {
             endpoint.model = Model::Named(model.to_owned());
         }

@@ -36,7 +36,8 @@ impl Server {
             let hosts = hosts.join(", ");
             let _ = writeln!(text, "[run]\nallow_hosts = [{hosts}] # public: load goes there only by name\n");
         }
-        let known = Protocol::ALL.map(|protocol| format!("`{}`", protocol.name())).join(" or ");
+        let known = Protocol::ALL.into_iter().filter(|protocol| protocol.generates());
+        let known = known.map(Protocol::name).collect::<Vec<_>>().join(", ");
         let _ = write!(
             text,
             "[endpoints.main]\nurl = {url}\nprotocol = \"{protocol}\" # {known}\nmodel = {model} # {note}\n",

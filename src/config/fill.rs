@@ -64,7 +64,11 @@ pub(super) fn fill(root: &mut Node, builtin: &BuiltIn, library: &Library, sink: 
 }
 
 /// Tables of a template that hold only where the scenario has them: the variants of a one-of.
-const SECTIONS: &[&str] = &["load", "closed", "open", "synthetic", "dataset"];
+const SECTIONS: &[&str] = &["load", "closed", "open", "synthetic", "snippets", "dataset"];
+
+/// Tables of a template that hold as a whole, and only where the scenario has none: what somebody's mix does not name is
+/// not in it.
+pub(super) const WHOLE: &[&str] = &["mix"];
 
 fn lay_templates_under(root: &mut Node, builtin: &BuiltIn) {
     let mut base = Node::table_at(&builtin.each.place, Table::new());
@@ -96,7 +100,10 @@ fn lay_templates_under(root: &mut Node, builtin: &BuiltIn) {
 
 fn prune(template: &mut Node, node: &Node) {
     let Some(table) = template.as_table_mut() else { return };
-    table.retain(|key, _| !SECTIONS.contains(&key.as_str()) || node.get(key).is_some());
+    table.retain(|key, _| {
+        let there = node.get(key).is_some();
+        (there || !SECTIONS.contains(&key.as_str())) && !(there && WHOLE.contains(&key.as_str()))
+    });
     for (key, inner) in table {
         if let Some(node) = node.get(key) {
             prune(inner, node);

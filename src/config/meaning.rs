@@ -5,6 +5,7 @@ mod connection;
 mod headers;
 mod needs;
 mod order;
+mod protocols;
 mod spikes;
 mod stages;
 mod steady;
@@ -29,6 +30,7 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
     check.workloads();
     check.weights();
     check.headers();
+    check.protocols();
     check.connections();
     for (name, phase) in &draft.phases {
         check.phase(name);

@@ -125,10 +125,12 @@ pub struct Endpoint {
     pub stream: bool,
     /// Longest that one request may take, from `sent`.
     pub timeout: Duration,
-    /// Sent as `authorization: Bearer …`.
+    /// Sent as the protocol has it, such as `authorization: Bearer …`.
     pub api_key: Option<Secret>,
     /// Sent besides what the protocol sets, by name in lower case.
     pub headers: BTreeMap<String, HeaderText>,
+    /// Fields of every request's body besides those that the protocol sets.
+    pub body: serde_json::Map<String, serde_json::Value>,
     /// What is spoken with it.
     pub http_version: HttpVersion,
     /// Whom its connections trust.
@@ -189,6 +191,8 @@ pub enum HeaderText {
 pub enum Workload {
     /// Made-up text of a drawn length.
     Synthetic(Synthetic),
+    /// Made-up code of a drawn length.
+    Snippets(Snippets),
     /// Rows of a file.
     Dataset(Dataset),
 }
@@ -204,6 +208,73 @@ pub struct Synthetic {
     pub prefix: String,
     /// Tokens of made-up text that every prompt of the workload shares, to exercise prefix caches on purpose.
     pub shared_prefix_tokens: u32,
+}
+
+/// `[workloads.NAME.snippets]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Snippets {
+    /// How long the code is, in tokens by an estimate.
+    pub prompt_tokens: Lengths,
+    /// How many tokens of output are asked for.
+    pub output_tokens: Lengths,
+    /// Put before every snippet; may be empty.
+    pub prefix: String,
+    /// How often each language is drawn.
+    pub mix: Mix,
+}
+
+/// The weights of languages, not negative and not all 0.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Mix {
+    /// Of JavaScript.
+    pub javascript: f64,
+    /// Of TypeScript.
+    pub typescript: f64,
+    /// Of Python.
+    pub python: f64,
+    /// Of React components: JSX and TSX in equal parts.
+    pub react: f64,
+}
+
+impl Mix {
+    /// The weight of a language.
+    pub fn weight(&self, language: Language) -> f64 {
+        match language {
+            Language::Javascript => self.javascript,
+            Language::Typescript => self.typescript,
+            Language::Python => self.python,
+            Language::React => self.react,
+        }
+    }
+}
+
+/// A language that snippets are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// JavaScript.
+    Javascript,
+    /// TypeScript.
+    Typescript,
+    /// Python.
+    Python,
+    /// Components and hooks of React, with types or without.
+    React,
+}
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Javascript, Self::Typescript, Self::Python, Self::React];
+
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Javascript => "javascript",
+            Self::Typescript => "typescript",
+            Self::Python => "python",
+            Self::React => "react",
+        }
+    }
 }
 
 /// How the length of a prompt is drawn.

@@ -132,6 +132,7 @@ fn tables_merge_lists_are_replaced_and_exclusive_keys_clear_each_other() {
     let target = "[phases.main]\nload.closed = {}\n[targets.t]\nphase = \"main\"\nmetric = \"ttft\"\nat_most = \"1s\"\n";
     let words = "[phases.main]\nload.closed = {}\n\
                  [workloads.w.synthetic]\nprompt_words = 9\noutput_tokens.uniform = { min = 1, max = 9 }\n";
+    let mix = "[phases.main]\nload.closed = {}\n[workloads.w.snippets]\nmix = { python = 2 }\n";
     let key =
         "[phases.main]\nload.closed = {}\n[endpoints.other]\nurl = \"http://h\"\napi_key = { env = \"A\" }\n";
     for (text, set, left, gone) in [
@@ -164,6 +165,14 @@ fn tables_merge_lists_are_replaced_and_exclusive_keys_clear_each_other() {
             &["uniform"],
         ),
         (words, "workloads.w.synthetic.output_tokens=3", &["output_tokens = 3"], &["uniform"]),
+        (words, "workloads.w.snippets.prefix=Explain:", &["snippets.mix.python = 20"], &["synthetic"]),
+        (
+            words,
+            "workloads.w.snippets.mix.python=1",
+            &["snippets.mix.python = 1"],
+            &["mix.react", "synthetic"],
+        ),
+        (mix, "workloads.w.snippets.mix.react=3", &["mix.react = 3", "mix.python = 2"], &["mix.typescript"]),
         (key, "endpoints.other.api_key.file=/k", &["api_key.file = \"/k\""], &["api_key.env"]),
     ] {
         let scenario = compiled(None, text, &[set]);
@@ -214,7 +223,7 @@ fn defaults_fill_only_what_nobody_said() {
     }
     let scenario = compiled(None, CLOSED, &[]);
     assert_eq!(scenario.endpoints["main"].workload, "default");
-    let Workload::Synthetic(default) = &scenario.workloads["default"] else { panic!("made up") };
+    let Workload::Synthetic(default) = &scenario.workloads["default"] else { panic!("made-up text") };
     assert_eq!(default.output_tokens, Lengths::Constant(64));
     assert!(
         matches!(default.prompt, PromptLength::Tokens(Lengths::Lognormal { mean, .. }) if mean == 128.0),

@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     catalog::Protocol,
-    plan::{PlannedEndpoint, endpoint_of},
-    protocol::{self, Answer, Answered, Ending, Flow, Seen},
+    plan::{PlannedEndpoint, request_of},
+    protocol::{self, Answer, Answered, Ask, Ending, Flow, Seen},
     record::{ChunkTimes, Outcome, Record, StopCause, Texts, TokenSource},
     wire::{Arrival, Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
 };
@@ -52,15 +52,15 @@ impl Prepared {
     /// alone.
     pub(super) fn new(run: &StepRun, index: u64, lane: usize) -> Box<Self> {
         let shared = &run.shared;
-        let seed = shared.plan.seed;
         let seq = run.load.first_seq + index;
-        let endpoint = endpoint_of(&run.load, seed, seq);
-        let planned = &shared.plan.endpoints[endpoint];
-        let Endpoint { binding, pools } = &shared.endpoints[endpoint];
-        let (prompts, unreadable) = match binding.source.batch(seed, seq, run.load.batch) {
+        let source = |endpoint: usize| &shared.endpoints[endpoint].binding.source;
+        let (endpoint, prompts) = request_of(&shared.plan, &run.load, seq, source);
+        let (prompts, unreadable) = match prompts {
             Ok(prompts) => (prompts, None),
             Err(error) => (Vec::new(), Some(error.reason)),
         };
+        let planned = &shared.plan.endpoints[endpoint];
+        let Endpoint { binding, pools } = &shared.endpoints[endpoint];
         let request_id = format!("{}-{seq}", shared.run_id);
         // one limit for all prompts of a request
         let max_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
@@ -74,7 +74,7 @@ impl Prepared {
             request_id,
             endpoint,
             lane,
-            requested_output_tokens: max_tokens,
+            requested_output_tokens: requested(planned, max_tokens),
             message,
             prompts,
             unreadable,
@@ -166,6 +166,11 @@ impl Prepared {
     }
 }
 
+/// How many tokens of output are asked for: none where no model writes any.
+pub fn requested(planned: &PlannedEndpoint, max_tokens: u32) -> u32 {
+    if planned.protocol.generates() { max_tokens } else { 0 }
+}
+
 /// What is sent to an endpoint to ask something of it.
 pub(super) fn request(
     planned: &PlannedEndpoint,
@@ -176,7 +181,7 @@ pub(super) fn request(
 ) -> Request {
     let mut headers = HeaderMap::with_capacity(3 + binding.headers.len());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let accept = if planned.stream { "text/event-stream" } else { "application/json" };
+    let accept = protocol::accept(planned.protocol, planned.stream);
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-request-id", id);
@@ -184,7 +189,8 @@ pub(super) fn request(
     for (name, value) in &binding.headers {
         headers.insert(name, value.clone());
     }
-    let body = protocol::body(planned.protocol, &binding.model, planned.stream, prompts, max_tokens);
+    let ask = Ask::of(planned, &binding.model, prompts, max_tokens);
+    let body = protocol::body(planned.protocol, &ask);
     Request { method: Method::POST, target: binding.target.clone(), headers, body: body.into() }
 }
 

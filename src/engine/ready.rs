@@ -193,7 +193,8 @@ impl Look<'_> {
                 nothing.map_err(|instead| {
                     let name = &self.endpoint.name;
                     let no_path = origin.base_path.trim_matches('/').is_empty();
-                    let path = if no_path && instead.starts_with("404") {
+                    let versioned = protocol::models_path(self.endpoint.protocol) == "/models";
+                    let path = if no_path && versioned && instead.starts_with("404") {
                         format!(
                             "`endpoints.{name}.url` probably lacks `/v1`: write `{}/v1`; or ",
                             self.url.trim_end_matches('/')
@@ -202,9 +203,9 @@ impl Look<'_> {
                         String::new()
                     };
                     format!(
-                        "`model = \"auto\"`, but `GET {}/models` answered {instead}\n  help: {path}name the model: \
+                        "`model = \"auto\"`, but `GET {}` answered {instead}\n  help: {path}name the model: \
                          `endpoints.{name}.model = \"NAME\"`",
-                        self.url,
+                        self.models_url(),
                     )
                 })?
             }
@@ -218,7 +219,7 @@ impl Look<'_> {
             version: answer.version,
         };
         let target = origin
-            .target(protocol::path(self.endpoint.protocol))
+            .target(protocol::path(self.endpoint.protocol, self.endpoint.stream))
             .map_err(|error| format!("`{}` cannot be requested: {error}", self.url))?;
         let http = self.endpoint.http_version;
         let source = self.source.clone();
@@ -251,9 +252,14 @@ impl Look<'_> {
         }
     }
 
+    /// Where the server tells what models it has.
+    fn models_url(&self) -> String {
+        format!("{}{}", self.url, protocol::models_path(self.endpoint.protocol))
+    }
+
     /// One look: the list of models, or any sign of life where there is no such list.
     async fn look(&self, headers: &HeaderMap, limit: Duration) -> Result<Answer, Refusal> {
-        let url = format!("{}/models", self.url);
+        let url = self.models_url();
         let request = self.client.get(&url).headers(headers.clone()).timeout(limit);
         let response = request.send().await.map_err(|error| {
             let what = format!("`GET {url}`: {}", root_cause(&error));
@@ -296,8 +302,8 @@ impl Look<'_> {
                 )))
             }
             _ if status.is_success() => {
-                let names =
-                    response.json::<serde_json::Value>().await.ok().and_then(|body| model_names(&body));
+                let names = response.json::<serde_json::Value>().await.ok();
+                let names = names.and_then(|body| protocol::model_names(self.endpoint.protocol, &body));
                 Ok(Answer {
                     version,
                     models: names.ok_or_else(|| format!("{status} without a list of models")),
@@ -314,7 +320,8 @@ fn headers(
     endpoint: &PlannedEndpoint,
     secret: &dyn Fn(&Secret) -> Result<String, String>,
 ) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
+    // what the scenario says of the protocol's own goes before what the protocol says
+    let mut headers: HeaderMap = protocol::header(endpoint.protocol).into_iter().collect();
     for (name, text) in &endpoint.headers {
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| format!("`{name}` is not a name of a header"))?;
@@ -326,7 +333,8 @@ fn headers(
         headers.insert(name, value);
     }
     if let Some(key) = &endpoint.api_key {
-        headers.insert(header::AUTHORIZATION, sensitive(&format!("Bearer {}", secret(key)?))?);
+        let (name, before) = protocol::key(endpoint.protocol);
+        headers.insert(name, sensitive(&format!("{before}{}", secret(key)?))?);
     }
     Ok(headers)
 }
@@ -345,12 +353,6 @@ enum Refusal {
     NotYet(String),
     /// It will not.
     Final(String),
-}
-
-/// The names in `{"data": [{"id": …}]}`; `None` when the body has another shape.
-fn model_names(body: &serde_json::Value) -> Option<Vec<String>> {
-    let list = body.get("data")?.as_array()?;
-    Some(list.iter().filter_map(|model| Some(model.get("id")?.as_str()?.to_owned())).collect())
 }
 
 /// The innermost cause, which is the one that tells: `Connection refused (os error 111)`.

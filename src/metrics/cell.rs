@@ -45,6 +45,8 @@ pub(super) struct Cell {
     output_in_window: f64,
     /// Successes whose output tokens nobody counted.
     pub(super) uncounted: u64,
+    /// Successes of which no output tokens were asked.
+    wordless: u64,
     /// Requests whose output tokens are known.
     counted: u64,
     /// Prompt tokens whose answer began inside the window.
@@ -104,7 +106,10 @@ impl Cell {
             });
             self.output_in_window += tokens as f64 * inside;
         } else if !record.outcome.failed() {
-            self.uncounted += 1;
+            // vectors have no tokens that anybody could count
+            let count =
+                if record.requested_output_tokens == 0 { &mut self.wordless } else { &mut self.uncounted };
+            *count += 1;
         }
         if setting.stop.is_some_and(|stop| stop.cut_off(record)) {
             self.counts.cut_off += 1;
@@ -200,6 +205,7 @@ impl Cell {
         self.tokens.from_chunks += other.tokens.from_chunks;
         self.output_in_window += other.output_in_window;
         self.uncounted += other.uncounted;
+        self.wordless += other.wordless;
         self.counted += other.counted;
         self.input_in_window += other.input_in_window;
         self.without_input += other.without_input;
@@ -236,7 +242,7 @@ impl Cell {
                 }
             }
             // tokens that nobody counted are not none
-            let known = self.counted > 0 || self.uncounted == 0;
+            let known = self.counted > 0 || self.uncounted + self.wordless == 0;
             if self.output_in_window > 0.0 || (known && !too_short) {
                 rates.insert(Metric::OutputTokensPerSecond, self.output_in_window / length_s);
             }

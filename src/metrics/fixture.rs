@@ -33,6 +33,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         timeout: Duration::from_secs(120),
         api_key: None,
         headers: BTreeMap::new(),
+        body: serde_json::Map::new(),
         http_version: HttpVersion::One,
         tls: Tls::default(),
         workload_name: "words".to_owned(),

@@ -1,10 +1,12 @@
 //! What a plan asks of the machine that it runs on beyond what that was seen to do.
 
-use super::{LoadStep, Pattern, Plan, Step, describe, expect::service_seconds, graph::most_at_once};
+use super::{
+    LoadStep, Pattern, Plan, PlannedEndpoint, Step, describe, expect::service_seconds, graph::most_at_once,
+};
 use crate::{
     machine::{Calibration, calibration::Form},
     units::{show_count, show_count_of, show_number},
-    workload::{MeanTokens, mean_tokens},
+    workload::MeanTokens,
 };
 
 /// Rounds after which what answers take and how many there are have found each other, or never will.
@@ -21,8 +23,7 @@ struct Demand<'a> {
 /// What the steps of a plan ask for beyond a calibration, worst first of each phase: lines like other warnings, the fix behind
 /// `help:`. Of open loops the streams at once are an estimate, rate × time of an answer.
 pub fn beyond(plan: &Plan, calibration: &Calibration) -> Vec<String> {
-    let means: Vec<MeanTokens> =
-        plan.endpoints.iter().map(|endpoint| mean_tokens(&endpoint.workload)).collect();
+    let means: Vec<MeanTokens> = plan.endpoints.iter().map(PlannedEndpoint::mean_tokens).collect();
     let demands: Vec<Demand> = plan
         .loads()
         .map(|(step, load)| Demand {

@@ -85,6 +85,7 @@ fn endpoints(scenario: &Scenario) -> Vec<PlannedEndpoint> {
         timeout: endpoint.timeout,
         api_key: endpoint.api_key.clone(),
         headers: endpoint.headers.clone(),
+        body: endpoint.body.clone(),
         http_version: endpoint.http_version,
         tls: endpoint.tls.clone(),
         workload_name: endpoint.workload.clone(),

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{LoadStep, Pattern, Plan, PlannedSpikes, PlannedTarget, Step, Work};
+use super::{LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, PlannedTarget, Step, Work};
 use crate::{
-    config::{Arrivals, Bound, Ceiling, Objective, Price, Stage},
+    config::{Arrivals, Bound, Ceiling, Language, Objective, Price, Snippets, Stage, Workload},
     units::{show_count, show_count_of, show_share, write_duration},
 };
 
 /// A step's name with its phase: `ladder · users=4`; a single step is called like its phase.
-pub(super) fn step_name(step: &Step) -> String {
+pub fn step_name(step: &Step) -> String {
     if step.name == step.phase { step.phase.clone() } else { format!("{} · {}", step.phase, step.name) }
 }
 
@@ -33,6 +33,23 @@ pub(super) fn after(plan: &Plan, step: &Step) -> String {
     }
     let phases: Vec<&str> = step.after.iter().map(|before| plan.steps[*before].phase.as_str()).collect();
     phases.join(", ")
+}
+
+/// What an endpoint is sent: `summaries`, `code (60.0 % python, 40.0 % react)`.
+pub(super) fn workload(endpoint: &PlannedEndpoint) -> String {
+    let name = &endpoint.workload_name;
+    match &endpoint.workload {
+        Workload::Synthetic(_) | Workload::Dataset(_) => name.clone(),
+        Workload::Snippets(Snippets { mix, .. }) => {
+            let weights = Language::ALL.map(|language| (language.name(), mix.weight(language)));
+            let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
+            let drawn = weights.into_iter().filter(|(_, weight)| *weight > 0.0);
+            let parts: Vec<_> = drawn
+                .map(|(language, weight)| format!("{} {language}", show_share(weight / total)))
+                .collect();
+            format!("{name} ({})", parts.join(", "))
+        }
+    }
 }
 
 /// A load in a line: `poisson 8/s, 120s`, `4 users, 100 requests`.

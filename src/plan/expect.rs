@@ -10,7 +10,7 @@ use super::{
 use crate::{
     config::{Price, Stage},
     units::seconds_to_duration,
-    workload::{MeanTokens, mean_tokens},
+    workload::MeanTokens,
 };
 
 /// Seconds to the first token that a real server is assumed to take.
@@ -56,8 +56,7 @@ impl Counts {
 
 /// Fills in the expectations of every step.
 pub(super) fn fill(plan: &mut Plan, counts: &mut Counts) {
-    let means: Vec<MeanTokens> =
-        plan.endpoints.iter().map(|endpoint| mean_tokens(&endpoint.workload)).collect();
+    let means: Vec<MeanTokens> = plan.endpoints.iter().map(PlannedEndpoint::mean_tokens).collect();
     let mut countable = COUNTED_ARRIVALS;
     let mut count = |step: &Step, stages: &[Stage], arrivals: f64| {
         countable -= arrivals;

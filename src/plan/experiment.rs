@@ -50,6 +50,9 @@ struct Endpoint<'a> {
     protocol: Protocol,
     model: &'a Model,
     stream: bool,
+    /// In the order of their names, as all maps here.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    body: BTreeMap<&'a str, String>,
     /// The name is part of what the text is drawn from.
     workload_name: &'a str,
     workload: Sent<'a>,
@@ -132,6 +135,13 @@ pub fn hash(plan: &Plan) -> String {
     })
 }
 
+/// A value as JSON, with the fields of objects in the order of their names.
+fn canonical(value: &serde_json::Value) -> String {
+    let mut value = value.clone();
+    value.sort_all_objects();
+    value.to_string()
+}
+
 fn experiment(plan: &Plan) -> Experiment<'_> {
     let used = plan.loads().flat_map(|(_, load)| &load.traffic).map(|traffic| {
         let endpoint = &plan.endpoints[traffic.endpoint];
@@ -139,6 +149,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             protocol: endpoint.protocol,
             model: &endpoint.model,
             stream: endpoint.stream,
+            body: endpoint.body.iter().map(|(name, value)| (name.as_str(), canonical(value))).collect(),
             workload_name: &endpoint.workload_name,
             workload: Sent::of(&endpoint.workload),
         };

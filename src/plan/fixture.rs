@@ -8,8 +8,9 @@ use crate::{
     catalog::Protocol,
     config::{
         Address, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, HttpVersion, Lengths, Load,
-        Model, OnBottleneck, OnInconclusive, Open, Order, Output, Phase, Places, Platform, PromptLength, Run,
-        Scenario, Secret, Severity, Shape, Sim, Stage, Synthetic, Target, Threads, Tls, Workload,
+        Mix, Model, OnBottleneck, OnInconclusive, Open, Order, Output, Phase, Places, Platform, PromptLength,
+        Run, Scenario, Secret, Severity, Shape, Sim, Snippets, Stage, Synthetic, Target, Threads, Tls,
+        Workload,
     },
 };
 
@@ -28,6 +29,7 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         timeout: seconds(120),
         api_key: None,
         headers: BTreeMap::new(),
+        body: serde_json::Map::new(),
         http_version: HttpVersion::One,
         tls: Tls::default(),
     }
@@ -141,6 +143,16 @@ pub(super) fn bare() -> Scenario {
         origins: Vec::new(),
         places: Places::default(),
     }
+}
+
+/// Code in Python and React, which has this weight where Python has 1.
+pub(super) fn code(react: f64) -> Workload {
+    Workload::Snippets(Snippets {
+        prompt_tokens: Lengths::Constant(200),
+        output_tokens: Lengths::Constant(50),
+        prefix: String::new(),
+        mix: Mix { javascript: 0.0, typescript: 0.0, python: 1.0, react },
+    })
 }
 
 /// A bit of everything: two endpoints with weights, a warm-up, an open phase, a ramp, a ladder and targets.

@@ -40,7 +40,7 @@ pub use expect::totals;
 pub use experiment::hash as experiment_of;
 pub use hour::{Stretch, paid_seconds};
 pub use rounding::{Rounding, rounding};
-pub use route::endpoint_of;
+pub use route::{endpoint_of, request_of};
 pub use safety::{findings as unsafe_in, together as unsafe_together};
 pub use targets::explored_only;
 
@@ -59,6 +59,7 @@ use crate::{
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
+    workload::{MeanTokens, mean_tokens},
 };
 
 /// The version of `plan.json`.
@@ -247,6 +248,9 @@ pub struct PlannedEndpoint {
     /// What else goes with every request, by name in lower case; secrets by reference.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, HeaderText>,
+    /// Fields of every request's body besides those that the protocol sets.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub body: serde_json::Map<String, Value>,
     /// What is spoken with it.
     #[serde(default, skip_serializing_if = "HttpVersion::is_default")]
     pub http_version: HttpVersion,
@@ -265,6 +269,12 @@ impl PlannedEndpoint {
     /// Whether the server is a simulation; every output of such a run says so.
     pub fn simulated(&self) -> bool {
         self.sim.is_some()
+    }
+
+    /// Tokens that a request to it has on average: of output none where no model writes any.
+    pub fn mean_tokens(&self) -> MeanTokens {
+        let means = mean_tokens(&self.workload);
+        MeanTokens { output: if self.protocol.generates() { means.output } else { 0.0 }, ..means }
     }
 }
 

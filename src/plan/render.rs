@@ -94,11 +94,19 @@ fn output(output: &Output) -> String {
     parts.join(", ")
 }
 
+/// Fields with their values: `temperature=0.0, ignore_eos=true`.
+fn body(fields: &serde_json::Map<String, serde_json::Value>) -> String {
+    let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    fields.join(", ")
+}
+
 fn endpoints(plan: &Plan) -> String {
     let mut table = table();
     let mut header = vec!["endpoint", "address", "protocol", "model", "answers", "workload"];
     let any_headers = plan.endpoints.iter().any(|endpoint| !endpoint.headers.is_empty());
     header.extend(any_headers.then_some("headers"));
+    let any_body = plan.endpoints.iter().any(|endpoint| !endpoint.body.is_empty());
+    header.extend(any_body.then_some("body"));
     let any_connection = plan.endpoints.iter().any(|endpoint| !connection(endpoint).is_empty());
     header.extend(any_connection.then_some("connection"));
     table.set_header(header);
@@ -113,9 +121,10 @@ fn endpoints(plan: &Plan) -> String {
                 Model::Named(name) => name.clone(),
             },
             if endpoint.stream { "streamed" } else { "whole" }.to_owned(),
-            endpoint.workload_name.clone(),
+            describe::workload(endpoint),
         ];
         row.extend(any_headers.then(|| names.join(", ")));
+        row.extend(any_body.then(|| body(&endpoint.body)));
         row.extend(any_connection.then(|| connection(endpoint)));
         table.add_row(row);
     }

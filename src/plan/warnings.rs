@@ -15,7 +15,6 @@ use crate::{
     units::{
         seconds_to_duration, show_count, show_count_of, show_number, show_seconds, show_share, write_duration,
     },
-    workload::mean_tokens,
 };
 
 /// Requests that each user of a closed loop should have, so that its window is more than edges.
@@ -390,7 +389,7 @@ fn values_per_request(plan: &Plan, metric: Metric, endpoint: Option<&str>, load:
         let of = &plan.endpoints[traffic.endpoint];
         let carries = metric.is_carried_by(plan.carrier(of, load));
         let here = carries && endpoint.is_none_or(|name| name == of.name);
-        if here { traffic.share * (mean_tokens(&of.workload).output - 1.0).max(0.0) } else { 0.0 }
+        if here { traffic.share * (of.mean_tokens().output - 1.0).max(0.0) } else { 0.0 }
     });
     gaps.sum()
 }

@@ -2,7 +2,7 @@
 
 use std::{hint::black_box, ops::ControlFlow};
 
-use super::{envelope::error_message, seen::Seen, several::Several, tally::Tally};
+use super::{api, json::error_message, seen::Seen, several::Several, tally::Tally};
 use crate::{
     catalog::Protocol,
     record::{ChunkTimes, Outcome, Texts, TokenSource},
@@ -92,7 +92,7 @@ pub struct Answered {
     pub token_source: TokenSource,
     /// As the server said.
     pub finish_reason: Option<String>,
-    /// llama.cpp's `timings`, as it sent them.
+    /// The server's own timings, as it sent them.
     pub server_timings: Option<serde_json::Value>,
     /// The text of the answer to each prompt; `None` unless it was [kept](Answer::keeping_texts).
     pub texts: Option<Texts>,
@@ -293,10 +293,8 @@ impl Answer {
                 Ending::Malformed(error) => return Err((Outcome::Malformed, error)),
             }
             if matches!(self.intake, Intake::Stream(_)) && self.tally.finish_reason.is_none() {
-                return Err((
-                    Outcome::Truncated,
-                    format!("the stream ended {after}, without `[DONE]` or a finish reason"),
-                ));
+                let end = api(self.tally.protocol).end();
+                return Err((Outcome::Truncated, format!("the stream ended {after}, without {end}")));
             }
             if let Intake::Undecided { held, content_type, .. } = &self.intake
                 && !held.is_empty()

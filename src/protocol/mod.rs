@@ -1,75 +1,85 @@
 //! One file per API: request body out, timed output events in. No sockets, no clock.
 
 mod answer;
+mod anthropic_messages;
+mod api;
 mod arrivals;
-mod envelope;
+mod json;
+mod llamacpp;
+mod ollama;
+mod openai;
 mod openai_chat;
 mod openai_completions;
+mod openai_embeddings;
+mod openai_responses;
+mod rerank;
+mod said;
 mod seen;
 mod several;
 mod tally;
 mod texts;
+mod tgi;
 mod usual;
 
 pub use answer::{Answer, Answered, Ending, Flow};
+pub use api::Ask;
 pub use seen::{Carried, Contents, Meaning, Seen};
 
+use http::{HeaderName, HeaderValue};
+
+use self::api::Api;
 use crate::catalog::Protocol;
 
-/// The path of a protocol's requests under the endpoint's base URL.
-pub fn path(protocol: Protocol) -> &'static str {
+fn api(protocol: Protocol) -> &'static dyn Api {
     match protocol {
-        Protocol::OpenaiChat => openai_chat::PATH,
-        Protocol::OpenaiCompletions => openai_completions::PATH,
+        Protocol::OpenaiChat => &openai_chat::OpenaiChat,
+        Protocol::OpenaiCompletions => &openai_completions::OpenaiCompletions,
+        Protocol::OpenaiResponses => &openai_responses::OpenaiResponses,
+        Protocol::OpenaiEmbeddings => &openai_embeddings::OpenaiEmbeddings,
+        Protocol::AnthropicMessages => &anthropic_messages::AnthropicMessages,
+        Protocol::Llamacpp => &llamacpp::Llamacpp,
+        Protocol::Ollama => &ollama::Ollama,
+        Protocol::OllamaChat => &ollama::OllamaChat,
+        Protocol::Tgi => &tgi::Tgi,
+        Protocol::Rerank => &rerank::Rerank,
+        Protocol::TeiRerank => &rerank::TeiRerank,
     }
 }
 
-/// The body of a request, as JSON. `prompts` are one, or several where the protocol [takes
-/// them](Protocol::batches); `max_tokens` is for each.
-pub fn body(protocol: Protocol, model: &str, stream: bool, prompts: &[&str], max_tokens: u32) -> Vec<u8> {
-    match protocol {
-        Protocol::OpenaiChat => openai_chat::body(model, stream, prompts, max_tokens),
-        Protocol::OpenaiCompletions => openai_completions::body(model, stream, prompts, max_tokens),
-    }
+/// The path of a protocol's requests under the endpoint's base URL, with and without a stream.
+pub fn path(protocol: Protocol, stream: bool) -> &'static str {
+    api(protocol).path(stream)
+}
+
+/// The body of a request, as JSON.
+pub fn body(protocol: Protocol, ask: &Ask<'_>) -> Vec<u8> {
+    api(protocol).body(ask)
+}
+
+/// The content type that requests ask for.
+pub fn accept(protocol: Protocol, stream: bool) -> &'static str {
+    api(protocol).accept(stream)
+}
+
+/// The header that carries a key, and what stands before the key in it.
+pub fn key(protocol: Protocol) -> (HeaderName, &'static str) {
+    api(protocol).key()
+}
+
+/// What the protocol wants in the head of every request besides.
+pub fn header(protocol: Protocol) -> Option<(HeaderName, HeaderValue)> {
+    api(protocol).header()
+}
+
+/// The path under the endpoint's base URL at which a server tells what models it has.
+pub fn models_path(protocol: Protocol) -> &'static str {
+    api(protocol).models().path
+}
+
+/// The names of the models in what it tells; `None` where it has no such list.
+pub fn model_names(protocol: Protocol, body: &serde_json::Value) -> Option<Vec<String>> {
+    api(protocol).models().names(body)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_are_these_bytes() {
-        for (protocol, stream, expected) in [
-            (
-                Protocol::OpenaiChat,
-                true,
-                r#"{"model":"m","messages":[{"role":"user","content":"say \"hé\""}],"max_tokens":16,"stream":true,"stream_options":{"include_usage":true}}"#,
-            ),
-            (
-                Protocol::OpenaiChat,
-                false,
-                r#"{"model":"m","messages":[{"role":"user","content":"say \"hé\""}],"max_tokens":16,"stream":false}"#,
-            ),
-            (
-                Protocol::OpenaiCompletions,
-                true,
-                r#"{"model":"m","prompt":"say \"hé\"","max_tokens":16,"stream":true,"stream_options":{"include_usage":true}}"#,
-            ),
-            (
-                Protocol::OpenaiCompletions,
-                false,
-                r#"{"model":"m","prompt":"say \"hé\"","max_tokens":16,"stream":false}"#,
-            ),
-        ] {
-            let body = body(protocol, "m", stream, &["say \"hé\""], 16);
-            assert_eq!(String::from_utf8_lossy(&body), expected);
-        }
-        let body = body(Protocol::OpenaiCompletions, "m", true, &["one", "\"two\""], 16);
-        assert_eq!(
-            String::from_utf8_lossy(&body),
-            r#"{"model":"m","prompt":["one","\"two\""],"max_tokens":16,"stream":true,"stream_options":{"include_usage":true}}"#
-        );
-        assert_eq!(path(Protocol::OpenaiChat), "/chat/completions");
-        assert_eq!(path(Protocol::OpenaiCompletions), "/completions");
-    }
-}
+mod tests;

@@ -3,11 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    envelope::{Carries, Choice},
+    api::{Api, Ask, json},
+    json::Carries,
+    openai::{self, Choice},
+    said::Said,
     seen::Contents,
 };
 
-pub(super) const PATH: &str = "/chat/completions";
+/// The API.
+pub(super) struct OpenaiChat;
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -19,10 +23,18 @@ struct Body<'a> {
     stream_options: Option<StreamOptions>,
 }
 
+/// A turn of a conversation.
 #[derive(Serialize)]
-struct Turn<'a> {
+pub(super) struct Turn<'a> {
     role: &'a str,
     content: &'a str,
+}
+
+impl<'a> Turn<'a> {
+    /// What the user says.
+    pub(super) fn of_user(content: &'a str) -> Self {
+        Self { role: "user", content }
+    }
 }
 
 /// `stream_options`: asks for the token counts that a stream has only on request.
@@ -38,22 +50,63 @@ impl StreamOptions {
     }
 }
 
-/// Several prompts are turns of one conversation, which no plan has.
-pub(super) fn body(model: &str, stream: bool, prompts: &[&str], max_tokens: u32) -> Vec<u8> {
-    let body = Body {
-        model,
-        messages: prompts.iter().map(|content| Turn { role: "user", content }).collect(),
-        max_tokens,
-        stream,
-        stream_options: StreamOptions::of(stream),
-    };
-    serde_json::to_vec(&body).expect("texts and numbers can always be written as JSON")
+impl Api for OpenaiChat {
+    fn path(&self, _: bool) -> &'static str {
+        "/chat/completions"
+    }
+
+    fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
+        json(
+            &Body {
+                model: ask.model,
+                messages: vec![Turn::of_user(ask.prompt())],
+                max_tokens: ask.max_tokens,
+                stream: ask.stream,
+                stream_options: StreamOptions::of(ask.stream),
+            },
+            ask,
+        )
+    }
+
+    fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {
+        openai::read::<ChatChoice>(data)
+    }
+
+    fn text_key(&self) -> &'static str {
+        "content"
+    }
+
+    fn texts(&self, data: &[u8], add: &mut dyn FnMut(u32, &str)) {
+        #[derive(Deserialize)]
+        struct Document {
+            choices: Option<Vec<Choice>>,
+        }
+        #[derive(Deserialize)]
+        struct Choice {
+            delta: Option<Message>,
+            message: Option<Message>,
+        }
+        #[derive(Deserialize)]
+        struct Message {
+            content: Option<String>,
+        }
+        let document: Option<Document> = serde_json::from_slice(data).ok();
+        for choice in document.and_then(|document| document.choices).into_iter().flatten() {
+            for message in [choice.delta, choice.message].into_iter().flatten() {
+                add(0, message.content.as_deref().unwrap_or_default());
+            }
+        }
+    }
+
+    fn end(&self) -> &'static str {
+        openai::END
+    }
 }
 
 /// A choice: `delta` in a stream, `message` in a whole answer.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct ChatChoice {
+struct ChatChoice {
     delta: Option<Message>,
     message: Option<Message>,
     finish_reason: Option<String>,
@@ -72,8 +125,6 @@ struct Message {
 }
 
 impl Choice for ChatChoice {
-    const TEXT: &'static str = "content";
-
     fn contents(&self) -> Contents {
         let mut contents = Contents::default();
         for message in [&self.delta, &self.message].into_iter().flatten() {
@@ -84,6 +135,7 @@ impl Choice for ChatChoice {
                 reasoning: message.reasoning_content.any() || message.reasoning.any(),
                 tool_call: message.tool_calls.any() || message.function_call.any(),
                 refusal: message.refusal.any(),
+                ..Contents::default()
             };
         }
         contents

@@ -3,17 +3,21 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    envelope::{Carries, Choice},
+    api::{Api, Ask, json},
+    json::Carries,
+    openai::{self, Choice},
     openai_chat::StreamOptions,
+    said::Said,
     seen::Contents,
 };
 
-pub(super) const PATH: &str = "/completions";
+/// The API.
+pub(super) struct OpenaiCompletions;
 
 #[derive(Serialize)]
 struct Body<'a> {
     model: &'a str,
-    prompt: Prompt<'a>,
+    prompt: Prompts<'a>,
     max_tokens: u32,
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,24 +27,72 @@ struct Body<'a> {
 /// One text, or a list of several; not all servers take a list of one.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Prompt<'a> {
+pub(super) enum Prompts<'a> {
     One(&'a str),
     Several(&'a [&'a str]),
 }
 
-pub(super) fn body(model: &str, stream: bool, prompts: &[&str], max_tokens: u32) -> Vec<u8> {
-    let prompt = match prompts {
-        [one] => Prompt::One(one),
-        several => Prompt::Several(several),
-    };
-    let body = Body { model, prompt, max_tokens, stream, stream_options: StreamOptions::of(stream) };
-    serde_json::to_vec(&body).expect("texts and numbers can always be written as JSON")
+impl<'a> Prompts<'a> {
+    /// Those of a request.
+    pub(super) fn of(ask: &Ask<'a>) -> Self {
+        match ask.prompts {
+            [one] => Self::One(one),
+            several => Self::Several(several),
+        }
+    }
+}
+
+impl Api for OpenaiCompletions {
+    fn path(&self, _: bool) -> &'static str {
+        "/completions"
+    }
+
+    fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
+        json(
+            &Body {
+                model: ask.model,
+                prompt: Prompts::of(ask),
+                max_tokens: ask.max_tokens,
+                stream: ask.stream,
+                stream_options: StreamOptions::of(ask.stream),
+            },
+            ask,
+        )
+    }
+
+    fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {
+        openai::read::<TextChoice>(data)
+    }
+
+    fn text_key(&self) -> &'static str {
+        "text"
+    }
+
+    fn texts(&self, data: &[u8], add: &mut dyn FnMut(u32, &str)) {
+        #[derive(Deserialize)]
+        struct Document {
+            choices: Option<Vec<Choice>>,
+        }
+        #[derive(Deserialize)]
+        struct Choice {
+            index: Option<u32>,
+            text: Option<String>,
+        }
+        let document: Option<Document> = serde_json::from_slice(data).ok();
+        for choice in document.and_then(|document| document.choices).into_iter().flatten() {
+            add(choice.index.unwrap_or(0), choice.text.as_deref().unwrap_or_default());
+        }
+    }
+
+    fn end(&self) -> &'static str {
+        openai::END
+    }
 }
 
 /// A choice: `text` in streams and whole answers alike.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct TextChoice {
+struct TextChoice {
     index: Option<u32>,
     text: Carries,
     reasoning_content: Carries,
@@ -49,8 +101,6 @@ pub(super) struct TextChoice {
 }
 
 impl Choice for TextChoice {
-    const TEXT: &'static str = "text";
-
     fn index(&self) -> u32 {
         self.index.unwrap_or(0)
     }

@@ -37,10 +37,12 @@ pub struct Carried {
     pub contents: Contents,
     /// Whether it has token counts.
     pub usage: bool,
-    /// Whether it has llama.cpp's own timings.
+    /// Whether it has the server's own timings.
     pub timings: bool,
     /// Why the model stopped, where it says so.
     pub finish_reason: Option<String>,
+    /// Whether the answer ends with it.
+    pub ends: bool,
 }
 
 /// What choices carry. Something empty (`null`, `""`, `[]`, `{}`) is not carried.
@@ -59,6 +61,8 @@ pub struct Contents {
     pub tool_call: bool,
     /// A refusal.
     pub refusal: bool,
+    /// A result that is no text: vectors.
+    pub result: bool,
 }
 
 impl Contents {
@@ -69,7 +73,7 @@ impl Contents {
 
     /// Whether there is output other than reasoning.
     pub fn content(self) -> bool {
-        self.text || self.tool_call || self.refusal
+        self.text || self.tool_call || self.refusal || self.result
     }
 }
 
@@ -81,5 +85,6 @@ impl BitOrAssign for Contents {
         self.reasoning |= other.reasoning;
         self.tool_call |= other.tool_call;
         self.refusal |= other.refusal;
+        self.result |= other.result;
     }
 }

@@ -1,6 +1,6 @@
 //! The answers to the prompts of one request, kept apart by their index.
 
-use super::envelope::{Choices, Usage};
+use super::said::{Parts, Usage};
 use crate::record::Outcome;
 
 /// What has been seen of the answer to each prompt.
@@ -36,15 +36,15 @@ impl Several {
     /// not those of llama.cpp (`timed`), which in a whole answer are of its first prompt.
     ///
     /// The error is an answer to a prompt that was not sent.
-    pub(super) fn take<C>(
+    pub(super) fn take(
         &mut self,
-        choices: &Choices<C>,
+        parts: &Parts,
         usage: Option<Usage>,
         timed: bool,
         arrival_ns: u64,
     ) -> Result<(), String> {
         let count = self.prompts.len();
-        for part in choices.parts() {
+        for part in parts.iter() {
             let Some(prompt) = self.prompts.get_mut(part.index as usize) else {
                 return Err(format!("a choice has the index {}, and there were {count} prompts", part.index));
             };
@@ -55,7 +55,7 @@ impl Several {
                 prompt.span_ns.get_or_insert((arrival_ns, arrival_ns)).1 = arrival_ns;
             }
         }
-        let mut parts = choices.parts();
+        let mut parts = parts.iter();
         match (parts.next(), parts.next()) {
             (Some(only), None) => {
                 let own = &mut self.prompts[only.index as usize].usage;

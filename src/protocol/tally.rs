@@ -4,10 +4,10 @@ use std::{hint::black_box, ops::ControlFlow};
 
 use super::{
     answer::Answered,
+    api,
     arrivals::Arrivals,
-    envelope::{Choice, Document, Usage, error_message, parse},
-    openai_chat::ChatChoice,
-    openai_completions::TextChoice,
+    json::error_message,
+    said::{Said, Usage},
     seen::{Carried, Contents, Meaning, Seen},
     several::Several,
     texts,
@@ -41,7 +41,7 @@ pub(super) struct Tally {
     late: u32,
     /// Whether the last event that the bytes at hand completed carries output.
     output: bool,
-    protocol: Protocol,
+    pub(super) protocol: Protocol,
     /// What every event was, where somebody watches.
     seen: Option<Vec<Seen>>,
     /// Arrival of every event with output.
@@ -120,7 +120,7 @@ impl Tally {
         self.output = false;
         let arrival_ns = arrival.at_ns;
         self.events += 1;
-        if frame.event.is_empty() && self.habit.knows(frame.data) {
+        if frame.event != b"error" && self.habit.knows(frame.data) {
             self.output(arrival);
             self.first_content_ns.get_or_insert(arrival_ns);
             return ControlFlow::Continue(());
@@ -134,6 +134,9 @@ impl Tally {
                 }
                 if contents.content() {
                     self.first_content_ns.get_or_insert(arrival_ns);
+                }
+                if carried.ends {
+                    self.stopped_ns = Some(arrival_ns);
                 }
             }
             Meaning::Done => self.stopped_ns = Some(arrival_ns),
@@ -237,60 +240,42 @@ impl Tally {
 
     /// What a document is; what it says besides its output is kept.
     fn document(&mut self, data: &[u8], arrival_ns: u64) -> Meaning {
-        let carried = match self.protocol {
-            Protocol::OpenaiChat => self.keep::<ChatChoice>(data, arrival_ns),
-            Protocol::OpenaiCompletions => self.keep::<TextChoice>(data, arrival_ns),
+        let api = api(self.protocol);
+        let said = match api.read(data) {
+            Ok(Said { error: Some(error), .. }) => return Meaning::Error(error),
+            Ok(said) => said,
+            Err(error) => return Meaning::Malformed(error.to_string()),
         };
-        match carried {
-            Ok(Some(carried)) => {
-                if let Some(texts) = &mut self.texts {
-                    texts::take(self.protocol, data, texts);
-                }
-                Meaning::Document(carried)
-            }
-            Ok(None) => Meaning::Error(error_message(data)),
-            Err(error) => Meaning::Malformed(error.to_string()),
-        }
-    }
-
-    /// `None` when the document is an error.
-    fn keep<C: Choice>(
-        &mut self,
-        data: &[u8],
-        arrival_ns: u64,
-    ) -> Result<Option<Carried>, serde_json::Error> {
-        let document: Document<C> = parse(data)?;
-        if document.is_error() {
-            return Ok(None);
-        }
         // where somebody wants more than their arrival, the usual ones are read as well
         let only_arrivals = self.several.is_none() && self.texts.is_none() && self.seen.is_none();
-        if only_arrivals && document.is_just(Contents { text: true, ..Contents::default() }) {
-            let is_empty =
-                |chunk: &[u8]| parse::<C>(chunk).is_ok_and(|read| read.is_just(Contents::default()));
-            self.habit.learn(data, C::TEXT, is_empty);
+        if only_arrivals && said.is_just(Contents { text: true, ..Contents::default() }) {
+            let carries_nothing =
+                |chunk: &[u8]| api.read(chunk).is_ok_and(|said| said.is_just(Contents::default()));
+            self.habit.learn(data, api.text_key(), carries_nothing);
         }
-        let Document { choices, usage, timings, .. } = document;
+        if let Some(texts) = &mut self.texts {
+            texts::take(self.protocol, data, texts);
+        }
+        let Said { contents, parts, finish_reason, usage, timings, ends, .. } = said;
+        let carried =
+            Carried { contents, usage: usage.is_some(), timings: timings.is_some(), finish_reason, ends };
         match &mut self.several {
-            // cumulative where it comes more than once, so the last one counts
-            None => self.usage = usage.or(self.usage),
-            Some(several) => several
-                .take(&choices, usage, timings.is_some(), arrival_ns)
-                .map_err(<serde_json::Error as serde::de::Error>::custom)?,
+            None => {
+                self.usage = usage.map(|later| self.usage.unwrap_or_default().then(&later)).or(self.usage);
+            }
+            Some(several) => {
+                if let Err(error) = several.take(&parts, usage, carried.timings, arrival_ns) {
+                    return Meaning::Malformed(error);
+                }
+            }
         }
-        let carried = Carried {
-            contents: choices.contents,
-            usage: usage.is_some(),
-            timings: timings.is_some(),
-            finish_reason: choices.finish_reason,
-        };
         if timings.is_some() {
             self.server_timings = timings;
         }
         if carried.finish_reason.is_some() {
             self.finish_reason.clone_from(&carried.finish_reason);
         }
-        Ok(Some(carried))
+        Meaning::Document(carried)
     }
 
     /// The account of the answer.
@@ -301,7 +286,7 @@ impl Tally {
             Some(several) if !self.chunks.is_empty() => several.pieces(),
             _ => self.chunks.len() as u64,
         };
-        let (output_tokens, token_source) = match (usage.completion_tokens, chunks) {
+        let (output_tokens, token_source) = match (usage.output, chunks) {
             (Some(tokens), _) => (Some(tokens), TokenSource::Usage),
             (None, 0) => (None, TokenSource::None),
             (None, chunks) => (Some(chunks), TokenSource::Chunks),
@@ -316,10 +301,10 @@ impl Tally {
             end_ns: self.stopped_ns.unwrap_or(at_ns),
             stamps_late: self.late,
             chunks: self.chunks.into(),
-            input_tokens: usage.prompt_tokens,
+            input_tokens: usage.input,
             output_tokens,
-            reasoning_tokens: usage.reasoning_tokens(),
-            cached_tokens: usage.cached_tokens(),
+            reasoning_tokens: usage.reasoning,
+            cached_tokens: usage.cached,
             token_source,
             finish_reason: self.finish_reason,
             server_timings: self.server_timings,

@@ -1,57 +1,18 @@
 //! The text of answers, for plans that keep it: a second look at each document, which all others are spared.
 
-use serde::Deserialize;
-
-use super::envelope::mended;
+use super::{api, json::mended};
 use crate::{catalog::Protocol, record::Texts};
-
-#[derive(Deserialize)]
-struct Document<C> {
-    choices: Option<Vec<C>>,
-}
-
-#[derive(Deserialize)]
-struct ChatChoice {
-    delta: Option<Message>,
-    message: Option<Message>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    content: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct TextChoice {
-    index: Option<u32>,
-    text: Option<String>,
-}
 
 /// Appends what a document adds to the answers. Anything but text, such as reasoning or a tool call, is left out, and
 /// so is a document of another shape.
 pub(super) fn take(protocol: Protocol, data: &[u8], texts: &mut Texts) {
     let mended = mended(data);
     let data = mended.as_deref().map_or(data, str::as_bytes);
-    match protocol {
-        Protocol::OpenaiChat => {
-            let document: Option<Document<ChatChoice>> = serde_json::from_slice(data).ok();
-            for choice in document.and_then(|document| document.choices).into_iter().flatten() {
-                for message in [choice.delta, choice.message].into_iter().flatten() {
-                    append(texts, 0, message.content.as_deref());
-                }
-            }
-        }
-        Protocol::OpenaiCompletions => {
-            let document: Option<Document<TextChoice>> = serde_json::from_slice(data).ok();
-            for choice in document.and_then(|document| document.choices).into_iter().flatten() {
-                append(texts, choice.index.unwrap_or(0), choice.text.as_deref());
-            }
-        }
-    }
+    api(protocol).texts(data, &mut |index, more| append(texts, index, more));
 }
 
-fn append(texts: &mut Texts, index: u32, more: Option<&str>) {
-    if let (Some(text), Some(more)) = (texts.answers.get_mut(index as usize), more) {
+fn append(texts: &mut Texts, index: u32, more: &str) {
+    if let Some(text) = texts.answers.get_mut(index as usize) {
         Texts::append(text, more, &mut texts.cut);
     }
 }

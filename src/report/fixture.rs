@@ -336,6 +336,7 @@ fn endpoint(name: &str, sim_name: Option<&str>) -> PlannedEndpoint {
         timeout: Duration::from_secs(120),
         api_key: None,
         headers: BTreeMap::new(),
+        body: serde_json::Map::new(),
         http_version: HttpVersion::One,
         tls: Tls::default(),
         workload_name: "summaries".to_owned(),

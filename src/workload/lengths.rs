@@ -45,6 +45,29 @@ pub fn mean(lengths: &Lengths) -> f64 {
     }
 }
 
+/// The mean of what [`draw`] gives where all that is shorter is made this long.
+pub fn mean_at_least(lengths: &Lengths, floor: u32) -> f64 {
+    let mut raised = lengths.clone();
+    match &mut raised {
+        Lengths::Constant(length) => *length = floor.max(*length),
+        Lengths::Uniform { min, max } if *min < floor => {
+            let short = f64::from(floor.min(*max + 1) - *min);
+            let all = f64::from(*max - *min) + 1.0;
+            let long = Lengths::Uniform { min: floor.min(*max), max: *max };
+            return (short * f64::from(floor) + (all - short) * mean(&long)) / all;
+        }
+        Lengths::Uniform { .. } => {}
+        // what is clipped twice is clipped to the higher limits
+        Lengths::Normal { min, max, .. }
+        | Lengths::Lognormal { min, max, .. }
+        | Lengths::Poisson { min, max, .. } => {
+            *min = floor.max(*min);
+            *max = floor.max(*max);
+        }
+    }
+    mean(&raised)
+}
+
 /// The mean above which a Poisson distribution is taken for the normal one that it comes near, since its terms are as many as
 /// its deviations are long. Its skewness is 0.01 by then.
 const FEW: f64 = 10_000.0;

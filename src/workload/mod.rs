@@ -10,6 +10,7 @@ mod estimate;
 mod lengths;
 mod prose;
 mod random;
+mod snippets;
 mod source;
 mod synthetic;
 mod words;
@@ -19,8 +20,9 @@ mod tests;
 
 pub use dataset::{DatasetError, Datasets, UNCOUNTED_BLOCK, position};
 pub use estimate::estimate_tokens;
-pub use lengths::{draw, mean};
+pub use lengths::{draw, mean, mean_at_least};
 pub use random::rng;
+pub use snippets::{Snippet, snippet};
 pub use source::Source;
 
 use crate::config::Workload;
@@ -53,6 +55,7 @@ pub struct MeanTokens {
 pub fn mean_tokens(workload: &Workload) -> MeanTokens {
     match workload {
         Workload::Synthetic(synthetic) => synthetic::mean_tokens(synthetic),
+        Workload::Snippets(snippets) => snippets::mean_tokens(snippets),
         Workload::Dataset(dataset) => dataset::mean_tokens(dataset),
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{
     Prompt,
     dataset::{self, DatasetError, Table},
-    synthetic,
+    snippets, synthetic,
 };
-use crate::config::{Dataset, Synthetic};
+use crate::config::{Dataset, Snippets, Synthetic};
 
 /// A workload with whatever its prompts come from, open. Clones share it.
 #[derive(Debug, Clone)]
@@ -20,6 +20,7 @@ pub struct Source {
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
     Synthetic(Arc<Synthetic>),
+    Snippets(Arc<Snippets>),
     Dataset(Arc<Dataset>, Arc<Table>),
 }
 
@@ -31,7 +32,7 @@ impl Source {
     /// The prompt of request `seq`.
     ///
     /// Made-up prompts are different for any two sequence numbers: the part that is not shared on purpose begins with a
-    /// title that spells the number in words. Those of a dataset are different until all of its rows have been used.
+    /// title, or the name of a file, that spells the number in words. Those of a dataset are different until all of its rows have been used.
     ///
     /// # Errors
     ///
@@ -62,6 +63,7 @@ impl Source {
         let name = &self.name;
         match &self.kind {
             Kind::Synthetic(synthetic) => Ok(synthetic::prompt(synthetic, name, seed, seq, place)),
+            Kind::Snippets(snippets) => Ok(snippets::prompt(snippets, name, seed, seq, place)),
             Kind::Dataset(dataset, table) => dataset::prompt(dataset, table, name, seed, seq, place, size),
         }
     }

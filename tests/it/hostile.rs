@@ -183,4 +183,11 @@ fn servers_that_mean_harm_are_left_in_time() {
             assert!(served.bytes <= most, "{}: {} bytes were taken", harm.name, served.bytes);
         }
     }
+    // of all runs that these tests have waited for, in KiB: any of these servers could have made it a gigabyte
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::resource::{UsageWho, getrusage};
+        let most = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
+        assert!(most < 400 << 10, "{most} KiB of memory at most");
+    }
 }

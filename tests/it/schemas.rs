@@ -301,7 +301,8 @@ fn what_somebody_changed_in_a_run_is_refused_in_words() {
             "plan.json",
             "\"openai_chat\"",
             "\"morse\"",
-            "`/endpoints/0/protocol` must be `openai_chat` or `openai_completions`, found `\"morse\"`",
+            "`/endpoints/0/protocol` must be `openai_chat`, `openai_completions`, `openai_responses`, \
+             `openai_embeddings`, `anthropic_messages`, `llamacpp`, `ollama`, `ollama_chat`, `tgi`, `rerank` or `tei_rerank`, found `\"morse\"`",
         ),
         (
             "plan.json",

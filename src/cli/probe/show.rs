@@ -240,11 +240,13 @@ fn describe_document(carried: &Carried) -> (Vec<&'static str>, String) {
         (contents.text, "output_text", "output text"),
         (contents.tool_call, "tool_call", "tool call"),
         (contents.refusal, "refusal", "refusal"),
+        (contents.result, "result", "result"),
         (contents.role, "role", "role"),
         (contents.null_content, "null_content", "content null"),
         (carried.finish_reason.is_some(), "finish_reason", "finish reason"),
         (carried.usage, "usage", "usage"),
         (carried.timings, "timings", "timings"),
+        (carried.ends, "end", "end"),
     ];
     let mut is = Vec::new();
     let mut words = Vec::new();

@@ -32,7 +32,7 @@ impl Check<'_> {
                 .label(place, label)
                 .label(&sizes.key, "prompts per request")
                 .help(format!(
-                    "set `endpoints.{endpoint_name}.protocol` to {known}, or name other `endpoints` in the phase"
+                    "set `endpoints.{endpoint_name}.protocol` to one of {known}, or name other `endpoints` in the phase"
                 )),
             );
         }

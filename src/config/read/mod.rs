@@ -1,5 +1,6 @@
 //! Tree → typed values. Each value is checked by itself here; how they fit together is `meaning`'s business.
 
+mod body;
 mod connection;
 mod dataset;
 mod fields;

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Address, Endpoint, Faults, KV_CACHE_BLOCK_TOKENS, Model, Sim, tree::Node},
-    connection,
+    body, connection,
     fields::Fields,
     headers,
     leaf::{self, Read, wrong},
@@ -25,6 +25,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let keyed = fields.node("api_key").is_some();
     let api_key = headers::api_key(fields);
     let headers = headers::headers(fields);
+    let body = body::body(fields, protocol);
     let http_version = connection::http_version(fields);
     let tls = connection::tls(fields);
     if (weighted && weight.is_none()) || (keyed && api_key.is_none()) {
@@ -36,10 +37,12 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         model: model?,
         weight,
         workload: workload?,
-        stream: stream?,
+        // that somebody asks for one all the same is told elsewhere
+        stream: stream? && protocol?.generates(),
         timeout: timeout?,
         api_key,
         headers: headers?,
+        body: body?,
         http_version: http_version?,
         tls: tls?,
     })
@@ -60,7 +63,19 @@ fn model(node: &Node) -> Read<Model> {
 }
 
 /// The paths that a protocol adds to the base URL.
-pub(in super::super) const OPERATIONS: &[&str] = &["/chat/completions", "/completions"];
+pub(in super::super) const OPERATIONS: &[&str] = &[
+    "/chat/completions",
+    "/completions",
+    "/responses",
+    "/embeddings",
+    "/messages",
+    "/completion",
+    "/api/generate",
+    "/api/chat",
+    "/generate_stream",
+    "/generate",
+    "/rerank",
+];
 
 /// Reads a base URL or `sim:NAME`.
 fn address(node: &Node) -> Read<Address> {

@@ -2,9 +2,9 @@
 
 use super::{
     super::{
-        Lengths, PromptLength, Synthetic, Workload,
+        Language, Lengths, Mix, PromptLength, Snippets, Synthetic, Workload,
         merge::{DISTRIBUTIONS, KINDS},
-        tree::{Node, Value},
+        tree::{Node, Table, Value},
     },
     LONGEST,
     dataset::dataset,
@@ -18,6 +18,7 @@ const LENGTH_HELP: &str = "write a number, or a distribution such as `{ uniform 
 pub(super) fn workload(fields: &mut Fields<'_>) -> Option<Workload> {
     const MISSING: &str = "add `synthetic = { prompt_tokens = 100 }`";
     match fields.variant(KINDS, MISSING, "keep one")? {
+        "snippets" => snippets(fields.table_at("snippets")?).map(Workload::Snippets),
         "dataset" => dataset(fields.table_at("dataset")?).map(Workload::Dataset),
         _ => synthetic(fields.table_at("synthetic")?).map(Workload::Synthetic),
     }
@@ -47,6 +48,45 @@ fn synthetic(mut synthetic: Fields<'_>) -> Option<Synthetic> {
         prefix: prefix?,
         shared_prefix_tokens: shared?,
     })
+}
+
+fn snippets(mut snippets: Fields<'_>) -> Option<Snippets> {
+    let prompt_tokens = lengths(&mut snippets, "prompt_tokens");
+    let output_tokens = lengths(&mut snippets, "output_tokens");
+    let prefix = snippets.get("prefix", leaf::text);
+    let mix = snippets
+        .table_or("mix", "write a weight for each language: `mix = { python = 1, react = 1 }`")
+        .and_then(mix);
+    snippets.finish();
+    Some(Snippets {
+        prompt_tokens: prompt_tokens?,
+        output_tokens: output_tokens?,
+        prefix: prefix?,
+        mix: mix?,
+    })
+}
+
+/// Reads weights; a language that is not named has none.
+fn mix(mut table: Fields<'_>) -> Option<Mix> {
+    let mut named = false;
+    let [javascript, typescript, python, react] = Language::ALL.map(|language| {
+        let there = table.node(language.name()).is_some();
+        named |= there;
+        if there { table.get(language.name(), leaf::not_negative) } else { Some(0.0) }
+    });
+    let weights =
+        || Some(Mix { javascript: javascript?, typescript: typescript?, python: python?, react: react? });
+    let mix = weights();
+    // where there are names and none is known, that is the problem
+    let empty = table.node.as_table().is_none_or(Table::is_empty);
+    if (named || empty)
+        && mix.is_some_and(|mix| Language::ALL.iter().all(|language| mix.weight(*language) <= 0.0))
+    {
+        table.refuse("weighs no language", "every weight is 0", "give one a weight above 0: `python = 1`");
+        return None;
+    }
+    table.finish();
+    mix
 }
 
 /// Reads a distribution of lengths: a number alone is constant.

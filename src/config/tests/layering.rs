@@ -42,6 +42,8 @@ const VARIANTS: &[&str] = &[
     "workloads.w.synthetic.prompt_tokens.uniform.max",
     "workloads.w.synthetic.prompt_tokens.constant",
     "workloads.w.synthetic.prompt_words",
+    "workloads.w.snippets.prompt_tokens",
+    "workloads.w.snippets.mix.python",
     "phases.one.load.closed.users",
     "phases.one.load.closed.ramp_up",
     "phases.one.load.open.rate",

@@ -63,6 +63,10 @@ shared_prefix_tokens = 20
 prompt_tokens.normal = { mean = "${NUMBER}", std_dev = 1e1 }
 output_tokens = "${NUMBER}"
 
+[workloads.code.snippets]
+prefix = "Explain:\n"
+mix = { python = "${NUMBER}" }
+
 [phases.warmup]
 measure = false
 requests = 5

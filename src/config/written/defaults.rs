@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    super::fill::BUILT_IN,
+    super::fill::{BUILT_IN, WHOLE},
     walk::{entry, tables},
 };
 
@@ -29,7 +29,7 @@ fn put(schema: &mut Value, pointer: &str, value: &toml::Value) {
             let Some(pointer) = entry(schema, &table, key) else { continue };
             let Some(Value::Object(at)) = schema.pointer_mut(&pointer) else { continue };
             // a value that is a number or a table has its default as a whole
-            if value.is_table() && !at.contains_key("anyOf") {
+            if value.is_table() && !at.contains_key("anyOf") && !WHOLE.contains(&key.as_str()) {
                 put(schema, &pointer, value);
             } else if let Ok(value) = serde_json::to_value(value) {
                 at.insert("default".to_owned(), value);

@@ -6,7 +6,7 @@ use super::{
     several::{Headers, Word},
     shape::{one_of, partial},
     values::{
-        Count, CountFromZero, Duration, Flag, KvCacheTokens, Name, NotNegative, Pem, Positive,
+        Count, CountFromZero, Duration, Fields, Flag, KvCacheTokens, Name, NotNegative, Pem, Positive,
         PositiveDuration, Share, Text, Url, Verbatim,
     },
 };
@@ -19,7 +19,7 @@ pub(super) struct Endpoint {
     /// The base URL, or `sim:NAME` for a simulated server that is started for the run.
     #[schemars(extend("examples" = ["http://127.0.0.1:8080/v1", "sim:rtx_4090"]))]
     url: Url,
-    /// What it speaks.
+    /// What it speaks, which settles the path of its requests, their shape, and how answers are read.
     protocol: Word<Protocol>,
     /// The model that requests name; `"auto"` takes the first that the server lists.
     #[schemars(extend("examples" = ["llama-3.1-8b-instruct"]))]
@@ -31,17 +31,22 @@ pub(super) struct Endpoint {
     /// The name of its workload, where there are several.
     #[schemars(extend("examples" = ["questions"]))]
     workload: Name,
-    /// Whether answers are streamed. Without a stream there is no time to first token.
+    /// Whether answers are streamed, which vectors and scores never are. Without a stream there is no time to first
+    /// token.
     stream: Flag,
     /// Longest that one request may take; `defaults.timeout` otherwise.
     #[schemars(extend("examples" = ["30s"]))]
     timeout: PositiveDuration,
-    /// Where the key is found that is sent as `authorization: Bearer …`. The key itself never stands in a file.
+    /// Where the key is found that is sent as `authorization: Bearer …`, or as `x-api-key` with `anthropic_messages`. The key
+    /// itself never stands in a file.
     #[schemars(extend("examples" = [{ "env": "API_KEY" }, { "file": "/run/secrets/key" }]))]
     api_key: Secret,
     /// Headers that go with every request. One that carries a secret, such as `authorization`, is a reference.
     #[schemars(extend("examples" = [{ "x-team": "a", "authorization": { "env": "BEARER" } }]))]
     headers: Headers<Secret>,
+    /// Fields of every request's body besides those that the protocol sets, as they are.
+    #[schemars(extend("examples" = [{ "temperature": 0.0, "ignore_eos": true }]))]
+    body: Fields,
     /// What is spoken with it. `"2"` is agreed on by ALPN over TLS and taken for granted without it; `"auto"` lets a server
     /// with TLS choose.
     http_version: Word<HttpVersion>,

@@ -42,6 +42,11 @@ pub(super) fn one_of(schema: &mut Schema) {
     schema.insert("maxProperties".to_owned(), json!(1));
 }
 
+/// A table that has a key at all.
+pub(super) fn not_empty(schema: &mut Schema) {
+    schema.insert("minProperties".to_owned(), json!(1));
+}
+
 /// Any two of these keys exclude each other.
 pub(super) fn exclusive(keys: &'static [&'static str]) -> impl FnMut(&mut Schema) {
     move |schema| {

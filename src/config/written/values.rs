@@ -158,6 +158,8 @@ values! {
     MetricWord = any_of([json!({ "enum": MetricName::all().collect::<Vec<_>>() })]);
     /// A text that is taken as it is: no variable is filled in.
     Verbatim = only(json_schema!({ "type": "string", "minLength": 1, "not": { "pattern": r"\$\{" } }));
+    /// Fields as somebody else's JSON has them.
+    Fields = only(json_schema!({ "type": "object" }));
     /// `true` or `false`.
     Flag = any_of([json!({ "type": "boolean" })]);
     /// A length of time.

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use super::{
     super::{DataFormat, OnBadRow, RowOrder},
     several::{AnyOf, Word},
-    shape::{exclusive, one_of, partial},
+    shape::{exclusive, not_empty, one_of, partial},
     values::{FilePath, Flag, LargeCount, Length, LengthFromZero, NotEmpty, NotNegative, Positive, Text},
 };
 
@@ -16,6 +16,9 @@ pub(super) struct Workload {
     /// Made-up text of a drawn length; every prompt is another one, so that no cache knows it.
     #[schemars(extend("examples" = [{ "prompt_tokens": 100, "output_tokens": 64 }]))]
     synthetic: Synthetic,
+    /// Made-up code of a drawn length; every snippet is another one.
+    #[schemars(extend("examples" = [{ "output_tokens": 256, "prefix": "Explain what this code does:\n\n" }]))]
+    snippets: Snippets,
     /// Prompts out of a file, which are there before anything is sent: every row of it is looked at.
     #[schemars(extend("examples" = [{ "path": "prompts.jsonl", "field": "prompt" }]))]
     dataset: Dataset,
@@ -39,6 +42,42 @@ struct Synthetic {
     /// Tokens of made-up text that all prompts share, to exercise prefix caches on purpose.
     #[schemars(extend("examples" = [512]))]
     shared_prefix_tokens: LengthFromZero,
+}
+
+/// `[workloads.NAME.snippets]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Snippets {
+    /// Length of the code in tokens, by an estimate: a number or a distribution. It is met exactly, from 96 up; what is
+    /// drawn shorter has 96.
+    #[schemars(extend("examples" = [256, { "lognormal": { "mean": 256, "std_dev": 128, "min": 96, "max": 2048 } }]))]
+    prompt_tokens: Lengths,
+    /// Tokens of output that are asked for: a number or a distribution.
+    #[schemars(extend("examples" = [64, { "uniform": { "min": 32, "max": 256 } }]))]
+    output_tokens: Lengths,
+    /// Text before every snippet.
+    #[schemars(extend("examples" = ["Explain what this code does:\n\n"]))]
+    prefix: Text,
+    /// How often each language is drawn, by weights. One that is not named is never drawn.
+    mix: Mix,
+}
+
+/// `mix`: weights of languages. At least one is above 0.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial, transform = not_empty)]
+struct Mix {
+    /// Weight of JavaScript.
+    #[schemars(extend("examples" = [30]))]
+    javascript: NotNegative,
+    /// Weight of TypeScript.
+    #[schemars(extend("examples" = [30]))]
+    typescript: NotNegative,
+    /// Weight of Python.
+    #[schemars(extend("examples" = [20]))]
+    python: NotNegative,
+    /// Weight of React: JSX and TSX in equal parts.
+    #[schemars(extend("examples" = [20]))]
+    react: NotNegative,
 }
 
 /// `[workloads.NAME.dataset]`.

@@ -74,28 +74,31 @@ fn an_answer_without_a_stream_has_an_end_and_no_first_token() {
 
 #[test]
 fn tokens_that_nobody_counted_are_not_none() {
-    let whole_answer = |due_ns, tokens| {
+    let whole_answer = |due_ns, tokens, requested| {
         let (mut record, _) = answer(due_ns, SEC, &[]);
         (record.first_token_ns, record.first_content_ns, record.last_token_ns) = (None, None, None);
         (record.chunks, record.output_tokens) = (0, tokens);
+        record.requested_output_tokens = requested;
         (record, Vec::new())
     };
-    let speed = |tokens: [Option<u64>; 2]| {
+    let speed = |tokens: [Option<u64>; 2], requested| {
         let mut plan = plan(&["chat"], vec![closed("load", 1, 2)]);
         plan.endpoints[0].stream = false;
         let mut run = Run::new(plan);
         run.start(1, 0);
         for (i, tokens) in (0..).zip(tokens) {
-            run.push_user(1, 0, whole_answer(i * SEC, tokens));
+            run.push_user(1, 0, whole_answer(i * SEC, tokens, requested));
         }
         let summary = run.end().summary();
         (whole(&summary).value(Metric::OutputTokensPerSecond, None), summary.notes)
     };
-    let (unknown, notes) = speed([None, None]);
+    let (unknown, notes) = speed([None, None], 50);
     assert_eq!(unknown, None);
     assert_eq!(notes, ["`chat`: 2 of 2 answers told no token counts; their output tokens are in no rate"]);
-    assert_eq!(speed([Some(50), None]).0, Some(25.0));
-    assert_eq!(speed([Some(0), Some(0)]).0, Some(0.0));
+    assert_eq!(speed([Some(50), None], 50).0, Some(25.0));
+    assert_eq!(speed([Some(0), Some(0)], 50).0, Some(0.0));
+    // vectors, say: there is nothing to count, and nothing to tell of it
+    assert_eq!(speed([None, None], 0), (None, Vec::new()));
 }
 
 #[test]

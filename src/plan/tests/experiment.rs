@@ -76,20 +76,25 @@ fn what_does_not_change_the_requests_does_not_change_the_hash() {
 
 #[test]
 fn what_changes_the_requests_changes_the_hash() {
-    let other: [(&str, Change); 22] = [
+    let other: [(&str, Change); 25] = [
         ("seed", |s| s.seed = 43),
         ("output length", |s| {
-            let Workload::Synthetic(synthetic) = &mut s.workloads["prose"] else { panic!("made up") };
+            let Workload::Synthetic(synthetic) = &mut s.workloads["prose"] else { panic!("made-up text") };
             synthetic.output_tokens = Lengths::Constant(51);
         }),
         ("prefix", |s| {
-            let Workload::Synthetic(synthetic) = &mut s.workloads["prose"] else { panic!("made up") };
+            let Workload::Synthetic(synthetic) = &mut s.workloads["prose"] else { panic!("made-up text") };
             synthetic.prefix.push('!');
         }),
+        ("code in place of prose", |s| s.workloads["prose"] = fixture::code(1.0)),
+        ("other languages", |s| s.workloads["prose"] = fixture::code(2.0)),
         ("workload", |s| "summaries".clone_into(&mut s.endpoints["flash"].workload)),
         ("model", |s| s.endpoints["flash"].model = Model::Named("other".to_owned())),
         ("protocol", |s| s.endpoints["flash"].protocol = crate::catalog::Protocol::OpenaiCompletions),
         ("stream", |s| s.endpoints["flash"].stream = false),
+        ("body", |s| {
+            s.endpoints["flash"].body.insert("temperature".to_owned(), 0.into());
+        }),
         ("weight", |s| s.endpoints["flash"].weight = Some(0.8)),
         ("name of a phase", |s| {
             let phase = s.phases.shift_remove("ladder").expect("the ladder");

@@ -140,9 +140,21 @@ fn a_plan_with_enough_of_everything_has_no_warnings() {
 }
 
 #[test]
+fn the_languages_of_code_are_shown_by_their_shares() {
+    let mut scenario = fixture::bare();
+    scenario.workloads["prose"] = fixture::code(3.0);
+    scenario.phases = fixture::named([("only", fixture::phase(Some(50), None, fixture::closed(&[1])))]);
+    let plan = compile(&scenario);
+    let text = render::text(&plan);
+    assert!(text.contains("prose (25.0 % python, 75.0 % react)"), "{text}");
+    let expected = &plan.steps[1].expected;
+    assert_eq!((expected.input_tokens, expected.output_tokens), (Some(10_000.0), Some(2500.0)));
+}
+
+#[test]
 fn gaps_that_no_number_of_requests_would_have_are_not_asked_for() {
     let mut scenario = fixture::bare();
-    let Workload::Synthetic(synthetic) = &mut scenario.workloads["prose"] else { panic!("made up") };
+    let Workload::Synthetic(synthetic) = &mut scenario.workloads["prose"] else { panic!("made-up text") };
     synthetic.output_tokens = Lengths::Constant(1);
     scenario.phases = fixture::named([("only", fixture::phase(Some(50), None, fixture::closed(&[1])))]);
     scenario.targets = fixture::named([("gaps", fixture::target("itl.p99", Bound::AtMost(0.1)))]);

@@ -64,6 +64,7 @@ impl Datasets {
     pub fn open(&mut self, name: &str, workload: &Workload) -> Result<Source, DatasetError> {
         let kind = match workload {
             Workload::Synthetic(synthetic) => Kind::Synthetic(Arc::new(synthetic.clone())),
+            Workload::Snippets(snippets) => Kind::Snippets(Arc::new(snippets.clone())),
             Workload::Dataset(dataset) => {
                 let table = self.table(&dataset.file)?;
                 if let Some(planned) = &dataset.content

@@ -74,7 +74,7 @@ fn defaults_are_those_of_the_program() {
 /// The leaves of the built-in layer that are defaults of a key.
 fn count(table: &toml::Table) -> usize {
     let inner = table.iter().filter(|(key, _)| *key != "spare").map(|(key, value)| match value {
-        toml::Value::Table(_) if key == "prompt_tokens" => 1,
+        toml::Value::Table(_) if ["prompt_tokens", "mix"].contains(&key.as_str()) => 1,
         toml::Value::Table(inner) => count(inner),
         _ => 1,
     });

@@ -1,0 +1,99 @@
+//! `[endpoints.NAME.body]`: fields of a request's body besides those that the protocol sets.
+
+use serde_json::{Map, Number, Value as Json};
+
+use super::{
+    super::{
+        headers::is_secret,
+        tree::{Node, Table, Value},
+    },
+    fields::Fields,
+    leaf::{self, Read, wrong},
+};
+use crate::catalog::Protocol;
+
+const HELP: &str = "write `body = { temperature = 0.0, ignore_eos = true }`";
+
+/// Reads the fields; none where there is no such table.
+pub(super) fn body(fields: &mut Fields<'_>, protocol: Option<Protocol>) -> Option<Map<String, Json>> {
+    if fields.node("body").is_none() {
+        return Some(Map::new());
+    }
+    let own = protocol.map_or(&[][..], Protocol::own_fields);
+    fields.get("body", |node| match node.as_table() {
+        Some(table) => object(table, own, ""),
+        None => leaf::mismatch(node, "a table", HELP),
+    })
+}
+
+/// A table as JSON. `own` are the fields that the protocol sets, `before` the path of the table with a dot behind it.
+fn object(table: &Table, own: &[&str], before: &str) -> Read<Map<String, Json>> {
+    let mut object = Map::new();
+    let mut failures = Vec::new();
+    for (key, node) in table {
+        let path = format!("{before}{key}");
+        let within = format!("{path}.");
+        let is_own = own.contains(&path.as_str());
+        let holds_own = own.iter().any(|field| field.starts_with(&within)) && node.as_table().is_none();
+        let read = if is_own || holds_own { set_elsewhere(node, &path) } else { json(node, own, &within) };
+        match read {
+            Ok(value) => {
+                object.insert(key.clone(), value);
+            }
+            Err(wrong) => failures.extend(wrong),
+        }
+    }
+    if failures.is_empty() { Ok(object) } else { Err(failures) }
+}
+
+fn set_elsewhere<T>(node: &Node, path: &str) -> Read<T> {
+    let help = match path.rsplit('.').next().unwrap_or_default() {
+        "model" => "set `model` of the endpoint",
+        "stream" => "set `stream` of the endpoint",
+        "max_tokens" | "max_output_tokens" | "n_predict" | "num_predict" | "max_new_tokens" => {
+            "set `output_tokens` of the workload"
+        }
+        _ => "remove it",
+    };
+    wrong(node, format!("must not set `{path}`, which the protocol sets"), "would be said twice", help)
+}
+
+fn json(node: &Node, own: &[&str], before: &str) -> Read<Json> {
+    match &node.value {
+        Value::Text(text) if is_secret(text) => wrong(
+            node,
+            "must not hold a secret",
+            "a secret in a scenario",
+            "send it as a header, by reference",
+        ),
+        Value::Text(text) => Ok(Json::String(text.clone())),
+        Value::Filled(text) => Ok(filled(text)),
+        // told where the variable is named
+        Value::Unknown => Ok(Json::Null),
+        Value::Integer(number) => match Number::from_i128(*number) {
+            Some(number) => Ok(Json::Number(number)),
+            None => wrong(node, "is too large a number", "beyond 64 bits", "write a smaller number"),
+        },
+        Value::Float(number) => match Number::from_f64(*number) {
+            Some(number) => Ok(Json::Number(number)),
+            None => {
+                wrong(node, "must be a finite number", "JSON has no such number", "write a finite number")
+            }
+        },
+        Value::Bool(value) => Ok(Json::Bool(*value)),
+        Value::Date(_) => leaf::mismatch(node, "a value of JSON", "put it in quotes"),
+        Value::List(items) => {
+            let items: Vec<_> = items.iter().map(|item| json(item, &[], "")).collect();
+            items.into_iter().collect::<Read<_>>().map(Json::Array)
+        }
+        Value::Table(table) => object(table, own, before).map(Json::Object),
+    }
+}
+
+/// What an environment variable was filled into: a number or a truth value where it reads as one.
+fn filled(text: &str) -> Json {
+    match serde_json::from_str(text) {
+        Ok(value @ (Json::Number(_) | Json::Bool(_))) => value,
+        _ => Json::String(text.to_owned()),
+    }
+}

@@ -1,0 +1,200 @@
+//! `POST {url}/api/generate` and `POST {url}/api/chat`: a document per line, the last of which has the server's counts and
+//! durations.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{
+    api::{Api, Ask, Models, json},
+    json::{Carries, error_message, parse},
+    openai_chat::Turn,
+    said::{Said, Usage},
+    seen::Contents,
+};
+
+/// `/api/generate`.
+pub(super) struct Ollama;
+
+/// `/api/chat`.
+pub(super) struct OllamaChat;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    #[serde(flatten)]
+    asked: Asked<'a>,
+    stream: bool,
+    options: Options,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Asked<'a> {
+    Prompt(&'a str),
+    Messages([Turn<'a>; 1]),
+}
+
+#[derive(Serialize)]
+struct Options {
+    num_predict: u32,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Document {
+    response: Carries,
+    thinking: Carries,
+    message: Message,
+    done: bool,
+    done_reason: Option<String>,
+    prompt_eval_count: Option<u64>,
+    eval_count: Option<u64>,
+    error: Carries,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Message {
+    content: Carries,
+    thinking: Carries,
+    tool_calls: Carries,
+}
+
+/// What the last line says of the time that the server took, in nanoseconds.
+const TIMINGS: [&str; 4] = ["total_duration", "load_duration", "prompt_eval_duration", "eval_duration"];
+
+fn body(ask: &Ask<'_>, asked: Asked<'_>) -> Vec<u8> {
+    json(
+        &Body {
+            model: ask.model,
+            asked,
+            stream: ask.stream,
+            options: Options { num_predict: ask.max_tokens },
+        },
+        ask,
+    )
+}
+
+fn accept(stream: bool) -> &'static str {
+    if stream { "application/x-ndjson" } else { "application/json" }
+}
+
+const MODELS: Models = Models { path: "/api/tags", list: "/models", name: "name" };
+
+const END: &str = "`\"done\": true`";
+
+fn read(data: &[u8]) -> Result<Said, serde_json::Error> {
+    let document: Document = parse(data)?;
+    if document.error.any() {
+        return Ok(Said::error(error_message(data)));
+    }
+    let message = &document.message;
+    let contents = Contents {
+        text: document.response.any() || message.content.any(),
+        reasoning: document.thinking.any() || message.thinking.any(),
+        tool_call: message.tool_calls.any(),
+        ..Contents::default()
+    };
+    if !document.done {
+        return Ok(Said { contents, ..Said::default() });
+    }
+    let mut all: Map<String, Value> = parse(data)?;
+    let timings: Map<_, _> = TIMINGS.into_iter().filter_map(|name| all.remove_entry(name)).collect();
+    Ok(Said {
+        contents,
+        finish_reason: Some(document.done_reason.unwrap_or_else(|| "stop".to_owned())),
+        usage: Some(Usage {
+            input: document.prompt_eval_count,
+            output: document.eval_count,
+            ..Usage::default()
+        }),
+        timings: (!timings.is_empty()).then_some(Value::Object(timings)),
+        ends: true,
+        ..Said::default()
+    })
+}
+
+fn texts(data: &[u8], add: &mut dyn FnMut(u32, &str)) {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Document {
+        response: String,
+        message: Message,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Message {
+        content: String,
+    }
+    let document: Document = serde_json::from_slice(data).unwrap_or_default();
+    add(0, &document.response);
+    add(0, &document.message.content);
+}
+
+impl Api for Ollama {
+    fn path(&self, _: bool) -> &'static str {
+        "/api/generate"
+    }
+
+    fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
+        body(ask, Asked::Prompt(ask.prompt()))
+    }
+
+    fn accept(&self, stream: bool) -> &'static str {
+        accept(stream)
+    }
+
+    fn models(&self) -> Models {
+        MODELS
+    }
+
+    fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {
+        read(data)
+    }
+
+    fn text_key(&self) -> &'static str {
+        "response"
+    }
+
+    fn texts(&self, data: &[u8], add: &mut dyn FnMut(u32, &str)) {
+        texts(data, add);
+    }
+
+    fn end(&self) -> &'static str {
+        END
+    }
+}
+
+impl Api for OllamaChat {
+    fn path(&self, _: bool) -> &'static str {
+        "/api/chat"
+    }
+
+    fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
+        body(ask, Asked::Messages([Turn::of_user(ask.prompt())]))
+    }
+
+    fn accept(&self, stream: bool) -> &'static str {
+        accept(stream)
+    }
+
+    fn models(&self) -> Models {
+        MODELS
+    }
+
+    fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {
+        read(data)
+    }
+
+    fn text_key(&self) -> &'static str {
+        "content"
+    }
+
+    fn texts(&self, data: &[u8], add: &mut dyn FnMut(u32, &str)) {
+        texts(data, add);
+    }
+
+    fn end(&self) -> &'static str {
+        END
+    }
+}
