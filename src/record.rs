@@ -477,6 +477,8 @@ pub enum StopCause {
     Cancel,
     /// The writer fell behind, or the disk refused.
     Recorder,
+    /// What was to be sent could not be read from its file any more.
+    Dataset,
     /// A target had failed for as long as its `abort` says.
     Abort,
     /// As many requests were sent as `run.ceiling.requests` allows.

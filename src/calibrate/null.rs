@@ -12,6 +12,7 @@ use crate::{
     plan::{self, Plan},
     record::{ChunkTimes, Diary, Event, Record},
     wire::Clock,
+    workload::Datasets,
 };
 
 /// A null server that listens, with the threads of an engine that drives it.
@@ -73,7 +74,12 @@ impl Null {
 
     fn bind(&self, plan: &Plan) -> Result<Vec<Binding>, CalibrateError> {
         let no_secret = |_: &config::Secret| Err("there is none".to_owned());
-        Ok(self.beside.block_on(engine::ready(plan, &[], &no_secret))?)
+        let mut datasets = Datasets::default();
+        let sources =
+            plan.endpoints.iter().map(|planned| datasets.open(&planned.workload_name, &planned.workload));
+        // its prompts are made up
+        let sources = sources.collect::<Result<Vec<_>, _>>().map_err(engine::EngineError::from)?;
+        Ok(self.beside.block_on(engine::ready(plan, &[], &sources, &no_secret))?)
     }
 
     /// Runs a plan with the engine, and gathers what it tells.

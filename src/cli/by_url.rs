@@ -16,6 +16,7 @@ use crate::{
     config::{Diagnostic, Problems},
     machine::Machine,
     plan::Plan,
+    workload::Datasets,
 };
 
 /// How problems call the text.
@@ -187,8 +188,13 @@ impl ByUrl {
 }
 
 /// The plans of that scenario, under the other flags of the command.
-pub(super) fn plans(text: &str, overrides: &Overrides, machine: &Machine) -> Result<Vec<Plan>, Problems> {
-    compile(NAME, text, overrides, machine)
+pub(super) fn plans(
+    text: &str,
+    overrides: &Overrides,
+    machine: &Machine,
+    datasets: &mut Datasets,
+) -> Result<Vec<Plan>, Problems> {
+    compile(NAME, text, overrides, machine, datasets)
 }
 
 fn head(overrides: &Overrides) -> String {
@@ -230,9 +236,10 @@ mod tests {
         let Command { by_url, overrides, .. } =
             Command::try_parse_from(["run"].iter().chain(flags)).expect("valid flags");
         let text = by_url.text(&overrides).expect("a url");
-        let plans = plans(&text, &overrides, &Machine::default());
+        let plans = plans(&text, &overrides, &Machine::default(), &mut Datasets::default());
         let plans = plans.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
-        let again = compile("saved.toml", &text, &overrides, &Machine::default()).expect("the same scenario");
+        let again = compile("saved.toml", &text, &overrides, &Machine::default(), &mut Datasets::default())
+            .expect("the same scenario");
         assert_eq!(plans[0].experiment, again[0].experiment);
         text
     }

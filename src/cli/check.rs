@@ -7,7 +7,7 @@ use super::{
     problems,
     terminal::{self, Terminal},
 };
-use crate::{machine::Machine, plan::cases};
+use crate::{machine::Machine, plan::cases, workload::Datasets};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,8 @@ enum Format {
 
 pub(super) fn check(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
     let machine = Machine::detect();
-    let mut examined = match examine(&arguments.files, &arguments.overrides, &machine) {
+    let mut datasets = Datasets::default();
+    let mut examined = match examine(&arguments.files, &arguments.overrides, &machine, &mut datasets) {
         Ok(examined) => examined,
         Err(usage) => {
             terminal::say(&format!("error: {usage}"));

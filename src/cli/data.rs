@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::{self, Input, Workload},
     machine::Machine,
-    workload::{prompt, snippet},
+    workload::{Datasets, Source, snippet},
 };
 
 /// Arguments of `data`.
@@ -80,7 +80,8 @@ pub(super) fn data(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
             return Ok(Exit::Usage);
         }
     };
-    let lines = (0..*number).map(|seq| line(&workload, *seed, seq));
+    let source = Datasets::default().open(NAME, &workload)?;
+    let lines = (0..*number).map(|seq| line(&workload, &source, *seed, seq));
     if out == "-" {
         return match write(lines, io::stdout().lock()) {
             // a reader that went away (`| head`) is no error of ours
@@ -114,20 +115,23 @@ fn workload(arguments: &Arguments) -> Result<Workload, config::Problems> {
     Ok(cases[0].workloads[NAME].clone())
 }
 
-fn line(workload: &Workload, seed: u64, seq: u64) -> Line {
-    match workload {
+fn line(workload: &Workload, source: &Source, seed: u64, seq: u64) -> io::Result<Line> {
+    Ok(match workload {
         Workload::Snippets(snippets) => {
             let snippet = snippet(snippets, NAME, seed, seq, 0);
             Line { text: snippet.text, language: snippet.language.name() }
         }
-        Workload::Synthetic(_) => Line { text: prompt(workload, NAME, seed, seq).text, language: "english" },
-    }
+        Workload::Synthetic(_) | Workload::Dataset(_) => {
+            let prompt = source.prompt(seed, seq).map_err(io::Error::other)?;
+            Line { text: prompt.text, language: "english" }
+        }
+    })
 }
 
-fn write(lines: impl Iterator<Item = Line>, out: impl Write) -> io::Result<()> {
+fn write(lines: impl Iterator<Item = io::Result<Line>>, out: impl Write) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     for line in lines {
-        serde_json::to_writer(&mut out, &line)?;
+        serde_json::to_writer(&mut out, &line?)?;
         out.write_all(b"\n")?;
     }
     out.flush()

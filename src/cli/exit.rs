@@ -41,7 +41,9 @@ impl Exit {
         on_inconclusive: OnInconclusive,
     ) -> Self {
         match conclusion {
-            _ if ending == Ending::Stopped(StopCause::Recorder) => Self::Environment,
+            _ if matches!(ending, Ending::Stopped(StopCause::Recorder | StopCause::Dataset)) => {
+                Self::Environment
+            }
             // an interrupted run may not have given the first answer its time
             _ if silent && matches!(ending, Ending::Completed | Ending::Stopped(StopCause::Abort)) => {
                 Self::Environment
@@ -85,6 +87,7 @@ mod tests {
             (Conclusion::Aborted, interrupted, false, Exit::Interrupted),
             (Conclusion::Aborted, interrupted, true, Exit::Interrupted),
             (Conclusion::Aborted, recorder, false, Exit::Environment),
+            (Conclusion::Aborted, Ending::Stopped(StopCause::Dataset), false, Exit::Environment),
             (Conclusion::Fail, aborted, false, Exit::Fail),
             (Conclusion::Fail, aborted, true, Exit::Environment),
         ] {

@@ -13,7 +13,7 @@ use super::{
     starter::{self, Server, quoted},
     terminal::{self, Terminal},
 };
-use crate::{catalog::Protocol, config::Address, engine::Ask, record::Outcome};
+use crate::{catalog::Protocol, config::Address, engine::Ask, record::Outcome, workload::Datasets};
 
 /// What `--help` says about exit codes.
 pub(super) const HELP: &str = "\
@@ -133,7 +133,7 @@ async fn look(
         let mut target = Target::new(&plan, 0);
         // any name will do until the server has been asked for its own
         target.change(None, Some(UNNAMED));
-        let models = match target.bind(&[None]).await {
+        let models = match target.bind(&[None], &mut Datasets::default()).await {
             Ok(binding) => binding.models,
             Err(problem) => {
                 tried.push(problem_of(&problem));
@@ -146,7 +146,7 @@ async fn look(
         target.change(None, models.as_ref().ok().and_then(|models| Some(models.first()?.as_str())));
         for protocol in Protocol::ALL.into_iter().filter(|protocol| protocol.generates()) {
             target.change(Some(protocol), None);
-            let binding = target.bind(&[None]).await?;
+            let binding = target.bind(&[None], &mut Datasets::default()).await?;
             let record = target.ask(&binding, &ask).await?.record;
             // the one token may be one without text
             if matches!(record.outcome, Outcome::Ok | Outcome::Empty) {

@@ -13,6 +13,7 @@ use crate::{
     config::{self, Checked, Diagnostic, Input, Problems},
     machine::Machine,
     plan::{self, Plan},
+    workload::Datasets,
 };
 
 /// A file and what became of it.
@@ -38,12 +39,13 @@ pub(super) fn load(
     patterns: &[String],
     overrides: &Overrides,
     machine: &Machine,
+    datasets: &mut Datasets,
     terminal: Terminal,
 ) -> Result<Vec<Loaded>, String> {
-    Ok(say_problems(examine(patterns, overrides, machine)?, terminal))
+    Ok(say_problems(examine(patterns, overrides, machine, datasets)?, terminal))
 }
 
-/// Expands patterns, loads and compiles every file, and prints nothing.
+/// Expands patterns, loads and compiles every file, with the datasets that they name, and prints nothing.
 ///
 /// # Errors
 /// Those of [`load`].
@@ -51,13 +53,15 @@ pub(super) fn examine(
     patterns: &[String],
     overrides: &Overrides,
     machine: &Machine,
+    datasets: &mut Datasets,
 ) -> Result<Vec<Examined>, String> {
     let mut examined = Vec::new();
     for file in expand(patterns)? {
         let text = std::fs::read_to_string(&file)
             .map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
         let name = file.display().to_string();
-        let checked = check(&name, &text, overrides, machine);
+        let mut checked = check(&name, &text, overrides, machine);
+        datasets.look_into(&mut checked);
         let places = checked.places().cloned().unwrap_or_default();
         let plans = plan::admit(checked);
         let missing = secrets::missing(plans.as_deref().unwrap_or_default());
@@ -73,8 +77,11 @@ pub(super) fn compile(
     text: &str,
     overrides: &Overrides,
     machine: &Machine,
+    datasets: &mut Datasets,
 ) -> Result<Vec<Plan>, Problems> {
-    plan::admit(check(name, text, overrides, machine))
+    let mut checked = check(name, text, overrides, machine);
+    datasets.look_into(&mut checked);
+    plan::admit(checked)
 }
 
 fn check(name: &str, text: &str, overrides: &Overrides, machine: &Machine) -> Checked {

@@ -14,6 +14,7 @@ use crate::{
     config::{self, Input},
     machine::Machine,
     plan::{Plan, beyond, cases, diff::diff, estimate, graph, origins, render},
+    workload::Datasets,
 };
 
 /// Arguments of `plan`.
@@ -70,7 +71,8 @@ pub(super) fn plan(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
             Err(exit) => exit,
         });
     }
-    let read = |path: &str| plans(path, &arguments.overrides, &machine, terminal);
+    let mut datasets = Datasets::default();
+    let mut read = |path: &str| plans(path, &arguments.overrides, &machine, &mut datasets, terminal);
     // all files, so that all of their problems are shown
     let (mut plans, mut failed) = (Vec::new(), None);
     for file in &arguments.files {
@@ -166,6 +168,7 @@ fn plans(
     path: &str,
     overrides: &Overrides,
     machine: &Machine,
+    datasets: &mut Datasets,
     terminal: Terminal,
 ) -> Result<Vec<Vec<Plan>>, Exit> {
     let folder = Path::new(path);
@@ -178,7 +181,7 @@ fn plans(
         return saved(folder).map(|plan| vec![vec![plan]]).map_err(|error| usage(format!("{error:#}")));
     }
     let file = [path.to_owned()];
-    let loaded = load(&file, overrides, machine, terminal).map_err(usage)?;
+    let loaded = load(&file, overrides, machine, datasets, terminal).map_err(usage)?;
     loaded.into_iter().map(|loaded| loaded.plans.ok_or(Exit::Usage)).collect()
 }
 

@@ -13,7 +13,7 @@ use super::{
     Overrides,
     exit::Exit,
     load::{compile, load},
-    run::Simulated,
+    run::{Simulated, sources},
     secrets::read_secret,
     terminal::{self, Terminal},
 };
@@ -24,6 +24,7 @@ use crate::{
     machine::Machine,
     plan::{Plan, PlannedEndpoint, Work},
     record::Outcome,
+    workload::Datasets,
 };
 
 /// What `--help` says about exit codes.
@@ -92,7 +93,8 @@ pub(super) fn protocol(name: &str) -> Result<Protocol, String> {
 }
 
 pub(super) fn probe(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
-    let Some(targets) = targets(arguments, terminal) else { return Ok(Exit::Usage) };
+    let mut datasets = Datasets::default();
+    let Some(targets) = targets(arguments, &mut datasets, terminal) else { return Ok(Exit::Usage) };
     let ask = Ask { prompt: arguments.prompt.clone(), max_tokens: arguments.max_tokens };
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let mut worst = Exit::Pass;
@@ -100,7 +102,7 @@ pub(super) fn probe(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
     for (number, target) in targets.iter().enumerate() {
         // lives until the request is over: dropping it stops the server
         let simulated = Simulated::start(&target.plan)?;
-        let bound = runtime.block_on(target.bind(&simulated.urls));
+        let bound = runtime.block_on(target.bind(&simulated.urls, &mut datasets));
         let binding = match bound {
             Ok(binding) => binding,
             Err(problem) => {
@@ -132,7 +134,7 @@ pub(super) fn probe(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
 }
 
 /// What is to be probed; `None` after it was said what is wrong with the arguments.
-fn targets(arguments: &Arguments, terminal: Terminal) -> Option<Vec<Target>> {
+fn targets(arguments: &Arguments, datasets: &mut Datasets, terminal: Terminal) -> Option<Vec<Target>> {
     let plan = if is_url(&arguments.what) {
         if arguments.endpoint.is_some() {
             terminal::say("error: `--endpoint` chooses from a file, and this is a url");
@@ -147,7 +149,7 @@ fn targets(arguments: &Arguments, terminal: Terminal) -> Option<Vec<Target>> {
         }
     } else {
         let file = std::slice::from_ref(&arguments.what);
-        match load(file, &arguments.overrides, &Machine::detect(), terminal) {
+        match load(file, &arguments.overrides, &Machine::detect(), datasets, terminal) {
             Ok(mut loaded) if loaded.len() == 1 => {
                 let mut plans = loaded.pop()?.plans?;
                 if plans.len() > 1 {
@@ -224,7 +226,7 @@ pub(super) fn at_url(
          phases.load = {{ requests = 1, load.closed.users = 1 }}\n",
         string(url),
     );
-    let mut cases = compile("URL", &text, overrides, &Machine::default())?;
+    let mut cases = compile("URL", &text, overrides, &Machine::default(), &mut Datasets::default())?;
     Ok(cases.remove(0))
 }
 
@@ -256,8 +258,13 @@ impl Target {
     }
 
     /// Waits until it answers.
-    pub(super) async fn bind(&self, simulated: &[Option<String>]) -> anyhow::Result<Binding> {
-        let mut bindings = engine::ready(&self.plan, simulated, &read_secret).await?;
+    pub(super) async fn bind(
+        &self,
+        simulated: &[Option<String>],
+        datasets: &mut Datasets,
+    ) -> anyhow::Result<Binding> {
+        let sources = sources(&self.plan, datasets)?;
+        let mut bindings = engine::ready(&self.plan, simulated, &sources, &read_secret).await?;
         bindings.pop().context("no endpoint to probe")
     }
 

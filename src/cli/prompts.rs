@@ -10,6 +10,7 @@ use super::{
     Overrides,
     exit::Exit,
     load::{load, plural},
+    run::sources,
     terminal::{self, Terminal},
 };
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     plan::{Plan, Step, describe::step_name, request_of, schedule},
     protocol::{self, Ask},
     units::show_count,
-    workload::Prompt,
+    workload::{Datasets, Prompt, Source},
 };
 
 /// Arguments of `prompts`.
@@ -62,8 +63,9 @@ struct Line<'a> {
 const UNKNOWN: &str = "auto";
 
 pub(super) fn prompts(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
-    let loaded =
-        load(std::slice::from_ref(&arguments.file), &arguments.overrides, &Machine::detect(), terminal);
+    let mut datasets = Datasets::default();
+    let file = std::slice::from_ref(&arguments.file);
+    let loaded = load(file, &arguments.overrides, &Machine::detect(), &mut datasets, terminal);
     let plans: Option<Vec<Plan>> = match loaded {
         Ok(loaded) => {
             loaded.into_iter().map(|loaded| loaded.plans).collect::<Option<Vec<_>>>().map(|all| all.concat())
@@ -81,11 +83,12 @@ pub(super) fn prompts(arguments: &Arguments, terminal: Terminal) -> anyhow::Resu
     if let Some(problem) = unknown(arguments, plan) {
         return Ok(usage(&problem));
     }
+    let sources = sources(plan, &mut datasets)?;
     let mut left = arguments.number;
     let steps =
         plan.steps.iter().filter(|step| arguments.phase.as_ref().is_none_or(|name| step.phase == *name));
     for step in steps {
-        left = show_step(arguments, plan, step, left)?;
+        left = show_step(arguments, plan, &sources, step, left)?;
     }
     if left == arguments.number {
         return Ok(usage(
@@ -111,7 +114,13 @@ fn unknown(arguments: &Arguments, plan: &Plan) -> Option<String> {
 
 /// Shows so many requests of a step, where it has them and they go to the endpoint that is asked for; returns how many
 /// are still to be shown.
-fn show_step(arguments: &Arguments, plan: &Plan, step: &Step, mut left: u64) -> anyhow::Result<u64> {
+fn show_step(
+    arguments: &Arguments,
+    plan: &Plan,
+    sources: &[Source],
+    step: &Step,
+    mut left: u64,
+) -> anyhow::Result<u64> {
     let Some(load) = step.load() else { return Ok(left) };
     // a step without an end would be looked through for ever
     if !load.traffic.iter().any(|traffic| traffic.share > 0.0 && is_shown(arguments, plan, traffic.endpoint))
@@ -128,10 +137,11 @@ fn show_step(arguments: &Arguments, plan: &Plan, step: &Step, mut left: u64) -> 
     while left > 0 && more(index) {
         let seq = load.first_seq + index;
         index += 1;
-        let (endpoint, prompts) = request_of(plan, load, seq);
+        let (endpoint, prompts) = request_of(plan, load, seq, |endpoint| &sources[endpoint]);
         if !is_shown(arguments, plan, endpoint) {
             continue;
         }
+        let prompts = prompts?;
         let first = left == arguments.number;
         left -= 1;
         if arguments.json {

@@ -95,11 +95,12 @@ impl Voice {
     }
 }
 
-/// The ceiling that stopped a run, where one did: nobody else says so on the way.
-fn ceiling(cause: StopCause) -> Option<&'static str> {
+/// That the run stopped itself, where it did: nobody else says so on the way.
+fn stopping(cause: StopCause) -> Option<&'static str> {
     match cause {
-        StopCause::RequestCeiling => Some("the ceiling on requests"),
-        StopCause::DurationCeiling => Some("the ceiling on duration"),
+        StopCause::RequestCeiling => Some("stopping at the ceiling on requests"),
+        StopCause::DurationCeiling => Some("stopping at the ceiling on duration"),
+        StopCause::Dataset => Some("stopping: prompts cannot be read any more"),
         StopCause::Interrupt
         | StopCause::Terminate
         | StopCause::Cancel
@@ -146,9 +147,9 @@ pub(super) fn start(
                         }
                         for event in batch.drain(..) {
                             if let Event::Diary(Diary::Stopping { cause, .. }) = &event
-                                && let Some(ceiling) = ceiling(*cause)
+                                && let Some(why) = stopping(*cause)
                             {
-                                voice.say(&format!("stopping at {ceiling}, waiting for answers"));
+                                voice.say(&format!("{why}, waiting for answers"));
                             }
                             progress.observe(&event);
                             if let Some(watch) = &mut watch {

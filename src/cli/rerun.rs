@@ -8,12 +8,13 @@ use super::{
     permissions::Permissions,
     plan::saved,
     rebuild::look_for_run,
-    run::run_plans,
+    run::{run_plans, sources},
     terminal::{self, Terminal},
 };
 use crate::{
     machine::Machine,
     plan::{Plan, experiment_of, unsafe_in},
+    workload::Datasets,
 };
 
 /// Arguments of `rerun`.
@@ -49,7 +50,15 @@ pub(super) fn rerun(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
         terminal::say(&format!("the plan of `{}` cannot be run; nothing was sent", folder.display()));
         return Ok(Exit::Usage);
     }
-    run_plans(&[(folder.clone(), plan)], &Machine::detect(), &arguments.output, terminal)
+    let mut datasets = Datasets::default();
+    if let Err(problem) = sources(&plan, &mut datasets) {
+        terminal::say(&format!(
+            "error: {problem}\nthe plan of `{}` cannot be run; nothing was sent",
+            folder.display()
+        ));
+        return Ok(Exit::Usage);
+    }
+    run_plans(&[(folder.clone(), plan)], &mut datasets, &Machine::detect(), &arguments.output, terminal)
 }
 
 /// The plan of a run as this program runs it again: the same experiment, under a note of where it comes from.

@@ -25,7 +25,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
-    config::{Address, Ceiling, HeaderText, Secret},
+    config::{Address, Ceiling, HeaderText, Secret, Workload},
     control::Watch,
     engine::{self, Binding, Budget, Workers},
     machine::{self, Calibration, Machine, SystemInfo},
@@ -35,6 +35,7 @@ use crate::{
     sim::Child,
     store::{self, Writer},
     wire::Clock,
+    workload::{DatasetError, Datasets, Source},
 };
 
 /// Arguments of `run`.
@@ -78,9 +79,10 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         );
         return Ok(Exit::Usage);
     }
+    let mut datasets = Datasets::default();
     let loaded = match arguments.by_url.text(&arguments.overrides) {
-        Some(text) => by_url(&text, arguments, &machine, terminal),
-        None => from_files(arguments, &machine, terminal),
+        Some(text) => by_url(&text, arguments, &machine, &mut datasets, terminal),
+        None => from_files(arguments, &machine, &mut datasets, terminal),
     };
     let Some(loaded) = loaded else { return Ok(Exit::Usage) };
     if arguments.by_url.print {
@@ -88,15 +90,20 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     }
     let mut plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
     for (_, plan) in &mut plans {
-        settle_secrets(plan)?;
+        settle_files(plan)?;
         plan.calibrate |= arguments.calibrate;
     }
-    run_plans(&plans, &machine, &arguments.output, terminal)
+    run_plans(&plans, &mut datasets, &machine, &arguments.output, terminal)
 }
 
 /// The plans of all files; `None` after it was said what is wrong with any.
-fn from_files(arguments: &Arguments, machine: &Machine, terminal: Terminal) -> Option<Vec<Loaded>> {
-    let examined = match examine(&arguments.files, &arguments.overrides, machine) {
+fn from_files(
+    arguments: &Arguments,
+    machine: &Machine,
+    datasets: &mut Datasets,
+    terminal: Terminal,
+) -> Option<Vec<Loaded>> {
+    let examined = match examine(&arguments.files, &arguments.overrides, machine, datasets) {
         Ok(examined) => examined,
         Err(usage) => {
             terminal::say(&format!("error: {usage}"));
@@ -125,11 +132,17 @@ fn from_files(arguments: &Arguments, machine: &Machine, terminal: Terminal) -> O
 
 /// The plans of the scenario that stands for flags, which is printed where that is asked for; `None` after it was said
 /// what is wrong with them.
-fn by_url(text: &str, arguments: &Arguments, machine: &Machine, terminal: Terminal) -> Option<Vec<Loaded>> {
+fn by_url(
+    text: &str,
+    arguments: &Arguments,
+    machine: &Machine,
+    datasets: &mut Datasets,
+    terminal: Terminal,
+) -> Option<Vec<Loaded>> {
     if arguments.by_url.print {
         terminal::print(text);
     }
-    match by_url::plans(text, &arguments.overrides, machine) {
+    match by_url::plans(text, &arguments.overrides, machine, datasets) {
         Ok(plans) => Some(vec![Loaded { file: by_url::NAME.into(), plans: Some(plans) }]),
         Err(problems) => {
             arguments.by_url.say(&problems, terminal);
@@ -139,8 +152,9 @@ fn by_url(text: &str, arguments: &Arguments, machine: &Machine, terminal: Termin
     }
 }
 
-/// Lets the files of secrets and of TLS in a plan be found from every folder, so that it can be run again from another one.
-fn settle_secrets(plan: &mut Plan) -> anyhow::Result<()> {
+/// Lets the files of secrets, of TLS and of prompts in a plan be found from every folder, so that it can be run again from another
+/// one.
+fn settle_files(plan: &mut Plan) -> anyhow::Result<()> {
     for endpoint in &mut plan.endpoints {
         let headers = endpoint.headers.values_mut().filter_map(|header| match header {
             HeaderText::Secret(secret) => Some(secret),
@@ -151,7 +165,11 @@ fn settle_secrets(plan: &mut Plan) -> anyhow::Result<()> {
             let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;
             *path = whole.display().to_string();
         }
-        for path in endpoint.tls.paths_mut() {
+        let dataset = match &mut endpoint.workload {
+            Workload::Dataset(dataset) => Some(&mut dataset.file.path),
+            Workload::Synthetic(_) | Workload::Snippets(_) => None,
+        };
+        for path in endpoint.tls.paths_mut().chain(dataset) {
             let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;
             *path = whole.display().to_string();
         }
@@ -162,6 +180,7 @@ fn settle_secrets(plan: &mut Plan) -> anyhow::Result<()> {
 /// Runs plans one after another, each under the name of the file that it came from. The worst exit code counts.
 pub(super) fn run_plans(
     plans: &[(PathBuf, Plan)],
+    datasets: &mut Datasets,
     machine: &Machine,
     output: &Output,
     terminal: Terminal,
@@ -194,8 +213,12 @@ pub(super) fn run_plans(
             let which = plan.repeat.map_or(String::new(), |n| format!(", repeat {n} of {}", plan.repeats));
             terminal::say(&format!("── {} ({}){which}", plan.title(), file.display()));
         }
-        let ran = runtime
-            .block_on(run_one(plan, budgets.of(file, plan), &place, output, &mut signals, terminal))
+        let budgets = budgets.of(file, plan);
+        let ran = sources(plan, datasets)
+            .map_err(anyhow::Error::from)
+            .and_then(|sources| {
+                runtime.block_on(run_one(plan, &sources, budgets, &place, output, &mut signals, terminal))
+            })
             .unwrap_or_else(|error| {
                 terminal::error(&error);
                 Ran { exit: Exit::Environment, rebuilt: None }
@@ -310,9 +333,19 @@ impl Budgets {
     }
 }
 
+/// The workload of each endpoint of a plan, open.
+///
+/// # Errors
+///
+/// That a dataset cannot be used.
+pub(super) fn sources(plan: &Plan, datasets: &mut Datasets) -> Result<Vec<Source>, DatasetError> {
+    plan.endpoints.iter().map(|planned| datasets.open(&planned.workload_name, &planned.workload)).collect()
+}
+
 /// Runs one plan once: simulated servers, readiness, load, records, report.
 async fn run_one(
     plan: &Plan,
+    sources: &[Source],
     budgets: Vec<Budget>,
     place: &Place<'_>,
     output: &Output,
@@ -334,7 +367,7 @@ async fn run_one(
         }
     };
     let bindings = tokio::select! {
-        bindings = engine::ready(plan, &simulated.urls, &read_secret) => bindings?,
+        bindings = engine::ready(plan, &simulated.urls, sources, &read_secret) => bindings?,
         _ = signals.next() => {
             terminal::say("stopped before the endpoints were ready; nothing was sent");
             return Ok(interrupted);

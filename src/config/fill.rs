@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use indexmap::IndexSet;
 
 use super::{
-    Layer,
+    DataFormat, Layer,
     diagnostic::{Diagnostic, Sink},
     merge::{over, overlay},
     nearest::suggest,
@@ -57,13 +57,14 @@ pub(super) fn fill(root: &mut Node, builtin: &BuiltIn, library: &Library, sink: 
     }
     lay_templates_under(root, builtin);
     fill_endpoints(root);
+    fill_datasets(root, builtin);
     settle_paths(root);
     fill_phases(root);
     fill_sims(root, builtin, library, sink);
 }
 
 /// Tables of a template that hold only where the scenario has them: the variants of a one-of.
-const SECTIONS: &[&str] = &["load", "closed", "open", "synthetic", "snippets"];
+const SECTIONS: &[&str] = &["load", "closed", "open", "synthetic", "snippets", "dataset"];
 
 /// Tables of a template that hold as a whole, and only where the scenario has none: what somebody's mix does not name is
 /// not in it.
@@ -135,9 +136,41 @@ fn fill_endpoints(root: &mut Node) {
     }
 }
 
-/// Puts the folder in front of the path of every secret in a file and of what TLS needs: a path starts where it is
-/// written.
+/// What a dataset leaves out and its format decides: the format itself by the ending of the path, the field of the prompt where
+/// rows have fields, and a length of output where they have no answers.
+fn fill_datasets(root: &mut Node, builtin: &BuiltIn) {
+    for workload in entries(root, "workloads") {
+        let Some(dataset) = workload.get_mut("dataset").and_then(Node::as_table_mut) else { continue };
+        let by_ending = dataset.get("path").and_then(|path| {
+            let format = DataFormat::of_path(path.as_text()?)?;
+            Some(Node {
+                key: path.key.clone(),
+                place: path.place.clone(),
+                value: Value::Text(format.name().to_owned()),
+            })
+        });
+        insert_missing(dataset, "format", by_ending.as_ref());
+        let name = dataset.get("format").and_then(Node::as_text);
+        let Some(format) = DataFormat::ALL.into_iter().find(|format| Some(format.name()) == name) else {
+            continue;
+        };
+        let spare = |key: &str| builtin.spare.at(&["datasets", key]);
+        if format.has_fields() {
+            insert_missing(dataset, "field", spare("field"));
+        }
+        if format != DataFormat::Sharegpt && !dataset.contains_key("output_tokens_field") {
+            insert_missing(dataset, "output_tokens", spare("output_tokens"));
+        }
+    }
+}
+
+/// Puts the folder in front of the path of every secret in a file, of what TLS needs and of datasets: a path starts where it
+/// is written.
 fn settle_paths(root: &mut Node) {
+    for workload in entries(root, "workloads") {
+        let dataset = workload.get_mut("dataset").and_then(Node::as_table_mut);
+        dataset.and_then(|dataset| dataset.get_mut("path")).into_iter().for_each(settle);
+    }
     for endpoint in entries(root, "endpoints") {
         if let Some(key) = endpoint.get_mut("api_key") {
             settle_path(key);

@@ -8,14 +8,19 @@ use super::{
 /// Kinds of length distributions.
 pub(super) const DISTRIBUTIONS: &[&str] = &["constant", "uniform", "normal", "lognormal", "poisson"];
 
+/// Kinds of workloads.
+pub(super) const KINDS: &[&str] = &["synthetic", "snippets", "dataset"];
+
 /// Keys of which only one can hold. A layer that sets one of them clears the others below it. `*` is any name.
 pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["endpoints", "*", "api_key"], &["env", "file"]),
     (&["endpoints", "*", "headers", "*"], &["env", "file"]),
+    (&["workloads", "*"], KINDS),
     (&["workloads", "*", "synthetic"], &["prompt_tokens", "prompt_words"]),
     (&["workloads", "*", "synthetic", "*"], DISTRIBUTIONS),
-    (&["workloads", "*"], &["synthetic", "snippets"]),
     (&["workloads", "*", "snippets", "*"], DISTRIBUTIONS),
+    (&["workloads", "*", "dataset"], &["output_tokens", "output_tokens_field"]),
+    (&["workloads", "*", "dataset", "*"], DISTRIBUTIONS),
     (&["phases", "*"], &["load", "pause"]),
     (&["phases", "*"], &["after", "during"]),
     (&["phases", "*", "load"], &["closed", "open", "same_as"]),

@@ -45,6 +45,7 @@ mod tests;
 pub use checked::Checked;
 pub use crowd::{Crowd, crowd};
 pub use diagnostic::{Diagnostic, Kind, Label, Problems};
+pub use nearest::suggest;
 pub use order::predecessors;
 pub use places::{Finding, Places};
 pub use presets::PresetInfo;
@@ -125,7 +126,7 @@ pub fn preset(name: &str) -> Result<PresetInfo, String> {
     let presets = presets();
     presets.iter().find(|preset| preset.name == name).cloned().ok_or_else(|| {
         let known = presets.iter().map(|preset| preset.name.as_str());
-        format!("unknown preset `{name}`\n  help: {}", nearest::suggest(name, "presets", known))
+        format!("unknown preset `{name}`\n  help: {}", suggest(name, "presets", known))
     })
 }
 

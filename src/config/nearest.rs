@@ -22,7 +22,7 @@ pub(super) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// A help line: the name that was probably meant, if any, and all that would do.
-pub(super) fn suggest<'a>(text: &str, what: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub fn suggest<'a>(text: &str, what: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     let list = if known.is_empty() { "none".to_owned() } else { quoted(&known) };
     match nearest(text, known) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    Layer,
     diagnostic::Diagnostic,
     source::Place,
     tree::{Node, join},
@@ -47,7 +48,8 @@ impl Places {
     fn nearest(&self, address: &str) -> Option<&Place> {
         let mut address = address;
         loop {
-            if let Some(place) = self.0.get(address) {
+            // a default of the program is nobody's to mend
+            if let Some(place) = self.0.get(address).filter(|place| place.source.layer != Layer::BuiltIn) {
                 return Some(place);
             }
             if address.is_empty() {

@@ -1,6 +1,7 @@
 //! The scenario: a file as it was meant, after layers and checks. Plain values, base units, names still unresolved.
 
 mod connection;
+mod dataset;
 mod phase;
 mod run;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     connection::{ClientCertificate, HttpVersion, Tls},
+    dataset::{Content, DataFile, DataFormat, Dataset, OnBadRow, RowOrder},
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
 };
@@ -191,6 +193,8 @@ pub enum Workload {
     Synthetic(Synthetic),
     /// Made-up code of a drawn length.
     Snippets(Snippets),
+    /// Rows of a file.
+    Dataset(Dataset),
 }
 
 /// `[workloads.NAME.synthetic]`.

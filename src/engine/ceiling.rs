@@ -100,9 +100,14 @@ impl Ceiling {
         // each of them counts it
         let admitted = self.budgets.iter().map(Budget::admits).fold(true, |all, one| all & one);
         if !admitted {
-            stop(&self.commands, StopCause::RequestCeiling);
+            self.stop(StopCause::RequestCeiling);
         }
         admitted
+    }
+
+    /// Stops the run: what it was to send cannot be sent.
+    pub(super) fn stop(&self, cause: StopCause) {
+        stop(&self.commands, cause);
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     catalog::Protocol,
     plan::{PlannedEndpoint, request_of},
     protocol::{self, Answer, Answered, Ask, Ending, Flow, Seen},
-    record::{ChunkTimes, Outcome, Record, Texts, TokenSource},
+    record::{ChunkTimes, Outcome, Record, StopCause, Texts, TokenSource},
     wire::{Arrival, Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
 };
 
@@ -37,6 +37,8 @@ pub(super) struct Prepared {
     message: Message,
     /// What it asks, where the plan keeps that.
     prompts: Vec<String>,
+    /// Why it cannot be sent: what it should ask could not be read.
+    unreadable: Option<String>,
     /// The connection that was taken for it ahead of time, on which it may have begun to go out.
     reserved: Option<Reserved>,
     /// Whether the ceiling has counted it.
@@ -51,7 +53,12 @@ impl Prepared {
     pub(super) fn new(run: &StepRun, index: u64, lane: usize) -> Box<Self> {
         let shared = &run.shared;
         let seq = run.load.first_seq + index;
-        let (endpoint, prompts) = request_of(&shared.plan, &run.load, seq);
+        let source = |endpoint: usize| &shared.endpoints[endpoint].binding.source;
+        let (endpoint, prompts) = request_of(&shared.plan, &run.load, seq, source);
+        let (prompts, unreadable) = match prompts {
+            Ok(prompts) => (prompts, None),
+            Err(error) => (Vec::new(), Some(error.reason)),
+        };
         let planned = &shared.plan.endpoints[endpoint];
         let Endpoint { binding, pools } = &shared.endpoints[endpoint];
         let request_id = format!("{}-{seq}", shared.run_id);
@@ -70,6 +77,7 @@ impl Prepared {
             requested_output_tokens: requested(planned, max_tokens),
             message,
             prompts,
+            unreadable,
             reserved: None,
             admitted: false,
             registered: None,
@@ -129,10 +137,11 @@ impl Prepared {
         }
     }
 
-    /// Whether the ceiling lets it go out; asks once.
+    /// Whether there is something to send, and the ceiling lets it go out; asks once.
     fn is_admitted(&mut self, run: &StepRun) -> bool {
         let simulated = run.shared.plan.endpoints[self.endpoint].simulated();
-        self.admitted = self.admitted || simulated || run.shared.ceiling.admits();
+        let readable = self.unreadable.is_none();
+        self.admitted = self.admitted || (readable && (simulated || run.shared.ceiling.admits()));
         self.admitted
     }
 
@@ -392,8 +401,15 @@ pub(super) async fn exchange(
     let planned = &run.shared.plan.endpoints[prepared.endpoint];
     let pool = &run.shared.endpoints[prepared.endpoint].pools[prepared.lane];
     if !admitted {
-        let ceiling = run.shared.plan.limits.ceiling.requests;
-        let reason = format!("`run.ceiling.requests` = {ceiling} was reached");
+        let reason = match prepared.unreadable.take() {
+            Some(reason) => {
+                run.shared.ceiling.stop(StopCause::Dataset);
+                reason
+            }
+            None => {
+                format!("`run.ceiling.requests` = {} was reached", run.shared.plan.limits.ceiling.requests)
+            }
+        };
         not_sent(run, prepared, user, due_ns, queue_wait_ns, reason).await;
         return Outcome::NotSent;
     }

@@ -41,6 +41,7 @@ use crate::{
     plan::Plan,
     record::{Command, Diary, Event, FORMAT},
     wire::{Clock, Pool, WireError},
+    workload::DatasetError,
 };
 
 /// Events that may wait for the recorder before the run is stopped, so that recording never blocks measuring.
@@ -55,6 +56,9 @@ pub enum EngineError {
     /// An endpoint is no place that can be connected to.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// What is to be sent cannot be read.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
 }
 
 /// An endpoint that requests can be sent to.

@@ -56,7 +56,7 @@ const SECOND_THOUGHTS: Duration = Duration::from_millis(250);
 /// Sends one request to an endpoint and reads its answer to the end or the endpoint's time-out.
 ///
 /// # Errors
-/// Where the endpoint is no place that can be connected to.
+/// Where the endpoint is no place that can be connected to, or the prompt cannot be read.
 pub async fn probe(
     planned: &PlannedEndpoint,
     seed: u64,
@@ -66,7 +66,7 @@ pub async fn probe(
     let clock = Clock::start();
     let Endpoint { binding, pools } = Endpoint::new(binding, clock, 1)?;
     let pool = &pools[0];
-    let first = workload::prompt(&planned.workload, &planned.workload_name, seed, 0);
+    let first = binding.source.prompt(seed, 0)?;
     let prompt = ask.prompt.as_ref().unwrap_or(&first.text);
     let max_tokens = ask.max_tokens.unwrap_or(first.output_tokens);
     let request_id = format!("{:x}-probe", clock.wall_ns() / 1_000_000);

@@ -18,6 +18,7 @@ use crate::{
     plan::{Plan, PlannedEndpoint, Work},
     protocol,
     wire::Origin,
+    workload::Source,
 };
 
 /// Pause between two looks at a server that does not answer yet.
@@ -41,6 +42,8 @@ pub struct Binding {
     /// What goes with every request besides what the protocol sets; secrets are marked as sensitive and written
     /// nowhere.
     pub headers: HeaderMap,
+    /// What its prompts come from.
+    pub source: Source,
     /// How its connections are encrypted; `None` where they are not.
     pub tls: Option<Arc<ClientConfig>>,
     /// What is spoken on them.
@@ -58,13 +61,15 @@ pub struct NotReady(pub Vec<String>);
 
 /// Waits until every endpoint that the plan loads answers, at most `ready_timeout` each.
 ///
-/// `simulated` gives the base URL of the simulated server of each endpoint that has one. `secret` reads a secret.
+/// `simulated` gives the base URL of the simulated server of each endpoint that has one, `sources` the open workload of each
+/// endpoint. `secret` reads a secret.
 ///
 /// # Errors
 /// All endpoints that did not become ready, with what was tried and the fix.
 pub async fn ready(
     plan: &Plan,
     simulated: &[Option<String>],
+    sources: &[Source],
     secret: &dyn Fn(&Secret) -> Result<String, String>,
 ) -> Result<Vec<Binding>, NotReady> {
     // the default provider can be set once per process; a second call finds it set, which is as good
@@ -89,7 +94,7 @@ pub async fn ready(
         return Err(NotReady(problems));
     }
     let mut bindings = Vec::new();
-    for (index, (endpoint, tls)) in plan.endpoints.iter().zip(set_up).enumerate() {
+    for (index, ((endpoint, tls), source)) in plan.endpoints.iter().zip(set_up).zip(sources).enumerate() {
         let url = match (&endpoint.address, simulated.get(index)) {
             (Address::Url(url), _) | (Address::Sim(_), Some(Some(url))) => url.clone(),
             (Address::Sim(name), _) => {
@@ -102,7 +107,8 @@ pub async fn ready(
             refuse_public(&origin, &plan.limits.allow_hosts)?;
             let headers = headers(endpoint, secret)?;
             let client = client(&origin, tls.as_deref(), endpoint.http_version)?;
-            let look = Look { client: &client, endpoint, url: &url, limit: plan.limits.ready_timeout };
+            let limit = plan.limits.ready_timeout;
+            let look = Look { client: &client, endpoint, url: &url, source, limit };
             look.bind(origin, headers, tls, used.contains(&index)).await
         };
         match bound.await {
@@ -150,6 +156,7 @@ struct Look<'a> {
     client: &'a Client,
     endpoint: &'a PlannedEndpoint,
     url: &'a str,
+    source: &'a Source,
     limit: Duration,
 }
 
@@ -215,7 +222,8 @@ impl Look<'_> {
             .target(protocol::path(self.endpoint.protocol, self.endpoint.stream))
             .map_err(|error| format!("`{}` cannot be requested: {error}", self.url))?;
         let http = self.endpoint.http_version;
-        Ok(Binding { origin, model, target, headers, tls, http, server, models: answer.models })
+        let source = self.source.clone();
+        Ok(Binding { origin, model, target, headers, source, tls, http, server, models: answer.models })
     }
 
     /// Asks until the server answers or the time is over.

@@ -13,7 +13,6 @@ use crate::{
     plan::PlannedEndpoint,
     record::{ChunkTimes, Record},
     wire::Clock,
-    workload,
 };
 
 /// A stream with both.
@@ -32,7 +31,7 @@ pub struct Timed {
 /// over `ramp_up`; stream `i` asks what request `i` of a run would.
 ///
 /// # Errors
-/// Where the endpoint needs TLS and it cannot be set up.
+/// Where the endpoint needs TLS and it cannot be set up, or a prompt cannot be read.
 pub async fn timed(
     workers: &Workers,
     planned: &PlannedEndpoint,
@@ -57,11 +56,11 @@ pub async fn timed(
         let shared = Arc::clone(&shared);
         let begin = start + ramp_up.mul_f64(f64::from(stream) / f64::from(streams));
         let lane = lanes.of(stream.into());
+        let prompt = shared.0.binding.source.prompt(seed, stream.into())?;
         let read = async move {
             tokio::time::sleep_until(begin).await;
             let (Endpoint { binding, pools }, planned) = shared.as_ref();
             let pool = &pools[lane];
-            let prompt = workload::prompt(&planned.workload, &planned.workload_name, seed, stream.into());
             let request_id = format!("{:x}-timed-{stream}", clock.wall_ns() / 1_000_000);
             let request = request(planned, binding, &request_id, &[&prompt.text], prompt.output_tokens);
             let message = pool.message(&request);

@@ -16,8 +16,9 @@ impl Stop {
     /// still waited under a `concurrency_limit` has the end of its wait as its own: `due + queue_wait`.
     pub fn cut_off(self, record: &Record) -> bool {
         let after = record.end_ns >= self.at_ns;
-        // a ceiling refuses requests before it says so
-        let refused = matches!(self.cause, StopCause::RequestCeiling | StopCause::DurationCeiling);
+        // a ceiling refuses requests before it says so, and what cannot be read is not sent
+        let refused =
+            matches!(self.cause, StopCause::RequestCeiling | StopCause::DurationCeiling | StopCause::Dataset);
         match record.outcome {
             Outcome::Cancelled => after,
             Outcome::NotSent => after || refused,

@@ -6,16 +6,14 @@ use std::{
 };
 
 use super::{
-    Expected, FORMAT, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, Step, Work, expect,
-    expect::Counts, experiment, graph, spikes, targets, traffic, warnings,
+    Expected, FORMAT, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, Step, Work, datasets,
+    expect, expect::Counts, experiment, graph, spikes, targets, traffic, warnings,
 };
 use crate::{
     config::{Address, Closed, Load, Open, Order, Phase, Scenario, Shape, Spikes, Stage, predecessors},
     units::seconds_to_duration,
+    workload::UNCOUNTED_BLOCK,
 };
-
-/// Sequence numbers set aside for a step whose requests cannot be counted before the run.
-const UNCOUNTED_BLOCK: u64 = 1_000_000_000;
 
 /// Compiles a checked scenario: one in which every workload, endpoint and simulated server that is named exists, and
 /// every phase says when it ends.
@@ -70,6 +68,7 @@ fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
     plan.targets = targets::place(scenario, &plan);
     plan.warnings = warnings::collect(&plan);
     plan.warnings.extend(warnings::crowd(scenario));
+    plan.warnings.extend(datasets::warnings(&plan));
     plan.experiment = experiment::hash(&plan);
     debug_assert!(graph::check(&plan).is_ok(), "steps wait for earlier ones only");
     plan

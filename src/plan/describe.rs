@@ -39,7 +39,7 @@ pub(super) fn after(plan: &Plan, step: &Step) -> String {
 pub(super) fn workload(endpoint: &PlannedEndpoint) -> String {
     let name = &endpoint.workload_name;
     match &endpoint.workload {
-        Workload::Synthetic(_) => name.clone(),
+        Workload::Synthetic(_) | Workload::Dataset(_) => name.clone(),
         Workload::Snippets(Snippets { mix, .. }) => {
             let weights = Language::ALL.map(|language| (language.name(), mix.weight(language)));
             let total: f64 = weights.iter().map(|(_, weight)| weight).sum();

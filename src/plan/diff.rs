@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    Expected, LoadStep, Plan, Step, describe,
+    Expected, LoadStep, Plan, Step, datasets, describe,
     origins::{in_one_line, place},
     render, totals,
 };
@@ -21,7 +21,8 @@ const EXPERIMENT: &str = "experiment";
 pub struct Difference {
     /// Whether both are the same experiment: what is sent, and how.
     pub same_experiment: bool,
-    /// What the plans are as a whole: `experiment`, `tool_version`, `platform`, `order` of the steps, and the totals.
+    /// What the plans are as a whole: `experiment`, `tool_version`, `platform`, `datasets` (the SHA-256 of each by its workload),
+    /// `order` of the steps, and the totals.
     pub plan: Vec<FieldChange>,
     /// Values of the scenario by address, sorted by it. The same value from another place is no difference.
     pub values: Vec<ValueChange>,
@@ -201,7 +202,21 @@ fn whole(before: &Plan, after: &Plan) -> Vec<FieldChange> {
         FieldChange::between(field, before, after)
     });
     let [old, new] = [before, after].map(|plan| figures(&totals(plan), render::totals_shown(plan)));
-    words.chain(order(before, after)).chain(between(old, new)).collect()
+    words.chain(data(before, after)).chain(order(before, after)).chain(between(old, new)).collect()
+}
+
+/// Files of prompts with another content, which their paths do not show.
+fn data(before: &Plan, after: &Plan) -> Option<FieldChange> {
+    let reading = |plan: &Plan| {
+        let content = datasets::contents(plan);
+        let each = content
+            .iter()
+            .map(|(name, content)| format!("{name}: {} rows, {:.12}", content.rows, content.sha256));
+        let shown = each.collect::<Vec<_>>().join(", ");
+        let value = content.iter().map(|(name, content)| ((*name).to_owned(), json!(content.sha256)));
+        (!shown.is_empty()).then(|| Reading { shown, value: Value::Object(value.collect()) })
+    };
+    FieldChange::between("datasets", reading(before), reading(after))
 }
 
 /// Steps that both have, where they come in another order.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{LoadStep, Pattern, Plan, Step, Work, schedule::step_key};
 use crate::{
     catalog::Protocol,
-    config::{Model, Workload},
+    config::{DataFormat, Dataset, Lengths, Model, RowOrder, Workload},
     workload,
 };
 
@@ -55,7 +55,52 @@ struct Endpoint<'a> {
     body: BTreeMap<&'a str, String>,
     /// The name is part of what the text is drawn from.
     workload_name: &'a str,
-    workload: &'a Workload,
+    workload: Sent<'a>,
+}
+
+/// What a workload sends.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Sent<'a> {
+    /// What is written of it says all.
+    Written(&'a Workload),
+    /// A file by its content: where it lies means nothing, nor how many rows of it were left out, which follows.
+    Dataset { dataset: Rows<'a> },
+}
+
+#[derive(Serialize)]
+struct Rows<'a> {
+    sha256: Option<&'a str>,
+    format: DataFormat,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_tokens_field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    output_tokens: Option<&'a Lengths>,
+    prefix: &'a str,
+    order: RowOrder,
+}
+
+impl<'a> Sent<'a> {
+    fn of(workload: &'a Workload) -> Self {
+        let Workload::Dataset(Dataset { file, prefix, output_tokens, order, content, .. }) = workload else {
+            return Self::Written(workload);
+        };
+        Self::Dataset {
+            dataset: Rows {
+                sha256: content.as_ref().map(|content| content.sha256.as_str()),
+                format: file.format,
+                field: file.field.as_deref(),
+                output_tokens_field: file.output_tokens_field.as_deref(),
+                limit: file.limit,
+                output_tokens: output_tokens.as_ref(),
+                prefix,
+                order: *order,
+            },
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -106,7 +151,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             stream: endpoint.stream,
             body: endpoint.body.iter().map(|(name, value)| (name.as_str(), canonical(value))).collect(),
             workload_name: &endpoint.workload_name,
-            workload: &endpoint.workload,
+            workload: Sent::of(&endpoint.workload),
         };
         (endpoint.name.as_str(), part)
     });

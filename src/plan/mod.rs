@@ -8,6 +8,7 @@ mod admit;
 mod beyond;
 pub mod cases;
 mod compile;
+pub mod datasets;
 pub mod describe;
 pub mod diff;
 pub mod estimate;

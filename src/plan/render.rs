@@ -3,8 +3,8 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{
-    Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work, describe, estimate,
-    explored_only, graph::runs_side_by_side, totals,
+    Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work, datasets, describe,
+    estimate, explored_only, graph::runs_side_by_side, totals,
 };
 use crate::{
     config::{
@@ -37,6 +37,9 @@ fn head(plan: &Plan) -> String {
     }
     if let Some(price) = plan.price {
         table.add_row(["price", &describe::price(price)]);
+    }
+    for (workload, line) in datasets::lines(plan) {
+        table.add_row(["dataset", &format!("{workload}: {line}")]);
     }
     if plan.on_inconclusive == OnInconclusive::Warn {
         table.add_row(["inconclusive", "only warns"]);

@@ -3,15 +3,18 @@
 use rand::RngExt;
 
 use super::{LoadStep, Plan};
-use crate::workload::{self, Prompt, rng};
+use crate::workload::{DatasetError, Prompt, Source, rng};
 
 /// The endpoint of request `seq` of one of a plan's steps, as an index into [`Plan::endpoints`], and its prompts: as many
-/// as the step has in a request.
-pub fn request_of(plan: &Plan, step: &LoadStep, seq: u64) -> (usize, Vec<Prompt>) {
+/// as the step has in a request. `source` gives the open workload of an endpoint.
+pub fn request_of<'a>(
+    plan: &Plan,
+    step: &LoadStep,
+    seq: u64,
+    source: impl FnOnce(usize) -> &'a Source,
+) -> (usize, Result<Vec<Prompt>, DatasetError>) {
     let endpoint = endpoint_of(step, plan.seed, seq);
-    let planned = &plan.endpoints[endpoint];
-    let prompts = workload::batch(&planned.workload, &planned.workload_name, plan.seed, seq, step.batch);
-    (endpoint, prompts)
+    (endpoint, source(endpoint).batch(plan.seed, seq, step.batch))
 }
 
 /// The endpoint of request `seq`, as an index into [`Plan::endpoints`].

@@ -114,6 +114,7 @@ fn headline(report: &Report, style: Style) -> Vec<String> {
         lines.push(style.paint(DIM, &format!("the plan of {run}, run again")));
     }
     lines.extend(wrap(&words::hardware(report), style.width).iter().map(|line| style.paint(DIM, line)));
+    lines.extend(words::datasets(report).iter().flat_map(|line| behind("prompts", line, style)));
     let notices = [words::simulated_notice(report), words::insecure_notice(report)];
     for notice in notices.into_iter().flatten() {
         lines.extend(wrap(&notice, style.width).iter().map(|line| style.paint(OPEN, line)));

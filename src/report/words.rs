@@ -64,6 +64,12 @@ pub(super) fn insecure_notice(report: &Report) -> Option<String> {
     (!names.is_empty()).then(|| format!("insecure: any certificate of {} was accepted", names.join(", ")))
 }
 
+/// The files that prompts came from, a line each.
+pub(super) fn datasets(report: &Report) -> Vec<String> {
+    let lines = plan::datasets::lines(report.plan).into_iter();
+    lines.map(|(workload, line)| format!("{workload}: {line}")).collect()
+}
+
 /// `2026-11-21 14:03 UTC`.
 pub(super) fn started(report: &Report) -> String {
     report

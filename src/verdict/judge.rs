@@ -140,6 +140,7 @@ fn cut_short(ending: Ending) -> Option<&'static str> {
         Ending::Killed => Some("the tool was killed while it ran"),
         Ending::Stopped(StopCause::Interrupt | StopCause::Cancel) => Some("the run was interrupted"),
         Ending::Stopped(StopCause::Terminate) => Some("the run was told to end"),
+        Ending::Stopped(StopCause::Dataset) => Some("the prompts could not be read any more"),
         Ending::Stopped(StopCause::Recorder) => {
             Some("the results could not be written fast enough, or at all")
         }

@@ -2,23 +2,28 @@
 //!
 //! Request `seq` of a run has the same content whatever the timing, the threads or the requests before it: every
 //! random choice comes from [`rng`], which is addressed by the seed, a purpose and an index, never advanced from one
-//! request to the next.
+//! request to the next. A workload is opened first ([`Datasets::open`]), since prompts may stand in a file; then they come from its
+//! [`Source`].
 
+mod dataset;
 mod estimate;
 mod lengths;
 mod prose;
 mod random;
 mod snippets;
+mod source;
 mod synthetic;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+pub use dataset::{DatasetError, Datasets, UNCOUNTED_BLOCK, position};
 pub use estimate::estimate_tokens;
 pub use lengths::{draw, mean, mean_at_least};
 pub use random::rng;
 pub use snippets::{Snippet, snippet};
+pub use source::Source;
 
 use crate::config::Workload;
 
@@ -37,28 +42,6 @@ pub struct Prompt {
     pub output_tokens: u32,
 }
 
-/// The prompt of request `seq` for the workload called `name`.
-///
-/// No two sequence numbers of a workload share a prompt: the part that is not shared on purpose begins with a title, or the
-/// name of a file, that spells the number in words.
-pub fn prompt(workload: &Workload, name: &str, seed: u64, seq: u64) -> Prompt {
-    at_place(workload, name, seed, seq, 0)
-}
-
-/// The prompts of request `seq` where it carries several; the first is that of [`prompt`], and each of the others
-/// follows from the seed, the number and its place. They all ask for the same number of output tokens, since a request
-/// has one limit for all of them.
-pub fn batch(workload: &Workload, name: &str, seed: u64, seq: u64, size: u32) -> Vec<Prompt> {
-    (0..size).map(|place| at_place(workload, name, seed, seq, place)).collect()
-}
-
-fn at_place(workload: &Workload, name: &str, seed: u64, seq: u64, place: u32) -> Prompt {
-    match workload {
-        Workload::Synthetic(synthetic) => synthetic::prompt(synthetic, name, seed, seq, place),
-        Workload::Snippets(snippets) => snippets::prompt(snippets, name, seed, seq, place),
-    }
-}
-
 /// Tokens that a request of a workload has on average.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MeanTokens {
@@ -73,5 +56,6 @@ pub fn mean_tokens(workload: &Workload) -> MeanTokens {
     match workload {
         Workload::Synthetic(synthetic) => synthetic::mean_tokens(synthetic),
         Workload::Snippets(snippets) => snippets::mean_tokens(snippets),
+        Workload::Dataset(dataset) => dataset::mean_tokens(dataset),
     }
 }

@@ -20,6 +20,18 @@ fn of_tokens(tokens: u32) -> Workload {
     Workload::Synthetic(synthetic(PromptLength::Tokens(Lengths::Constant(tokens))))
 }
 
+/// The prompt of a request of what is made up.
+pub(super) fn prompt(workload: &Workload, name: &str, seed: u64, seq: u64) -> Prompt {
+    let source = Datasets::default().open(name, workload).expect("nothing to read");
+    source.prompt(seed, seq).expect("nothing to read")
+}
+
+/// Its prompts where it has several.
+pub(super) fn batch(workload: &Workload, name: &str, seed: u64, seq: u64, size: u32) -> Vec<Prompt> {
+    let source = Datasets::default().open(name, workload).expect("nothing to read");
+    source.batch(seed, seq, size).expect("nothing to read")
+}
+
 #[test]
 fn the_generator_is_the_same_for_ever() {
     let mut generator = rng(42, "golden", 7);

@@ -8,6 +8,7 @@ use scenario::{
     config::{Input, check, load},
     machine::Machine,
     plan::admit,
+    workload::Datasets,
 };
 
 /// Reads a file beside the broken scenarios, whose paths are given without their folder.
@@ -32,7 +33,9 @@ fn every_broken_scenario_has_its_message() {
         let sets: Vec<String> =
             text.lines().map_while(|line| line.strip_prefix("# --set ")).map(str::to_owned).collect();
         let input = Input { name, text: &text, platform: None, sets: &sets };
-        let problems = admit(check(&input, &Machine::default(), &|_| None, &read)).expect_err(name);
+        let mut checked = check(&input, &Machine::default(), &|_| None, &read);
+        Datasets::under(&folder).look_into(&mut checked);
+        let problems = admit(checked).expect_err(name);
         assert!(!problems.is_empty(), "{name}");
         for problem in &problems {
             assert!(!problem.labels().is_empty() && problem.advice().is_some(), "{problem}");

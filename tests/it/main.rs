@@ -15,6 +15,7 @@ mod by_url;
 mod calibrate;
 mod check;
 mod data;
+mod dataset;
 mod engine;
 mod freeze;
 mod fuzz;

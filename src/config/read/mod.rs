@@ -2,6 +2,7 @@
 
 mod body;
 mod connection;
+mod dataset;
 mod fields;
 mod headers;
 mod leaf;

@@ -3,10 +3,11 @@
 use super::{
     super::{
         Language, Lengths, Mix, PromptLength, Snippets, Synthetic, Workload,
-        merge::DISTRIBUTIONS,
+        merge::{DISTRIBUTIONS, KINDS},
         tree::{Node, Table, Value},
     },
     LONGEST,
+    dataset::dataset,
     fields::Fields,
     leaf::{self, Read, Wrong, wrong},
 };
@@ -15,9 +16,10 @@ const LENGTH_HELP: &str = "write a number, or a distribution such as `{ uniform 
 
 /// Reads a workload.
 pub(super) fn workload(fields: &mut Fields<'_>) -> Option<Workload> {
-    let kinds = &["synthetic", "snippets"];
-    match fields.variant(kinds, "add `synthetic = { prompt_tokens = 100 }`", "keep one")? {
+    const MISSING: &str = "add `synthetic = { prompt_tokens = 100 }`";
+    match fields.variant(KINDS, MISSING, "keep one")? {
         "snippets" => snippets(fields.table_at("snippets")?).map(Workload::Snippets),
+        "dataset" => dataset(fields.table_at("dataset")?).map(Workload::Dataset),
         _ => synthetic(fields.table_at("synthetic")?).map(Workload::Synthetic),
     }
 }
@@ -88,7 +90,7 @@ fn mix(mut table: Fields<'_>) -> Option<Mix> {
 }
 
 /// Reads a distribution of lengths: a number alone is constant.
-fn lengths(fields: &mut Fields<'_>, key: &'static str) -> Option<Lengths> {
+pub(super) fn lengths(fields: &mut Fields<'_>, key: &'static str) -> Option<Lengths> {
     let node = fields.node(key)?;
     match &node.value {
         Value::Table(_) => distribution(fields.table_at(key)?),

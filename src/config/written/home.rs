@@ -112,7 +112,11 @@ mod tests {
     #[test]
     fn a_key_in_the_wrong_table_has_a_home_above_or_below() {
         for (path, key, expected) in [
-            ("workloads.text", "prefix", &["workloads.text.snippets", "workloads.text.synthetic"][..]),
+            (
+                "workloads.text",
+                "prefix",
+                &["workloads.text.dataset", "workloads.text.snippets", "workloads.text.synthetic"][..],
+            ),
             ("workloads.text", "mix", &["workloads.text.snippets"]),
             ("workloads.text", "prompt_words", &["workloads.text.synthetic"]),
             ("phases.main", "users", &["phases.main.load.closed"]),

@@ -143,6 +143,10 @@ values! {
     Name = any_of([json!({ "type": "string", "pattern": NAME })]);
     /// The path of a PEM file.
     Pem = any_of([json!({ "type": "string", "minLength": 1, "not": { "pattern": "-----BEGIN|\n" } })]);
+    /// The path of a file that holds data.
+    FilePath = any_of([json!({ "type": "string", "minLength": 1, "not": { "pattern": "://|\n" } })]);
+    /// Any text but an empty one.
+    NotEmpty = any_of([json!({ "type": "string", "minLength": 1 })]);
     /// A base URL, or the name of a simulated server.
     Url = url();
     /// A host: a name or an address, without a port.

@@ -3,14 +3,15 @@
 use schemars::JsonSchema;
 
 use super::{
-    several::AnyOf,
+    super::{DataFormat, OnBadRow, RowOrder},
+    several::{AnyOf, Word},
     shape::{exclusive, not_empty, one_of, partial},
-    values::{Length, LengthFromZero, NotNegative, Positive, Text},
+    values::{FilePath, Flag, LargeCount, Length, LengthFromZero, NotEmpty, NotNegative, Positive, Text},
 };
 
 /// `[workloads.NAME]`: what is sent.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, transform = partial, transform = exclusive(&["synthetic", "snippets"]))]
+#[schemars(deny_unknown_fields, transform = one_of)]
 pub(super) struct Workload {
     /// Made-up text of a drawn length; every prompt is another one, so that no cache knows it.
     #[schemars(extend("examples" = [{ "prompt_tokens": 100, "output_tokens": 64 }]))]
@@ -18,6 +19,9 @@ pub(super) struct Workload {
     /// Made-up code of a drawn length; every snippet is another one.
     #[schemars(extend("examples" = [{ "output_tokens": 256, "prefix": "Explain what this code does:\n\n" }]))]
     snippets: Snippets,
+    /// Prompts out of a file, which are there before anything is sent: every row of it is looked at.
+    #[schemars(extend("examples" = [{ "path": "prompts.jsonl", "field": "prompt" }]))]
+    dataset: Dataset,
 }
 
 /// `[workloads.NAME.synthetic]`.
@@ -74,6 +78,39 @@ struct Mix {
     /// Weight of React: JSX and TSX in equal parts.
     #[schemars(extend("examples" = [20]))]
     react: NotNegative,
+}
+
+/// `[workloads.NAME.dataset]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial, transform = exclusive(&["output_tokens", "output_tokens_field"]))]
+struct Dataset {
+    /// The file, from the folder of the file that names it.
+    #[schemars(extend("examples" = ["prompts.jsonl"]))]
+    path: FilePath,
+    /// How rows are written in it; by default as its ending says: `.jsonl` and `.ndjson`, `.csv`, `.json` (`ShareGPT`), `.txt`
+    /// (lines).
+    format: Word<DataFormat>,
+    /// Where in a row the prompt is: a name, or a JSON pointer; in a CSV file the name of a column. `prompt` otherwise.
+    #[schemars(extend("examples" = ["prompt", "/messages/0/content"]))]
+    field: NotEmpty,
+    /// Tokens of output that are asked for: a number or a distribution. 64 otherwise; of `ShareGPT` the length of the answer.
+    #[schemars(extend("examples" = [64, { "uniform": { "min": 32, "max": 256 } }]))]
+    output_tokens: Lengths,
+    /// Where in a row the number of output tokens is, in place of `output_tokens`.
+    #[schemars(extend("examples" = ["output_tokens"]))]
+    output_tokens_field: NotEmpty,
+    /// Text before every prompt.
+    #[schemars(extend("examples" = ["Please summarize the following text: "]))]
+    prefix: Text,
+    /// Which row comes when: by the seed, each once before any comes again, or as they stand in the file.
+    order: Word<RowOrder>,
+    /// What a row comes to that is no JSON, or has no prompt: nothing is sent, or it is left out and counted.
+    on_bad_row: Word<OnBadRow>,
+    /// Only the first so many rows.
+    #[schemars(extend("examples" = [1000]))]
+    limit: LargeCount,
+    /// Whether it is meant that prompts come again where there are more requests than rows.
+    repeat: Flag,
 }
 
 /// A length: always the same, or drawn.

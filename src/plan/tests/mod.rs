@@ -1,5 +1,6 @@
 mod beyond;
 mod compile;
+mod datasets;
 mod diff;
 mod experiment;
 mod graph;

@@ -125,6 +125,7 @@ pub(super) fn page(report: &Report) -> Value {
         "plan": {
             "experiment": plan.experiment,
             "seed": plan.seed,
+            "datasets": words::datasets(report),
             "platform_reason": plan.platform.reason,
             "extends": plan.platform.extends.join(" → "),
             "tool": system.tool_version,

@@ -3,7 +3,10 @@ use std::collections::{BTreeMap, HashSet};
 use proptest::prelude::*;
 
 use super::{
-    super::{batch, mean_tokens, prompt},
+    super::{
+        mean_tokens,
+        tests::{batch, prompt},
+    },
     names::{LIMITS, NUMBERS, Name, SHORT_NAMES, STATES, TEXTS, THINGS, VERBS, WIDGETS},
     template::{Words, comments},
     *,

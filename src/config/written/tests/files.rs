@@ -58,6 +58,7 @@ fn examples_in_the_documentation() {
 fn broken_scenarios() {
     let validator = validator(&scenario_schema());
     for name in [
+        "bad_dataset",
         "bad_duration",
         "bad_numbers",
         "bad_pause",

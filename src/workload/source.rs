@@ -1,0 +1,70 @@
+//! A workload that prompts can be had of.
+
+use std::sync::Arc;
+
+use super::{
+    Prompt,
+    dataset::{self, DatasetError, Table},
+    snippets, synthetic,
+};
+use crate::config::{Dataset, Snippets, Synthetic};
+
+/// A workload with whatever its prompts come from, open. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The name of the workload, which prompts are drawn by.
+    name: Arc<str>,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    Synthetic(Arc<Synthetic>),
+    Snippets(Arc<Snippets>),
+    Dataset(Arc<Dataset>, Arc<Table>),
+}
+
+impl Source {
+    pub(super) fn new(name: &str, kind: Kind) -> Self {
+        Self { name: name.into(), kind }
+    }
+
+    /// The prompt of request `seq`.
+    ///
+    /// Made-up prompts are different for any two sequence numbers: the part that is not shared on purpose begins with a
+    /// title, or the name of a file, that spells the number in words. Those of a dataset are different until all of its rows have been used.
+    ///
+    /// # Errors
+    ///
+    /// Where a file can no longer be read, or is no longer what it was when it was opened.
+    pub fn prompt(&self, seed: u64, seq: u64) -> Result<Prompt, DatasetError> {
+        self.at_place(seed, seq, 0, 1)
+    }
+
+    /// The prompts of request `seq` where it carries several; each follows from the seed, the number and its place, and the
+    /// first of made-up ones is that of [`prompt`](Self::prompt). They all ask for the same number of output tokens, since a
+    /// request has one limit for all of them: that of the first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`prompt`](Self::prompt).
+    pub fn batch(&self, seed: u64, seq: u64, size: u32) -> Result<Vec<Prompt>, DatasetError> {
+        let mut prompts =
+            (0..size).map(|place| self.at_place(seed, seq, place, size)).collect::<Result<Vec<_>, _>>()?;
+        if let [first, others @ ..] = prompts.as_mut_slice() {
+            for other in others {
+                other.output_tokens = first.output_tokens;
+            }
+        }
+        Ok(prompts)
+    }
+
+    fn at_place(&self, seed: u64, seq: u64, place: u32, size: u32) -> Result<Prompt, DatasetError> {
+        let name = &self.name;
+        match &self.kind {
+            Kind::Synthetic(synthetic) => Ok(synthetic::prompt(synthetic, name, seed, seq, place)),
+            Kind::Snippets(snippets) => Ok(snippets::prompt(snippets, name, seed, seq, place)),
+            Kind::Dataset(dataset, table) => dataset::prompt(dataset, table, name, seed, seq, place, size),
+        }
+    }
+}
