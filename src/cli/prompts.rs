@@ -15,7 +15,6 @@ use super::{
 };
 use crate::{
     config::Model,
-    engine,
     machine::Machine,
     plan::{Plan, Step, describe::step_name, request_of, schedule},
     protocol::{self, Ask},
@@ -176,7 +175,7 @@ fn text(plan: &Plan, step: &Step, endpoint: usize, seq: u64, prompts: &[Prompt])
             text,
             "── request {seq}{place} · {step} · {name} · about {} prompt tokens, {} output tokens asked for",
             show_count(u64::from(prompt.estimated_tokens)),
-            show_count(u64::from(engine::requested(endpoint, prompt.output_tokens))),
+            show_count(u64::from(endpoint.output_tokens(prompt.output_tokens))),
         );
         let _ = writeln!(text, "{}", prompt.text);
     }
@@ -199,7 +198,7 @@ fn line(plan: &Plan, step: &Step, endpoint: usize, seq: u64, prompts: &[Prompt])
         step: &step.name,
         endpoint: &endpoint.name,
         estimated_prompt_tokens: prompts.iter().map(|prompt| u64::from(prompt.estimated_tokens)).sum(),
-        output_tokens: engine::requested(endpoint, output_tokens),
+        output_tokens: endpoint.output_tokens(output_tokens),
         body: serde_json::from_slice(&body).context("the body is no JSON")?,
     })?)
 }

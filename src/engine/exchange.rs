@@ -74,7 +74,7 @@ impl Prepared {
             request_id,
             endpoint,
             lane,
-            requested_output_tokens: requested(planned, max_tokens),
+            requested_output_tokens: planned.output_tokens(max_tokens),
             message,
             prompts,
             unreadable,
@@ -164,11 +164,6 @@ impl Prepared {
             ..untouched(due_ns)
         }
     }
-}
-
-/// How many tokens of output are asked for: none where no model writes any.
-pub fn requested(planned: &PlannedEndpoint, max_tokens: u32) -> u32 {
-    if planned.protocol.generates() { max_tokens } else { 0 }
 }
 
 /// What is sent to an endpoint to ask something of it.

@@ -30,7 +30,6 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 pub use self::{
     ceiling::Budget,
-    exchange::requested,
     probe::{Ask, Probed, Read, probe},
     ready::{Binding, NotReady, ready},
     timed::{Timed, timed},

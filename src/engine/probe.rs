@@ -7,7 +7,7 @@ use tokio::task::coop::unconstrained;
 
 use super::{
     Binding, Endpoint, EngineError,
-    exchange::{Progress, Sight, Stop, request, requested, send_and_read, untouched},
+    exchange::{Progress, Sight, Stop, request, send_and_read, untouched},
 };
 use crate::{plan::PlannedEndpoint, protocol::Seen, record::Record, wire::Clock, workload};
 
@@ -91,7 +91,7 @@ pub async fn probe(
     let mut record = Record {
         request_id,
         endpoint: planned.name.clone(),
-        requested_output_tokens: requested(planned, max_tokens),
+        requested_output_tokens: planned.output_tokens(max_tokens),
         ..untouched(due_ns)
     };
     progress.record(stop, now_ns, &mut record);

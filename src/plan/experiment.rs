@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{LoadStep, Pattern, Plan, Step, Work, schedule::step_key};
@@ -50,9 +51,8 @@ struct Endpoint<'a> {
     protocol: Protocol,
     model: &'a Model,
     stream: bool,
-    /// In the order of their names, as all maps here.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    body: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Value>,
     /// The name is part of what the text is drawn from.
     workload_name: &'a str,
     workload: Sent<'a>,
@@ -135,11 +135,11 @@ pub fn hash(plan: &Plan) -> String {
     })
 }
 
-/// A value as JSON, with the fields of objects in the order of their names.
-fn canonical(value: &serde_json::Value) -> String {
-    let mut value = value.clone();
-    value.sort_all_objects();
-    value.to_string()
+/// Fields in the order of their names, as all maps here; `None` where there are none.
+fn in_order(fields: &Map<String, Value>) -> Option<Value> {
+    let mut fields = (!fields.is_empty()).then(|| Value::Object(fields.clone()))?;
+    fields.sort_all_objects();
+    Some(fields)
 }
 
 fn experiment(plan: &Plan) -> Experiment<'_> {
@@ -149,7 +149,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             protocol: endpoint.protocol,
             model: &endpoint.model,
             stream: endpoint.stream,
-            body: endpoint.body.iter().map(|(name, value)| (name.as_str(), canonical(value))).collect(),
+            body: in_order(&endpoint.body),
             workload_name: &endpoint.workload_name,
             workload: Sent::of(&endpoint.workload),
         };

@@ -271,6 +271,11 @@ impl PlannedEndpoint {
         self.sim.is_some()
     }
 
+    /// How many tokens of output are asked for in each answer: none where no model writes any.
+    pub fn output_tokens(&self, drawn: u32) -> u32 {
+        if self.protocol.generates() { drawn } else { 0 }
+    }
+
     /// Tokens that a request to it has on average: of output none where no model writes any.
     pub fn mean_tokens(&self) -> MeanTokens {
         let means = mean_tokens(&self.workload);

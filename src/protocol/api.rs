@@ -71,7 +71,12 @@ pub(super) trait Api: Sync {
 
     /// Where the server tells what models it has.
     fn models(&self) -> Models {
-        Models { path: "/models", list: "/data", name: "id" }
+        Models::OPENAI
+    }
+
+    /// Whether base URLs usually end with `/v1`.
+    fn is_versioned(&self) -> bool {
+        true
     }
 
     /// What a document of an answer says: the data of an event, or the whole.
@@ -97,6 +102,11 @@ pub(super) trait Api: Sync {
 }
 
 impl Models {
+    /// As most servers do.
+    pub(super) const OPENAI: Self = Self { path: "/models", list: "/data", name: "id" };
+    /// As the servers of Hugging Face do, which have one model each.
+    pub(super) const OF_HUGGING_FACE: Self = Self { path: "/info", list: "", name: "model_id" };
+
     /// The names in an answer; `None` where it has no such list.
     pub(super) fn names(&self, body: &Value) -> Option<Vec<String>> {
         let name = |entry: &Value| Some(entry.get(self.name)?.as_str()?.to_owned());

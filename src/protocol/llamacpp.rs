@@ -53,6 +53,10 @@ impl Api for Llamacpp {
         )
     }
 
+    fn is_versioned(&self) -> bool {
+        false
+    }
+
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {
         let document: Document = parse(data)?;
         if document.error.any() {

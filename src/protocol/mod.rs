@@ -38,11 +38,11 @@ fn api(protocol: Protocol) -> &'static dyn Api {
         Protocol::OpenaiEmbeddings => &openai_embeddings::OpenaiEmbeddings,
         Protocol::AnthropicMessages => &anthropic_messages::AnthropicMessages,
         Protocol::Llamacpp => &llamacpp::Llamacpp,
-        Protocol::Ollama => &ollama::Ollama,
-        Protocol::OllamaChat => &ollama::OllamaChat,
+        Protocol::Ollama => &ollama::Ollama::Generate,
+        Protocol::OllamaChat => &ollama::Ollama::Chat,
         Protocol::Tgi => &tgi::Tgi,
-        Protocol::Rerank => &rerank::Rerank,
-        Protocol::TeiRerank => &rerank::TeiRerank,
+        Protocol::Rerank => &rerank::Rerank::Documents,
+        Protocol::TeiRerank => &rerank::Rerank::Texts,
     }
 }
 
@@ -73,7 +73,7 @@ pub fn header(protocol: Protocol) -> Option<(HeaderName, HeaderValue)> {
 
 /// Whether base URLs usually end with `/v1`.
 pub fn is_versioned(protocol: Protocol) -> bool {
-    models_path(protocol) == "/models" && protocol != Protocol::Llamacpp
+    api(protocol).is_versioned()
 }
 
 /// The path under the endpoint's base URL at which a server tells what models it has.

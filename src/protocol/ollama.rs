@@ -12,11 +12,13 @@ use super::{
     seen::Contents,
 };
 
-/// `/api/generate`.
-pub(super) struct Ollama;
-
-/// `/api/chat`.
-pub(super) struct OllamaChat;
+/// The API, by one of its two paths.
+pub(super) enum Ollama {
+    /// `/api/generate`.
+    Generate,
+    /// `/api/chat`.
+    Chat,
+}
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -63,138 +65,91 @@ struct Message {
 /// What the last line says of the time that the server took, in nanoseconds.
 const TIMINGS: [&str; 4] = ["total_duration", "load_duration", "prompt_eval_duration", "eval_duration"];
 
-fn body(ask: &Ask<'_>, asked: Asked<'_>) -> Vec<u8> {
-    json(
-        &Body {
-            model: ask.model,
-            asked,
-            stream: ask.stream,
-            options: Options { num_predict: ask.max_tokens },
-        },
-        ask,
-    )
-}
-
-fn accept(stream: bool) -> &'static str {
-    if stream { "application/x-ndjson" } else { "application/json" }
-}
-
-const MODELS: Models = Models { path: "/api/tags", list: "/models", name: "name" };
-
-const END: &str = "`\"done\": true`";
-
-fn read(data: &[u8]) -> Result<Said, serde_json::Error> {
-    let document: Document = parse(data)?;
-    if document.error.any() {
-        return Ok(Said::error(error_message(data)));
-    }
-    let message = &document.message;
-    let contents = Contents {
-        text: document.response.any() || message.content.any(),
-        reasoning: document.thinking.any() || message.thinking.any(),
-        tool_call: message.tool_calls.any(),
-        ..Contents::default()
-    };
-    if !document.done {
-        return Ok(Said { contents, ..Said::default() });
-    }
-    let mut all: Map<String, Value> = parse(data)?;
-    let timings: Map<_, _> = TIMINGS.into_iter().filter_map(|name| all.remove_entry(name)).collect();
-    Ok(Said {
-        contents,
-        finish_reason: Some(document.done_reason.unwrap_or_else(|| "stop".to_owned())),
-        usage: Some(Usage {
-            input: document.prompt_eval_count,
-            output: document.eval_count,
-            ..Usage::default()
-        }),
-        timings: (!timings.is_empty()).then_some(Value::Object(timings)),
-        ends: true,
-        ..Said::default()
-    })
-}
-
-fn texts(data: &[u8], add: &mut dyn FnMut(u32, &str)) {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Document {
-        response: String,
-        message: Message,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Message {
-        content: String,
-    }
-    let document: Document = serde_json::from_slice(data).unwrap_or_default();
-    add(0, &document.response);
-    add(0, &document.message.content);
-}
-
 impl Api for Ollama {
     fn path(&self, _: bool) -> &'static str {
-        "/api/generate"
+        match self {
+            Self::Generate => "/api/generate",
+            Self::Chat => "/api/chat",
+        }
     }
 
     fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
-        body(ask, Asked::Prompt(ask.prompt()))
+        let asked = match self {
+            Self::Generate => Asked::Prompt(ask.prompt()),
+            Self::Chat => Asked::Messages([Turn::of_user(ask.prompt())]),
+        };
+        let options = Options { num_predict: ask.max_tokens };
+        json(&Body { model: ask.model, asked, stream: ask.stream, options }, ask)
     }
 
     fn accept(&self, stream: bool) -> &'static str {
-        accept(stream)
+        if stream { "application/x-ndjson" } else { "application/json" }
     }
 
     fn models(&self) -> Models {
-        MODELS
+        Models { path: "/api/tags", list: "/models", name: "name" }
+    }
+
+    fn is_versioned(&self) -> bool {
+        false
     }
 
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {
-        read(data)
+        let document: Document = parse(data)?;
+        if document.error.any() {
+            return Ok(Said::error(error_message(data)));
+        }
+        let message = &document.message;
+        let contents = Contents {
+            text: document.response.any() || message.content.any(),
+            reasoning: document.thinking.any() || message.thinking.any(),
+            tool_call: message.tool_calls.any(),
+            ..Contents::default()
+        };
+        if !document.done {
+            return Ok(Said { contents, ..Said::default() });
+        }
+        let mut all: Map<String, Value> = parse(data)?;
+        let timings: Map<_, _> = TIMINGS.into_iter().filter_map(|name| all.remove_entry(name)).collect();
+        Ok(Said {
+            contents,
+            finish_reason: Some(document.done_reason.unwrap_or_else(|| "stop".to_owned())),
+            usage: Some(Usage {
+                input: document.prompt_eval_count,
+                output: document.eval_count,
+                ..Usage::default()
+            }),
+            timings: (!timings.is_empty()).then_some(Value::Object(timings)),
+            ends: true,
+            ..Said::default()
+        })
     }
 
     fn text_key(&self) -> &'static str {
-        "response"
+        match self {
+            Self::Generate => "response",
+            Self::Chat => "content",
+        }
     }
 
     fn texts(&self, data: &[u8], add: &mut dyn FnMut(u32, &str)) {
-        texts(data, add);
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Document {
+            response: String,
+            message: Message,
+        }
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Message {
+            content: String,
+        }
+        let document: Document = serde_json::from_slice(data).unwrap_or_default();
+        add(0, &document.response);
+        add(0, &document.message.content);
     }
 
     fn end(&self) -> &'static str {
-        END
-    }
-}
-
-impl Api for OllamaChat {
-    fn path(&self, _: bool) -> &'static str {
-        "/api/chat"
-    }
-
-    fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
-        body(ask, Asked::Messages([Turn::of_user(ask.prompt())]))
-    }
-
-    fn accept(&self, stream: bool) -> &'static str {
-        accept(stream)
-    }
-
-    fn models(&self) -> Models {
-        MODELS
-    }
-
-    fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {
-        read(data)
-    }
-
-    fn text_key(&self) -> &'static str {
-        "content"
-    }
-
-    fn texts(&self, data: &[u8], add: &mut dyn FnMut(u32, &str)) {
-        texts(data, add);
-    }
-
-    fn end(&self) -> &'static str {
-        END
+        "`\"done\": true`"
     }
 }

@@ -9,11 +9,13 @@ use super::{
     said::{Part, Said, Usage},
 };
 
-/// `documents` in, `results` out.
-pub(super) struct Rerank;
-
-/// `texts` in, a list out.
-pub(super) struct TeiRerank;
+/// The API, in one of its two shapes.
+pub(super) enum Rerank {
+    /// `documents` in, `results` out.
+    Documents,
+    /// Text Embeddings Inference: `texts` in, a list out.
+    Texts,
+}
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -70,59 +72,50 @@ struct Counts {
     total_tokens: Option<u64>,
 }
 
-fn read(data: &[u8]) -> Result<Said, serde_json::Error> {
-    let (scores, counts) = match parse(data)? {
-        Answer::Scores(scores) => (scores, Counts::default()),
-        Answer::Document(Document { results, error, message, .. })
-            if error.any() || (message.any() && results.is_none()) =>
-        {
-            return Ok(Said::error(error_message(data)));
-        }
-        Answer::Document(Document { results, usage, .. }) => {
-            (results.unwrap_or_default(), usage.unwrap_or_default())
-        }
-    };
-    // nothing is written, so that all tokens are those that were read
-    let input = counts.prompt_tokens.or(counts.total_tokens);
-    let usage = input.map(|input| Usage { input: Some(input), ..Usage::default() });
-    let mut said = Said { usage, ends: true, ..Said::default() };
-    said.contents.result = !scores.is_empty();
-    for Score { index } in scores {
-        said.parts.push(Part { index, output: true, finished: true });
-    }
-    Ok(said)
-}
-
-const PATH: &str = "/rerank";
-
 impl Api for Rerank {
     fn path(&self, _: bool) -> &'static str {
-        PATH
+        "/rerank"
     }
 
     fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
-        json(&Body { model: ask.model, query: query(ask), documents: ask.prompts }, ask)
-    }
-
-    fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {
-        read(data)
-    }
-}
-
-impl Api for TeiRerank {
-    fn path(&self, _: bool) -> &'static str {
-        PATH
-    }
-
-    fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
-        json(&TeiBody { query: query(ask), texts: ask.prompts, truncate: true }, ask)
+        let query = query(ask);
+        match self {
+            Self::Documents => json(&Body { model: ask.model, query, documents: ask.prompts }, ask),
+            Self::Texts => json(&TeiBody { query, texts: ask.prompts, truncate: true }, ask),
+        }
     }
 
     fn models(&self) -> Models {
-        Models { path: "/info", list: "", name: "model_id" }
+        match self {
+            Self::Documents => Models::OPENAI,
+            Self::Texts => Models::OF_HUGGING_FACE,
+        }
+    }
+
+    fn is_versioned(&self) -> bool {
+        matches!(self, Self::Documents)
     }
 
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {
-        read(data)
+        let (scores, counts) = match parse(data)? {
+            Answer::Scores(scores) => (scores, Counts::default()),
+            Answer::Document(Document { results, error, message, .. })
+                if error.any() || (message.any() && results.is_none()) =>
+            {
+                return Ok(Said::error(error_message(data)));
+            }
+            Answer::Document(Document { results, usage, .. }) => {
+                (results.unwrap_or_default(), usage.unwrap_or_default())
+            }
+        };
+        // nothing is written, so that all tokens are those that were read
+        let input = counts.prompt_tokens.or(counts.total_tokens);
+        let usage = input.map(|input| Usage { input: Some(input), ..Usage::default() });
+        let mut said = Said { usage, ends: true, ..Said::default() };
+        said.contents.result = !scores.is_empty();
+        for Score { index } in scores {
+            said.parts.push(Part { index, output: true, finished: true });
+        }
+        Ok(said)
     }
 }

@@ -64,7 +64,11 @@ impl Api for Tgi {
     }
 
     fn models(&self) -> Models {
-        Models { path: "/info", list: "", name: "model_id" }
+        Models::OF_HUGGING_FACE
+    }
+
+    fn is_versioned(&self) -> bool {
+        false
     }
 
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error> {

@@ -37,8 +37,8 @@ fn object(table: &Table, own: &[&str], before: &str) -> Read<Map<String, Json>> 
         let holds_own = own.iter().any(|field| field.starts_with(&within)) && node.as_table().is_none();
         let read = if is_own || holds_own {
             set_elsewhere(node, &path)
-        } else if SPOILING.contains(&key.as_str()) {
-            spoils(node, key)
+        } else if SPOILING.contains(&path.as_str()) {
+            spoils(node, &path)
         } else if carries_secret(key) && node.as_text().is_some() {
             secret(node)
         } else {
@@ -108,7 +108,7 @@ fn json(node: &Node, own: &[&str], before: &str) -> Read<Json> {
         Value::Bool(value) => Ok(Json::Bool(*value)),
         Value::Date(_) => leaf::mismatch(node, "a value of JSON", "put it in quotes"),
         Value::List(items) => {
-            let items: Vec<_> = items.iter().map(|item| json(item, &[], "")).collect();
+            let items: Vec<_> = items.iter().map(|item| json(item, &[], before)).collect();
             items.into_iter().collect::<Read<_>>().map(Json::Array)
         }
         Value::Table(table) => object(table, own, before).map(Json::Object),

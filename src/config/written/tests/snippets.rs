@@ -82,6 +82,7 @@ fn both_take_the_same() {
         "output = { formats = [], chunks = \"none\", prompts = true }",
         "endpoints.main.headers = { X-Team = \"a\", Authorization.env = \"A\" }",
         "endpoints.main.body = { temperature = 0, a.b = [1, { c = true }] }",
+        "endpoints.main.body.tools = [{ name = \"f\", model = \"m\", parameters.properties = { n.type = \"integer\", echo = 1 } }]",
         "endpoints.main.http_version = \"auto\"",
         "endpoints.main = { url = \"https://a\", tls = {} }",
         "endpoints.main = { url = \"https://a\", tls = { ca = \"${NOBODY:-ca.pem}\" } }",
