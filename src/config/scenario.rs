@@ -2,6 +2,7 @@
 
 mod connection;
 mod dataset;
+mod http_api;
 mod phase;
 mod run;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     connection::{ClientCertificate, HttpVersion, Tls},
     dataset::{Content, DataFile, DataFormat, Dataset, OnBadRow, RowOrder},
+    http_api::{EndMark, HttpApi},
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
 };
@@ -131,6 +133,8 @@ pub struct Endpoint {
     pub headers: BTreeMap<String, HeaderText>,
     /// Fields of every request's body besides those that the protocol sets.
     pub body: serde_json::Map<String, serde_json::Value>,
+    /// The API, where the protocol leaves that to the scenario.
+    pub http: Option<HttpApi>,
     /// What is spoken with it.
     pub http_version: HttpVersion,
     /// Whom its connections trust.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{LoadStep, Pattern, Plan, Step, Work, schedule::step_key};
 use crate::{
     catalog::Protocol,
-    config::{DataFormat, Dataset, Lengths, Model, RowOrder, Workload},
+    config::{DataFormat, Dataset, HttpApi, Lengths, Model, RowOrder, Workload},
     workload,
 };
 
@@ -53,6 +53,8 @@ struct Endpoint<'a> {
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<&'a HttpApi>,
     /// The name is part of what the text is drawn from.
     workload_name: &'a str,
     workload: Sent<'a>,
@@ -150,6 +152,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             model: &endpoint.model,
             stream: endpoint.stream,
             body: in_order(&endpoint.body),
+            http: endpoint.http.as_ref(),
             workload_name: &endpoint.workload_name,
             workload: Sent::of(&endpoint.workload),
         };
