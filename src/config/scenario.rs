@@ -199,6 +199,8 @@ pub enum Workload {
     Snippets(Snippets),
     /// Rows of a file.
     Dataset(Dataset),
+    /// Requests that follow each other, each with all that was said before.
+    Conversation(Conversation),
 }
 
 /// `[workloads.NAME.synthetic]`.
@@ -212,6 +214,19 @@ pub struct Synthetic {
     pub prefix: String,
     /// Tokens of made-up text that every prompt of the workload shares, to exercise prefix caches on purpose.
     pub shared_prefix_tokens: u32,
+}
+
+/// `[workloads.NAME.conversation]`: a user asks, reads the answer, and asks again, each time with all that was said before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Conversation {
+    /// Requests of each conversation.
+    pub turns: u32,
+    /// What the user says in each of them. The prefix and what all conversations share stand before the first alone.
+    pub said: Synthetic,
+    /// Pause between an answer and what is said next.
+    #[serde(rename = "think_time_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
+    pub think_time: Duration,
 }
 
 /// `[workloads.NAME.snippets]`.

@@ -217,6 +217,8 @@ pub(crate) fn answer(due_ns: u64, ttft_ns: u64, gaps: &[u64]) -> (Record, Vec<u6
         endpoint: String::new(),
         measured: true,
         user: None,
+        conversation: None,
+        turn: None,
         batch: 1,
         due_ns,
         queue_wait_ns: 0,

@@ -192,7 +192,10 @@ mod tests {
         let dialect = Dialect::of(Protocol::Http, Some(&api()));
         let mut more = Map::new();
         let body = |body: &Map<String, Value>| {
-            let ask = Ask { model: "m", stream: true, prompts: &["say \"hé\""], max_tokens: 9, body };
+            let ask =
+                Ask {
+                    model: "m", stream: true, prompts: &["say \"hé\""], max_tokens: 9, body, earlier: &[]
+                };
             String::from_utf8(dialect.body(&ask)).expect("UTF-8")
         };
         assert_eq!(body(&more), r#"{"p":"say \"hé\"","n":9,"live":true}"#);

@@ -860,6 +860,8 @@ pub(crate) fn record() -> Record {
         endpoint: "flash".to_owned(),
         measured: true,
         user: None,
+        conversation: None,
+        turn: None,
         batch: 1,
         due_ns: 12_000_000_000,
         queue_wait_ns: 0,

@@ -5,6 +5,7 @@
 //! request to the next. A workload is opened first ([`Datasets::open`]), since prompts may stand in a file; then they come from its
 //! [`Source`].
 
+mod conversation;
 mod dataset;
 mod estimate;
 mod lengths;
@@ -57,5 +58,6 @@ pub fn mean_tokens(workload: &Workload) -> MeanTokens {
         Workload::Synthetic(synthetic) => synthetic::mean_tokens(synthetic),
         Workload::Snippets(snippets) => snippets::mean_tokens(snippets),
         Workload::Dataset(dataset) => dataset::mean_tokens(dataset),
+        Workload::Conversation(conversation) => conversation::mean_tokens(conversation),
     }
 }

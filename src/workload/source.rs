@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    Prompt,
+    Prompt, conversation,
     dataset::{self, DatasetError, Table},
     snippets, synthetic,
 };
-use crate::config::{Dataset, Snippets, Synthetic};
+use crate::config::{Conversation, Dataset, Snippets, Synthetic};
 
 /// A workload with whatever its prompts come from, open. Clones share it.
 #[derive(Debug, Clone)]
@@ -22,6 +22,7 @@ pub(super) enum Kind {
     Synthetic(Arc<Synthetic>),
     Snippets(Arc<Snippets>),
     Dataset(Arc<Dataset>, Arc<Table>),
+    Conversation(Arc<Conversation>),
 }
 
 impl Source {
@@ -59,11 +60,27 @@ impl Source {
         Ok(prompts)
     }
 
+    /// What request `seq` says where it is turn `turn`, from 0, of a conversation; the turns before it are for whoever has heard
+    /// the answers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`prompt`](Self::prompt).
+    pub fn turn(&self, seed: u64, seq: u64, turn: u32) -> Result<Prompt, DatasetError> {
+        match &self.kind {
+            Kind::Conversation(conversation) => {
+                Ok(conversation::prompt(conversation, &self.name, seed, seq, turn))
+            }
+            _ => self.prompt(seed, seq),
+        }
+    }
+
     fn at_place(&self, seed: u64, seq: u64, place: u32, size: u32) -> Result<Prompt, DatasetError> {
         let name = &self.name;
         match &self.kind {
             Kind::Synthetic(synthetic) => Ok(synthetic::prompt(synthetic, name, seed, seq, place)),
             Kind::Snippets(snippets) => Ok(snippets::prompt(snippets, name, seed, seq, place)),
+            Kind::Conversation(conversation) => Ok(conversation::prompt(conversation, name, seed, seq, 0)),
             Kind::Dataset(dataset, table) => dataset::prompt(dataset, table, name, seed, seq, place, size),
         }
     }

@@ -65,6 +65,7 @@ impl Datasets {
         let kind = match workload {
             Workload::Synthetic(synthetic) => Kind::Synthetic(Arc::new(synthetic.clone())),
             Workload::Snippets(snippets) => Kind::Snippets(Arc::new(snippets.clone())),
+            Workload::Conversation(conversation) => Kind::Conversation(Arc::new(conversation.clone())),
             Workload::Dataset(dataset) => {
                 let table = self.table(&dataset.file)?;
                 if let Some(planned) = &dataset.content
