@@ -190,6 +190,9 @@ pub struct Record {
     pub step_id: usize,
     /// The endpoint.
     pub endpoint: String,
+    /// The model that it named; empty where an earlier version wrote the record.
+    #[serde(default)]
+    pub model: String,
     /// Whether it counts; warm-up does not.
     pub measured: bool,
     /// The user of a closed loop, from 0.

@@ -7,6 +7,7 @@ mod include;
 mod judging;
 mod layering;
 mod matrix;
+mod model;
 mod platforms;
 mod resolved;
 mod same_as;

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     catalog::Protocol,
-    plan::{PlannedEndpoint, request_of},
+    plan::{PlannedEndpoint, model_of, request_of},
     protocol::{self, Answer, Answered, Ask, Ending, Flow, Seen},
     record::{ChunkTimes, Outcome, Record, StopCause, Texts, TokenSource},
     wire::{Arrival, Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
@@ -30,6 +30,8 @@ pub(super) struct Prepared {
     seq: u64,
     request_id: String,
     endpoint: usize,
+    /// What it names.
+    model: String,
     /// The thread that measures it.
     lane: usize,
     /// Of each prompt.
@@ -65,7 +67,8 @@ impl Prepared {
         // one limit for all prompts of a request
         let max_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
         let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
-        let request = request(planned, binding, &request_id, &texts, max_tokens);
+        let model = model_of(&binding.model, shared.plan.seed, seq);
+        let request = request(planned, binding, &request_id, model, &texts, max_tokens);
         let message = pools[lane].message(&request);
         let keep = shared.plan.output.prompts;
         let prompts = prompts.into_iter().map(|prompt| prompt.text).filter(|_| keep).collect();
@@ -73,6 +76,7 @@ impl Prepared {
             seq,
             request_id,
             endpoint,
+            model: model.to_owned(),
             lane,
             requested_output_tokens: planned.output_tokens(max_tokens),
             message,
@@ -155,6 +159,7 @@ impl Prepared {
             step: step.name.clone(),
             step_id: step.id,
             endpoint: run.shared.plan.endpoints[self.endpoint].name.clone(),
+            model: self.model.clone(),
             measured: run.load.measure,
             user,
             batch: run.load.batch,
@@ -171,6 +176,7 @@ pub(super) fn request(
     planned: &PlannedEndpoint,
     binding: &Binding,
     request_id: &str,
+    model: &str,
     prompts: &[&str],
     max_tokens: u32,
 ) -> Request {
@@ -184,7 +190,7 @@ pub(super) fn request(
     for (name, value) in &binding.headers {
         headers.insert(name, value.clone());
     }
-    let ask = Ask::of(planned, &binding.model, prompts, max_tokens);
+    let ask = Ask::of(planned, model, prompts, max_tokens);
     let body = protocol::body(planned.protocol, &ask);
     Request { method: Method::POST, target: binding.target.clone(), headers, body: body.into() }
 }
@@ -198,6 +204,7 @@ pub(super) fn untouched(due_ns: u64) -> Record {
         step: String::new(),
         step_id: 0,
         endpoint: String::new(),
+        model: String::new(),
         measured: false,
         user: None,
         batch: 1,

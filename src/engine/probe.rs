@@ -9,7 +9,13 @@ use super::{
     Binding, Endpoint, EngineError,
     exchange::{Progress, Sight, Stop, request, send_and_read, untouched},
 };
-use crate::{plan::PlannedEndpoint, protocol::Seen, record::Record, wire::Clock, workload};
+use crate::{
+    plan::{PlannedEndpoint, model_of},
+    protocol::Seen,
+    record::Record,
+    wire::Clock,
+    workload,
+};
 
 /// What is asked; `None` is what the first request of a run would ask.
 #[derive(Debug, Clone, Default)]
@@ -70,7 +76,8 @@ pub async fn probe(
     let prompt = ask.prompt.as_ref().unwrap_or(&first.text);
     let max_tokens = ask.max_tokens.unwrap_or(first.output_tokens);
     let request_id = format!("{:x}-probe", clock.wall_ns() / 1_000_000);
-    let request = request(planned, &binding, &request_id, &[prompt], max_tokens);
+    let model = model_of(&binding.model, seed, 0);
+    let request = request(planned, &binding, &request_id, model, &[prompt], max_tokens);
 
     let message = pool.message(&request);
 
@@ -91,6 +98,7 @@ pub async fn probe(
     let mut record = Record {
         request_id,
         endpoint: planned.name.clone(),
+        model: model.to_owned(),
         requested_output_tokens: planned.output_tokens(max_tokens),
         ..untouched(due_ns)
     };

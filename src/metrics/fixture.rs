@@ -214,6 +214,7 @@ pub(crate) fn answer(due_ns: u64, ttft_ns: u64, gaps: &[u64]) -> (Record, Vec<u6
         step: String::new(),
         step_id: 0,
         endpoint: String::new(),
+        model: String::new(),
         measured: true,
         user: None,
         batch: 1,

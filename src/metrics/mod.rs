@@ -61,6 +61,8 @@ pub struct Summary {
     /// Per phase, per step of a phase with several, and per endpoint of each; in the order of the plan, the whole
     /// before its parts. Warm-up phases are here too, marked.
     pub scopes: Vec<Scope>,
+    /// The same for each model of every endpoint that has several: per phase, and per step of a phase with several.
+    pub models: Vec<ModelScope>,
     /// The run in slices of equal length, for charts over time.
     pub timeline: Timeline,
     /// Measured requests in the order of their numbers, thinned evenly to at most [`MAX_POINTS`].
@@ -202,6 +204,15 @@ impl Scope {
             Some(statistic) => self.series.get(&metric)?.judged(statistic),
         }
     }
+}
+
+/// The numbers of the requests that name one of several models of an endpoint.
+#[derive(Debug, Clone)]
+pub struct ModelScope {
+    /// The model.
+    pub model: String,
+    /// The numbers. Their key names the endpoint, also where it is the only one.
+    pub scope: Scope,
 }
 
 /// The part of a step that counts.

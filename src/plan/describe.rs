@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, PlannedTarget, Step, Work};
 use crate::{
-    config::{Arrivals, Bound, Ceiling, Language, Objective, Price, Snippets, Stage, Workload},
+    config::{Arrivals, Bound, Ceiling, Language, Model, Objective, Price, Snippets, Stage, Workload},
     units::{show_count, show_count_of, show_share, write_duration},
 };
 
@@ -33,6 +33,18 @@ pub(super) fn after(plan: &Plan, step: &Step) -> String {
     }
     let phases: Vec<&str> = step.after.iter().map(|before| plan.steps[*before].phase.as_str()).collect();
     phases.join(", ")
+}
+
+/// What requests name as their model: `auto`, `llama-8b`, `llama-8b 80.0 %, my-lora 20.0 %`.
+pub fn model(model: &Model) -> String {
+    match model {
+        Model::Auto => "auto".to_owned(),
+        Model::Named(name) => name.clone(),
+        Model::Mix(mix) => {
+            let each = mix.shares().map(|(name, share)| format!("{name} {}", show_share(share)));
+            each.collect::<Vec<_>>().join(", ")
+        }
+    }
 }
 
 /// What an endpoint is sent: `summaries`, `code (60.0 % python, 40.0 % react)`.

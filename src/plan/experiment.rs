@@ -49,13 +49,30 @@ enum Part<'a> {
 #[derive(Serialize)]
 struct Endpoint<'a> {
     protocol: Protocol,
-    model: &'a Model,
+    model: Named<'a>,
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
     /// The name is part of what the text is drawn from.
     workload_name: &'a str,
     workload: Sent<'a>,
+}
+
+/// The model that is named.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Named<'a> {
+    /// What is written of it says all.
+    Written(&'a Model),
+    /// Shares to nine digits, as those of traffic.
+    Mix { mix: BTreeMap<&'a str, String> },
+}
+
+impl<'a> Named<'a> {
+    fn of(model: &'a Model) -> Self {
+        let Model::Mix(mix) = model else { return Self::Written(model) };
+        Self::Mix { mix: mix.shares().map(|(name, share)| (name, nine_digits(share))).collect() }
+    }
 }
 
 /// What a workload sends.
@@ -147,7 +164,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
         let endpoint = &plan.endpoints[traffic.endpoint];
         let part = Endpoint {
             protocol: endpoint.protocol,
-            model: &endpoint.model,
+            model: Named::of(&endpoint.model),
             stream: endpoint.stream,
             body: in_order(&endpoint.body),
             workload_name: &endpoint.workload_name,
@@ -195,6 +212,10 @@ fn key(step: &Step) -> String {
 fn traffic<'a>(plan: &'a Plan, load: &LoadStep) -> BTreeMap<&'a str, String> {
     load.traffic
         .iter()
-        .map(|traffic| (plan.endpoints[traffic.endpoint].name.as_str(), format!("{:.9}", traffic.share)))
+        .map(|traffic| (plan.endpoints[traffic.endpoint].name.as_str(), nine_digits(traffic.share)))
         .collect()
+}
+
+fn nine_digits(share: f64) -> String {
+    format!("{share:.9}")
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::{
-        Address, Ceiling, Chunks, HttpVersion, Model, OnBottleneck, OnInconclusive, Output, Price, Severity,
+        Address, Ceiling, Chunks, HttpVersion, OnBottleneck, OnInconclusive, Output, Price, Severity,
         Threads, Tls,
     },
     units::{show_count, show_number, show_seconds, show_share, write_duration},
@@ -116,10 +116,7 @@ fn endpoints(plan: &Plan) -> String {
             endpoint.name.clone(),
             address(endpoint),
             endpoint.protocol.name().to_owned(),
-            match &endpoint.model {
-                Model::Auto => "auto".to_owned(),
-                Model::Named(name) => name.clone(),
-            },
+            describe::model(&endpoint.model),
             if endpoint.stream { "streamed" } else { "whole" }.to_owned(),
             describe::workload(endpoint),
         ];

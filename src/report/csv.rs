@@ -13,7 +13,7 @@ const HEADER: &str = "\
     status,gpu_memory_mb,phase,step,endpoint,measured,user,due,queue_wait,send_lag,connect,tls,\
     connection_reused,attempts,http_version,http_status,first_byte,service_ttft,ttfc,end,chunks,\
     stamps_exact,clock,requested_output_tokens,token_source,finish_reason,request_id,error,batch,\
-    objectives_met\n";
+    objectives_met,model\n";
 
 /// The first line of the table, with its line end.
 pub fn csv_header() -> &'static str {
@@ -81,6 +81,7 @@ pub fn csv_row(record: &Record, objectives_met: Option<bool>, out: &mut String) 
     row.text(record.error.as_deref().unwrap_or_default());
     row.display(Some(record.batch));
     row.display(objectives_met);
+    row.text(&record.model);
     out.push('\n');
 }
 

@@ -547,6 +547,7 @@ fn summary() -> Summary {
     let count = |outcome| requests.iter().filter(|r| r.outcome == outcome).count() as u64;
     Summary {
         scopes: scopes(&requests),
+        models: Vec::new(),
         timeline: timeline(&requests),
         points,
         failures: vec![
@@ -857,6 +858,7 @@ pub(crate) fn record() -> Record {
         step: "mixed".to_owned(),
         step_id: 2,
         endpoint: "flash".to_owned(),
+        model: "flash-model".to_owned(),
         measured: true,
         user: None,
         batch: 1,

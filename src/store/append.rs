@@ -36,6 +36,8 @@ pub struct TextLine<'a> {
     format: u32,
     /// The request's number.
     seq: u64,
+    /// The model that it named.
+    model: &'a str,
     #[serde(flatten)]
     texts: &'a Texts,
 }
@@ -96,7 +98,7 @@ impl Writer {
                         chunks::encode(record.seq, chunks, &mut file.pending);
                     }
                     if let Some((file, texts)) = self.texts.as_mut().zip(texts.as_ref()) {
-                        let line = TextLine { format: record::FORMAT, seq: record.seq, texts };
+                        let line = TextLine { format: record::FORMAT, seq: record.seq, model: &record.model, texts };
                         json_line(&line, &mut file.pending);
                     }
                     json_line(&RecordLine { format: record::FORMAT, record }, &mut self.requests.pending);

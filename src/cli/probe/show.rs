@@ -57,7 +57,7 @@ impl Shown<'_> {
             endpoint.name,
             self.binding.server.url,
             endpoint.protocol.name(),
-            self.binding.model,
+            record.model,
             probed.target,
             probed.request_bytes,
             probed.estimated_prompt_tokens,
@@ -112,7 +112,7 @@ impl Shown<'_> {
             url: self.binding.server.url.clone(),
             simulated: self.binding.server.simulated,
             protocol: endpoint.protocol,
-            model: self.binding.model.clone(),
+            model: record.model.clone(),
             models: self.binding.models.clone().ok(),
             request: Request {
                 target: probed.target.clone(),

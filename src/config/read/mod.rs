@@ -8,6 +8,7 @@ mod headers;
 mod leaf;
 mod load;
 mod metric;
+mod model;
 mod objectives;
 mod price;
 mod safety;

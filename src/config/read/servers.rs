@@ -1,11 +1,12 @@
 //! `[endpoints.NAME]` and `[sims.NAME]`.
 
 use super::{
-    super::{Address, Endpoint, Faults, KV_CACHE_BLOCK_TOKENS, Model, Sim, tree::Node},
+    super::{Address, Endpoint, Faults, KV_CACHE_BLOCK_TOKENS, Sim, tree::Node},
     body, connection,
     fields::Fields,
     headers,
     leaf::{self, Read, wrong},
+    model,
 };
 use crate::catalog::Protocol;
 
@@ -16,7 +17,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let url = fields.require("url", URL_EXAMPLE, address);
     let protocols = Protocol::ALL.map(|protocol| (protocol.name(), protocol));
     let protocol = fields.get("protocol", leaf::word(&protocols));
-    let model = fields.get("model", model);
+    let model = model::model(fields);
     let weighted = fields.node("weight").is_some();
     let weight = fields.get("weight", leaf::not_negative);
     let workload = fields.get("workload", leaf::text);
@@ -46,20 +47,6 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         http_version: http_version?,
         tls: tls?,
     })
-}
-
-fn model(node: &Node) -> Read<Model> {
-    let name = leaf::text(node)?;
-    match name.as_str() {
-        "auto" => Ok(Model::Auto),
-        "" => wrong(
-            node,
-            "must not be empty",
-            "empty",
-            "name a model, or write `\"auto\"` for the first that the server lists",
-        ),
-        _ => Ok(Model::Named(name)),
-    }
 }
 
 /// The paths that a protocol adds to the base URL.

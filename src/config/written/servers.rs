@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 
 use super::{
-    several::{Headers, Word},
+    several::{AnyOf, ByModel, Headers, Word},
     shape::{one_of, partial},
     values::{
         Count, CountFromZero, Duration, Fields, Flag, KvCacheTokens, Name, NotNegative, Pem, Positive,
@@ -21,9 +21,10 @@ pub(super) struct Endpoint {
     url: Url,
     /// What it speaks, which settles the path of its requests, their shape, and how answers are read.
     protocol: Word<Protocol>,
-    /// The model that requests name; `"auto"` takes the first that the server lists.
-    #[schemars(extend("examples" = ["llama-3.1-8b-instruct"]))]
-    model: Text,
+    /// The model that requests name; `"auto"` takes the first that the server lists. Of several, each with a weight, every
+    /// request names one, which follows from the seed and its number.
+    #[schemars(extend("examples" = ["llama-3.1-8b-instruct", { "llama-3.1-8b": 0.8, "my-lora": 0.2 }]))]
+    model: AnyOf<Text, ByModel<Positive>>,
     /// Its share of mixed traffic, relative to the others. Without any weight all have the same; with one, those
     /// without get traffic only from phases that name them.
     #[schemars(extend("examples" = [0.3]))]

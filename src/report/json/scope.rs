@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::figures::{self, Metrics, key_of};
 use crate::{
-    metrics::{self, Scope, Values, Window},
+    metrics::{self, ModelScope, Scope, Values, Window},
     plan::ScopeKey,
     record::Outcome,
 };
@@ -43,6 +43,21 @@ pub(super) struct Numbers<'a> {
     /// Pooled series, by name with their unit, as pairs of a value and its count, ascending: what merging and redrawing
     /// need.
     histograms: IndexMap<String, Vec<(u64, u64)>>,
+}
+
+/// The numbers of the requests that name one of several models of an endpoint.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct OfModel<'a> {
+    /// The model.
+    model: &'a str,
+    #[serde(flatten)]
+    numbers: Numbers<'a>,
+}
+
+impl<'a> OfModel<'a> {
+    pub(super) fn of(model: &'a ModelScope) -> Self {
+        Self { model: &model.model, numbers: Numbers::of(&model.scope) }
+    }
 }
 
 /// How many requests, and how they ended.
