@@ -1,5 +1,6 @@
 //! The scenario: a file as it was meant, after layers and checks. Plain values, base units, names still unresolved.
 
+mod check;
 mod connection;
 mod dataset;
 mod phase;
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    check::{AnswerCheck, AnswerSchema, LONGEST_TEXT},
     connection::{ClientCertificate, HttpVersion, Tls},
     dataset::{Content, DataFile, DataFormat, Dataset, OnBadRow, RowOrder},
     phase::*,
@@ -131,6 +133,8 @@ pub struct Endpoint {
     pub headers: BTreeMap<String, HeaderText>,
     /// Fields of every request's body besides those that the protocol sets.
     pub body: serde_json::Map<String, serde_json::Value>,
+    /// What the text of its answers must be.
+    pub check: Option<AnswerCheck>,
     /// What is spoken with it.
     pub http_version: HttpVersion,
     /// Whom its connections trust.

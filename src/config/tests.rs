@@ -1,6 +1,7 @@
 //! Layers and precedence, origins, the choice of the platform, and that everything embedded or ready loads.
 
 mod batches;
+mod check;
 mod connection;
 mod headers;
 mod include;

@@ -21,7 +21,7 @@ use crate::{
     catalog::Protocol,
     plan::{PlannedEndpoint, model_of, request_of},
     protocol::{self, Answer, Answered, Ask, Ending, Flow, Seen},
-    record::{ChunkTimes, Outcome, Record, StopCause, Texts, TokenSource},
+    record::{ChunkTimes, Outcome, Record, StopCause, Text, Texts, TokenSource},
     wire::{Arrival, Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
 };
 
@@ -237,6 +237,7 @@ pub(super) fn untouched(due_ns: u64) -> Record {
         status: None,
         outcome: Outcome::NotSent,
         error: None,
+        unchecked: None,
         server_timings: None,
     }
 }
@@ -264,10 +265,10 @@ pub(super) struct Progress {
     status: Option<u16>,
     http_version: Option<&'static str>,
     answer: Option<Answer>,
-    /// Whether the text of the answer is kept.
+    /// Whether the text of the answer is wanted.
     keep_answers: bool,
     /// The text, once it has ended.
-    answers: Option<Texts>,
+    pub(super) answers: Option<Vec<Text>>,
     pub(super) onlookers: Onlookers,
 }
 
@@ -315,10 +316,10 @@ pub(super) struct Sight {
 }
 
 impl Progress {
-    /// The progress of an exchange that is looked at closely.
-    pub(super) fn watched() -> Self {
+    /// The progress of an exchange that is looked at closely, and of its answer too where that is wanted.
+    pub(super) fn watched(keep_answers: bool) -> Self {
         let onlookers = Onlookers { sight: Some(Sight::default()), ..Onlookers::default() };
-        Self { onlookers, ..Self::default() }
+        Self { keep_answers, onlookers, ..Self::default() }
     }
 
     /// The progress of an exchange of which the time of every read is kept.
@@ -416,7 +417,8 @@ pub(super) async fn exchange(
         return Outcome::NotSent;
     }
     let output = &run.shared.plan.output;
-    let mut progress = Progress { keep_answers: output.answers, ..Progress::default() };
+    let keep_answers = output.answers || planned.check.is_some();
+    let mut progress = Progress { keep_answers, ..Progress::default() };
     let reserved = prepared.reserved.take();
     if let Some(Registered { life, .. }) = &prepared.registered {
         life.begun.set(Some(run.shared.clock.now_ns()));
@@ -448,14 +450,9 @@ pub(super) async fn exchange(
     let mut record = prepared.record(run, user, due_ns, queue_wait_ns);
     let chunks = progress.record(stop, run.shared.clock.now_ns(), &mut record);
     let outcome = record.outcome;
-    let texts = (output.prompts || output.answers).then(|| {
-        let mut texts = progress.answers.take().unwrap_or_default();
-        for prompt in &prepared.prompts {
-            let mut kept = String::new();
-            Texts::append(&mut kept, prompt, &mut texts.cut);
-            texts.prompts.push(kept);
-        }
-        texts
+    let texts = (output.prompts || keep_answers).then(|| Texts {
+        prompts: prepared.prompts.iter().map(|prompt| Text::of(prompt)).collect(),
+        answers: progress.answers.take().unwrap_or_default(),
     });
     // first, so that nobody sees it as pending behind its end
     drop(prepared.registered.take());

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     plan::{PlannedEndpoint, model_of},
     protocol::Seen,
-    record::Record,
+    record::{Record, Text},
     wire::Clock,
     workload,
 };
@@ -38,7 +38,7 @@ pub struct Read {
 /// A request with everything that was seen of it.
 #[derive(Debug, Clone)]
 pub struct Probed {
-    /// What a run would have kept.
+    /// What a run would have kept, but for what a check of the answer adds.
     pub record: Record,
     /// Path and query that the request went to.
     pub target: String,
@@ -52,6 +52,8 @@ pub struct Probed {
     pub reads: Vec<Read>,
     /// What every event was, in order.
     pub seen: Vec<Seen>,
+    /// The text of the answer, where the endpoint has a check of it; empty where there is none.
+    pub answers: Vec<Text>,
     /// Whether the connection can serve another request; `None` where the answer was not read to its end.
     pub still_open: Option<bool>,
 }
@@ -81,7 +83,7 @@ pub async fn probe(
 
     let message = pool.message(&request);
 
-    let mut progress = Progress::watched();
+    let mut progress = Progress::watched(planned.check.is_some());
     let due_ns = clock.now_ns();
     let stop = tokio::select! {
         biased;
@@ -111,6 +113,7 @@ pub async fn probe(
         headers: head,
         reads: reads(record.first_byte_ns, &pieces),
         seen,
+        answers: progress.answers.take().unwrap_or_default(),
         still_open,
         record,
     })

@@ -34,6 +34,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         api_key: None,
         headers: BTreeMap::new(),
         body: serde_json::Map::new(),
+        check: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
         workload_name: "words".to_owned(),
@@ -247,6 +248,7 @@ pub(crate) fn answer(due_ns: u64, ttft_ns: u64, gaps: &[u64]) -> (Record, Vec<u6
         status: Some(200),
         outcome: Outcome::Ok,
         error: None,
+        unchecked: None,
         server_timings: None,
     };
     (record, chunks)

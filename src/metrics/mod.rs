@@ -242,6 +242,8 @@ pub struct Counts {
     pub completed_in_window: u64,
     /// Requests whose pooled connection was replaced.
     pub replaced_connections: u64,
+    /// Successes among the due whose answers could not be checked, although the plan asks for it.
+    pub unchecked: u64,
     /// Requests that met every objective; `None` where the plan has none.
     pub met: Option<Met>,
 }

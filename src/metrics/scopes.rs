@@ -192,8 +192,7 @@ fn gather(
     let window = hull(&spans);
     let series = sum.distributions();
     let mut rates = sum.rates(window.map_or(0.0, |window| window.length_s), &series);
-    let cost =
-        costs.of(steps, part).and_then(|(price, paid_s)| sum.cost_per_million_tokens(price, paid_s));
+    let cost = costs.of(steps, part).and_then(|(price, paid_s)| sum.cost_per_million_tokens(price, paid_s));
     rates.extend(cost.map(|cost| (Metric::CostPerMillionTokens, cost)));
     let (users, offered_rate) = match steps {
         [step] => load_of(step, part),

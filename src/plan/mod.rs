@@ -53,9 +53,9 @@ use serde_json::Value;
 use crate::{
     catalog::{Carrier, MetricName, Protocol},
     config::{
-        Address, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpVersion, Model, Objective,
-        OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs, Secret, Severity,
-        Sim, Stage, Threads, Tls, Workload, case_name,
+        Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpVersion, Model,
+        Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs, Secret,
+        Severity, Sim, Stage, Threads, Tls, Workload, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -251,6 +251,9 @@ pub struct PlannedEndpoint {
     /// Fields of every request's body besides those that the protocol sets.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub body: serde_json::Map<String, Value>,
+    /// What the text of its answers must be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<AnswerCheck>,
     /// What is spoken with it.
     #[serde(default, skip_serializing_if = "HttpVersion::is_default")]
     pub http_version: HttpVersion,

@@ -107,6 +107,8 @@ fn endpoints(plan: &Plan) -> String {
     header.extend(any_headers.then_some("headers"));
     let any_body = plan.endpoints.iter().any(|endpoint| !endpoint.body.is_empty());
     header.extend(any_body.then_some("body"));
+    let any_check = plan.endpoints.iter().any(|endpoint| endpoint.check.is_some());
+    header.extend(any_check.then_some("answers must be"));
     let any_connection = plan.endpoints.iter().any(|endpoint| !connection(endpoint).is_empty());
     header.extend(any_connection.then_some("connection"));
     table.set_header(header);
@@ -122,6 +124,7 @@ fn endpoints(plan: &Plan) -> String {
         ];
         row.extend(any_headers.then(|| names.join(", ")));
         row.extend(any_body.then(|| body(&endpoint.body)));
+        row.extend(any_check.then(|| endpoint.check.as_ref().map(describe::check).unwrap_or_default()));
         row.extend(any_connection.then(|| connection(endpoint)));
         table.add_row(row);
     }

@@ -41,8 +41,9 @@ pub fn model_of(model: &Model, seed: u64, seq: u64) -> &str {
     match model {
         Model::Auto => "auto",
         Model::Named(name) => name,
-        Model::Mix(mix) => choose(mix.shares(), rng(seed, "model", seq).random())
-            .expect("a mix has at least two models"),
+        Model::Mix(mix) => {
+            choose(mix.shares(), rng(seed, "model", seq).random()).expect("a mix has at least two models")
+        }
     }
 }
 

@@ -144,7 +144,7 @@ mod tests {
     fn a_success() {
         let mut out = String::new();
         csv_row(&record(), Some(true), &mut out);
-        insta::assert_snapshot!(out, @"7,400,64,464,0.5,0.085,0.006587302,128,928,ok,,mixed,mixed,flash,true,,12,0,0.00005,,,true,1,1.1,200,0.08,0.08495,0.085,0.5001,64,61,kernel,64,usage,stop,a1-7,,1,true");
+        insta::assert_snapshot!(out, @"7,400,64,464,0.5,0.085,0.006587302,128,928,ok,,mixed,mixed,flash,true,,12,0,0.00005,,,true,1,1.1,200,0.08,0.08495,0.085,0.5001,64,61,kernel,64,usage,stop,a1-7,,1,true,flash-model");
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
         csv_row(&failed, None, &mut out);
         insta::assert_snapshot!(out, @r#"
         7,,,,,,,,,connect_failed,,mixed,mixed,flash,true,3,12,0,,,,true,1,,,,,,0.5001,64,61,kernel,64,none,,a1-7,"could not connect, ""refused""
-        by the peer",1,
+        by the peer",1,,flash-model
         "#);
     }
 

@@ -223,6 +223,7 @@ fn scope(key: ScopeKey, load: &Load, requests: &[&Request]) -> Scope {
             outcomes,
             completed_in_window: ok.len() as u64,
             replaced_connections: 0,
+            unchecked: 0,
             met: None,
         },
         tokens: Tokens {
@@ -337,6 +338,7 @@ fn endpoint(name: &str, sim_name: Option<&str>) -> PlannedEndpoint {
         api_key: None,
         headers: BTreeMap::new(),
         body: serde_json::Map::new(),
+        check: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
         workload_name: "summaries".to_owned(),
@@ -891,6 +893,7 @@ pub(crate) fn record() -> Record {
         status: Some(200),
         outcome: Outcome::Ok,
         error: None,
+        unchecked: None,
         server_timings: None,
     }
 }

@@ -14,7 +14,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use self::{instrument::Instrument, objectives::Objectives, scope::{Numbers, OfModel}, target::Row};
+use self::{
+    instrument::Instrument,
+    objectives::Objectives,
+    scope::{Numbers, OfModel},
+    target::Row,
+};
 use super::{Report, words};
 use crate::{
     config::{Price, case_name},

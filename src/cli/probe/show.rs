@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     engine::{Binding, Probed},
-    plan::PlannedEndpoint,
+    plan::{PlannedEndpoint, describe},
     protocol::{Carried, Meaning},
-    record::TokenSource,
+    record::{Outcome, Record, TokenSource},
 };
 
 /// A probe with what it is about.
@@ -80,6 +80,7 @@ impl Shown<'_> {
             ("tpot", record.tpot().map(|s| format!("{}, per token after the first", milliseconds(s)))),
             ("e2e", record.e2e().map(|s| format!("{}, from sending to the last output", milliseconds(s)))),
             ("finish", record.finish_reason.clone()),
+            ("check", self.check()),
         ];
         for (name, value) in rows {
             if let Some(value) = value {
@@ -158,6 +159,16 @@ impl Shown<'_> {
             }
         }
         text
+    }
+
+    /// What came of the check of the answer, where there is one and the answer came so far; what is wrong is an error.
+    fn check(&self) -> Option<String> {
+        let Record { outcome, unchecked, .. } = &self.probed.record;
+        let check = self.endpoint.check.as_ref().filter(|_| *outcome == Outcome::Ok)?;
+        Some(match unchecked {
+            None => format!("passed: {}", describe::check(check)),
+            Some(why) => format!("not made: {why}"),
+        })
     }
 
     fn headers(&self) -> impl Iterator<Item = (String, String)> {

@@ -26,6 +26,14 @@ impl Check<'_> {
                         )),
                 );
             }
+            if endpoint.check.is_some() && !endpoint.protocol.generates() {
+                self.sink.push(
+                    Diagnostic::new(format!("answers of `{spoken}` have no text to check"))
+                        .label(self.key(&["endpoints", name, "check"]), "asks for some text")
+                        .label(protocol, "the protocol")
+                        .help("remove `check`"),
+                );
+            }
             let Some(stream) = self.root.at(&["endpoints", name, "stream"]) else { continue };
             let asked =
                 matches!(stream.value, Value::Bool(true)) && stream.place.source.layer != Layer::BuiltIn;

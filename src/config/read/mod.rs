@@ -1,10 +1,12 @@
 //! Tree → typed values. Each value is checked by itself here; how they fit together is `meaning`'s business.
 
 mod body;
+mod check;
 mod connection;
 mod dataset;
 mod fields;
 mod headers;
+mod json;
 mod leaf;
 mod load;
 mod metric;

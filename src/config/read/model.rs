@@ -6,7 +6,7 @@ use super::{
         tree::{Node, Table, Value},
     },
     fields::Fields,
-    leaf::{self, Read, wrong},
+    leaf::{self, Read, Wrong, wrong},
 };
 
 const NAME_HELP: &str = "name a model, or write `\"auto\"` for the first that the server lists";
@@ -22,7 +22,8 @@ pub(super) fn model(fields: &mut Fields<'_>) -> Option<Model> {
 
 fn one(node: &Node) -> Read<Model> {
     if node.as_text().is_none() {
-        return leaf::mismatch(node, "a name or a table of weights", "put the name in quotes");
+        let help = if matches!(node.value, Value::List(_)) { MIX_HELP } else { "put the name in quotes" };
+        return leaf::mismatch(node, "a name or a table of weights", help);
     }
     let name = leaf::text(node)?;
     match name.as_str() {
@@ -58,7 +59,14 @@ fn weight(name: &str, node: &Node) -> Read<(String, f64)> {
         _ => None,
     };
     if let Some(what) = unnamed {
-        return wrong(node, what, "no name", MIX_HELP);
+        let (place, what) = (node.key.clone(), what.to_owned());
+        return Err(vec![Wrong {
+            place,
+            what,
+            label: "no name".to_owned(),
+            help: MIX_HELP.to_owned(),
+            other: None,
+        }]);
     }
     let weight = leaf::positive(node).map_err(|mut failures| {
         for failure in &mut failures {

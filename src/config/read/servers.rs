@@ -2,7 +2,7 @@
 
 use super::{
     super::{Address, Endpoint, Faults, KV_CACHE_BLOCK_TOKENS, Sim, tree::Node},
-    body, connection,
+    body, check, connection,
     fields::Fields,
     headers,
     leaf::{self, Read, wrong},
@@ -27,9 +27,11 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let api_key = headers::api_key(fields);
     let headers = headers::headers(fields);
     let body = body::body(fields, protocol);
+    let checked = fields.node("check").is_some();
+    let check = check::check(fields);
     let http_version = connection::http_version(fields);
     let tls = connection::tls(fields);
-    if (weighted && weight.is_none()) || (keyed && api_key.is_none()) {
+    if (weighted && weight.is_none()) || (keyed && api_key.is_none()) || (checked && check.is_none()) {
         return None;
     }
     Some(Endpoint {
@@ -44,6 +46,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         api_key,
         headers: headers?,
         body: body?,
+        check,
         http_version: http_version?,
         tls: tls?,
     })

@@ -26,7 +26,8 @@ fn a_model_is_a_name_or_several_with_weights() {
     assert_eq!(compiled(None, CLOSED, &[]).endpoints["main"].model, Model::Auto);
     // the order of the file means nothing, and weights are what they are to each other
     let expected = [("a".to_owned(), 0.75), ("b".to_owned(), 0.25)];
-    for written in ["{ b = 1, a = 3 }", "{ a = 0.75, b = 0.25 }", "{ a = \"${RATE}\", b = 0.8333333333333334 }"]
+    for written in
+        ["{ b = 1, a = 3 }", "{ a = 0.75, b = 0.25 }", "{ a = \"${RATE}\", b = 0.8333333333333334 }"]
     {
         let shares = shares(&model(written, &[]));
         assert_eq!(shares.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["a", "b"]);

@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 
 use super::{
     several::{AnyOf, ByModel, Headers, Word},
-    shape::{one_of, partial},
+    shape::{not_empty, one_of, partial},
     values::{
-        Count, CountFromZero, Duration, Fields, Flag, KvCacheTokens, Name, NotNegative, Pem, Positive,
-        PositiveDuration, Share, Text, Url, Verbatim,
+        Count, CountFromZero, Duration, Fields, FilePath, Flag, KeptLength, KvCacheTokens, Name, NotEmpty,
+        NotNegative, Pem, Positive, PositiveDuration, Share, Text, Url, Verbatim,
     },
 };
 use crate::{catalog::Protocol, config::HttpVersion};
@@ -48,11 +48,30 @@ pub(super) struct Endpoint {
     /// Fields of every request's body besides those that the protocol sets, as they are.
     #[schemars(extend("examples" = [{ "temperature": 0.0, "ignore_eos": true }]))]
     body: Fields,
+    /// What the text of every answer must be; one that is not is a failure. Reasoning and tool calls are no text.
+    #[schemars(extend("examples" = [{ "regex": "^[0-9]+$" }, { "min_length": 20 }]))]
+    check: AnswerCheck,
     /// What is spoken with it. `"2"` is agreed on by ALPN over TLS and taken for granted without it; `"auto"` lets a server
     /// with TLS choose.
     http_version: Word<HttpVersion>,
     /// Whom its connections trust, and how they show who they are; only with `https://`.
     tls: Tls,
+}
+
+/// `[endpoints.NAME.check]`: what the text of every answer must be, all of it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial, transform = not_empty)]
+struct AnswerCheck {
+    /// A regular expression, of Rust's `regex`, that matches somewhere in it.
+    #[schemars(extend("examples" = ["^[0-9]+$", "(?i)\\bparis\\b"]))]
+    regex: NotEmpty,
+    /// A JSON Schema that it is a document of: itself as a table, or the path of its file, from the folder of the file that
+    /// names it.
+    #[schemars(extend("examples" = ["answer.schema.json", { "type": "object", "required": ["name"] }]))]
+    json_schema: AnyOf<FilePath, Fields>,
+    /// Characters that it has at least.
+    #[schemars(extend("examples" = [20]))]
+    min_length: KeptLength,
 }
 
 /// `[endpoints.NAME.tls]`: PEM files, whose paths start at the folder of the file that they are named in.

@@ -1,7 +1,10 @@
 //! Endpoints of which requests name one of several models.
 
 use super::*;
-use crate::config::{Model, ModelMix};
+use crate::{
+    config::{Model, ModelMix},
+    plan::{Plan, Step},
+};
 
 /// A plan whose first endpoint has a mix of two models.
 fn mixed(endpoints: &[&str], steps: Vec<Step>) -> Plan {
@@ -53,7 +56,8 @@ fn only_a_mix_has_models_in_each_step_of_a_ladder() {
         run.push_to(step, 1, None, answer(due + SEC, SEC, &[SEC])).model = "plain".to_owned();
     }
     let summary = run.end().summary();
-    let keys: Vec<_> = rows(&summary).into_iter().map(|(model, key, due, _)| format!("{model}: {key} {due}")).collect();
+    let keys: Vec<_> =
+        rows(&summary).into_iter().map(|(model, key, due, _)| format!("{model}: {key} {due}")).collect();
     assert_eq!(
         keys,
         [

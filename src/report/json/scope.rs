@@ -79,6 +79,8 @@ struct Counts<'a> {
     completed_in_window: u64,
     /// Requests whose pooled connection was replaced.
     replaced_connections: u64,
+    /// Successes among the due whose answers could not be checked, although the plan asks for it.
+    unchecked: u64,
     /// Requests due in the window that met every objective; null without objectives.
     objectives_met: Option<u64>,
 }
@@ -132,6 +134,7 @@ impl<'a> Counts<'a> {
             outcomes: &counts.outcomes,
             completed_in_window: counts.completed_in_window,
             replaced_connections: counts.replaced_connections,
+            unchecked: counts.unchecked,
             objectives_met: counts.met.map(|met| met.due),
         }
     }
