@@ -3,6 +3,7 @@
 mod check;
 mod connection;
 mod dataset;
+mod http_api;
 mod phase;
 mod run;
 
@@ -16,6 +17,7 @@ pub use self::{
     check::{AnswerCheck, AnswerSchema, LONGEST_TEXT},
     connection::{ClientCertificate, HttpVersion, Tls},
     dataset::{Content, DataFile, DataFormat, Dataset, OnBadRow, RowOrder},
+    http_api::{EndMark, HttpApi},
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
 };
@@ -135,6 +137,8 @@ pub struct Endpoint {
     pub body: serde_json::Map<String, serde_json::Value>,
     /// What the text of its answers must be.
     pub check: Option<AnswerCheck>,
+    /// The API, where the protocol leaves that to the scenario.
+    pub http: Option<HttpApi>,
     /// What is spoken with it.
     pub http_version: HttpVersion,
     /// Whom its connections trust.

@@ -35,6 +35,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         headers: BTreeMap::new(),
         body: serde_json::Map::new(),
         check: None,
+        http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
         workload_name: "words".to_owned(),

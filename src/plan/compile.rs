@@ -87,6 +87,7 @@ fn endpoints(scenario: &Scenario) -> Vec<PlannedEndpoint> {
         headers: endpoint.headers.clone(),
         body: endpoint.body.clone(),
         check: endpoint.check.clone(),
+        http: endpoint.http.clone(),
         http_version: endpoint.http_version,
         tls: endpoint.tls.clone(),
         workload_name: endpoint.workload.clone(),

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{LoadStep, Pattern, Plan, Step, Work, schedule::step_key};
 use crate::{
     catalog::Protocol,
-    config::{AnswerCheck, AnswerSchema, DataFormat, Dataset, Lengths, Model, RowOrder, Workload},
+    config::{AnswerCheck, AnswerSchema, DataFormat, Dataset, HttpApi, Lengths, Model, RowOrder, Workload},
     workload,
 };
 
@@ -55,6 +55,8 @@ struct Endpoint<'a> {
     body: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     check: Option<Check<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<&'a HttpApi>,
     /// The name is part of what the text is drawn from.
     workload_name: &'a str,
     workload: Sent<'a>,
@@ -209,6 +211,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             stream: endpoint.stream,
             body: in_order(&endpoint.body),
             check: endpoint.check.as_ref().map(Check::of),
+            http: endpoint.http.as_ref(),
             workload_name: &endpoint.workload_name,
             workload: Sent::of(&endpoint.workload),
         };

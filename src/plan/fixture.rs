@@ -31,6 +31,7 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         headers: BTreeMap::new(),
         body: serde_json::Map::new(),
         check: None,
+        http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
     }

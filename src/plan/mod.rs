@@ -53,9 +53,9 @@ use serde_json::Value;
 use crate::{
     catalog::{Carrier, MetricName, Protocol},
     config::{
-        Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpVersion, Model,
-        Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs, Secret,
-        Severity, Sim, Stage, Threads, Tls, Workload, case_name,
+        Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpApi, HttpVersion,
+        Model, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs,
+        Secret, Severity, Sim, Stage, Threads, Tls, Workload, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -254,6 +254,9 @@ pub struct PlannedEndpoint {
     /// What the text of its answers must be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<AnswerCheck>,
+    /// The API, where the protocol leaves that to the scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpApi>,
     /// What is spoken with it.
     #[serde(default, skip_serializing_if = "HttpVersion::is_default")]
     pub http_version: HttpVersion,

@@ -1,14 +1,14 @@
 //! The text of answers, for plans that want it: a second look at each document, which all others are spared.
 
-use super::{api, json::mended};
-use crate::{catalog::Protocol, record::Text};
+use super::{Dialect, json::mended};
+use crate::record::Text;
 
 /// Appends what a document adds to the answers. Anything but text, such as reasoning or a tool call, is left out, and
 /// so is a document of another shape.
-pub(super) fn take(protocol: Protocol, data: &[u8], answers: &mut [Text]) {
+pub(super) fn take(dialect: &Dialect, data: &[u8], answers: &mut [Text]) {
     let mended = mended(data);
     let data = mended.as_deref().map_or(data, str::as_bytes);
-    api(protocol).texts(data, &mut |index, more| {
+    dialect.api().texts(data, &mut |index, more| {
         if let Some(text) = answers.get_mut(index as usize) {
             text.append(more);
         }
@@ -19,12 +19,14 @@ pub(super) fn take(protocol: Protocol, data: &[u8], answers: &mut [Text]) {
 mod tests {
     use super::*;
     use crate::{
+        catalog::Protocol,
         config::LONGEST_TEXT,
         protocol::{Answer, Ending},
     };
 
     fn kept(protocol: Protocol, prompts: u32, content_type: &str, body: &str) -> Vec<Text> {
-        let mut answer = Answer::new(protocol, 200, Some(content_type)).to_prompts(prompts).keeping_texts();
+        let dialect = Dialect::of(protocol, None);
+        let mut answer = Answer::new(&dialect, 200, Some(content_type)).to_prompts(prompts).keeping_texts();
         answer.read_at(body.as_bytes(), 10);
         answer.end(20, Ending::EndOfStream).texts.expect("texts are kept")
     }

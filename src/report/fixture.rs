@@ -339,6 +339,7 @@ fn endpoint(name: &str, sim_name: Option<&str>) -> PlannedEndpoint {
         headers: BTreeMap::new(),
         body: serde_json::Map::new(),
         check: None,
+        http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
         workload_name: "summaries".to_owned(),

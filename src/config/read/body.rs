@@ -75,7 +75,7 @@ fn set_elsewhere<T>(node: &Node, path: &str) -> Read<T> {
     wrong(node, format!("must not set `{path}`, which the protocol sets"), "would be said twice", help)
 }
 
-fn value(node: &Node, own: &[&str], before: &str) -> Read<Json> {
+pub(super) fn value(node: &Node, own: &[&str], before: &str) -> Read<Json> {
     match &node.value {
         Value::Text(text) | Value::Filled(text) if is_secret(text) => secret(node),
         Value::List(items) => json::list(items, |item| value(item, &[], before)),

@@ -6,6 +6,7 @@ mod connection;
 mod dataset;
 mod fields;
 mod headers;
+mod http_api;
 mod json;
 mod leaf;
 mod load;

@@ -7,7 +7,7 @@ use super::{
     shape::{not_empty, one_of, partial},
     values::{
         Count, CountFromZero, Duration, Fields, FilePath, Flag, KeptLength, KvCacheTokens, Name, NotEmpty,
-        NotNegative, Pem, Positive, PositiveDuration, Share, Text, Url, Verbatim,
+        NotNegative, Pem, Positive, PositiveDuration, Scalar, Share, Text, Url, Verbatim,
     },
 };
 use crate::{catalog::Protocol, config::HttpVersion};
@@ -51,6 +51,8 @@ pub(super) struct Endpoint {
     /// What the text of every answer must be; one that is not is a failure. Reasoning and tool calls are no text.
     #[schemars(extend("examples" = [{ "regex": "^[0-9]+$" }, { "min_length": 20 }]))]
     check: AnswerCheck,
+    /// The API, with `protocol = "http"`: what is sent, and where in its answers things stand.
+    http: HttpApi,
     /// What is spoken with it. `"2"` is agreed on by ALPN over TLS and taken for granted without it; `"auto"` lets a server
     /// with TLS choose.
     http_version: Word<HttpVersion>,
@@ -72,6 +74,63 @@ struct AnswerCheck {
     /// Characters that it has at least.
     #[schemars(extend("examples" = [20]))]
     min_length: KeptLength,
+}
+
+/// `[endpoints.NAME.http]`: where things stand in a document of an answer is a JSON pointer such as `/choices/0/text`, or the
+/// name of a field.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct HttpApi {
+    /// The path of requests under the base URL.
+    #[schemars(extend("examples" = ["/generate"]))]
+    path: Text,
+    /// The body of a request, which is JSON once `{{prompt}}` (a text, within quotes), `{{json prompt}}` (with its quotes),
+    /// `{{model}}`, `{{output_tokens}}` and `{{stream}}` are filled in, in the language of Handlebars.
+    #[schemars(extend("examples" = ["{ \"prompt\": \"{{prompt}}\", \"max_tokens\": {{output_tokens}} }"]))]
+    body: Text,
+    /// Where the text of an answer stands. What is no text, such as a list, counts as output, too.
+    #[schemars(extend("examples" = ["/token/text"]))]
+    text: Text,
+    /// Where reasoning stands.
+    #[schemars(extend("examples" = ["/thinking"]))]
+    reasoning: Text,
+    /// Where it stands why the model stopped.
+    #[schemars(extend("examples" = ["/finish_reason"]))]
+    finish_reason: Text,
+    /// Where the prompt's tokens stand; of several documents the last that has it counts.
+    #[schemars(extend("examples" = ["/usage/input"]))]
+    input_tokens: Text,
+    /// Where the tokens of output so far stand, reasoning included.
+    #[schemars(extend("examples" = ["/usage/output"]))]
+    output_tokens: Text,
+    /// Where the output tokens that were spent on reasoning stand.
+    #[schemars(extend("examples" = ["/usage/reasoning"]))]
+    reasoning_tokens: Text,
+    /// Where the prompt's tokens that were found in a cache stand.
+    #[schemars(extend("examples" = ["/usage/cached"]))]
+    cached_tokens: Text,
+    /// Where the server's own timings stand, which each record keeps.
+    #[schemars(extend("examples" = ["/timings"]))]
+    timings: Text,
+    /// Where it stands that something went wrong; `/error` otherwise.
+    #[schemars(extend("examples" = ["/status/failure"]))]
+    error: Text,
+    /// What the last document of a stream has: anything in this place, or exactly `is` in the place `at`. Without it, and without
+    /// `finish_reason`, a stream ends with the body.
+    #[schemars(extend("examples" = ["/done", { "at": "/type", "is": "end" }]))]
+    end: AnyOf<Text, EndMark>,
+}
+
+/// What stands where in the last document of a stream.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct EndMark {
+    /// Where it stands.
+    #[schemars(extend("examples" = ["/type"]))]
+    at: Text,
+    /// What stands there.
+    #[schemars(extend("examples" = ["end"]))]
+    is: Scalar,
 }
 
 /// `[endpoints.NAME.tls]`: PEM files, whose paths start at the folder of the file that they are named in.
