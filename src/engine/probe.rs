@@ -9,7 +9,7 @@ use super::{
     Binding, Endpoint, EngineError,
     exchange::{Progress, Sight, Stop, request, send_and_read, untouched},
 };
-use crate::{plan::PlannedEndpoint, protocol::Seen, record::Record, wire::Clock, workload};
+use crate::{plan::PlannedEndpoint, protocol::Seen, record::Record, wire::Clock};
 
 /// What is asked; `None` is what the first request of a run would ask.
 #[derive(Debug, Clone, Default)]
@@ -38,8 +38,8 @@ pub struct Probed {
     pub target: String,
     /// Bytes of the request's body.
     pub request_bytes: usize,
-    /// The prompt's length by estimate, in tokens.
-    pub estimated_prompt_tokens: u32,
+    /// The prompt's length in tokens, by what counts those of the endpoint.
+    pub prompt_tokens: u32,
     /// The headers of the answer, where it had any.
     pub headers: Option<HeaderMap>,
     /// The reads that brought something of the answer, the first byte's first.
@@ -99,7 +99,7 @@ pub async fn probe(
     Ok(Probed {
         target: request.target.to_string(),
         request_bytes: request.body.len(),
-        estimated_prompt_tokens: workload::estimate_tokens(prompt),
+        prompt_tokens: binding.source.counter().count(prompt),
         headers: head,
         reads: reads(record.first_byte_ns, &pieces),
         seen,

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use reqwest::{Client, StatusCode, header};
 use rustls::ClientConfig;
 
-use super::trust;
+use super::{tokenize::Comparison, trust};
 use crate::{
     config::{Address, HeaderText, HttpVersion, Model, Secret},
     hosts,
@@ -210,6 +210,13 @@ impl Look<'_> {
                 })?
             }
         };
+        if used && !self.endpoint.simulated() {
+            let counter = self.source.counter();
+            let Self { client, endpoint, url, .. } = *self;
+            let comparison =
+                Comparison { client, endpoint, url, headers: &headers, model: &model, counter, limit: LOOK };
+            comparison.make().await?;
+        }
         let server = Server {
             endpoint: self.endpoint.name.clone(),
             url: self.url.to_owned(),

@@ -36,6 +36,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         body: serde_json::Map::new(),
         http_version: HttpVersion::One,
         tls: Tls::default(),
+        tokenizer: None,
         workload_name: "words".to_owned(),
         workload: Workload::Synthetic(Synthetic {
             prompt: PromptLength::Tokens(Lengths::Constant(10)),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{LoadStep, Pattern, Plan, Step, Work, schedule::step_key};
+use super::{LoadStep, Pattern, Plan, Step, Work, schedule::step_key, tokenizers};
 use crate::{
     catalog::Protocol,
     config::{DataFormat, Dataset, Lengths, Model, RowOrder, Workload},
@@ -53,6 +53,9 @@ struct Endpoint<'a> {
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
+    /// Where prompts are cut by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokenizer: Option<&'a str>,
     /// The name is part of what the text is drawn from.
     workload_name: &'a str,
     workload: Sent<'a>,
@@ -150,6 +153,11 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             model: &endpoint.model,
             stream: endpoint.stream,
             body: in_order(&endpoint.body),
+            tokenizer: endpoint
+                .tokenizer
+                .as_ref()
+                .filter(|_| tokenizers::cuts(&endpoint.workload))
+                .and_then(tokenizers::identity),
             workload_name: &endpoint.workload_name,
             workload: Sent::of(&endpoint.workload),
         };

@@ -32,6 +32,7 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         body: serde_json::Map::new(),
         http_version: HttpVersion::One,
         tls: Tls::default(),
+        tokenizer: None,
     }
 }
 

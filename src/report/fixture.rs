@@ -339,6 +339,7 @@ fn endpoint(name: &str, sim_name: Option<&str>) -> PlannedEndpoint {
         body: serde_json::Map::new(),
         http_version: HttpVersion::One,
         tls: Tls::default(),
+        tokenizer: None,
         workload_name: "summaries".to_owned(),
         workload: Workload::Synthetic(Synthetic {
             prompt: PromptLength::Tokens(Lengths::Constant(400)),

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    Prompt,
-    dataset::{self, DatasetError, Table},
+    MeanTokens, Prompt,
+    counter::Counter,
+    dataset::{DatasetError, Rows},
     snippets, synthetic,
 };
-use crate::config::{Dataset, Snippets, Synthetic};
 
 /// A workload with whatever its prompts come from, open. Clones share it.
 #[derive(Debug, Clone)]
@@ -15,18 +15,38 @@ pub struct Source {
     /// The name of the workload, which prompts are drawn by.
     name: Arc<str>,
     kind: Kind,
+    /// What counts the tokens of its prompts.
+    counter: Counter,
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
-    Synthetic(Arc<Synthetic>),
-    Snippets(Arc<Snippets>),
-    Dataset(Arc<Dataset>, Arc<Table>),
+    Synthetic(Arc<synthetic::Writer>),
+    Snippets(Arc<snippets::Writer>),
+    Dataset(Arc<Rows>),
 }
 
 impl Source {
-    pub(super) fn new(name: &str, kind: Kind) -> Self {
-        Self { name: name.into(), kind }
+    pub(super) fn new(name: &str, kind: Kind, counter: Counter) -> Self {
+        Self { name: name.into(), kind, counter }
+    }
+
+    /// What counts the tokens of its prompts.
+    pub fn counter(&self) -> &Counter {
+        &self.counter
+    }
+
+    /// Tokens that its requests have on average.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`prompt`](Self::prompt).
+    pub(super) fn mean_tokens(&self) -> Result<MeanTokens, DatasetError> {
+        match &self.kind {
+            Kind::Synthetic(writer) => Ok(writer.mean_tokens()),
+            Kind::Snippets(writer) => Ok(writer.mean_tokens()),
+            Kind::Dataset(rows) => rows.mean_tokens(),
+        }
     }
 
     /// The prompt of request `seq`.
@@ -62,9 +82,9 @@ impl Source {
     fn at_place(&self, seed: u64, seq: u64, place: u32, size: u32) -> Result<Prompt, DatasetError> {
         let name = &self.name;
         match &self.kind {
-            Kind::Synthetic(synthetic) => Ok(synthetic::prompt(synthetic, name, seed, seq, place)),
-            Kind::Snippets(snippets) => Ok(snippets::prompt(snippets, name, seed, seq, place)),
-            Kind::Dataset(dataset, table) => dataset::prompt(dataset, table, name, seed, seq, place, size),
+            Kind::Synthetic(writer) => Ok(writer.prompt(name, seed, seq, place)),
+            Kind::Snippets(writer) => Ok(writer.prompt(name, seed, seq, place)),
+            Kind::Dataset(rows) => rows.prompt(name, seed, seq, place, size),
         }
     }
 }

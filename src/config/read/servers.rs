@@ -6,6 +6,7 @@ use super::{
     fields::Fields,
     headers,
     leaf::{self, Read, wrong},
+    tokenizer::tokenizer,
 };
 use crate::catalog::Protocol;
 
@@ -17,6 +18,8 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let protocols = Protocol::ALL.map(|protocol| (protocol.name(), protocol));
     let protocol = fields.get("protocol", leaf::word(&protocols));
     let model = fields.get("model", model);
+    let tokenized = fields.node("tokenizer").is_some();
+    let tokenizer = fields.get("tokenizer", tokenizer);
     let weighted = fields.node("weight").is_some();
     let weight = fields.get("weight", leaf::not_negative);
     let workload = fields.get("workload", leaf::text);
@@ -28,13 +31,15 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let body = body::body(fields, protocol);
     let http_version = connection::http_version(fields);
     let tls = connection::tls(fields);
-    if (weighted && weight.is_none()) || (keyed && api_key.is_none()) {
+    let lost = (weighted && weight.is_none()) || (tokenized && tokenizer.is_none());
+    if lost || (keyed && api_key.is_none()) {
         return None;
     }
     Some(Endpoint {
         url: url?,
         protocol: protocol?,
         model: model?,
+        tokenizer,
         weight,
         workload: workload?,
         // that somebody asks for one all the same is told elsewhere

@@ -7,7 +7,7 @@ use super::{
     shape::{one_of, partial},
     values::{
         Count, CountFromZero, Duration, Fields, Flag, KvCacheTokens, Name, NotNegative, Pem, Positive,
-        PositiveDuration, Share, Text, Url, Verbatim,
+        PositiveDuration, Share, Text, TokenizerWord, Url, Verbatim,
     },
 };
 use crate::{catalog::Protocol, config::HttpVersion};
@@ -24,6 +24,10 @@ pub(super) struct Endpoint {
     /// The model that requests name; `"auto"` takes the first that the server lists.
     #[schemars(extend("examples" = ["llama-3.1-8b-instruct"]))]
     model: Text,
+    /// What counts the tokens of its prompts, so that lengths in tokens are exact: the path of the model's `tokenizer.json`, from the
+    /// folder of the file that names it, or the name of an encoding of tiktoken. Without one they are estimates.
+    #[schemars(extend("examples" = ["tokenizer.json", "cl100k_base"]))]
+    tokenizer: TokenizerWord,
     /// Its share of mixed traffic, relative to the others. Without any weight all have the same; with one, those
     /// without get traffic only from phases that name them.
     #[schemars(extend("examples" = [0.3]))]
