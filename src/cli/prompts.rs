@@ -17,7 +17,7 @@ use crate::{
     config::Model,
     machine::Machine,
     plan::{Plan, Step, describe::step_name, request_of, schedule},
-    protocol::{self, Ask},
+    protocol::{Ask, Dialect},
     units::show_count,
     workload::{Counter, Datasets, Prompt, Source},
 };
@@ -211,7 +211,12 @@ fn line(
     let tokens = texts.iter().map(|text| u64::from(counter.count(text))).sum();
     // one limit for all prompts of a request
     let output_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
-    let body = protocol::body(endpoint.protocol, &Ask::of(endpoint, model, &texts, output_tokens));
+    let body = Dialect::of(endpoint.protocol, endpoint.http.as_ref()).body(&Ask::of(
+        endpoint,
+        model,
+        &texts,
+        output_tokens,
+    ));
     Ok(serde_json::to_string(&Line {
         seq,
         phase: &step.phase,

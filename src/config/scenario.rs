@@ -2,6 +2,7 @@
 
 mod connection;
 mod dataset;
+mod http_api;
 mod phase;
 mod run;
 mod tokenizer;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     connection::{ClientCertificate, HttpVersion, Tls},
     dataset::{Content, DataFile, DataFormat, Dataset, OnBadRow, RowOrder},
+    http_api::{EndMark, HttpApi},
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
     tokenizer::{Counted, Encoding, Tokenizer, Vocabulary},
@@ -135,6 +137,8 @@ pub struct Endpoint {
     pub headers: BTreeMap<String, HeaderText>,
     /// Fields of every request's body besides those that the protocol sets.
     pub body: serde_json::Map<String, serde_json::Value>,
+    /// The API, where the protocol leaves that to the scenario.
+    pub http: Option<HttpApi>,
     /// What is spoken with it.
     pub http_version: HttpVersion,
     /// Whom its connections trust.

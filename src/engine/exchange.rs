@@ -18,9 +18,8 @@ use super::{
     unless::unless,
 };
 use crate::{
-    catalog::Protocol,
     plan::{PlannedEndpoint, request_of},
-    protocol::{self, Answer, Answered, Ask, Ending, Flow, Seen},
+    protocol::{Answer, Answered, Ask, Dialect, Ending, Flow, Seen},
     record::{ChunkTimes, Outcome, Record, StopCause, Texts, TokenSource},
     wire::{Arrival, Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
 };
@@ -176,7 +175,7 @@ pub(super) fn request(
 ) -> Request {
     let mut headers = HeaderMap::with_capacity(3 + binding.headers.len());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let accept = protocol::accept(planned.protocol, planned.stream);
+    let accept = binding.dialect.accept(planned.stream);
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-request-id", id);
@@ -185,7 +184,7 @@ pub(super) fn request(
         headers.insert(name, value.clone());
     }
     let ask = Ask::of(planned, &binding.model, prompts, max_tokens);
-    let body = protocol::body(planned.protocol, &ask);
+    let body = binding.dialect.body(&ask);
     Request { method: Method::POST, target: binding.target.clone(), headers, body: body.into() }
 }
 
@@ -427,7 +426,7 @@ pub(super) async fn exchange(
         });
         let work = pin!(send_and_read(
             pool,
-            planned.protocol,
+            &run.shared.endpoints[prepared.endpoint].binding.dialect,
             run.load.batch,
             &prepared.message,
             reserved,
@@ -481,7 +480,7 @@ fn take(record: &mut Record, answered: Answered) -> ChunkTimes {
 /// Sends a request and reads its answer as far as it is needed.
 pub(super) async fn send_and_read(
     pool: &Pool,
-    protocol: Protocol,
+    dialect: &Dialect,
     prompts: u32,
     message: &Message,
     reserved: Option<Reserved>,
@@ -495,7 +494,7 @@ pub(super) async fn send_and_read(
     progress.status = Some(response.status.as_u16());
     progress.http_version = Some(response.http_version());
     let mut answer =
-        Answer::new(protocol, response.status.as_u16(), response.content_type()).to_prompts(prompts);
+        Answer::new(dialect, response.status.as_u16(), response.content_type()).to_prompts(prompts);
     if let Some(sight) = &mut progress.onlookers.sight {
         sight.head = Some(response.headers.clone());
         answer = answer.watched();

@@ -78,7 +78,7 @@ pub async fn probe(
     let due_ns = clock.now_ns();
     let stop = tokio::select! {
         biased;
-        stop = send_and_read(pool, planned.protocol, 1, &message, None, &mut progress) => stop,
+        stop = send_and_read(pool, &binding.dialect, 1, &message, None, &mut progress) => stop,
         () = unconstrained(tokio::time::sleep(planned.timeout)) => Stop::Timeout,
     };
     let now_ns = clock.now_ns();

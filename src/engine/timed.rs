@@ -67,7 +67,7 @@ pub async fn timed(
             let mut progress = Progress::timed();
             let due_ns = clock.now_ns();
             let stop = {
-                let work = pin!(send_and_read(pool, planned.protocol, 1, &message, None, &mut progress));
+                let work = pin!(send_and_read(pool, &binding.dialect, 1, &message, None, &mut progress));
                 let timeout = pin!(tokio::time::sleep(planned.timeout));
                 unless(timeout, work).await.unwrap_or(Stop::Timeout)
             };

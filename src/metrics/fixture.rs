@@ -34,6 +34,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         api_key: None,
         headers: BTreeMap::new(),
         body: serde_json::Map::new(),
+        http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
         tokenizer: None,

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{LoadStep, Pattern, Plan, Step, Work, schedule::step_key, tokenizers};
 use crate::{
     catalog::Protocol,
-    config::{DataFormat, Dataset, Lengths, Model, RowOrder, Workload},
+    config::{DataFormat, Dataset, HttpApi, Lengths, Model, RowOrder, Workload},
     workload,
 };
 
@@ -56,6 +56,8 @@ struct Endpoint<'a> {
     /// Where prompts are cut by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     tokenizer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<&'a HttpApi>,
     /// The name is part of what the text is drawn from.
     workload_name: &'a str,
     workload: Sent<'a>,
@@ -158,6 +160,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
                 .as_ref()
                 .filter(|_| tokenizers::cuts(&endpoint.workload))
                 .and_then(tokenizers::identity),
+            http: endpoint.http.as_ref(),
             workload_name: &endpoint.workload_name,
             workload: Sent::of(&endpoint.workload),
         };

@@ -207,7 +207,7 @@ impl Api for AnthropicMessages {
         }
     }
 
-    fn end(&self) -> &'static str {
-        "`message_stop`"
+    fn end(&self) -> Option<&str> {
+        Some("`message_stop`")
     }
 }

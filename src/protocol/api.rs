@@ -47,9 +47,9 @@ pub(super) struct Models {
 }
 
 /// An API: what its requests look like, and what the documents of its answers say.
-pub(super) trait Api: Sync {
+pub(super) trait Api: Send + Sync {
     /// The path of requests under the endpoint's base URL.
-    fn path(&self, stream: bool) -> &'static str;
+    fn path(&self, stream: bool) -> &str;
 
     /// The body of a request, as JSON.
     fn body(&self, ask: &Ask<'_>) -> Vec<u8>;
@@ -69,9 +69,9 @@ pub(super) trait Api: Sync {
         None
     }
 
-    /// Where the server tells what models it has.
-    fn models(&self) -> Models {
-        Models::OPENAI
+    /// Where the server tells what models it has; `None` where nothing is known of such a place.
+    fn models(&self) -> Option<Models> {
+        Some(Models::OPENAI)
     }
 
     /// Whether base URLs usually end with `/v1`.
@@ -87,7 +87,8 @@ pub(super) trait Api: Sync {
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error>;
 
     /// The key that the text of an answer stands under in the usual chunk of a stream, where it has any.
-    fn text_key(&self) -> &'static str {
+    #[expect(clippy::unnecessary_literal_bound, reason = "an API of one's own says what its scenario says")]
+    fn text_key(&self) -> &str {
         "text"
     }
 
@@ -95,9 +96,9 @@ pub(super) trait Api: Sync {
     /// left out, and so is a document of another shape.
     fn texts(&self, _data: &[u8], _add: &mut dyn FnMut(u32, &str)) {}
 
-    /// What ends a stream, in words.
-    fn end(&self) -> &'static str {
-        "its end"
+    /// What ends a stream, in words; `None` where the end of the body does.
+    fn end(&self) -> Option<&str> {
+        None
     }
 }
 

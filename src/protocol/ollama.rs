@@ -86,8 +86,8 @@ impl Api for Ollama {
         if stream { "application/x-ndjson" } else { "application/json" }
     }
 
-    fn models(&self) -> Models {
-        Models { path: "/api/tags", list: "/models", name: "name" }
+    fn models(&self) -> Option<Models> {
+        Some(Models { path: "/api/tags", list: "/models", name: "name" })
     }
 
     fn is_versioned(&self) -> bool {
@@ -149,7 +149,7 @@ impl Api for Ollama {
         add(0, &document.message.content);
     }
 
-    fn end(&self) -> &'static str {
-        "`\"done\": true`"
+    fn end(&self) -> Option<&str> {
+        Some("`\"done\": true`")
     }
 }

@@ -98,8 +98,8 @@ impl Api for OpenaiChat {
         }
     }
 
-    fn end(&self) -> &'static str {
-        openai::END
+    fn end(&self) -> Option<&str> {
+        Some(openai::END)
     }
 }
 

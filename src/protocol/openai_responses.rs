@@ -232,7 +232,7 @@ impl Api for OpenaiResponses {
         }
     }
 
-    fn end(&self) -> &'static str {
-        "`response.completed`"
+    fn end(&self) -> Option<&str> {
+        Some("`response.completed`")
     }
 }

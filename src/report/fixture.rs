@@ -337,6 +337,7 @@ fn endpoint(name: &str, sim_name: Option<&str>) -> PlannedEndpoint {
         api_key: None,
         headers: BTreeMap::new(),
         body: serde_json::Map::new(),
+        http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
         tokenizer: None,
