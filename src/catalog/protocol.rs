@@ -78,6 +78,11 @@ impl Protocol {
         !matches!(self, Self::OpenaiEmbeddings | Self::Rerank | Self::TeiRerank)
     }
 
+    /// Whether a request can carry what was said before.
+    pub fn converses(self) -> bool {
+        matches!(self, Self::OpenaiChat | Self::OpenaiResponses | Self::AnthropicMessages | Self::OllamaChat)
+    }
+
     /// The fields of a request's body that it sets itself, with dots between the names of fields within fields.
     pub fn own_fields(self) -> &'static [&'static str] {
         match self {

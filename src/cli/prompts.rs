@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::Model,
     machine::Machine,
-    plan::{Plan, Step, describe::step_name, request_of, schedule},
+    plan::{Plan, Step, describe::step_name, model_of, request_of, schedule},
     protocol::{Ask, Dialect},
     units::show_count,
     workload::{Counter, Datasets, Prompt, Source},
@@ -61,9 +61,6 @@ struct Line<'a> {
     output_tokens: u32,
     body: Value,
 }
-
-/// What the body asks for where the name of the model is only known once the server has been asked.
-const UNKNOWN: &str = "auto";
 
 pub(super) fn prompts(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
     let mut datasets = Datasets::default();
@@ -171,6 +168,10 @@ fn text(
 ) -> String {
     let endpoint = &plan.endpoints[endpoint];
     let (name, step) = (&endpoint.name, step_name(step));
+    let model = match &endpoint.model {
+        mix @ Model::Mix(_) => format!(" · {}", model_of(mix, plan.seed, seq)),
+        Model::Auto | Model::Named(_) => String::new(),
+    };
     let mut text = String::new();
     for (place, prompt) in prompts.iter().enumerate() {
         let place = if prompts.len() > 1 {
@@ -184,7 +185,7 @@ fn text(
         // writing to a string cannot fail
         let _ = writeln!(
             text,
-            "── request {seq}{place} · {step} · {name} · {}{} prompt tokens, {} output tokens asked for",
+            "── request {seq}{place} · {step} · {name}{model} · {}{} prompt tokens, {} output tokens asked for",
             counter.about(),
             show_count(u64::from(counter.count(&prompt.text))),
             show_count(u64::from(endpoint.output_tokens(prompt.output_tokens))),
@@ -203,10 +204,7 @@ fn line(
     counter: &Counter,
 ) -> anyhow::Result<String> {
     let endpoint = &plan.endpoints[endpoint];
-    let model = match &endpoint.model {
-        Model::Named(name) => name,
-        Model::Auto => UNKNOWN,
-    };
+    let model = model_of(&endpoint.model, plan.seed, seq);
     let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
     let tokens = texts.iter().map(|text| u64::from(counter.count(text))).sum();
     // one limit for all prompts of a request

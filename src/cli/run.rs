@@ -25,6 +25,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
+    answers::Checks,
     config::{Address, Ceiling, HeaderText, Secret, Vocabulary, Workload},
     control::Watch,
     engine::{self, Binding, Budget, Workers},
@@ -167,7 +168,7 @@ fn settle_files(plan: &mut Plan) -> anyhow::Result<()> {
         }
         let dataset = match &mut endpoint.workload {
             Workload::Dataset(dataset) => Some(&mut dataset.file.path),
-            Workload::Synthetic(_) | Workload::Snippets(_) => None,
+            Workload::Synthetic(_) | Workload::Snippets(_) | Workload::Conversation(_) => None,
         };
         let tokenizer = match endpoint.tokenizer.as_mut().map(|tokenizer| &mut tokenizer.vocabulary) {
             Some(Vocabulary::File(path)) => Some(path),
@@ -450,7 +451,8 @@ async fn measure(
     let (events, events_out) = mpsc::channel(engine::EVENT_QUEUE);
     let (commands, commands_out) = mpsc::channel(8);
     let voice = progress.voice();
-    let recording = recording::start(writer, events_out, commands.clone(), clock, progress, Watch::new(plan));
+    let (checks, watch) = (Checks::of(plan)?, Watch::new(plan));
+    let recording = recording::start(writer, events_out, commands.clone(), clock, progress, checks, watch);
     let workers = Workers::start(client_threads(plan)).context("cannot start the threads that measure")?;
     let mut running = engine::start(&workers, plan.clone(), bindings, clock, budgets, events, commands_out);
     let mut asked = 0;

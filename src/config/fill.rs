@@ -64,7 +64,8 @@ pub(super) fn fill(root: &mut Node, builtin: &BuiltIn, library: &Library, sink: 
 }
 
 /// Tables of a template that hold only where the scenario has them: the variants of a one-of.
-const SECTIONS: &[&str] = &["load", "closed", "open", "synthetic", "snippets", "dataset", "http"];
+const SECTIONS: &[&str] =
+    &["load", "closed", "open", "synthetic", "snippets", "dataset", "conversation", "http"];
 
 /// Tables of a template that hold as a whole, and only where the scenario has none: what somebody's mix does not name is
 /// not in it.
@@ -164,8 +165,8 @@ fn fill_datasets(root: &mut Node, builtin: &BuiltIn) {
     }
 }
 
-/// Puts the folder in front of the path of every secret in a file, of what TLS needs, of tokenizers and of datasets: a path
-/// starts where it is written.
+/// Puts the folder in front of the path of every secret in a file, of what TLS needs, of tokenizers, of schemas and of datasets: a
+/// path starts where it is written.
 fn settle_paths(root: &mut Node) {
     for workload in entries(root, "workloads") {
         let dataset = workload.get_mut("dataset").and_then(Node::as_table_mut);
@@ -179,6 +180,8 @@ fn settle_paths(root: &mut Node) {
         headers.into_iter().flat_map(Table::values_mut).for_each(settle_path);
         let tokenizer = endpoint.get_mut("tokenizer");
         tokenizer.filter(|node| node.as_text().is_some_and(Vocabulary::is_path)).into_iter().for_each(settle);
+        let check = endpoint.get_mut("check").and_then(Node::as_table_mut);
+        check.and_then(|check| check.get_mut("json_schema")).into_iter().for_each(settle);
         if let Some(tls) = endpoint.get_mut("tls").and_then(Node::as_table_mut) {
             for key in ["ca", "cert", "key"] {
                 tls.get_mut(key).into_iter().for_each(settle);

@@ -2,6 +2,7 @@
 
 mod batches;
 mod connection;
+mod conversations;
 mod headers;
 mod needs;
 mod order;
@@ -40,6 +41,7 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
             check.steady(name, phase);
             check.spikes(name, phase);
             check.batches(name, phase);
+            check.conversations(name, phase);
             check.during(name, phase);
         }
     }

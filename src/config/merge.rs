@@ -10,7 +10,7 @@ pub(super) const DISTRIBUTIONS: &[&str] =
     &["constant", "uniform", "normal", "lognormal", "poisson", "histogram"];
 
 /// Kinds of workloads.
-pub(super) const KINDS: &[&str] = &["synthetic", "snippets", "dataset"];
+pub(super) const KINDS: &[&str] = &["synthetic", "snippets", "dataset", "conversation"];
 
 /// Keys of which only one can hold. A layer that sets one of them clears the others below it. `*` is any name.
 pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
@@ -20,6 +20,7 @@ pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["workloads", "*", "synthetic"], &["prompt_tokens", "prompt_words"]),
     (&["workloads", "*", "synthetic", "*"], DISTRIBUTIONS),
     (&["workloads", "*", "snippets", "*"], DISTRIBUTIONS),
+    (&["workloads", "*", "conversation", "*"], DISTRIBUTIONS),
     (&["workloads", "*", "dataset"], &["output_tokens", "output_tokens_field"]),
     (&["workloads", "*", "dataset", "*"], DISTRIBUTIONS),
     (&["phases", "*"], &["load", "pause"]),

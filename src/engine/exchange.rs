@@ -18,9 +18,9 @@ use super::{
     unless::unless,
 };
 use crate::{
-    plan::{PlannedEndpoint, request_of},
-    protocol::{Answer, Answered, Ask, Dialect, Ending, Flow, Seen},
-    record::{ChunkTimes, Outcome, Record, StopCause, Texts, TokenSource},
+    plan::{Place, model_of, place_of, request_of},
+    protocol::{Answer, Answered, Ask, Dialect, Ending, Flow, Seen, Turn},
+    record::{ChunkTimes, Outcome, Record, StopCause, Text, Texts, TokenSource},
     wire::{Arrival, Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
 };
 
@@ -29,8 +29,12 @@ pub(super) struct Prepared {
     seq: u64,
     request_id: String,
     endpoint: usize,
+    /// What it names.
+    model: String,
     /// The thread that measures it.
     lane: usize,
+    /// Where it stands in a conversation, if it does.
+    place: Option<Place>,
     /// Of each prompt.
     requested_output_tokens: u32,
     message: Message,
@@ -50,6 +54,11 @@ impl Prepared {
     /// Makes request number `index` of a step, for one of the threads. What is in it follows from the seed and its number
     /// alone.
     pub(super) fn new(run: &StepRun, index: u64, lane: usize) -> Box<Self> {
+        Self::after(run, index, lane, &[])
+    }
+
+    /// The same, where so much was said before.
+    pub(super) fn after(run: &StepRun, index: u64, lane: usize, earlier: &[Turn]) -> Box<Self> {
         let shared = &run.shared;
         let seq = run.load.first_seq + index;
         let source = |endpoint: usize| &shared.endpoints[endpoint].binding.source;
@@ -64,15 +73,22 @@ impl Prepared {
         // one limit for all prompts of a request
         let max_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
         let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
-        let request = request(planned, binding, &request_id, &texts, max_tokens);
+        let place = place_of(&shared.plan, &run.load, seq);
+        // a conversation stays with the model that it began with
+        let chosen_by = place.map_or(seq, |place| place.conversation);
+        let model = model_of(&binding.model, shared.plan.seed, chosen_by);
+        let ask = Ask { earlier, ..Ask::of(planned, model, &texts, max_tokens) };
+        let request = request(binding, &request_id, &ask);
         let message = pools[lane].message(&request);
-        let keep = shared.plan.output.prompts;
+        let keep = shared.plan.output.prompts || place.is_some();
         let prompts = prompts.into_iter().map(|prompt| prompt.text).filter(|_| keep).collect();
         Box::new(Self {
             seq,
             request_id,
             endpoint,
+            model: model.to_owned(),
             lane,
+            place,
             requested_output_tokens: planned.output_tokens(max_tokens),
             message,
             prompts,
@@ -154,8 +170,11 @@ impl Prepared {
             step: step.name.clone(),
             step_id: step.id,
             endpoint: run.shared.plan.endpoints[self.endpoint].name.clone(),
+            model: self.model.clone(),
             measured: run.load.measure,
             user,
+            conversation: self.place.map(|place| place.conversation),
+            turn: self.place.map(|place| place.turn),
             batch: run.load.batch,
             queue_wait_ns,
             end_ns: due_ns + queue_wait_ns,
@@ -166,16 +185,10 @@ impl Prepared {
 }
 
 /// What is sent to an endpoint to ask something of it.
-pub(super) fn request(
-    planned: &PlannedEndpoint,
-    binding: &Binding,
-    request_id: &str,
-    prompts: &[&str],
-    max_tokens: u32,
-) -> Request {
+pub(super) fn request(binding: &Binding, request_id: &str, ask: &Ask<'_>) -> Request {
     let mut headers = HeaderMap::with_capacity(3 + binding.headers.len());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let accept = binding.dialect.accept(planned.stream);
+    let accept = binding.dialect.accept(ask.stream);
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-request-id", id);
@@ -183,8 +196,7 @@ pub(super) fn request(
     for (name, value) in &binding.headers {
         headers.insert(name, value.clone());
     }
-    let ask = Ask::of(planned, &binding.model, prompts, max_tokens);
-    let body = binding.dialect.body(&ask);
+    let body = binding.dialect.body(ask);
     Request { method: Method::POST, target: binding.target.clone(), headers, body: body.into() }
 }
 
@@ -197,8 +209,11 @@ pub(super) fn untouched(due_ns: u64) -> Record {
         step: String::new(),
         step_id: 0,
         endpoint: String::new(),
+        model: String::new(),
         measured: false,
         user: None,
+        conversation: None,
+        turn: None,
         batch: 1,
         due_ns,
         queue_wait_ns: 0,
@@ -229,6 +244,7 @@ pub(super) fn untouched(due_ns: u64) -> Record {
         status: None,
         outcome: Outcome::NotSent,
         error: None,
+        unchecked: None,
         server_timings: None,
     }
 }
@@ -256,10 +272,10 @@ pub(super) struct Progress {
     status: Option<u16>,
     http_version: Option<&'static str>,
     answer: Option<Answer>,
-    /// Whether the text of the answer is kept.
+    /// Whether the text of the answer is wanted.
     keep_answers: bool,
     /// The text, once it has ended.
-    answers: Option<Texts>,
+    pub(super) answers: Option<Vec<Text>>,
     pub(super) onlookers: Onlookers,
 }
 
@@ -307,10 +323,10 @@ pub(super) struct Sight {
 }
 
 impl Progress {
-    /// The progress of an exchange that is looked at closely.
-    pub(super) fn watched() -> Self {
+    /// The progress of an exchange that is looked at closely, and of its answer too where that is wanted.
+    pub(super) fn watched(keep_answers: bool) -> Self {
         let onlookers = Onlookers { sight: Some(Sight::default()), ..Onlookers::default() };
-        Self { onlookers, ..Self::default() }
+        Self { keep_answers, onlookers, ..Self::default() }
     }
 
     /// The progress of an exchange of which the time of every read is kept.
@@ -389,7 +405,7 @@ pub(super) async fn exchange(
     user: Option<u32>,
     due_ns: u64,
     queue_wait_ns: u64,
-) -> Outcome {
+) -> Exchanged {
     prepared.register(run, due_ns);
     let admitted = prepared.is_admitted(run);
     let planned = &run.shared.plan.endpoints[prepared.endpoint];
@@ -405,10 +421,12 @@ pub(super) async fn exchange(
             }
         };
         not_sent(run, prepared, user, due_ns, queue_wait_ns, reason).await;
-        return Outcome::NotSent;
+        return Exchanged { outcome: Outcome::NotSent, turn: None };
     }
     let output = &run.shared.plan.output;
-    let mut progress = Progress { keep_answers: output.answers, ..Progress::default() };
+    let wants_answers = output.answers || planned.check.is_some();
+    let keep_answers = wants_answers || prepared.place.is_some();
+    let mut progress = Progress { keep_answers, ..Progress::default() };
     let reserved = prepared.reserved.take();
     if let Some(Registered { life, .. }) = &prepared.registered {
         life.begun.set(Some(run.shared.clock.now_ns()));
@@ -440,19 +458,26 @@ pub(super) async fn exchange(
     let mut record = prepared.record(run, user, due_ns, queue_wait_ns);
     let chunks = progress.record(stop, run.shared.clock.now_ns(), &mut record);
     let outcome = record.outcome;
-    let texts = (output.prompts || output.answers).then(|| {
-        let mut texts = progress.answers.take().unwrap_or_default();
-        for prompt in &prepared.prompts {
-            let mut kept = String::new();
-            Texts::append(&mut kept, prompt, &mut texts.cut);
-            texts.prompts.push(kept);
-        }
-        texts
+    let answers = progress.answers.take().unwrap_or_default();
+    let turn = prepared.place.filter(|_| outcome == Outcome::Ok).and_then(|_| {
+        let (user, answer) = (prepared.prompts.first()?.clone(), answers.first()?.text.clone());
+        Some(Turn { user, answer })
+    });
+    let texts = (output.prompts || wants_answers).then(|| Texts {
+        prompts: prepared.prompts.iter().filter(|_| output.prompts).map(|prompt| Text::of(prompt)).collect(),
+        answers: if wants_answers { answers } else { Vec::new() },
     });
     // first, so that nobody sees it as pending behind its end
     drop(prepared.registered.take());
     run.shared.recorder.finished(record, chunks, texts).await;
-    outcome
+    Exchanged { outcome, turn }
+}
+
+/// What came of an exchange.
+pub(super) struct Exchanged {
+    pub(super) outcome: Outcome,
+    /// What was said, where it is a turn of a conversation that was answered.
+    pub(super) turn: Option<Turn>,
 }
 
 /// Puts what became of an answer into its record; gives the arrivals of its output events back.

@@ -9,7 +9,12 @@ use super::{
     Binding, Endpoint, EngineError,
     exchange::{Progress, Sight, Stop, request, send_and_read, untouched},
 };
-use crate::{plan::PlannedEndpoint, protocol::Seen, record::Record, wire::Clock};
+use crate::{
+    plan::{PlannedEndpoint, model_of},
+    protocol::{self, Seen},
+    record::{Record, Text},
+    wire::Clock,
+};
 
 /// What is asked; `None` is what the first request of a run would ask.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +37,7 @@ pub struct Read {
 /// A request with everything that was seen of it.
 #[derive(Debug, Clone)]
 pub struct Probed {
-    /// What a run would have kept.
+    /// What a run would have kept, but for what a check of the answer adds.
     pub record: Record,
     /// Path and query that the request went to.
     pub target: String,
@@ -46,6 +51,8 @@ pub struct Probed {
     pub reads: Vec<Read>,
     /// What every event was, in order.
     pub seen: Vec<Seen>,
+    /// The text of the answer, where the endpoint has a check of it; empty where there is none.
+    pub answers: Vec<Text>,
     /// Whether the connection can serve another request; `None` where the answer was not read to its end.
     pub still_open: Option<bool>,
 }
@@ -70,11 +77,14 @@ pub async fn probe(
     let prompt = ask.prompt.as_ref().unwrap_or(&first.text);
     let max_tokens = ask.max_tokens.unwrap_or(first.output_tokens);
     let request_id = format!("{:x}-probe", clock.wall_ns() / 1_000_000);
-    let request = request(planned, &binding, &request_id, &[prompt], max_tokens);
+    let prompts = [prompt.as_str()];
+    let model = model_of(&binding.model, seed, 0);
+    let ask = protocol::Ask::of(planned, model, &prompts, max_tokens);
+    let request = request(&binding, &request_id, &ask);
 
     let message = pool.message(&request);
 
-    let mut progress = Progress::watched();
+    let mut progress = Progress::watched(planned.check.is_some());
     let due_ns = clock.now_ns();
     let stop = tokio::select! {
         biased;
@@ -91,6 +101,7 @@ pub async fn probe(
     let mut record = Record {
         request_id,
         endpoint: planned.name.clone(),
+        model: model.to_owned(),
         requested_output_tokens: planned.output_tokens(max_tokens),
         ..untouched(due_ns)
     };
@@ -103,6 +114,7 @@ pub async fn probe(
         headers: head,
         reads: reads(record.first_byte_ns, &pieces),
         seen,
+        answers: progress.answers.take().unwrap_or_default(),
         still_open,
         record,
     })

@@ -10,7 +10,8 @@ use super::{
     unless::unless,
 };
 use crate::{
-    plan::PlannedEndpoint,
+    plan::{PlannedEndpoint, model_of},
+    protocol::Ask,
     record::{ChunkTimes, Record},
     wire::Clock,
 };
@@ -62,7 +63,10 @@ pub async fn timed(
             let (Endpoint { binding, pools }, planned) = shared.as_ref();
             let pool = &pools[lane];
             let request_id = format!("{:x}-timed-{stream}", clock.wall_ns() / 1_000_000);
-            let request = request(planned, binding, &request_id, &[&prompt.text], prompt.output_tokens);
+            let prompts = [prompt.text.as_str()];
+            let model = model_of(&binding.model, seed, stream.into());
+            let ask = Ask::of(planned, model, &prompts, prompt.output_tokens);
+            let request = request(binding, &request_id, &ask);
             let message = pool.message(&request);
             let mut progress = Progress::timed();
             let due_ns = clock.now_ns();
@@ -75,6 +79,7 @@ pub async fn timed(
                 seq: stream.into(),
                 request_id,
                 endpoint: planned.name.clone(),
+                model: model.to_owned(),
                 requested_output_tokens: prompt.output_tokens,
                 ..untouched(due_ns)
             };

@@ -34,6 +34,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         api_key: None,
         headers: BTreeMap::new(),
         body: serde_json::Map::new(),
+        check: None,
         http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
@@ -216,8 +217,11 @@ pub(crate) fn answer(due_ns: u64, ttft_ns: u64, gaps: &[u64]) -> (Record, Vec<u6
         step: String::new(),
         step_id: 0,
         endpoint: String::new(),
+        model: String::new(),
         measured: true,
         user: None,
+        conversation: None,
+        turn: None,
         batch: 1,
         due_ns,
         queue_wait_ns: 0,
@@ -248,6 +252,7 @@ pub(crate) fn answer(due_ns: u64, ttft_ns: u64, gaps: &[u64]) -> (Record, Vec<u6
         status: Some(200),
         outcome: Outcome::Ok,
         error: None,
+        unchecked: None,
         server_timings: None,
     };
     (record, chunks)

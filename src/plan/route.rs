@@ -1,9 +1,13 @@
-//! What a request is: where it goes, by a seeded choice by the shares of its step, and what it asks there.
+//! What a request is: where it goes, by a seeded choice by the shares of its step, which model it names, and what it asks
+//! there.
 
 use rand::RngExt;
 
 use super::{LoadStep, Plan};
-use crate::workload::{DatasetError, Prompt, Source, rng};
+use crate::{
+    config::{Conversation, Model, Workload},
+    workload::{DatasetError, Prompt, Source, rng},
+};
 
 /// The endpoint of request `seq` of one of a plan's steps, as an index into [`Plan::endpoints`], and its prompts: as many
 /// as the step has in a request. `source` gives the open workload of an endpoint.
@@ -13,8 +17,38 @@ pub fn request_of<'a>(
     seq: u64,
     source: impl FnOnce(usize) -> &'a Source,
 ) -> (usize, Result<Vec<Prompt>, DatasetError>) {
-    let endpoint = endpoint_of(step, plan.seed, seq);
-    (endpoint, source(endpoint).batch(plan.seed, seq, step.batch))
+    let Some(Place { conversation, turn }) = place_of(plan, step, seq) else {
+        let endpoint = endpoint_of(step, plan.seed, seq);
+        return (endpoint, source(endpoint).batch(plan.seed, seq, step.batch));
+    };
+    // a conversation stays where it began
+    let endpoint = endpoint_of(step, plan.seed, conversation);
+    (endpoint, source(endpoint).turn(plan.seed, seq, turn).map(|prompt| vec![prompt]))
+}
+
+/// Where a request stands among the turns of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The sequence number of the first turn.
+    pub conversation: u64,
+    /// Which turn it is, from 0.
+    pub turn: u32,
+}
+
+/// The conversations of a step; `None` where its requests are none.
+pub fn conversation_of<'a>(plan: &'a Plan, step: &LoadStep) -> Option<&'a Conversation> {
+    // all endpoints of a step have the same workload where one has conversations
+    match &plan.endpoints[step.traffic.first()?.endpoint].workload {
+        Workload::Conversation(conversation) => Some(conversation),
+        _ => None,
+    }
+}
+
+/// The place of request `seq`: a conversation's turns follow each other in number.
+pub fn place_of(plan: &Plan, step: &LoadStep, seq: u64) -> Option<Place> {
+    let turns = u64::from(conversation_of(plan, step)?.turns);
+    let turn = (seq - step.first_seq) % turns;
+    Some(Place { conversation: seq - turn, turn: turn as u32 })
 }
 
 /// The endpoint of request `seq`, as an index into [`Plan::endpoints`].
@@ -25,13 +59,35 @@ pub fn endpoint_of(step: &LoadStep, seed: u64, seq: u64) -> usize {
     if let [only] = step.traffic.as_slice() {
         return only.endpoint;
     }
-    let drawn: f64 = rng(seed, "route", seq).random();
+    let shares = step.traffic.iter().map(|traffic| (traffic.endpoint, traffic.share));
+    choose(shares, rng(seed, "route", seq).random()).expect("a step has at least one endpoint")
+}
+
+/// The model that request `seq` to an endpoint names, `auto` where only the server knows it.
+///
+/// The choice among several depends on the seed and `seq` alone, is independent of those of other requests and of where
+/// the request goes.
+pub fn model_of(model: &Model, seed: u64, seq: u64) -> &str {
+    match model {
+        Model::Auto => "auto",
+        Model::Named(name) => name,
+        Model::Mix(mix) => {
+            choose(mix.shares(), rng(seed, "model", seq).random()).expect("a mix has at least two models")
+        }
+    }
+}
+
+/// What `drawn`, evenly from `0..1`, falls upon among things with shares that sum to 1; `None` where there is none.
+fn choose<T>(shares: impl Iterator<Item = (T, f64)>, drawn: f64) -> Option<T> {
     let mut reached = 0.0;
-    let chosen = step.traffic.iter().find(|traffic| {
-        reached += traffic.share;
-        drawn < reached
-    });
+    let mut last = None;
+    for (thing, share) in shares {
+        reached += share;
+        last = Some(thing);
+        if drawn < reached {
+            break;
+        }
+    }
     // shares may sum to a hair below 1
-    let chosen = chosen.or(step.traffic.last());
-    chosen.expect("a step has at least one endpoint").endpoint
+    last
 }

@@ -44,22 +44,23 @@ fn sha256(tokenizer: &Tokenizer) -> Option<&str> {
 
 /// Whether what is sent follows from how tokens are counted, and not only what is said of it.
 pub(super) fn cuts(workload: &Workload) -> bool {
+    let prose = |of: &Synthetic| matches!(of.prompt, PromptLength::Tokens(_)) || of.shared_prefix_tokens > 0;
     match workload {
-        Workload::Synthetic(Synthetic { prompt, shared_prefix_tokens, .. }) => {
-            matches!(prompt, PromptLength::Tokens(_)) || *shared_prefix_tokens > 0
-        }
+        Workload::Synthetic(synthetic) => prose(synthetic),
+        Workload::Conversation(conversation) => prose(&conversation.said),
         Workload::Snippets(_) => true,
         // answers are asked for that are as long as those in it
         Workload::Dataset(dataset) => dataset.file.answers,
     }
 }
 
-/// Whether the tokens of an endpoint's prompts are those that were asked for, one by one.
+/// Whether the tokens of an endpoint's prompts are those that were asked for, one by one. What a conversation carries along
+/// depends on how long its answers are.
 pub(super) fn exact(endpoint: &PlannedEndpoint) -> bool {
     let drawn = match &endpoint.workload {
         Workload::Synthetic(synthetic) => matches!(synthetic.prompt, PromptLength::Tokens(_)),
         Workload::Snippets(_) => true,
-        Workload::Dataset(_) => false,
+        Workload::Dataset(_) | Workload::Conversation(_) => false,
     };
     drawn && endpoint.tokenizer.is_some()
 }

@@ -21,16 +21,27 @@ pub struct Ask<'a> {
     pub max_tokens: u32,
     /// Fields of the body besides those that the protocol sets.
     pub body: &'a Map<String, Value>,
+    /// What was said before; none but where the protocol [converses](crate::catalog::Protocol::converses).
+    pub earlier: &'a [Turn],
+}
+
+/// A turn of a conversation that has been answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// What the user said.
+    pub user: String,
+    /// What the server answered.
+    pub answer: String,
 }
 
 impl<'a> Ask<'a> {
     /// What an endpoint is asked.
     pub fn of(planned: &'a PlannedEndpoint, model: &'a str, prompts: &'a [&'a str], max_tokens: u32) -> Self {
-        Self { model, stream: planned.stream, prompts, max_tokens, body: &planned.body }
+        Self { model, stream: planned.stream, prompts, max_tokens, body: &planned.body, earlier: &[] }
     }
 
     /// The prompt of a request that has one.
-    pub(super) fn prompt(&self) -> &str {
+    pub(super) fn prompt(&self) -> &'a str {
         self.prompts.first().copied().unwrap_or_default()
     }
 }

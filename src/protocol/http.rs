@@ -192,7 +192,10 @@ mod tests {
         let dialect = Dialect::of(Protocol::Http, Some(&api()));
         let mut more = Map::new();
         let body = |body: &Map<String, Value>| {
-            let ask = Ask { model: "m", stream: true, prompts: &["say \"hé\""], max_tokens: 9, body };
+            let ask =
+                Ask {
+                    model: "m", stream: true, prompts: &["say \"hé\""], max_tokens: 9, body, earlier: &[]
+                };
             String::from_utf8(dialect.body(&ask)).expect("UTF-8")
         };
         assert_eq!(body(&more), r#"{"p":"say \"hé\"","n":9,"live":true}"#);
@@ -207,7 +210,7 @@ mod tests {
         let answered = answered(&api(), "application/x-ndjson", lines);
         assert_eq!((answered.outcome, answered.chunks.len()), (Outcome::Ok, 2));
         assert_eq!((answered.output_tokens, answered.token_source), (Some(2), TokenSource::Chunks));
-        assert_eq!(answered.texts.expect("kept").answers, ["ab"]);
+        assert_eq!(answered.texts.expect("kept")[0].text, "ab");
     }
 
     #[test]

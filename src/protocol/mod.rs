@@ -24,7 +24,7 @@ mod tgi;
 mod usual;
 
 pub use answer::{Answer, Answered, Ending, Flow};
-pub use api::Ask;
+pub use api::{Ask, Turn};
 pub use dialect::Dialect;
 pub use seen::{Carried, Contents, Meaning, Seen};
 

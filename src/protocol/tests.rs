@@ -16,7 +16,7 @@ fn body_of(protocol: Protocol, stream: bool, prompts: &[&str]) -> String {
 
 fn body_with(protocol: Protocol, stream: bool, prompts: &[&str], more: &Value) -> String {
     let more = more.as_object().expect("fields");
-    let ask = Ask { model: "m", stream, prompts, max_tokens: 16, body: more };
+    let ask = Ask { model: "m", stream, prompts, max_tokens: 16, body: more, earlier: &[] };
     String::from_utf8(Dialect::of(protocol, None).body(&ask)).expect("JSON is UTF-8")
 }
 
@@ -57,6 +57,27 @@ fn more_fields_stand_beside_and_within_its_own() {
         body_with(Protocol::Ollama, false, &["p"], &more),
         r#"{"model":"m","prompt":"p","stream":false,"options":{"num_predict":16,"temperature":0,"num_ctx":512}}"#
     );
+}
+
+#[test]
+fn what_was_said_before_goes_before_what_is_said_now() {
+    let earlier = [("a", "b"), ("c", "d")]
+        .map(|(user, answer)| Turn { user: user.to_owned(), answer: answer.to_owned() });
+    let spoken = json!([
+        { "role": "user", "content": "a" },
+        { "role": "assistant", "content": "b" },
+        { "role": "user", "content": "c" },
+        { "role": "assistant", "content": "d" },
+        { "role": "user", "content": "e" },
+    ]);
+    for protocol in Protocol::ALL.into_iter().filter(|protocol| protocol.converses()) {
+        let body = Map::new();
+        let ask =
+            Ask { model: "m", stream: true, prompts: &["e"], max_tokens: 9, body: &body, earlier: &earlier };
+        let body: Value = serde_json::from_slice(&Dialect::of(protocol, None).body(&ask)).expect("JSON");
+        let key = if protocol == Protocol::OpenaiResponses { "input" } else { "messages" };
+        assert_eq!(body[key], spoken, "{protocol:?}");
+    }
 }
 
 #[test]
@@ -202,7 +223,7 @@ fn came(protocol: Protocol, content_type: &str, text: &str) -> (Came, Answered) 
         }
     }
     let mut got = answer.end(1000, Ending::EndOfStream);
-    let text = got.texts.take().map(|mut texts| texts.answers.remove(0)).unwrap_or_default();
+    let text = got.texts.take().map(|mut texts| texts.remove(0).text).unwrap_or_default();
     let came = Came {
         outcome: got.outcome,
         chunks: (got.chunks.len(), got.first_token_ns, got.first_content_ns),

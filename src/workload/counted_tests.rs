@@ -1,6 +1,6 @@
 //! Prompts whose tokens a tokenizer counts: as long as drawn, different, and the same every time.
 
-use std::{collections::HashSet, sync::LazyLock, thread};
+use std::{collections::HashSet, sync::LazyLock, thread, time::Duration};
 
 use proptest::prelude::*;
 
@@ -9,7 +9,9 @@ use super::{
     tests::{of_tokens, synthetic},
     *,
 };
-use crate::config::{Bin, Encoding, Lengths, Mix, PromptLength, Snippets, Synthetic, Tokenizer, Vocabulary};
+use crate::config::{
+    Bin, Conversation, Encoding, Lengths, Mix, PromptLength, Snippets, Synthetic, Tokenizer, Vocabulary,
+};
 
 /// Byte-level BPE with two or three tokens a word, and one with a token for most.
 static LEARNT: LazyLock<Learnt> = LazyLock::new(|| Learnt::new(1500));
@@ -226,5 +228,32 @@ proptest! {
             // four nouns and a full stop may be longer than what was drawn
             prop_assert!(tokens.abs_diff(length) <= 2 || (length < 24 && tokens < 24), "{} of {}", tokens, prompt.text);
         }
+    }
+}
+
+#[test]
+fn each_turn_of_a_conversation_has_the_tokens_that_were_drawn() {
+    let talk = Workload::Conversation(Conversation {
+        turns: 3,
+        said: Synthetic {
+            prefix: "Be kind: ".to_owned(),
+            shared_prefix_tokens: 20,
+            ..synthetic(PromptLength::Tokens(Lengths::Constant(40)))
+        },
+        think_time: Duration::ZERO,
+    });
+    for tokenizer in tokenizers() {
+        let source = source(&talk, &tokenizer);
+        let before = source.counter().count("Be kind: ") + 20;
+        for seq in 0..30 {
+            for (turn, wanted) in [(0, before + 40), (1, 40), (2, 40)] {
+                let said = source.turn(42, seq, turn).expect("nothing to read").text;
+                let tokens = source.counter().count(&said);
+                assert!(tokens.abs_diff(wanted) <= 2, "{tokens} of {wanted}: {said}");
+            }
+        }
+        // a turn carries on average one before it and its answer
+        let stated = source.mean_tokens().expect("nothing to read").input;
+        assert_eq!(stated, f64::from(before + 40 + 40) + 144.0);
     }
 }

@@ -5,6 +5,7 @@
 //! request to the next. A workload is opened first ([`Datasets::open`]), since prompts may stand in a file; then they come from its
 //! [`Source`].
 
+mod conversation;
 mod counter;
 mod dataset;
 mod fit;
@@ -59,5 +60,6 @@ pub fn mean_tokens(workload: &Workload) -> MeanTokens {
         Workload::Synthetic(of) => synthetic::Writer::new(of, &Counter::Estimate).mean_tokens(),
         Workload::Snippets(of) => snippets::Writer::new(of, &Counter::Estimate).mean_tokens(),
         Workload::Dataset(dataset) => dataset::mean_tokens(dataset),
+        Workload::Conversation(of) => conversation::Writer::new(of, &Counter::Estimate).mean_tokens(),
     }
 }

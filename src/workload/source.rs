@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    MeanTokens, Prompt,
+    MeanTokens, Prompt, conversation,
     counter::Counter,
     dataset::{DatasetError, Rows},
     snippets, synthetic,
@@ -24,6 +24,7 @@ pub(super) enum Kind {
     Synthetic(Arc<synthetic::Writer>),
     Snippets(Arc<snippets::Writer>),
     Dataset(Arc<Rows>),
+    Conversation(Arc<conversation::Writer>),
 }
 
 impl Source {
@@ -46,6 +47,7 @@ impl Source {
             Kind::Synthetic(writer) => Ok(writer.mean_tokens()),
             Kind::Snippets(writer) => Ok(writer.mean_tokens()),
             Kind::Dataset(rows) => rows.mean_tokens(),
+            Kind::Conversation(writer) => Ok(writer.mean_tokens()),
         }
     }
 
@@ -79,12 +81,26 @@ impl Source {
         Ok(prompts)
     }
 
+    /// What request `seq` says where it is turn `turn`, from 0, of a conversation; the turns before it are for whoever has heard
+    /// the answers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`prompt`](Self::prompt).
+    pub fn turn(&self, seed: u64, seq: u64, turn: u32) -> Result<Prompt, DatasetError> {
+        match &self.kind {
+            Kind::Conversation(writer) => Ok(writer.prompt(&self.name, seed, seq, turn)),
+            _ => self.prompt(seed, seq),
+        }
+    }
+
     fn at_place(&self, seed: u64, seq: u64, place: u32, size: u32) -> Result<Prompt, DatasetError> {
         let name = &self.name;
         match &self.kind {
             Kind::Synthetic(writer) => Ok(writer.prompt(name, seed, seq, place)),
             Kind::Snippets(writer) => Ok(writer.prompt(name, seed, seq, place)),
             Kind::Dataset(rows) => rows.prompt(name, seed, seq, place, size),
+            Kind::Conversation(writer) => Ok(writer.prompt(name, seed, seq, 0)),
         }
     }
 }

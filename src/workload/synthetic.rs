@@ -19,8 +19,9 @@ const TOKENS_PER_WORD: f64 = 1.14;
 /// Tokens of the two marks that a prompt counted in words has on top: behind its title and at its end.
 const MARKS: f64 = 1.5;
 
-/// Prompts that stand for all of them where tokens of words are counted.
-const SAMPLE: u64 = 64;
+/// Prompts that stand for all of them where tokens of words are counted, and how far apart their numbers are: titles grow with
+/// them.
+const SAMPLE: (u64, usize) = (1024, 4);
 
 /// Made-up prompts, ready to be written.
 #[derive(Debug)]
@@ -125,7 +126,8 @@ impl Writer {
         const NAME: &str = "sample";
         let head = f64::from(self.counter.count(&self.head(NAME, 0).text));
         let (mut tokens, mut words) = (0.0, 0.0);
-        for seq in 0..SAMPLE {
+        let (numbers, stride) = SAMPLE;
+        for seq in (0..numbers).step_by(stride) {
             let Prompt { text, .. } = self.prompt(NAME, 0, seq, 0);
             tokens += f64::from(self.counter.count(&text)) - head;
             words += f64::from(draw(lengths, &mut rng(0, &format!("prompt of {NAME}"), seq)));

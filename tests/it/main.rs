@@ -9,11 +9,13 @@
     reason = "a test is its own reader"
 )]
 
+mod answers;
 mod batches;
 mod broken;
 mod by_url;
 mod calibrate;
 mod check;
+mod conversations;
 mod data;
 mod dataset;
 mod engine;
@@ -27,6 +29,7 @@ mod kit;
 mod load;
 mod matrix;
 mod mm1;
+mod models;
 mod nothing_lost;
 mod output;
 mod plan;

@@ -24,7 +24,7 @@ use crate::{
 
 /// Writes a `tokenizer.json` with byte-level BPE of so many tokens.
 fn learn(path: &Path, vocabulary: usize) {
-    let text = include_str!("../../ARCHITECTURE.md");
+    let text = include_str!("../../LICENSE-APACHE");
     let mut tokenizer =
         TokenizerBuilder::<BPE, NormalizerWrapper, ByteLevel, PostProcessorWrapper, DecoderWrapper>::default(
         )

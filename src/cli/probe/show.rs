@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     engine::{Binding, Probed},
-    plan::PlannedEndpoint,
+    plan::{PlannedEndpoint, describe},
     protocol::{Carried, Meaning},
-    record::TokenSource,
+    record::{Outcome, Record, TokenSource},
     workload::Counter,
 };
 
@@ -58,7 +58,7 @@ impl Shown<'_> {
             endpoint.name,
             self.binding.server.url,
             endpoint.protocol.name(),
-            self.binding.model,
+            record.model,
             probed.target,
             probed.request_bytes,
             self.counter().about(),
@@ -82,6 +82,7 @@ impl Shown<'_> {
             ("tpot", record.tpot().map(|s| format!("{}, per token after the first", milliseconds(s)))),
             ("e2e", record.e2e().map(|s| format!("{}, from sending to the last output", milliseconds(s)))),
             ("finish", record.finish_reason.clone()),
+            ("check", self.check()),
         ];
         for (name, value) in rows {
             if let Some(value) = value {
@@ -114,7 +115,7 @@ impl Shown<'_> {
             url: self.binding.server.url.clone(),
             simulated: self.binding.server.simulated,
             protocol: endpoint.protocol,
-            model: self.binding.model.clone(),
+            model: record.model.clone(),
             models: self.binding.models.clone().ok(),
             request: Request {
                 target: probed.target.clone(),
@@ -166,6 +167,16 @@ impl Shown<'_> {
             }
         }
         text
+    }
+
+    /// What came of the check of the answer, where there is one and the answer came so far; what is wrong is an error.
+    fn check(&self) -> Option<String> {
+        let Record { outcome, unchecked, .. } = &self.probed.record;
+        let check = self.endpoint.check.as_ref().filter(|_| *outcome == Outcome::Ok)?;
+        Some(match unchecked {
+            None => format!("passed: {}", describe::check(check)),
+            Some(why) => format!("not made: {why}"),
+        })
     }
 
     fn headers(&self) -> impl Iterator<Item = (String, String)> {

@@ -11,12 +11,8 @@ use tokenizers::{
 
 use crate::config::{Tokenizer, Vocabulary};
 
-/// A text for people, which words of a vocabulary can be learnt from.
-const LEARNT: &str = concat!(
-    include_str!("../../../ARCHITECTURE.md"),
-    include_str!("../../../README.md"),
-    include_str!("../../../CHANGELOG.md"),
-);
+/// A text that words of a vocabulary can be learnt from, and that stays as it is.
+const LEARNT: &str = include_str!("../../../LICENSE-APACHE");
 
 /// A `tokenizer.json` in a folder of its own: byte-level BPE with so few tokens that most words have several.
 pub(in super::super) struct Learnt {

@@ -29,7 +29,7 @@ pub use self::{
     order::{UNCOUNTED_BLOCK, position},
 };
 use super::{
-    MeanTokens, Prompt,
+    MeanTokens, Prompt, conversation,
     counter::{Counter, Tokenizers},
     draw, estimate_tokens, mean, rng, snippets,
     source::{Kind, Source},
@@ -93,6 +93,9 @@ impl Datasets {
         let kind = match workload {
             Workload::Synthetic(of) => Kind::Synthetic(Arc::new(synthetic::Writer::new(of, &counter))),
             Workload::Snippets(of) => Kind::Snippets(Arc::new(snippets::Writer::new(of, &counter))),
+            Workload::Conversation(of) => {
+                Kind::Conversation(Arc::new(conversation::Writer::new(of, &counter)))
+            }
             Workload::Dataset(dataset) => {
                 let table = self.table(&dataset.file)?;
                 if let Some(planned) = &dataset.content
