@@ -27,6 +27,7 @@ use crate::{
     stats::nearest_rank,
     units::{show_count, show_count_of, show_seconds},
     wire::priority,
+    workload::OpenError,
 };
 
 /// Why a calibration could not be made.
@@ -38,6 +39,9 @@ pub enum CalibrateError {
     /// The server does not answer.
     #[error(transparent)]
     NotReady(#[from] NotReady),
+    /// Its prompts cannot be made.
+    #[error(transparent)]
+    Prompts(#[from] OpenError),
     /// The engine refuses.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -75,10 +75,11 @@ impl Null {
     fn bind(&self, plan: &Plan) -> Result<Vec<Binding>, CalibrateError> {
         let no_secret = |_: &config::Secret| Err("there is none".to_owned());
         let mut datasets = Datasets::default();
-        let sources =
-            plan.endpoints.iter().map(|planned| datasets.open(&planned.workload_name, &planned.workload));
-        // its prompts are made up
-        let sources = sources.collect::<Result<Vec<_>, _>>().map_err(engine::EngineError::from)?;
+        let sources = plan
+            .endpoints
+            .iter()
+            .map(|planned| datasets.open(&planned.workload_name, &planned.workload, None));
+        let sources = sources.collect::<Result<Vec<_>, _>>()?;
         Ok(self.beside.block_on(engine::ready(plan, &[], &sources, &no_secret))?)
     }
 

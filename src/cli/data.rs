@@ -80,7 +80,7 @@ pub(super) fn data(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<
             return Ok(Exit::Usage);
         }
     };
-    let source = Datasets::default().open(NAME, &workload)?;
+    let source = Datasets::default().open(NAME, &workload, None)?;
     let lines = (0..*number).map(|seq| line(&workload, &source, *seed, seq));
     if out == "-" {
         return match write(lines, io::stdout().lock()) {

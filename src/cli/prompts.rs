@@ -19,7 +19,7 @@ use crate::{
     plan::{Plan, Step, chosen_by, describe::step_name, model_of, request_of, schedule},
     protocol::{Ask, Dialect},
     units::show_count,
-    workload::{Datasets, Prompt, Source},
+    workload::{Counter, Datasets, Prompt, Source},
 };
 
 /// Arguments of `prompts`.
@@ -51,8 +51,12 @@ struct Line<'a> {
     phase: &'a str,
     step: &'a str,
     endpoint: &'a str,
-    /// Of all its prompts.
-    estimated_prompt_tokens: u64,
+    /// Of all its prompts, by the tokenizer of the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_tokens: Option<u64>,
+    /// The same by an estimate, where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_prompt_tokens: Option<u64>,
     /// Asked for in each answer; 0 where the model writes none.
     output_tokens: u32,
     body: Value,
@@ -142,9 +146,9 @@ fn show_step(
         let first = left == arguments.number;
         left -= 1;
         if arguments.json {
-            terminal::print(&line(plan, step, endpoint, model, seq, &prompts)?);
+            terminal::print(&line(plan, step, endpoint, model, seq, &prompts, sources[endpoint].counter())?);
         } else {
-            let text = text(plan, step, endpoint, model, seq, &prompts);
+            let text = text(plan, step, endpoint, model, seq, &prompts, sources[endpoint].counter());
             terminal::print(&if first { text } else { format!("\n{text}") });
         }
     }
@@ -155,7 +159,15 @@ fn is_shown(arguments: &Arguments, plan: &Plan, endpoint: usize) -> bool {
     arguments.endpoint.as_ref().is_none_or(|name| plan.endpoints[endpoint].name == *name)
 }
 
-fn text(plan: &Plan, step: &Step, endpoint: usize, model: &str, seq: u64, prompts: &[Prompt]) -> String {
+fn text(
+    plan: &Plan,
+    step: &Step,
+    endpoint: usize,
+    model: &str,
+    seq: u64,
+    prompts: &[Prompt],
+    counter: &Counter,
+) -> String {
     let endpoint = &plan.endpoints[endpoint];
     let (name, step) = (&endpoint.name, step_name(step));
     let model = match &endpoint.model {
@@ -175,8 +187,9 @@ fn text(plan: &Plan, step: &Step, endpoint: usize, model: &str, seq: u64, prompt
         // writing to a string cannot fail
         let _ = writeln!(
             text,
-            "── request {seq}{place} · {step} · {name}{model} · about {} prompt tokens, {} output tokens asked for",
-            show_count(u64::from(prompt.estimated_tokens)),
+            "── request {seq}{place} · {step} · {name}{model} · {}{} prompt tokens, {} output tokens asked for",
+            counter.about(),
+            show_count(u64::from(counter.count(&prompt.text))),
             show_count(u64::from(endpoint.output_tokens(prompt.output_tokens))),
         );
         let _ = writeln!(text, "{}", prompt.text);
@@ -191,9 +204,11 @@ fn line(
     model: &str,
     seq: u64,
     prompts: &[Prompt],
+    counter: &Counter,
 ) -> anyhow::Result<String> {
     let endpoint = &plan.endpoints[endpoint];
     let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
+    let tokens = texts.iter().map(|text| u64::from(counter.count(text))).sum();
     // one limit for all prompts of a request
     let output_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
     let body = Dialect::of(endpoint.protocol, endpoint.http.as_ref()).body(&Ask::of(
@@ -207,7 +222,8 @@ fn line(
         phase: &step.phase,
         step: &step.name,
         endpoint: &endpoint.name,
-        estimated_prompt_tokens: prompts.iter().map(|prompt| u64::from(prompt.estimated_tokens)).sum(),
+        prompt_tokens: counter.is_exact().then_some(tokens),
+        estimated_prompt_tokens: (!counter.is_exact()).then_some(tokens),
         output_tokens: endpoint.output_tokens(output_tokens),
         body: serde_json::from_slice(&body).context("the body is no JSON")?,
     })?)

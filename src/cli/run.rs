@@ -26,17 +26,17 @@ use super::{
 };
 use crate::{
     answers::Checks,
-    config::{Address, Ceiling, HeaderText, Secret, Workload},
+    config::{Address, Ceiling, HeaderText, Secret, Vocabulary, Workload},
     control::Watch,
     engine::{self, Binding, Budget, Workers},
     machine::{self, Calibration, Machine, SystemInfo},
-    plan::{Plan, estimate, unsafe_together},
+    plan::{Plan, PlannedEndpoint, estimate, unsafe_together},
     record::{Command, StopCause},
     report,
     sim::Child,
     store::{self, Writer},
     wire::Clock,
-    workload::{DatasetError, Datasets, Source},
+    workload::{Datasets, OpenError, Source},
 };
 
 /// Arguments of `run`.
@@ -153,7 +153,7 @@ fn by_url(
     }
 }
 
-/// Lets the files of secrets, of TLS and of prompts in a plan be found from every folder, so that it can be run again from another
+/// Lets the files of secrets, of TLS, of tokenizers and of prompts in a plan be found from every folder, so that it can be run again from another
 /// one.
 fn settle_files(plan: &mut Plan) -> anyhow::Result<()> {
     for endpoint in &mut plan.endpoints {
@@ -170,7 +170,11 @@ fn settle_files(plan: &mut Plan) -> anyhow::Result<()> {
             Workload::Dataset(dataset) => Some(&mut dataset.file.path),
             Workload::Synthetic(_) | Workload::Snippets(_) | Workload::Conversation(_) => None,
         };
-        for path in endpoint.tls.paths_mut().chain(dataset) {
+        let tokenizer = match endpoint.tokenizer.as_mut().map(|tokenizer| &mut tokenizer.vocabulary) {
+            Some(Vocabulary::File(path)) => Some(path),
+            Some(Vocabulary::Encoding(_)) | None => None,
+        };
+        for path in endpoint.tls.paths_mut().chain(dataset).chain(tokenizer) {
             let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;
             *path = whole.display().to_string();
         }
@@ -338,9 +342,12 @@ impl Budgets {
 ///
 /// # Errors
 ///
-/// That a dataset cannot be used.
-pub(super) fn sources(plan: &Plan, datasets: &mut Datasets) -> Result<Vec<Source>, DatasetError> {
-    plan.endpoints.iter().map(|planned| datasets.open(&planned.workload_name, &planned.workload)).collect()
+/// That a dataset or a tokenizer cannot be used.
+pub(super) fn sources(plan: &Plan, datasets: &mut Datasets) -> Result<Vec<Source>, OpenError> {
+    let open = |planned: &PlannedEndpoint| {
+        datasets.open(&planned.workload_name, &planned.workload, planned.tokenizer.as_ref())
+    };
+    plan.endpoints.iter().map(open).collect()
 }
 
 /// Runs one plan once: simulated servers, readiness, load, records, report.

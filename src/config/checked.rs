@@ -1,7 +1,8 @@
 //! A scenario file with everything that is wrong with it so far.
 
 use super::{
-    Axis, Content, Dataset, Finding, Layer, Places, Problems, Scenario, Workload, case_name,
+    Axis, Content, Counted, Dataset, Endpoint, Finding, Layer, Places, Problems, Scenario, Workload,
+    case_name,
     diagnostic::{Diagnostic, Sink},
 };
 
@@ -61,6 +62,31 @@ impl Checked {
                 match look(name, dataset) {
                     Ok(content) => dataset.content = Some(content),
                     Err(finding) => there.push(scenario.places.problem(finding)),
+                }
+            }
+            here.found.add(&scenario.case, there);
+        }
+    }
+
+    /// Has the tokenizer of every endpoint of the platform in use looked into: `look` is given the name of an endpoint that has one,
+    /// the endpoint, and its workload. What is wrong with one is wrong with the scenario. Means of datasets are those of what was
+    /// found in them before.
+    pub fn look_into_tokenizers(
+        &mut self,
+        look: &mut dyn FnMut(&str, &Endpoint, &Workload) -> Result<Counted, Finding>,
+    ) {
+        let Some(here) = self.platforms.first_mut() else { return };
+        for scenario in &mut here.scenarios {
+            let there = Sink::default();
+            for (name, endpoint) in &mut scenario.endpoints {
+                let Some(workload) = scenario.workloads.get(&endpoint.workload) else { continue };
+                if endpoint.tokenizer.is_none() {
+                    continue;
+                }
+                match (look(name, endpoint, workload), &mut endpoint.tokenizer) {
+                    (Ok(counted), Some(tokenizer)) => tokenizer.counted = Some(counted),
+                    (Ok(_), None) => {}
+                    (Err(finding), _) => there.push(scenario.places.problem(finding)),
                 }
             }
             here.found.add(&scenario.case, there);

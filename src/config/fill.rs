@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use indexmap::IndexSet;
 
 use super::{
-    DataFormat, Layer,
+    DataFormat, Layer, Vocabulary,
     diagnostic::{Diagnostic, Sink},
     merge::{over, overlay},
     nearest::suggest,
@@ -165,8 +165,8 @@ fn fill_datasets(root: &mut Node, builtin: &BuiltIn) {
     }
 }
 
-/// Puts the folder in front of the path of every secret in a file, of what TLS needs, of schemas and of datasets: a path starts
-/// where it is written.
+/// Puts the folder in front of the path of every secret in a file, of what TLS needs, of tokenizers, of schemas and of datasets: a
+/// path starts where it is written.
 fn settle_paths(root: &mut Node) {
     for workload in entries(root, "workloads") {
         let dataset = workload.get_mut("dataset").and_then(Node::as_table_mut);
@@ -178,6 +178,8 @@ fn settle_paths(root: &mut Node) {
         }
         let headers = endpoint.get_mut("headers").and_then(Node::as_table_mut);
         headers.into_iter().flat_map(Table::values_mut).for_each(settle_path);
+        let tokenizer = endpoint.get_mut("tokenizer");
+        tokenizer.filter(|node| node.as_text().is_some_and(Vocabulary::is_path)).into_iter().for_each(settle);
         let check = endpoint.get_mut("check").and_then(Node::as_table_mut);
         check.and_then(|check| check.get_mut("json_schema")).into_iter().for_each(settle);
         if let Some(tls) = endpoint.get_mut("tls").and_then(Node::as_table_mut) {

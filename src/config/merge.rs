@@ -6,7 +6,8 @@ use super::{
 };
 
 /// Kinds of length distributions.
-pub(super) const DISTRIBUTIONS: &[&str] = &["constant", "uniform", "normal", "lognormal", "poisson"];
+pub(super) const DISTRIBUTIONS: &[&str] =
+    &["constant", "uniform", "normal", "lognormal", "poisson", "histogram"];
 
 /// Kinds of workloads.
 pub(super) const KINDS: &[&str] = &["synthetic", "snippets", "dataset", "conversation"];

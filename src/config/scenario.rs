@@ -6,6 +6,7 @@ mod dataset;
 mod http_api;
 mod phase;
 mod run;
+mod tokenizer;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,6 +21,7 @@ pub use self::{
     http_api::{EndMark, HttpApi},
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
+    tokenizer::{Counted, Encoding, Tokenizer, Vocabulary},
 };
 use super::Places;
 use crate::{
@@ -121,6 +123,8 @@ pub struct Endpoint {
     pub protocol: Protocol,
     /// The model asked for.
     pub model: Model,
+    /// What counts the tokens of its prompts; `None` for an estimate.
+    pub tokenizer: Option<Tokenizer>,
     /// Share of mixed traffic; see *Weights* in the language.
     pub weight: Option<f64>,
     /// The name of its workload.
@@ -265,7 +269,7 @@ pub struct Conversation {
 /// `[workloads.NAME.snippets]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Snippets {
-    /// How long the code is, in tokens by an estimate.
+    /// How long the code is, in tokens: by an estimate where no tokenizer is given.
     pub prompt_tokens: Lengths,
     /// How many tokens of output are asked for.
     pub output_tokens: Lengths,
@@ -383,6 +387,19 @@ pub enum Lengths {
         /// Largest.
         max: u32,
     },
+    /// A bin by the weights, then every whole number in it equally often. There is one at least, and a weight above 0.
+    Histogram(Vec<Bin>),
+}
+
+/// A bin of a histogram of lengths.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Bin {
+    /// Smallest.
+    pub min: u32,
+    /// Largest.
+    pub max: u32,
+    /// How often it is drawn, relative to the others; not negative.
+    pub weight: f64,
 }
 
 /// A key of `[objectives]`: the longest that a part of each request should take.

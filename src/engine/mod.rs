@@ -21,6 +21,7 @@ mod step;
 mod stock;
 mod supervise;
 mod timed;
+mod tokenize;
 mod trust;
 mod unless;
 mod workers;

@@ -14,7 +14,6 @@ use crate::{
     protocol::{self, Seen},
     record::{Record, Text},
     wire::Clock,
-    workload,
 };
 
 /// What is asked; `None` is what the first request of a run would ask.
@@ -44,8 +43,8 @@ pub struct Probed {
     pub target: String,
     /// Bytes of the request's body.
     pub request_bytes: usize,
-    /// The prompt's length by estimate, in tokens.
-    pub estimated_prompt_tokens: u32,
+    /// The prompt's length in tokens, by what counts those of the endpoint.
+    pub prompt_tokens: u32,
     /// The headers of the answer, where it had any.
     pub headers: Option<HeaderMap>,
     /// The reads that brought something of the answer, the first byte's first.
@@ -111,7 +110,7 @@ pub async fn probe(
     Ok(Probed {
         target: request.target.to_string(),
         request_bytes: request.body.len(),
-        estimated_prompt_tokens: workload::estimate_tokens(prompt),
+        prompt_tokens: binding.source.counter().count(prompt),
         headers: head,
         reads: reads(record.first_byte_ns, &pieces),
         seen,

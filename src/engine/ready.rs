@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use reqwest::{Client, StatusCode, header};
 use rustls::ClientConfig;
 
-use super::trust;
+use super::{tokenize::Comparison, trust};
 use crate::{
     config::{Address, HeaderText, HttpVersion, Model, Secret},
     hosts,
@@ -224,6 +224,16 @@ impl Look<'_> {
                 })?
             }
         };
+        if used && !simulated {
+            let only = if let Model::Named(name) = &model { Some(name.as_str()) } else { None };
+            for model in model.several().chain(only) {
+                let counter = self.source.counter();
+                let Self { client, endpoint, url, .. } = *self;
+                let comparison =
+                    Comparison { client, endpoint, url, headers: &headers, model, counter, limit: LOOK };
+                comparison.make().await?;
+            }
+        }
         let server = Server {
             endpoint: self.endpoint.name.clone(),
             url: self.url.to_owned(),

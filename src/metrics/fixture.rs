@@ -38,6 +38,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
+        tokenizer: None,
         workload_name: "words".to_owned(),
         workload: Workload::Synthetic(Synthetic {
             prompt: PromptLength::Tokens(Lengths::Constant(10)),

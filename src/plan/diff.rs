@@ -10,7 +10,7 @@ use super::{
     Expected, LoadStep, Plan, Step, datasets, describe,
     experiment::hash_of_schema,
     origins::{in_one_line, place},
-    render, totals,
+    render, tokenizers, totals,
 };
 use crate::config::Origin;
 
@@ -23,6 +23,7 @@ pub struct Difference {
     /// Whether both are the same experiment: what is sent, and how.
     pub same_experiment: bool,
     /// What the plans are as a whole: `experiment`, `tool_version`, `platform`, `datasets` (the SHA-256 of each by its workload),
+    /// `tokenizers` (the SHA-256 of each file, or the name of an encoding, by its endpoint),
     /// `schemas` (the SHA-256 of each that stands in a file, by its endpoint), `order` of the steps, and the totals.
     pub plan: Vec<FieldChange>,
     /// Values of the scenario by address, sorted by it. The same value from another place is no difference.
@@ -203,7 +204,8 @@ fn whole(before: &Plan, after: &Plan) -> Vec<FieldChange> {
         FieldChange::between(field, before, after)
     });
     let [old, new] = [before, after].map(|plan| figures(&totals(plan), render::totals_shown(plan)));
-    let files = data(before, after).into_iter().chain(schemas(before, after));
+    let files =
+        data(before, after).into_iter().chain(vocabularies(before, after)).chain(schemas(before, after));
     words.chain(files).chain(order(before, after)).chain(between(old, new)).collect()
 }
 
@@ -219,6 +221,18 @@ fn data(before: &Plan, after: &Plan) -> Option<FieldChange> {
         (!shown.is_empty()).then(|| Reading { shown, value: Value::Object(value.collect()) })
     };
     FieldChange::between("datasets", reading(before), reading(after))
+}
+
+/// Tokenizers that are others, which their paths do not show.
+fn vocabularies(before: &Plan, after: &Plan) -> Option<FieldChange> {
+    let reading = |plan: &Plan| {
+        let all = tokenizers::identities(plan);
+        let each = all.iter().map(|(name, identity)| format!("{name}: {identity:.14}"));
+        let shown = each.collect::<Vec<_>>().join(", ");
+        let value = all.iter().map(|(name, identity)| ((*name).to_owned(), json!(identity)));
+        (!shown.is_empty()).then(|| Reading { shown, value: Value::Object(value.collect()) })
+    };
+    FieldChange::between("tokenizers", reading(before), reading(after))
 }
 
 /// Files of schemas with another content, which their paths do not show.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{LoadStep, Pattern, Plan, Step, Work, schedule::step_key};
+use super::{LoadStep, Pattern, Plan, Step, Work, schedule::step_key, tokenizers};
 use crate::{
     catalog::Protocol,
     config::{AnswerCheck, AnswerSchema, DataFormat, Dataset, HttpApi, Lengths, Model, RowOrder, Workload},
@@ -53,6 +53,9 @@ struct Endpoint<'a> {
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
+    /// Where prompts are cut by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokenizer: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     check: Option<Check<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -210,6 +213,11 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             model: Named::of(&endpoint.model),
             stream: endpoint.stream,
             body: in_order(&endpoint.body),
+            tokenizer: endpoint
+                .tokenizer
+                .as_ref()
+                .filter(|_| tokenizers::cuts(&endpoint.workload))
+                .and_then(tokenizers::identity),
             check: endpoint.check.as_ref().map(Check::of),
             http: endpoint.http.as_ref(),
             workload_name: &endpoint.workload_name,

@@ -25,6 +25,7 @@ mod safety;
 pub mod schedule;
 mod spikes;
 mod targets;
+pub mod tokenizers;
 mod traffic;
 mod warnings;
 
@@ -55,7 +56,7 @@ use crate::{
     config::{
         Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpApi, HttpVersion,
         Model, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs,
-        Secret, Severity, Sim, Stage, Threads, Tls, Workload, case_name,
+        Secret, Severity, Sim, Stage, Threads, Tls, Tokenizer, Workload, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -237,6 +238,9 @@ pub struct PlannedEndpoint {
     pub protocol: Protocol,
     /// The model asked for.
     pub model: Model,
+    /// What counts the tokens of its prompts; `None` for an estimate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<Tokenizer>,
     /// Whether answers are streamed.
     pub stream: bool,
     /// Longest that one request may take, from `sent`.
@@ -284,7 +288,10 @@ impl PlannedEndpoint {
 
     /// Tokens that a request to it has on average: of output none where no model writes any.
     pub fn mean_tokens(&self) -> MeanTokens {
-        let means = mean_tokens(&self.workload);
+        let mut means = mean_tokens(&self.workload);
+        if let Some(counted) = self.tokenizer.as_ref().and_then(|tokenizer| tokenizer.counted.as_ref()) {
+            means = MeanTokens { input: counted.mean_prompt_tokens, output: counted.mean_output_tokens };
+        }
         MeanTokens { output: if self.protocol.generates() { means.output } else { 0.0 }, ..means }
     }
 }

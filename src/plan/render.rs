@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{
     Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work, datasets, describe,
-    estimate, explored_only, graph::runs_side_by_side, totals,
+    estimate, explored_only, graph::runs_side_by_side, tokenizers, totals,
 };
 use crate::{
     config::{
@@ -40,6 +40,9 @@ fn head(plan: &Plan) -> String {
     }
     for (workload, line) in datasets::lines(plan) {
         table.add_row(["dataset", &format!("{workload}: {line}")]);
+    }
+    for (endpoint, line) in tokenizers::lines(plan) {
+        table.add_row(["tokenizer", &format!("{endpoint}: {line}")]);
     }
     if plan.on_inconclusive == OnInconclusive::Warn {
         table.add_row(["inconclusive", "only warns"]);
@@ -195,12 +198,15 @@ fn steps(plan: &Plan) -> String {
 
 /// What stands below the figures of plans: what those rest on that are estimates.
 pub(super) fn note<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> String {
-    let (mut assumed, mut prompts) = (false, false);
+    let (mut assumed, mut prompts, mut counted) = (false, false, false);
     for plan in plans {
         assumed |= totals(plan).assumed;
-        prompts |= plan.loads().any(|(_, load)| has_real_server(plan, load));
+        for endpoint in plan.loads().flat_map(|(_, load)| real_servers(plan, load)) {
+            prompts |= endpoint.tokenizer.is_none();
+            counted |= endpoint.tokenizer.is_some();
+        }
     }
-    let lines = [(assumed, ESTIMATES), (prompts, PROMPTS)];
+    let lines = [(assumed, ESTIMATES), (prompts, PROMPTS), (counted, COUNTED)];
     lines.into_iter().filter(|(said, _)| *said).map(|(_, line)| line).collect()
 }
 
@@ -215,6 +221,9 @@ const ESTIMATES: &str = "  ≈ by the settings of simulated servers, and 0.2 s t
 
 /// What the tokens of prompts to real servers leave out.
 const PROMPTS: &str = "  ≈ tokens in by a rule for the text of prompts; a real server counts by its own tokenizer, with its chat template around each\n";
+
+/// What the tokens of prompts that were counted leave out.
+const COUNTED: &str = "  tokens in by the tokenizer of an endpoint, where it has one; the chat template of its server comes on top\n";
 
 fn step_row(plan: &Plan, step: &Step) -> [String; 8] {
     let blank = String::new;
@@ -256,7 +265,7 @@ impl Estimated {
         let Expected { requests, duration_s, assumed, .. } = step.expected;
         let requests = assumed && requests != load.requests.map(|requests| requests as f64);
         let duration = assumed && duration_s != load.duration.map(|duration| duration.as_secs_f64());
-        let input = requests || has_real_server(plan, load);
+        let input = requests || real_servers(plan, load).any(|endpoint| !tokenizers::exact(endpoint));
         let cost = match plan.price {
             Some(Price::PerMillionTokens { .. }) => input,
             _ => requests || duration,
@@ -274,9 +283,10 @@ impl Estimated {
     }
 }
 
-/// Whether a step has a server that counts tokens by a tokenizer and a template of its own.
-fn has_real_server(plan: &Plan, load: &LoadStep) -> bool {
-    load.traffic.iter().any(|traffic| !plan.endpoints[traffic.endpoint].simulated())
+/// The endpoints of a step whose servers count tokens by a tokenizer and a template of their own.
+fn real_servers<'a>(plan: &'a Plan, load: &'a LoadStep) -> impl Iterator<Item = &'a PlannedEndpoint> {
+    let endpoints = load.traffic.iter().map(|traffic| &plan.endpoints[traffic.endpoint]);
+    endpoints.filter(|endpoint| !endpoint.simulated())
 }
 
 /// Requests, tokens in and out, duration, cost.

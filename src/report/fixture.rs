@@ -342,6 +342,7 @@ fn endpoint(name: &str, sim_name: Option<&str>) -> PlannedEndpoint {
         http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
+        tokenizer: None,
         workload_name: "summaries".to_owned(),
         workload: Workload::Synthetic(Synthetic {
             prompt: PromptLength::Tokens(Lengths::Constant(400)),

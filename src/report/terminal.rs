@@ -115,6 +115,7 @@ fn headline(report: &Report, style: Style) -> Vec<String> {
     }
     lines.extend(wrap(&words::hardware(report), style.width).iter().map(|line| style.paint(DIM, line)));
     lines.extend(words::datasets(report).iter().flat_map(|line| behind("prompts", line, style)));
+    lines.extend(words::tokenizers(report).iter().flat_map(|line| behind("tokenizer", line, style)));
     let notices = [words::simulated_notice(report), words::insecure_notice(report)];
     for notice in notices.into_iter().flatten() {
         lines.extend(wrap(&notice, style.width).iter().map(|line| style.paint(OPEN, line)));

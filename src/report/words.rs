@@ -70,6 +70,12 @@ pub(super) fn datasets(report: &Report) -> Vec<String> {
     lines.map(|(workload, line)| format!("{workload}: {line}")).collect()
 }
 
+/// The tokenizers that prompts were counted by, a line each.
+pub(super) fn tokenizers(report: &Report) -> Vec<String> {
+    let lines = plan::tokenizers::lines(report.plan).into_iter();
+    lines.map(|(endpoint, line)| format!("{endpoint}: {line}")).collect()
+}
+
 /// `2026-11-21 14:03 UTC`.
 pub(super) fn started(report: &Report) -> String {
     report

@@ -3,13 +3,20 @@
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, Poisson, StandardNormal};
 
-use crate::{config::Lengths, stats::normal_tail};
+use crate::{
+    config::{Bin, Lengths},
+    stats::normal_tail,
+};
 
 /// Draws a length. Real-valued distributions are rounded to the nearest whole number, then clipped.
 pub fn draw(lengths: &Lengths, rng: &mut impl Rng) -> u32 {
     match *lengths {
         Lengths::Constant(length) => length,
         Lengths::Uniform { min, max } => rng.random_range(min..=max),
+        Lengths::Histogram(ref bins) => {
+            let Bin { min, max, .. } = draw_bin(bins, rng);
+            rng.random_range(min..=max)
+        }
         Lengths::Normal { mean, std_dev, min, max } => {
             let z: f64 = rng.sample(StandardNormal);
             clip(mean + std_dev * z, min, max)
@@ -26,11 +33,27 @@ pub fn draw(lengths: &Lengths, rng: &mut impl Rng) -> u32 {
     }
 }
 
+/// A bin by the weights.
+fn draw_bin(bins: &[Bin], rng: &mut impl Rng) -> Bin {
+    let total: f64 = bins.iter().map(|bin| bin.weight).sum();
+    let mut left = rng.random::<f64>() * total;
+    let mut weighed = bins.iter().filter(|bin| bin.weight > 0.0).copied();
+    let drawn = weighed.clone().find(|bin| {
+        left -= bin.weight;
+        left < 0.0
+    });
+    // the weights may sum to a hair more than they come to one by one
+    drawn.or_else(|| weighed.next_back()).expect("a weight above 0, which the reader asks for")
+}
+
 /// The mean of what [`draw`] gives, after rounding and clipping, so that a plan's token counts are those of the run.
 pub fn mean(lengths: &Lengths) -> f64 {
     match *lengths {
         Lengths::Constant(length) => f64::from(length),
         Lengths::Uniform { min, max } => f64::midpoint(f64::from(min), f64::from(max)),
+        Lengths::Histogram(ref bins) => {
+            mean_of_bins(bins, |min, max| f64::midpoint(f64::from(min), f64::from(max)))
+        }
         Lengths::Normal { mean, std_dev, min, max } => {
             mean_of_clipped(min, max, |x| normal_survival((x - mean) / std_dev))
         }
@@ -50,13 +73,8 @@ pub fn mean_at_least(lengths: &Lengths, floor: u32) -> f64 {
     let mut raised = lengths.clone();
     match &mut raised {
         Lengths::Constant(length) => *length = floor.max(*length),
-        Lengths::Uniform { min, max } if *min < floor => {
-            let short = f64::from(floor.min(*max + 1) - *min);
-            let all = f64::from(*max - *min) + 1.0;
-            let long = Lengths::Uniform { min: floor.min(*max), max: *max };
-            return (short * f64::from(floor) + (all - short) * mean(&long)) / all;
-        }
-        Lengths::Uniform { .. } => {}
+        Lengths::Uniform { min, max } => return mean_of_raised(*min, *max, floor),
+        Lengths::Histogram(bins) => return mean_of_bins(bins, |min, max| mean_of_raised(min, max, floor)),
         // what is clipped twice is clipped to the higher limits
         Lengths::Normal { min, max, .. }
         | Lengths::Lognormal { min, max, .. }
@@ -66,6 +84,20 @@ pub fn mean_at_least(lengths: &Lengths, floor: u32) -> f64 {
         }
     }
     mean(&raised)
+}
+
+/// The mean of uniform lengths where all that is shorter than `floor` is made so long.
+fn mean_of_raised(min: u32, max: u32, floor: u32) -> f64 {
+    let [low, high, floor] = [min, max, floor].map(f64::from);
+    let all = high - low + 1.0;
+    let short = (floor - low).clamp(0.0, all);
+    (short * floor + (all - short) * f64::midpoint(low.max(floor), high)) / all
+}
+
+/// The mean over bins, by their weights, of the means within each.
+fn mean_of_bins(bins: &[Bin], within: impl Fn(u32, u32) -> f64) -> f64 {
+    let total: f64 = bins.iter().map(|bin| bin.weight).sum();
+    bins.iter().map(|bin| bin.weight * within(bin.min, bin.max)).sum::<f64>() / total
 }
 
 /// The mean above which a Poisson distribution is taken for the normal one that it comes near, since its terms are as many as

@@ -6,8 +6,10 @@
 //! [`Source`].
 
 mod conversation;
+mod counter;
 mod dataset;
-mod estimate;
+mod fit;
+mod hex;
 mod lengths;
 mod prose;
 mod random;
@@ -17,10 +19,12 @@ mod synthetic;
 mod words;
 
 #[cfg(test)]
+mod counted_tests;
+#[cfg(test)]
 mod tests;
 
-pub use dataset::{DatasetError, Datasets, UNCOUNTED_BLOCK, position};
-pub use estimate::estimate_tokens;
+pub use counter::{Counter, SPECIMEN, TokenizerError, estimate_tokens};
+pub use dataset::{DatasetError, Datasets, OpenError, UNCOUNTED_BLOCK, position};
 pub use lengths::{draw, mean, mean_at_least};
 pub use random::rng;
 pub use snippets::{Snippet, snippet};
@@ -37,8 +41,6 @@ pub const CONTENT: u32 = 1;
 pub struct Prompt {
     /// The text.
     pub text: String,
-    /// Its length in tokens, by [`estimate_tokens`].
-    pub estimated_tokens: u32,
     /// How many tokens of output to ask for.
     pub output_tokens: u32,
 }
@@ -46,18 +48,18 @@ pub struct Prompt {
 /// Tokens that a request of a workload has on average.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MeanTokens {
-    /// Of the prompt, by the same estimate as [`estimate_tokens`].
+    /// Of the prompt, by what counts its tokens.
     pub input: f64,
     /// Asked for.
     pub output: f64,
 }
 
-/// The means of a workload, after rounding and clipping.
+/// The means of a workload, after rounding and clipping, with prompts by [`estimate_tokens`].
 pub fn mean_tokens(workload: &Workload) -> MeanTokens {
     match workload {
-        Workload::Synthetic(synthetic) => synthetic::mean_tokens(synthetic),
-        Workload::Snippets(snippets) => snippets::mean_tokens(snippets),
+        Workload::Synthetic(of) => synthetic::Writer::new(of, &Counter::Estimate).mean_tokens(),
+        Workload::Snippets(of) => snippets::Writer::new(of, &Counter::Estimate).mean_tokens(),
         Workload::Dataset(dataset) => dataset::mean_tokens(dataset),
-        Workload::Conversation(conversation) => conversation::mean_tokens(conversation),
+        Workload::Conversation(of) => conversation::Writer::new(of, &Counter::Estimate).mean_tokens(),
     }
 }

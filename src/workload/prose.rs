@@ -2,15 +2,38 @@
 
 use rand::{Rng, RngExt};
 
-use super::words::{ADJECTIVES, ADVERBS, CONJUNCTIONS, DETERMINERS, NOUNS, PREPOSITIONS, VERBS};
+use super::{
+    counter::Costs,
+    words::{ADJECTIVES, ADVERBS, CONJUNCTIONS, DETERMINERS, NOUNS, PREPOSITIONS, VERBS},
+};
 
 /// What a length counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Unit<'a> {
     /// Words and marks of punctuation, one token each.
     Tokens,
     /// Words.
     Words,
+    /// Tokens of a tokenizer: exactly so many as long as those of a word do not depend on the words around it.
+    Counted(&'a Costs),
+}
+
+impl Unit<'_> {
+    fn word(self, word: &str, capital: bool) -> u32 {
+        match self {
+            Self::Tokens | Self::Words => 1,
+            Self::Counted(costs) => costs.word(word, capital),
+        }
+    }
+
+    /// Of a comma or a full stop.
+    fn mark(self) -> u32 {
+        match self {
+            Self::Tokens => 1,
+            Self::Words => 0,
+            Self::Counted(costs) => costs.mark,
+        }
+    }
 }
 
 /// A place in a sentence.
@@ -44,8 +67,9 @@ const SENTENCES: [&[Slot]; 8] = [
 ];
 
 impl Slot {
-    fn draw(self, rng: &mut impl Rng) -> &'static str {
-        let list: &[&str] = match self {
+    /// The words for it, or its mark of punctuation.
+    fn words(self) -> &'static [&'static str] {
+        match self {
             The => &DETERMINERS,
             Noun => &NOUNS,
             Verb => &VERBS,
@@ -53,10 +77,9 @@ impl Slot {
             How => &ADVERBS,
             Where => &PREPOSITIONS,
             Join => &CONJUNCTIONS,
-            Comma => return ",",
-            Stop => return ".",
-        };
-        list[rng.random_range(0..list.len())]
+            Comma => &[","],
+            Stop => &["."],
+        }
     }
 
     fn is_word(self) -> bool {
@@ -64,28 +87,45 @@ impl Slot {
     }
 }
 
+/// A word of a list that is no longer than this, each as likely as the next where all of them are short enough.
+fn draw_word(
+    list: &'static [&'static str],
+    capital: bool,
+    left: u32,
+    unit: Unit<'_>,
+    rng: &mut impl Rng,
+) -> Option<(&'static str, u32)> {
+    let drawn = rng.random_range(0..list.len());
+    let (before, from) = list.split_at(drawn);
+    let mut costs = from.iter().chain(before).map(|word| (*word, unit.word(word, capital)));
+    costs.find(|(_, cost)| *cost <= left)
+}
+
 /// Writes a title that spells a number, least significant digit first: one noun a digit, closed by a full stop.
 /// Returns its length.
 ///
 /// Two numbers never have the same title, and no title begins another, since none has a full stop inside: texts that
 /// begin with different titles differ.
-pub(super) fn write_title(text: &mut String, mut number: u64, unit: Unit) -> u32 {
+pub(super) fn write_title(text: &mut String, mut number: u64, unit: Unit<'_>) -> u32 {
     let base = NOUNS.len() as u64;
-    let mut words = 0;
+    let (mut length, mut starts) = (unit.mark(), true);
     loop {
-        push_word(text, NOUNS[(number % base) as usize], words == 0);
-        words += 1;
+        let noun = NOUNS[(number % base) as usize];
+        push_word(text, noun, starts);
+        length += unit.word(noun, starts);
+        starts = false;
         number /= base;
         if number == 0 {
             break;
         }
     }
     text.push('.');
-    words + u32::from(unit == Unit::Tokens)
+    length
 }
 
-/// Writes sentences of exactly this length together; the last one ends where the length does.
-pub(super) fn write_sentences(text: &mut String, length: u32, unit: Unit, rng: &mut impl Rng) {
+/// Writes sentences of this length together; the last one ends where the length does. Where words have several tokens, the last
+/// of them may be left.
+pub(super) fn write_sentences(text: &mut String, length: u32, unit: Unit<'_>, rng: &mut impl Rng) {
     let mut left = length;
     let mut rest: &[Slot] = &[];
     let mut after_word = false;
@@ -96,18 +136,19 @@ pub(super) fn write_sentences(text: &mut String, length: u32, unit: Unit, rng: &
         }
         let [slot, tail @ ..] = rest else { break };
         // a last token behind a word closes the sentence, wherever it was
-        let slot = if left == 1 && after_word && unit == Unit::Tokens { Stop } else { *slot };
-        let word = slot.draw(rng);
-        if slot.is_word() {
+        if slot.is_word() && !(after_word && left <= unit.mark()) {
+            let Some((word, cost)) = draw_word(slot.words(), starts, left, unit, rng) else { break };
             push_word(text, word, starts);
+            left -= cost;
+            after_word = true;
         } else {
-            text.push_str(word);
+            text.push(if matches!(slot, Comma) && left > unit.mark() { ',' } else { '.' });
+            left = left.saturating_sub(unit.mark());
+            after_word = false;
         }
-        left -= u32::from(slot.is_word() || unit == Unit::Tokens);
-        after_word = slot.is_word();
         rest = tail;
     }
-    if after_word && unit == Unit::Words {
+    if after_word && left >= unit.mark() {
         text.push('.');
     }
 }

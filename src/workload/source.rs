@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    Prompt, conversation,
-    dataset::{self, DatasetError, Table},
+    MeanTokens, Prompt, conversation,
+    counter::Counter,
+    dataset::{DatasetError, Rows},
     snippets, synthetic,
 };
-use crate::config::{Conversation, Dataset, Snippets, Synthetic};
 
 /// A workload with whatever its prompts come from, open. Clones share it.
 #[derive(Debug, Clone)]
@@ -15,19 +15,40 @@ pub struct Source {
     /// The name of the workload, which prompts are drawn by.
     name: Arc<str>,
     kind: Kind,
+    /// What counts the tokens of its prompts.
+    counter: Counter,
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
-    Synthetic(Arc<Synthetic>),
-    Snippets(Arc<Snippets>),
-    Dataset(Arc<Dataset>, Arc<Table>),
-    Conversation(Arc<Conversation>),
+    Synthetic(Arc<synthetic::Writer>),
+    Snippets(Arc<snippets::Writer>),
+    Dataset(Arc<Rows>),
+    Conversation(Arc<conversation::Writer>),
 }
 
 impl Source {
-    pub(super) fn new(name: &str, kind: Kind) -> Self {
-        Self { name: name.into(), kind }
+    pub(super) fn new(name: &str, kind: Kind, counter: Counter) -> Self {
+        Self { name: name.into(), kind, counter }
+    }
+
+    /// What counts the tokens of its prompts.
+    pub fn counter(&self) -> &Counter {
+        &self.counter
+    }
+
+    /// Tokens that its requests have on average.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`prompt`](Self::prompt).
+    pub(super) fn mean_tokens(&self) -> Result<MeanTokens, DatasetError> {
+        match &self.kind {
+            Kind::Synthetic(writer) => Ok(writer.mean_tokens()),
+            Kind::Snippets(writer) => Ok(writer.mean_tokens()),
+            Kind::Dataset(rows) => rows.mean_tokens(),
+            Kind::Conversation(writer) => Ok(writer.mean_tokens()),
+        }
     }
 
     /// The prompt of request `seq`.
@@ -68,9 +89,7 @@ impl Source {
     /// Those of [`prompt`](Self::prompt).
     pub fn turn(&self, seed: u64, seq: u64, turn: u32) -> Result<Prompt, DatasetError> {
         match &self.kind {
-            Kind::Conversation(conversation) => {
-                Ok(conversation::prompt(conversation, &self.name, seed, seq, turn))
-            }
+            Kind::Conversation(writer) => Ok(writer.prompt(&self.name, seed, seq, turn)),
             _ => self.prompt(seed, seq),
         }
     }
@@ -78,10 +97,10 @@ impl Source {
     fn at_place(&self, seed: u64, seq: u64, place: u32, size: u32) -> Result<Prompt, DatasetError> {
         let name = &self.name;
         match &self.kind {
-            Kind::Synthetic(synthetic) => Ok(synthetic::prompt(synthetic, name, seed, seq, place)),
-            Kind::Snippets(snippets) => Ok(snippets::prompt(snippets, name, seed, seq, place)),
-            Kind::Conversation(conversation) => Ok(conversation::prompt(conversation, name, seed, seq, 0)),
-            Kind::Dataset(dataset, table) => dataset::prompt(dataset, table, name, seed, seq, place, size),
+            Kind::Synthetic(writer) => Ok(writer.prompt(name, seed, seq, place)),
+            Kind::Snippets(writer) => Ok(writer.prompt(name, seed, seq, place)),
+            Kind::Dataset(rows) => rows.prompt(name, seed, seq, place, size),
+            Kind::Conversation(writer) => Ok(writer.prompt(name, seed, seq, 0)),
         }
     }
 }

@@ -1,11 +1,17 @@
 //! Made-up prompts: the prefix, the text that all prompts share, then the part of one request.
 
+use std::sync::{Arc, OnceLock};
+
 use super::{
-    MeanTokens, Prompt, draw, estimate_tokens, mean,
+    MeanTokens, Prompt,
+    counter::Counter,
+    draw,
+    fit::fit,
+    mean,
     prose::{Unit, write_sentences, write_title},
     rng,
 };
-use crate::config::{PromptLength, Synthetic};
+use crate::config::{Lengths, PromptLength, Synthetic};
 
 /// Tokens that a word of the made-up prose comes to, punctuation included.
 const TOKENS_PER_WORD: f64 = 1.14;
@@ -13,46 +19,119 @@ const TOKENS_PER_WORD: f64 = 1.14;
 /// Tokens of the two marks that a prompt counted in words has on top: behind its title and at its end.
 const MARKS: f64 = 1.5;
 
-/// The drawn length is that of the request's own part; `prefix` and shared text come on top, as in other load
-/// generators. A length below that of the title (2 tokens up to request 256, 5 below 4 billion) gives the title
-/// alone: being unique goes before being short. Behind the first place of a batch a second title spells the place; no
-/// sentence begins with a noun, so that this is nobody's first sentence.
-pub(super) fn prompt(synthetic: &Synthetic, name: &str, seed: u64, seq: u64, place: u32) -> Prompt {
-    let (lengths, unit) = match &synthetic.prompt {
-        PromptLength::Tokens(lengths) => (lengths, Unit::Tokens),
-        PromptLength::Words(lengths) => (lengths, Unit::Words),
-    };
-    let mut text = synthetic.prefix.clone();
-    let mut shared = rng(seed, &format!("shared text of {name}"), 0);
-    write_sentences(&mut text, synthetic.shared_prefix_tokens, Unit::Tokens, &mut shared);
+/// Prompts that stand for all of them where tokens of words are counted, and how far apart their numbers are: titles grow with
+/// them.
+const SAMPLE: (u64, usize) = (1024, 4);
 
-    let domain = match place {
-        0 => format!("prompt of {name}"),
-        place => format!("prompt {place} of a batch of {name}"),
-    };
-    let mut own = rng(seed, &domain, seq);
-    let length = draw(lengths, &mut own);
-    let mut title = write_title(&mut text, seq, unit);
-    if place > 0 {
-        text.push(' ');
-        title += write_title(&mut text, u64::from(place), unit);
-    }
-    write_sentences(&mut text, length.saturating_sub(title), unit, &mut own);
-
-    // apart from the prompt, so that another length of prompts leaves the answers as they were
-    let mut answer = rng(seed, &format!("output of {name}"), seq);
-    Prompt {
-        estimated_tokens: estimate_tokens(&text),
-        output_tokens: draw(&synthetic.output_tokens, &mut answer),
-        text,
-    }
+/// Made-up prompts, ready to be written.
+#[derive(Debug)]
+pub(super) struct Writer {
+    synthetic: Synthetic,
+    counter: Counter,
+    /// What stands before all prompts of the first seed that was asked for, and that seed.
+    head: OnceLock<(u64, Arc<Head>)>,
 }
 
-pub(super) fn mean_tokens(synthetic: &Synthetic) -> MeanTokens {
-    let own = match &synthetic.prompt {
-        PromptLength::Tokens(lengths) => mean(lengths),
-        PromptLength::Words(lengths) => mean(lengths) * TOKENS_PER_WORD + MARKS,
-    };
-    let before = estimate_tokens(&synthetic.prefix) + synthetic.shared_prefix_tokens;
-    MeanTokens { input: f64::from(before) + own, output: mean(&synthetic.output_tokens) }
+/// What all prompts begin with.
+#[derive(Debug)]
+struct Head {
+    text: String,
+    /// The length that it is to have, in tokens.
+    tokens: u32,
+}
+
+impl Writer {
+    pub(super) fn new(synthetic: &Synthetic, counter: &Counter) -> Self {
+        Self { synthetic: synthetic.clone(), counter: counter.clone(), head: OnceLock::new() }
+    }
+
+    /// The drawn length is that of the request's own part; `prefix` and shared text come on top, as in other load
+    /// generators. A length below that of the title (2 tokens up to request 256, 5 below 4 billion) gives the title
+    /// alone: being unique goes before being short. Behind the first place of a batch a second title spells the place; no
+    /// sentence begins with a noun, so that this is nobody's first sentence.
+    pub(super) fn prompt(&self, name: &str, seed: u64, seq: u64, place: u32) -> Prompt {
+        let (lengths, unit) = match &self.synthetic.prompt {
+            PromptLength::Tokens(lengths) => (lengths, self.tokens()),
+            PromptLength::Words(lengths) => (lengths, Unit::Words),
+        };
+        let head = self.head(name, seed);
+        let domain = match place {
+            0 => format!("prompt of {name}"),
+            place => format!("prompt {place} of a batch of {name}"),
+        };
+        let mut own = rng(seed, &domain, seq);
+        let length = draw(lengths, &mut own);
+        let write = |length: u32| {
+            let mut text = head.text.clone();
+            let mut title = write_title(&mut text, seq, unit);
+            if place > 0 {
+                text.push(' ');
+                title += write_title(&mut text, u64::from(place), unit);
+            }
+            write_sentences(&mut text, length.saturating_sub(title), unit, &mut own.clone());
+            text
+        };
+        let text = match unit {
+            Unit::Counted(_) => fit(&self.counter, head.tokens.saturating_add(length), length, write),
+            Unit::Tokens | Unit::Words => write(length),
+        };
+        // apart from the prompt, so that another length of prompts leaves the answers as they were
+        let mut answer = rng(seed, &format!("output of {name}"), seq);
+        Prompt { output_tokens: draw(&self.synthetic.output_tokens, &mut answer), text }
+    }
+
+    fn tokens(&self) -> Unit<'_> {
+        self.counter.costs().map_or(Unit::Tokens, Unit::Counted)
+    }
+
+    fn head(&self, name: &str, seed: u64) -> Arc<Head> {
+        let (of, head) = self.head.get_or_init(|| (seed, Arc::new(self.write_head(name, seed))));
+        if *of == seed { Arc::clone(head) } else { Arc::new(self.write_head(name, seed)) }
+    }
+
+    fn write_head(&self, name: &str, seed: u64) -> Head {
+        let Synthetic { prefix, shared_prefix_tokens: shared, .. } = &self.synthetic;
+        let tokens = self.counter.count(prefix).saturating_add(*shared);
+        let write = |length: u32| {
+            let mut text = prefix.clone();
+            write_sentences(
+                &mut text,
+                length,
+                self.tokens(),
+                &mut rng(seed, &format!("shared text of {name}"), 0),
+            );
+            text
+        };
+        let text = match self.tokens() {
+            Unit::Counted(_) if *shared > 0 => fit(&self.counter, tokens, *shared, write),
+            _ => write(*shared),
+        };
+        Head { text, tokens }
+    }
+
+    /// Tokens that requests have on average.
+    pub(super) fn mean_tokens(&self) -> MeanTokens {
+        let before =
+            self.counter.count(&self.synthetic.prefix).saturating_add(self.synthetic.shared_prefix_tokens);
+        let own = match &self.synthetic.prompt {
+            PromptLength::Tokens(lengths) => mean(lengths),
+            PromptLength::Words(lengths) if self.counter.is_exact() => self.mean_of_words(lengths),
+            PromptLength::Words(lengths) => mean(lengths) * TOKENS_PER_WORD + MARKS,
+        };
+        MeanTokens { input: f64::from(before) + own, output: mean(&self.synthetic.output_tokens) }
+    }
+
+    /// As many as a sample of prompts has for each word.
+    fn mean_of_words(&self, lengths: &Lengths) -> f64 {
+        const NAME: &str = "sample";
+        let head = f64::from(self.counter.count(&self.head(NAME, 0).text));
+        let (mut tokens, mut words) = (0.0, 0.0);
+        let (numbers, stride) = SAMPLE;
+        for seq in (0..numbers).step_by(stride) {
+            let Prompt { text, .. } = self.prompt(NAME, 0, seq, 0);
+            tokens += f64::from(self.counter.count(&text)) - head;
+            words += f64::from(draw(lengths, &mut rng(0, &format!("prompt of {NAME}"), seq)));
+        }
+        mean(lengths) * tokens / words
+    }
 }

@@ -3,11 +3,11 @@ use std::collections::HashSet;
 use rand::{Rng, RngExt};
 
 use super::{words::NOUNS, *};
-use crate::config::{Lengths, PromptLength, Synthetic};
+use crate::config::{Bin, Lengths, PromptLength, Synthetic};
 
 const DRAWS: u64 = 20_000;
 
-fn synthetic(prompt: PromptLength) -> Synthetic {
+pub(super) fn synthetic(prompt: PromptLength) -> Synthetic {
     Synthetic {
         prompt,
         output_tokens: Lengths::Uniform { min: 32, max: 256 },
@@ -16,19 +16,19 @@ fn synthetic(prompt: PromptLength) -> Synthetic {
     }
 }
 
-fn of_tokens(tokens: u32) -> Workload {
+pub(super) fn of_tokens(tokens: u32) -> Workload {
     Workload::Synthetic(synthetic(PromptLength::Tokens(Lengths::Constant(tokens))))
 }
 
 /// The prompt of a request of what is made up.
 pub(super) fn prompt(workload: &Workload, name: &str, seed: u64, seq: u64) -> Prompt {
-    let source = Datasets::default().open(name, workload).expect("nothing to read");
+    let source = Datasets::default().open(name, workload, None).expect("nothing to read");
     source.prompt(seed, seq).expect("nothing to read")
 }
 
 /// Its prompts where it has several.
 pub(super) fn batch(workload: &Workload, name: &str, seed: u64, seq: u64, size: u32) -> Vec<Prompt> {
-    let source = Datasets::default().open(name, workload).expect("nothing to read");
+    let source = Datasets::default().open(name, workload, None).expect("nothing to read");
     source.batch(seed, seq, size).expect("nothing to read")
 }
 
@@ -70,7 +70,7 @@ fn the_prompts_of_a_batch_follow_from_seed_number_and_place() {
     assert_eq!(four[..2], batch(&workload, "code", 42, 300, 2), "whatever else is in the batch");
     assert_eq!(four[1].text, "Business actor. Actor. The neighbor outside his flower repaired.");
     for prompt in &four {
-        assert_eq!(prompt.estimated_tokens, 12);
+        assert_eq!(estimate_tokens(&prompt.text), 12);
         assert_eq!(prompt.output_tokens, four[0].output_tokens, "a request has one limit");
     }
 }
@@ -129,8 +129,7 @@ fn the_estimate_is_the_drawn_length() {
     for tokens in [2, 3, 4, 5, 17, 50, 51, 52, 400] {
         for seq in 0..50 {
             let prompt = prompt(&of_tokens(tokens), "w", 42, seq);
-            assert_eq!(prompt.estimated_tokens, tokens, "{}", prompt.text);
-            assert_eq!(estimate_tokens(&prompt.text), tokens);
+            assert_eq!(estimate_tokens(&prompt.text), tokens, "{}", prompt.text);
         }
     }
 }
@@ -162,11 +161,45 @@ fn the_shared_prefix_is_shared_and_comes_on_top() {
         let tokens = estimate_tokens(common);
         // the titles may begin with the same letters, which is less than one token
         assert!((103..=104).contains(&tokens), "{tokens} of {common:?}");
-        assert_eq!(other.estimated_tokens, 3 + 100 + 30);
+        assert_eq!(estimate_tokens(&other.text), 3 + 100 + 30);
     }
     let elsewhere = prompt(&workload, "v", 42, 0).text;
     assert!(estimate_tokens(&elsewhere[..shared(&prompts[0].text, &elsewhere)]) < 10);
     assert_eq!(mean_tokens(&workload).input, 133.0);
+}
+
+fn bins() -> Vec<Bin> {
+    let bin = |min, max, weight| Bin { min, max, weight };
+    vec![bin(1, 64, 1.0), bin(7, 7, 0.0), bin(65, 256, 9.0)]
+}
+
+#[test]
+fn bins_are_drawn_by_their_weights() {
+    let drawn = |bins: Vec<Bin>, i| draw(&Lengths::Histogram(bins), &mut rng(42, "bins", i));
+    let short = (0..DRAWS).filter(|i| drawn(bins(), *i) <= 64).count() as f64;
+    assert!((short / DRAWS as f64 - 0.1).abs() < 0.01, "{short}");
+    let one = |weight| vec![Bin { min: 5, max: 5, weight }];
+    for (bins, range) in [
+        (one(1e-300), 5..=5),
+        (one(1e300), 5..=5),
+        // nothing of what weighs nothing, wherever it stands
+        ([one(0.0), bins()[2..].to_vec(), one(0.0)].concat(), 65..=256),
+    ] {
+        assert!((0..DRAWS).all(|i| range.contains(&drawn(bins.clone(), i))), "{bins:?}");
+    }
+}
+
+#[test]
+fn the_mean_of_raised_lengths_is_that_of_each_raised() {
+    let all = [Lengths::Uniform { min: 3, max: 9 }, Lengths::Histogram(bins()), Lengths::Constant(6)];
+    for lengths in all {
+        for floor in [1, 3, 5, 9, 10, 70, 300] {
+            let sum: f64 =
+                (0..DRAWS).map(|i| f64::from(draw(&lengths, &mut rng(7, "raised", i)).max(floor))).sum();
+            let (stated, drawn) = (mean_at_least(&lengths, floor), sum / DRAWS as f64);
+            assert!((stated / drawn - 1.0).abs() < 0.02, "{lengths:?} from {floor}: {stated} and {drawn}");
+        }
+    }
 }
 
 #[test]
@@ -177,6 +210,8 @@ fn drawn_lengths_have_the_mean_and_deviation_asked_for() {
         (Lengths::Normal { mean: 400.0, std_dev: 50.0, min: 1, max: 10_000 }, 400.0, 50.0),
         (Lengths::Lognormal { mean: 400.0, std_dev: 150.0, min: 1, max: 100_000 }, 400.0, 150.0),
         (Lengths::Poisson { mean: 15.0, min: 1, max: 10_000 }, 15.0, 15.0_f64.sqrt()),
+        // by Σ w (σ² + (μ − mean)²) over the bins, each with σ² = (n² − 1) / 12
+        (Lengths::Histogram(bins()), 0.1 * 32.5 + 0.9 * 160.5, 65.37),
     ] {
         let values: Vec<f64> =
             (0..DRAWS).map(|i| f64::from(draw(&lengths, &mut rng(42, "lengths", i)))).collect();
@@ -228,7 +263,7 @@ fn the_stated_tokens_are_those_of_prompts_counted_in_words() {
         let lengths = Lengths::Poisson { mean: words, min: 5, max: 1000 };
         let workload = Workload::Synthetic(synthetic(PromptLength::Words(lengths)));
         let total: u64 =
-            (0..2000).map(|seq| u64::from(prompt(&workload, "w", 42, seq).estimated_tokens)).sum();
+            (0..2000).map(|seq| u64::from(estimate_tokens(&prompt(&workload, "w", 42, seq).text))).sum();
         let (stated, drawn) = (mean_tokens(&workload).input, total as f64 / 2000.0);
         assert!((stated / drawn - 1.0).abs() < 0.02, "{words} words: stated {stated}, drawn {drawn}");
     }

@@ -50,4 +50,5 @@ mod steady;
 mod streams;
 mod tidy;
 mod timing;
+mod tokenizer;
 mod traps;

@@ -86,8 +86,12 @@ pub(super) struct Request {
     pub(super) target: String,
     /// The length of the body.
     pub(super) bytes: usize,
-    /// Prompt tokens by an estimate.
-    pub(super) estimated_prompt_tokens: u32,
+    /// Prompt tokens by the tokenizer of the endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) prompt_tokens: Option<u32>,
+    /// Prompt tokens by an estimate, where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) estimated_prompt_tokens: Option<u32>,
     /// Output tokens asked for.
     pub(super) max_tokens: u32,
 }

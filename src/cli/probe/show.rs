@@ -13,6 +13,7 @@ use crate::{
     plan::{PlannedEndpoint, describe},
     protocol::{Carried, Meaning},
     record::{Outcome, Record, TokenSource},
+    workload::Counter,
 };
 
 /// A probe with what it is about.
@@ -53,14 +54,15 @@ impl Shown<'_> {
     pub(super) fn text(&self) -> String {
         let (endpoint, probed, record) = (self.endpoint, self.probed, &self.probed.record);
         let mut text = format!(
-            "{}  {} · {} · model `{}`\nPOST {}: {} bytes, about {} prompt tokens, {} output tokens asked for\n\n",
+            "{}  {} · {} · model `{}`\nPOST {}: {} bytes, {}{} prompt tokens, {} output tokens asked for\n\n",
             endpoint.name,
             self.binding.server.url,
             endpoint.protocol.name(),
             record.model,
             probed.target,
             probed.request_bytes,
-            probed.estimated_prompt_tokens,
+            self.counter().about(),
+            probed.prompt_tokens,
             record.requested_output_tokens,
         );
         text.push_str("   ms since sent  read   bytes  what\n");
@@ -118,7 +120,8 @@ impl Shown<'_> {
             request: Request {
                 target: probed.target.clone(),
                 bytes: probed.request_bytes,
-                estimated_prompt_tokens: probed.estimated_prompt_tokens,
+                prompt_tokens: self.counter().is_exact().then_some(probed.prompt_tokens),
+                estimated_prompt_tokens: (!self.counter().is_exact()).then_some(probed.prompt_tokens),
                 max_tokens: record.requested_output_tokens,
             },
             headers: self.headers().collect(),
@@ -132,6 +135,11 @@ impl Shown<'_> {
             warnings: self.warnings(),
             record: record.clone(),
         }
+    }
+
+    /// What counted the tokens of the prompt.
+    fn counter(&self) -> &Counter {
+        self.binding.source.counter()
     }
 
     fn warnings(&self) -> Vec<String> {

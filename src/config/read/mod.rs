@@ -19,6 +19,7 @@ mod same_as;
 mod output;
 mod servers;
 mod targets;
+mod tokenizer;
 mod workloads;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::{
     headers, http_api,
     leaf::{self, Read, wrong},
     model,
+    tokenizer::tokenizer,
 };
 use crate::catalog::Protocol;
 
@@ -18,6 +19,8 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let protocol = fields.get("protocol", leaf::word(&protocols));
     let url = fields.require("url", URL_EXAMPLE, |node| address(node, protocol));
     let model = model::model(fields);
+    let tokenized = fields.node("tokenizer").is_some();
+    let tokenizer = fields.get("tokenizer", tokenizer);
     let weighted = fields.node("weight").is_some();
     let weight = fields.get("weight", leaf::not_negative);
     let workload = fields.get("workload", leaf::text);
@@ -35,6 +38,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let tls = connection::tls(fields);
     let wrong = [
         weighted && weight.is_none(),
+        tokenized && tokenizer.is_none(),
         keyed && api_key.is_none(),
         checked && check.is_none(),
         described && http.is_none(),
@@ -46,6 +50,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         url: url?,
         protocol: protocol?,
         model: model?,
+        tokenizer,
         weight,
         workload: workload?,
         // that somebody asks for one all the same is told elsewhere

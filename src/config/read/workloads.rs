@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        Conversation, Language, Lengths, Mix, PromptLength, Snippets, Synthetic, Workload,
+        Bin, Conversation, Language, Lengths, Mix, PromptLength, Snippets, Synthetic, Workload,
         merge::{DISTRIBUTIONS, KINDS},
         tree::{Node, Table, Value},
     },
@@ -16,6 +16,9 @@ use super::{
 const MOST_TURNS: u32 = 1_000;
 
 const LENGTH_HELP: &str = "write a number, or a distribution such as `{ uniform = { min = 50, max = 200 } }`";
+
+const HISTOGRAM_HELP: &str =
+    "write its bins: `[{ min = 1, max = 64, weight = 3 }, { min = 65, max = 256, weight = 1 }]`";
 
 /// Reads a workload.
 pub(super) fn workload(fields: &mut Fields<'_>) -> Option<Workload> {
@@ -155,6 +158,7 @@ fn distribution(mut table: Fields<'_>) -> Option<Lengths> {
                 Lengths::Lognormal { mean, std_dev, min, max }
             })
         }),
+        Some("histogram") => histogram(&mut table).map(Lengths::Histogram),
         Some(_) => table.table_at("poisson").and_then(|mut of| {
             let mean = of.require("mean", "mean = 15", leaf::positive);
             let range = clip(&mut of);
@@ -166,6 +170,39 @@ fn distribution(mut table: Fields<'_>) -> Option<Lengths> {
     };
     table.finish();
     lengths
+}
+
+/// Reads the bins of a histogram.
+fn histogram(table: &mut Fields<'_>) -> Option<Vec<Bin>> {
+    let address = table.address("histogram");
+    // only that it is a list; each bin is read as a table of its own below
+    let nodes = table.get("histogram", |node| match &node.value {
+        Value::List(items) if !items.is_empty() => Ok(items.as_slice()),
+        Value::List(_) => wrong(node, "must not be empty", "nothing in it", HISTOGRAM_HELP),
+        _ => leaf::mismatch(node, "a list of bins", HISTOGRAM_HELP),
+    })?;
+    let bins: Vec<Option<Bin>> = nodes
+        .iter()
+        .enumerate()
+        .map(|(index, node)| bin(table.element(&format!("{address}[{index}]"), node)?))
+        .collect();
+    let bins: Vec<Bin> = bins.into_iter().collect::<Option<_>>()?;
+    if bins.iter().all(|bin| bin.weight <= 0.0) {
+        return table.get("histogram", |node| {
+            wrong(node, "weighs no length", "every weight is 0", "give one bin a weight above 0")
+        });
+    }
+    Some(bins)
+}
+
+fn bin(mut of: Fields<'_>) -> Option<Bin> {
+    let min = of.require("min", "min = 1", leaf::length);
+    let max = of.require("max", "max = 64", leaf::length);
+    let weight = of.require("weight", "weight = 1", leaf::not_negative);
+    let range = range(&mut of, min, max);
+    of.finish();
+    let ((min, max), weight) = (range?, weight?);
+    Some(Bin { min, max, weight })
 }
 
 /// `min` and `max` where they are optional.

@@ -7,7 +7,7 @@ use super::{
     shape::{not_empty, one_of, partial},
     values::{
         Count, CountFromZero, Duration, Fields, FilePath, Flag, KeptLength, KvCacheTokens, Name, NotEmpty,
-        NotNegative, Pem, Positive, PositiveDuration, Scalar, Share, Text, Url, Verbatim,
+        NotNegative, Pem, Positive, PositiveDuration, Scalar, Share, Text, TokenizerWord, Url, Verbatim,
     },
 };
 use crate::{catalog::Protocol, config::HttpVersion};
@@ -25,6 +25,10 @@ pub(super) struct Endpoint {
     /// request names one, which follows from the seed and its number.
     #[schemars(extend("examples" = ["llama-3.1-8b-instruct", { "llama-3.1-8b": 0.8, "my-lora": 0.2 }]))]
     model: AnyOf<Text, ByModel<Positive>>,
+    /// What counts the tokens of its prompts, so that lengths in tokens are exact: the path of the model's `tokenizer.json`, from the
+    /// folder of the file that names it, or the name of an encoding of tiktoken. Without one they are estimates.
+    #[schemars(extend("examples" = ["tokenizer.json", "cl100k_base"]))]
+    tokenizer: TokenizerWord,
     /// Its share of mixed traffic, relative to the others. Without any weight all have the same; with one, those
     /// without get traffic only from phases that name them.
     #[schemars(extend("examples" = [0.3]))]

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::super::{
-    KV_CACHE_BLOCK_TOKENS, LONGEST_TEXT,
+    Encoding, KV_CACHE_BLOCK_TOKENS, LONGEST_TEXT,
     read::{LONGEST, OPERATIONS},
 };
 use crate::catalog::MetricName;
@@ -145,6 +145,11 @@ values! {
     Pem = any_of([json!({ "type": "string", "minLength": 1, "not": { "pattern": "-----BEGIN|\n" } })]);
     /// The path of a file that holds data.
     FilePath = any_of([json!({ "type": "string", "minLength": 1, "not": { "pattern": "://|\n" } })]);
+    /// The path of a `tokenizer.json`, or the name of an encoding.
+    TokenizerWord = any_of([
+        json!({ "enum": Encoding::ALL.map(Encoding::name) }),
+        json!({ "type": "string", "pattern": r"/|.\.json$", "not": { "pattern": "://|\n" } }),
+    ]);
     /// Any text but an empty one.
     NotEmpty = any_of([json!({ "type": "string", "minLength": 1 })]);
     /// A base URL, or the name of a simulated server.

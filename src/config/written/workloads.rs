@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 
 use super::{
     super::{DataFormat, OnBadRow, RowOrder},
-    several::{AnyOf, Word},
-    shape::{exclusive, not_empty, one_of, partial, up_to},
+    several::{AnyOf, AtLeastOne, Word},
+    shape::{exclusive, not_empty, one_of, partial, requires, up_to},
     values::{
         Count, Duration, FilePath, Flag, LargeCount, Length, LengthFromZero, NotEmpty, NotNegative, Positive,
         Text,
@@ -35,7 +35,7 @@ pub(super) struct Workload {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, transform = partial, transform = exclusive(&["prompt_tokens", "prompt_words"]))]
 struct Synthetic {
-    /// Length of prompts in tokens, by an estimate: a number or a distribution.
+    /// Length of prompts in tokens, by the endpoint's `tokenizer` or else by an estimate: a number or a distribution.
     prompt_tokens: Lengths,
     /// Length of prompts in words: a number or a distribution.
     #[schemars(extend("examples" = [15, { "poisson": { "mean": 15 } }]))]
@@ -79,8 +79,8 @@ struct Conversation {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, transform = partial)]
 struct Snippets {
-    /// Length of the code in tokens, by an estimate: a number or a distribution. It is met exactly, from 96 up; what is
-    /// drawn shorter has 96.
+    /// Length of the code in tokens, by the endpoint's `tokenizer` or else by an estimate: a number or a distribution. It is
+    /// met exactly, from about 96 up; what is drawn shorter has so many.
     #[schemars(extend("examples" = [256, { "lognormal": { "mean": 256, "std_dev": 128, "min": 96, "max": 2048 } }]))]
     prompt_tokens: Lengths,
     /// Tokens of output that are asked for: a number or a distribution.
@@ -167,6 +167,21 @@ struct Distribution {
     /// Poisson, clipped.
     #[schemars(extend("examples" = [{ "mean": 15 }]))]
     poisson: Poisson,
+    /// As they were seen elsewhere: a bin by the weights, then every whole number in it equally often.
+    #[schemars(extend("examples" = [[{ "min": 1, "max": 64, "weight": 3 }, { "min": 65, "max": 256, "weight": 1 }]]))]
+    histogram: AtLeastOne<Bin>,
+}
+
+/// A bin of a histogram of lengths.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = requires(&["min", "max", "weight"]))]
+struct Bin {
+    /// Smallest.
+    min: Length,
+    /// Largest.
+    max: Length,
+    /// How often it is drawn, relative to the others.
+    weight: NotNegative,
 }
 
 /// Every whole number of a range equally often.

@@ -125,7 +125,7 @@ pub(super) fn page(report: &Report) -> Value {
         "plan": {
             "experiment": plan.experiment,
             "seed": plan.seed,
-            "datasets": words::datasets(report),
+            "files": files(report),
             "platform_reason": plan.platform.reason,
             "extends": plan.platform.extends.join(" → "),
             "tool": system.tool_version,
@@ -133,6 +133,15 @@ pub(super) fn page(report: &Report) -> Value {
         "origins": origins(report),
         "glossary": GLOSSARY.iter().map(|(term, text)| json!({ "term": term, "text": text })).collect::<Value>(),
     })
+}
+
+/// What prompts came from and what counted them.
+fn files(report: &Report) -> Value {
+    let lines = [("prompts", words::datasets(report)), ("tokenizer", words::tokenizers(report))];
+    let each = lines
+        .into_iter()
+        .flat_map(|(term, lines)| lines.into_iter().map(move |text| json!({ "term": term, "text": text })));
+    each.collect()
 }
 
 fn sign_of(conclusion: Conclusion) -> &'static str {

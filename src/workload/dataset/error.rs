@@ -1,6 +1,17 @@
 //! What is wrong with a dataset.
 
-use crate::config::Finding;
+use crate::{config::Finding, workload::TokenizerError};
+
+/// Why no prompts can be had of a workload.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// What is wrong with its file.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// What is wrong with what counts its tokens.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+}
 
 /// What is wrong with a dataset as a whole, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

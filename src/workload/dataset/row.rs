@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::{
-    super::estimate_tokens,
+    super::counter::Counter,
     json::{Found, Pointer},
 };
 use crate::{
@@ -51,12 +51,12 @@ enum Output<'a> {
 }
 
 impl Row<'_> {
-    /// The tokens of output that it says, where it says any.
-    pub(super) fn output_tokens(&self) -> Option<u32> {
+    /// The tokens of output that it says, where it says any: those of an answer by what counts tokens.
+    pub(super) fn output_tokens(&self, counter: &Counter) -> Option<u32> {
         match &self.output {
             Output::Nothing => None,
             Output::Tokens(tokens) => Some(*tokens),
-            Output::Answer(text) => Some(estimate_tokens(text).max(1)),
+            Output::Answer(text) => Some(counter.count(text).max(1)),
         }
     }
 }
@@ -238,7 +238,7 @@ mod tests {
         let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(row);
         reader.read_byte_record(&mut record).expect("bytes of memory");
         let row = reading.row(row, &record).map_err(|bad| bad.to_string())?;
-        Ok((row.prompt.clone().into_owned(), row.output_tokens()))
+        Ok((row.prompt.clone().into_owned(), row.output_tokens(&Counter::Estimate)))
     }
 
     /// A row, and what comes of it.

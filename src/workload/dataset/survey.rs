@@ -5,7 +5,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom},
     sync::{
@@ -25,7 +24,7 @@ use super::{
     row::{BadRow, Reading},
     split::Splitter,
 };
-use crate::config::DataFormat;
+use crate::{config::DataFormat, workload::hex::hex};
 
 /// Bytes of a piece, but for rows that are longer.
 pub(super) const PIECE: usize = 1 << 20;
@@ -243,13 +242,4 @@ impl<'a> Gathering<'a> {
         survey.sha256 = hex(&hash.finalize());
         survey
     }
-}
-
-/// Bytes in hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        // writing to a string does not fail
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

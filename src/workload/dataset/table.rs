@@ -18,6 +18,7 @@ use super::{
 use crate::{
     config::{Content, DataFile, DataFormat, OnBadRow, suggest},
     units::{show_count, show_count_of},
+    workload::{Counter, MeanTokens},
 };
 
 /// Rows that stand for all of them where their tokens are counted, at most and, of long ones, at least.
@@ -25,6 +26,9 @@ const SAMPLE: std::ops::RangeInclusive<u64> = 64..=4096;
 
 /// Bytes that are read for the same purpose, where that many rows are not too few.
 const SAMPLED_BYTES: u64 = 8 << 20;
+
+/// The same where a tokenizer counts them, which takes a hundred times as long as the estimate.
+const COUNTED_BYTES: u64 = 256 << 10;
 
 /// Bytes of a row that are read at first; most are shorter.
 const FIRST_LOOK: u64 = 1 << 16;
@@ -99,7 +103,10 @@ impl Table {
             mean_output_tokens: None,
         };
         let mut table = Self { path: name.clone(), file, format, reading, index: found.index, content };
-        table.count_tokens(said.answers || said.output_tokens_field.is_some())?;
+        let means = table.mean_tokens(&Counter::Estimate)?;
+        let outputs = said.answers || said.output_tokens_field.is_some();
+        table.content.mean_prompt_tokens = means.input;
+        table.content.mean_output_tokens = outputs.then_some(means.output);
         Ok(table)
     }
 
@@ -108,12 +115,12 @@ impl Table {
         &self.content
     }
 
-    /// The prompt of a row, and the tokens of output that it says.
+    /// The prompt of a row, and the tokens of output that it says, counted where it has an answer.
     ///
     /// # Errors
     ///
     /// Where it can no longer be read, or is no longer there.
-    pub(super) fn row(&self, number: u64) -> Result<(String, Option<u32>), DatasetError> {
+    pub(super) fn row(&self, number: u64, counter: &Counter) -> Result<(String, Option<u32>), DatasetError> {
         let gone = |why: String| {
             let place = format!("row {} of `{}`", show_count(number + 1), self.path);
             DatasetError::of_file(
@@ -127,7 +134,7 @@ impl Table {
             records(&bytes).read_byte_record(&mut record).map_err(|error| gone(error.to_string()))?;
         }
         let row = self.reading.row(trimmed(&bytes), &record).map_err(|bad| gone(format!("it {bad}")))?;
-        let output_tokens = row.output_tokens();
+        let output_tokens = row.output_tokens(counter);
         Ok((row.prompt.into_owned(), output_tokens))
     }
 
@@ -151,23 +158,27 @@ impl Table {
         }
     }
 
-    /// Fills in what rows have on average: all of them where they are few, else some from all over the file.
-    fn count_tokens(&mut self, outputs: bool) -> Result<(), DatasetError> {
+    /// Tokens that rows have on average, in their prompts and, as they say it, in their answers: all of them where they are few, else
+    /// some from all over the file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`row`](Self::row).
+    pub(super) fn mean_tokens(&self, counter: &Counter) -> Result<MeanTokens, DatasetError> {
+        let bytes = if counter.is_exact() { COUNTED_BYTES } else { SAMPLED_BYTES };
         let rows = self.content.rows;
         let (start, _) = self.index.extent(0).unwrap_or_default();
         let (_, end) = self.index.extent(rows - 1).unwrap_or_default();
         let each = ((end - start) / rows).max(1);
-        let sample = (SAMPLED_BYTES / each).clamp(*SAMPLE.start(), *SAMPLE.end()).min(rows);
+        let sample = (bytes / each).clamp(*SAMPLE.start(), *SAMPLE.end()).min(rows);
         let (mut prompts, mut answers) = (0, 0);
         for n in 0..sample {
             let number = u128::from(n) * u128::from(rows) / u128::from(sample);
-            let (text, tokens) = self.row(number as u64)?;
-            prompts += u64::from(super::estimate_tokens(&text));
+            let (text, tokens) = self.row(number as u64, counter)?;
+            prompts += u64::from(counter.count(&text));
             answers += u64::from(tokens.unwrap_or_default());
         }
-        self.content.mean_prompt_tokens = prompts as f64 / sample as f64;
-        self.content.mean_output_tokens = outputs.then_some(answers as f64 / sample as f64);
-        Ok(())
+        Ok(MeanTokens { input: prompts as f64 / sample as f64, output: answers as f64 / sample as f64 })
     }
 }
 

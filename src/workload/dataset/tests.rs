@@ -4,10 +4,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::{
-    survey::{self, PIECE},
-    *,
-};
+use super::{survey::PIECE, *};
 use crate::config::{Content, DataFormat, OnBadRow, PromptLength, Synthetic};
 
 /// A folder with one file.
@@ -49,7 +46,7 @@ impl Bench {
 
     fn source(&self, dataset: Dataset) -> Source {
         let mut datasets = Datasets::under(self.folder.path());
-        datasets.open("chat", &Workload::Dataset(dataset)).unwrap_or_else(|error| panic!("{error}"))
+        datasets.open("chat", &Workload::Dataset(dataset), None).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
@@ -74,11 +71,11 @@ fn numbered(rows: u64) -> String {
 }
 
 fn prompts(table: &Table) -> Vec<String> {
-    (0..table.content().rows).map(|row| table.row(row).expect("a row").0).collect()
+    (0..table.content().rows).map(|row| table.row(row, &Counter::Estimate).expect("a row").0).collect()
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    survey::hex(&Sha256::digest(bytes))
+    crate::workload::hex::hex(&Sha256::digest(bytes))
 }
 
 #[test]
@@ -237,7 +234,6 @@ fn prefix_and_lengths_are_as_asked_for() {
     let source = bench.source(Dataset { order: RowOrder::File, ..written.clone() });
     let seventh = source.prompt(42, 7).expect("a row");
     assert_eq!((seventh.text.as_str(), seventh.output_tokens), ("Please say \"7\"", 8));
-    assert_eq!(seventh.estimated_tokens, estimate_tokens(&seventh.text));
     let three = source.batch(42, 1, 3).expect("rows");
     // a request has one limit
     assert_eq!(three.iter().map(|prompt| prompt.output_tokens).collect::<Vec<_>>(), [4, 4, 4]);
@@ -256,7 +252,7 @@ fn prefix_and_lengths_are_as_asked_for() {
         prefix: String::new(),
         shared_prefix_tokens: 0,
     });
-    let made_up = datasets.open("chat", &made_up).expect("nothing to read");
+    let made_up = datasets.open("chat", &made_up, None).expect("nothing to read");
     for seq in 0..20 {
         let [rows, made_up] = [&source, &made_up].map(|source| source.prompt(42, seq).expect("a row"));
         assert_eq!(rows.output_tokens, made_up.output_tokens);
@@ -276,13 +272,16 @@ fn a_file_that_changed_is_told() {
         &datasets.table(&bench.file()).expect("rows")
     ));
 
-    let source = datasets.open("chat", &planned).expect("rows");
+    let source = datasets.open("chat", &planned, None).expect("rows");
     fs::write(&bench.path, "{}").expect("a file");
     let error = source.prompt(42, 5).expect_err("no such row");
     assert!(error.reason.contains("of `x.jsonl` cannot be read any more"), "{error}");
     fs::write(&bench.path, numbered(11)).expect("a file");
-    let error = Datasets::under(bench.folder.path()).open("chat", &planned).expect_err("another file");
-    assert!(error.reason.contains("`x.jsonl` is no longer the file that the plan was made with"), "{error}");
+    let error = Datasets::under(bench.folder.path())
+        .open("chat", &planned, None)
+        .expect_err("another file")
+        .to_string();
+    assert!(error.contains("`x.jsonl` is no longer the file that the plan was made with"), "{error}");
 }
 
 #[test]

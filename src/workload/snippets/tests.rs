@@ -225,7 +225,7 @@ fn the_stated_mean_is_that_of_what_is_drawn() {
         let workload = Workload::Snippets(Snippets { prefix, ..of_length(lengths.clone()) });
         let n = 4000;
         let total: u64 =
-            (0..n).map(|seq| u64::from(prompt(&workload, "code", 42, seq).estimated_tokens)).sum();
+            (0..n).map(|seq| u64::from(estimate_tokens(&prompt(&workload, "code", 42, seq).text))).sum();
         let (stated, drawn) = (mean_tokens(&workload).input, total as f64 / n as f64);
         assert!((stated / drawn - 1.0).abs() < 0.02, "{lengths:?}: stated {stated}, drawn {drawn}");
     }
@@ -267,7 +267,7 @@ fn the_prefix_stands_on_lines_of_its_own() {
             Snippets { prefix: prefix.to_owned(), mix: only(Language::Javascript), ..of_tokens(1) };
         let prompt = prompt(&Workload::Snippets(snippets), "code", 42, 0);
         assert!(prompt.text.starts_with(expected), "{}", prompt.text);
-        assert_eq!(prompt.estimated_tokens, SHORTEST + 2);
+        assert_eq!(estimate_tokens(&prompt.text), SHORTEST + 2);
     }
 }
 
