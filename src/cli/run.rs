@@ -165,11 +165,12 @@ fn settle_files(plan: &mut Plan) -> anyhow::Result<()> {
             let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;
             *path = whole.display().to_string();
         }
-        let dataset = match &mut endpoint.workload {
+        let data = match &mut endpoint.workload {
             Workload::Dataset(dataset) => Some(&mut dataset.file.path),
+            Workload::Trace(trace) => Some(&mut trace.file.path),
             Workload::Synthetic(_) | Workload::Snippets(_) => None,
         };
-        for path in endpoint.tls.paths_mut().chain(dataset) {
+        for path in endpoint.tls.paths_mut().chain(data) {
             let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;
             *path = whole.display().to_string();
         }

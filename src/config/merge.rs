@@ -9,7 +9,10 @@ use super::{
 pub(super) const DISTRIBUTIONS: &[&str] = &["constant", "uniform", "normal", "lognormal", "poisson"];
 
 /// Kinds of workloads.
-pub(super) const KINDS: &[&str] = &["synthetic", "snippets", "dataset"];
+pub(super) const KINDS: &[&str] = &["synthetic", "snippets", "dataset", "trace", "replay"];
+
+/// Kinds of loads.
+pub(super) const LOADS: &[&str] = &["closed", "open", "trace", "same_as"];
 
 /// Keys of which only one can hold. A layer that sets one of them clears the others below it. `*` is any name.
 pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
@@ -23,7 +26,7 @@ pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["workloads", "*", "dataset", "*"], DISTRIBUTIONS),
     (&["phases", "*"], &["load", "pause"]),
     (&["phases", "*"], &["after", "during"]),
-    (&["phases", "*", "load"], &["closed", "open", "same_as"]),
+    (&["phases", "*", "load"], LOADS),
     (&["phases", "*", "load", "open"], &["rate", "stages"]),
     (&["price"], &["per_hour", "per_million_input_tokens"]),
     (&["price"], &["per_hour", "per_million_output_tokens"]),

@@ -4,6 +4,7 @@ mod connection;
 mod dataset;
 mod phase;
 mod run;
+mod trace;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,6 +17,7 @@ pub use self::{
     dataset::{Content, DataFile, DataFormat, Dataset, OnBadRow, RowOrder},
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
+    trace::{Follow, Trace, TraceContent, TraceFile, TraceFormat, TracePart, TracePrompts, TraceWindow},
 };
 use super::Places;
 use crate::{
@@ -195,6 +197,8 @@ pub enum Workload {
     Snippets(Snippets),
     /// Rows of a file.
     Dataset(Dataset),
+    /// Requests as they once came.
+    Trace(Trace),
 }
 
 /// `[workloads.NAME.synthetic]`.

@@ -11,7 +11,7 @@ use crate::{
         survey::{StepSurvey, Survey},
         window::Span,
     },
-    plan::{Pattern, Plan, ScopeKey, Stretch, Work, paid_seconds, schedule::mean_rate},
+    plan::{Pattern, Plan, ScopeKey, Stretch, Work, paid_seconds, schedule::offered_rate},
 };
 
 /// What the second reading leaves: by step, its window and the cells of its endpoints by index.
@@ -176,10 +176,10 @@ fn gather(
 fn load_of(step: &StepSurvey<'_>, endpoint: Option<usize>) -> (Option<u32>, Option<f64>) {
     match &step.load.pattern {
         Pattern::Closed { users, .. } => (Some(*users), None),
-        Pattern::Open { stages, .. } => {
+        open @ (Pattern::Open { .. } | Pattern::Trace { .. }) => {
             let mine = step.load.traffic.iter().filter(|part| endpoint.is_none_or(|e| e == part.endpoint));
             let share: f64 = mine.map(|part| part.share).sum();
-            (None, mean_rate(stages).map(|rate| rate * share))
+            (None, offered_rate(open).map(|rate| rate * share))
         }
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn after(plan: &Plan, step: &Step) -> String {
 pub(super) fn workload(endpoint: &PlannedEndpoint) -> String {
     let name = &endpoint.workload_name;
     match &endpoint.workload {
-        Workload::Synthetic(_) | Workload::Dataset(_) => name.clone(),
+        Workload::Synthetic(_) | Workload::Dataset(_) | Workload::Trace(_) => name.clone(),
         Workload::Snippets(Snippets { mix, .. }) => {
             let weights = Language::ALL.map(|language| (language.name(), mix.weight(language)));
             let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
@@ -79,6 +79,13 @@ pub(super) fn load(plan: &Plan, load: &LoadStep) -> String {
             };
             parts.push(format!("{process} {rates}"));
             parts.extend(spikes.as_ref().map(self::spikes));
+            parts.extend(concurrency_limit.map(|limit| format!("at most {limit} in flight")));
+        }
+        Pattern::Trace { speed, concurrency_limit, .. } => {
+            parts.push(match speed {
+                1.0 => "trace".to_owned(),
+                speed => format!("trace at {speed} times its speed"),
+            });
             parts.extend(concurrency_limit.map(|limit| format!("at most {limit} in flight")));
         }
     }

@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{
     Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work, datasets, describe,
-    estimate, explored_only, graph::runs_side_by_side, totals,
+    estimate, explored_only, graph::runs_side_by_side, totals, traces,
 };
 use crate::{
     config::{
@@ -40,6 +40,9 @@ fn head(plan: &Plan) -> String {
     }
     for (workload, line) in datasets::lines(plan) {
         table.add_row(["dataset", &format!("{workload}: {line}")]);
+    }
+    for (workload, line) in traces::lines(plan) {
+        table.add_row(["trace", &format!("{workload}: {line}")]);
     }
     if plan.on_inconclusive == OnInconclusive::Warn {
         table.add_row(["inconclusive", "only warns"]);

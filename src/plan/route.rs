@@ -1,12 +1,13 @@
-//! What a request is: where it goes, by a seeded choice by the shares of its step, and what it asks there.
+//! What a request is: where it goes, by a seeded choice by the shares of its step, what it asks there, and when it is due.
 
 use rand::RngExt;
 
-use super::{LoadStep, Plan};
+use super::{LoadStep, Pattern, Plan, Step, schedule};
 use crate::workload::{DatasetError, Prompt, Source, rng};
 
 /// The endpoint of request `seq` of one of a plan's steps, as an index into [`Plan::endpoints`], and its prompts: as many
-/// as the step has in a request. `source` gives the open workload of an endpoint.
+/// as the step has in a request. `source` gives the open workload of an endpoint. Where a step follows a trace, each of its requests
+/// is a row of it.
 pub fn request_of<'a>(
     plan: &Plan,
     step: &LoadStep,
@@ -14,7 +15,30 @@ pub fn request_of<'a>(
     source: impl FnOnce(usize) -> &'a Source,
 ) -> (usize, Result<Vec<Prompt>, DatasetError>) {
     let endpoint = endpoint_of(step, plan.seed, seq);
-    (endpoint, source(endpoint).batch(plan.seed, seq, step.batch))
+    let source = source(endpoint);
+    let prompts = match step.pattern {
+        Pattern::Trace { .. } => source.row(plan.seed, seq, seq - step.first_seq).map(|prompt| vec![prompt]),
+        Pattern::Open { .. } | Pattern::Closed { .. } => source.batch(plan.seed, seq, step.batch),
+    };
+    (endpoint, prompts)
+}
+
+/// When the requests of a step are due, in nanoseconds from its start, ascending; `None` where that depends on the answers.
+/// `source` gives the open workload of an endpoint.
+pub fn arrivals_of<'a>(
+    plan: &Plan,
+    step: &Step,
+    source: impl FnOnce(usize) -> &'a Source,
+) -> Option<Box<dyn Iterator<Item = u64> + 'a>> {
+    let load = step.load()?;
+    match load.pattern {
+        Pattern::Closed { .. } => None,
+        Pattern::Open { .. } => Some(Box::new(schedule::of_step(step, plan.seed)?)),
+        Pattern::Trace { speed, .. } => {
+            let followed = source(load.traffic.first()?.endpoint);
+            Some(Box::new(followed.arrivals(speed, load.requests, load.duration)))
+        }
+    }
 }
 
 /// The endpoint of request `seq`, as an index into [`Plan::endpoints`].

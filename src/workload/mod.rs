@@ -13,6 +13,7 @@ mod random;
 mod snippets;
 mod source;
 mod synthetic;
+mod trace;
 mod words;
 
 #[cfg(test)]
@@ -57,5 +58,6 @@ pub fn mean_tokens(workload: &Workload) -> MeanTokens {
         Workload::Synthetic(synthetic) => synthetic::mean_tokens(synthetic),
         Workload::Snippets(snippets) => snippets::mean_tokens(snippets),
         Workload::Dataset(dataset) => dataset::mean_tokens(dataset),
+        Workload::Trace(trace) => trace::mean_tokens(trace),
     }
 }

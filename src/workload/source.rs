@@ -1,11 +1,12 @@
 //! A workload that prompts can be had of.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Prompt,
     dataset::{self, DatasetError, Table},
     snippets, synthetic,
+    trace::{self, Requests},
 };
 use crate::config::{Dataset, Snippets, Synthetic};
 
@@ -22,6 +23,7 @@ pub(super) enum Kind {
     Synthetic(Arc<Synthetic>),
     Snippets(Arc<Snippets>),
     Dataset(Arc<Dataset>, Arc<Table>),
+    Trace(Arc<Requests>),
 }
 
 impl Source {
@@ -32,7 +34,8 @@ impl Source {
     /// The prompt of request `seq`.
     ///
     /// Made-up prompts are different for any two sequence numbers: the part that is not shared on purpose begins with a
-    /// title, or the name of a file, that spells the number in words. Those of a dataset are different until all of its rows have been used.
+    /// title, or the name of a file, that spells the number in words. Those of a dataset are different until all of its rows have been used;
+    /// those of a trace have the lengths of its rows, one after the other.
     ///
     /// # Errors
     ///
@@ -59,12 +62,40 @@ impl Source {
         Ok(prompts)
     }
 
+    /// The prompt of request `seq` of a step that follows a trace, with the row that it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`prompt`](Self::prompt).
+    pub fn row(&self, seed: u64, seq: u64, row: u64) -> Result<Prompt, DatasetError> {
+        match &self.kind {
+            Kind::Trace(requests) => trace::prompt(requests, &self.name, seed, (seq, Some(row)), (0, 1)),
+            Kind::Synthetic(_) | Kind::Snippets(_) | Kind::Dataset(..) => self.prompt(seed, seq),
+        }
+    }
+
+    /// When the requests of a trace are due at a speed, in nanoseconds from the start of a phase, ascending: so many at most, and
+    /// before the end of a duration. None of what is no trace.
+    pub fn arrivals(
+        &self,
+        speed: f64,
+        requests: Option<u64>,
+        duration: Option<Duration>,
+    ) -> impl Iterator<Item = u64> {
+        let trace = match &self.kind {
+            Kind::Trace(trace) => Some(trace),
+            Kind::Synthetic(_) | Kind::Snippets(_) | Kind::Dataset(..) => None,
+        };
+        trace.into_iter().flat_map(move |trace| trace.arrivals(speed, requests, duration))
+    }
+
     fn at_place(&self, seed: u64, seq: u64, place: u32, size: u32) -> Result<Prompt, DatasetError> {
         let name = &self.name;
         match &self.kind {
             Kind::Synthetic(synthetic) => Ok(synthetic::prompt(synthetic, name, seed, seq, place)),
             Kind::Snippets(snippets) => Ok(snippets::prompt(snippets, name, seed, seq, place)),
             Kind::Dataset(dataset, table) => dataset::prompt(dataset, table, name, seed, seq, place, size),
+            Kind::Trace(requests) => trace::prompt(requests, name, seed, (seq, None), (place, size)),
         }
     }
 }

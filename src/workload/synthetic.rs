@@ -1,5 +1,7 @@
 //! Made-up prompts: the prefix, the text that all prompts share, then the part of one request.
 
+use rand_chacha::ChaCha8Rng;
+
 use super::{
     MeanTokens, Prompt, draw, estimate_tokens, mean,
     prose::{Unit, write_sentences, write_title},
@@ -26,18 +28,7 @@ pub(super) fn prompt(synthetic: &Synthetic, name: &str, seed: u64, seq: u64, pla
     let mut shared = rng(seed, &format!("shared text of {name}"), 0);
     write_sentences(&mut text, synthetic.shared_prefix_tokens, Unit::Tokens, &mut shared);
 
-    let domain = match place {
-        0 => format!("prompt of {name}"),
-        place => format!("prompt {place} of a batch of {name}"),
-    };
-    let mut own = rng(seed, &domain, seq);
-    let length = draw(lengths, &mut own);
-    let mut title = write_title(&mut text, seq, unit);
-    if place > 0 {
-        text.push(' ');
-        title += write_title(&mut text, u64::from(place), unit);
-    }
-    write_sentences(&mut text, length.saturating_sub(title), unit, &mut own);
+    write_own(&mut text, unit, name, seed, (seq, place), |own| draw(lengths, own));
 
     // apart from the prompt, so that another length of prompts leaves the answers as they were
     let mut answer = rng(seed, &format!("output of {name}"), seq);
@@ -46,6 +37,30 @@ pub(super) fn prompt(synthetic: &Synthetic, name: &str, seed: u64, seq: u64, pla
         output_tokens: draw(&synthetic.output_tokens, &mut answer),
         text,
     }
+}
+
+/// Writes the part of one request, which is unlike that of any other of the workload `name`: as long as `length` says, which may
+/// draw it. See [`prompt`] for what is too short.
+pub(super) fn write_own(
+    text: &mut String,
+    unit: Unit,
+    name: &str,
+    seed: u64,
+    (seq, place): (u64, u32),
+    length: impl FnOnce(&mut ChaCha8Rng) -> u32,
+) {
+    let domain = match place {
+        0 => format!("prompt of {name}"),
+        place => format!("prompt {place} of a batch of {name}"),
+    };
+    let mut own = rng(seed, &domain, seq);
+    let length = length(&mut own);
+    let mut title = write_title(text, seq, unit);
+    if place > 0 {
+        text.push(' ');
+        title += write_title(text, u64::from(place), unit);
+    }
+    write_sentences(text, length.saturating_sub(title), unit, &mut own);
 }
 
 pub(super) fn mean_tokens(synthetic: &Synthetic) -> MeanTokens {

@@ -47,4 +47,5 @@ mod steady;
 mod streams;
 mod tidy;
 mod timing;
+mod trace;
 mod traps;

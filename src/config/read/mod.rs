@@ -15,6 +15,7 @@ mod same_as;
 mod output;
 mod servers;
 mod targets;
+mod trace;
 mod workloads;
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::{
     dataset::dataset,
     fields::Fields,
     leaf::{self, Read, Wrong, wrong},
+    trace::{replay, trace},
 };
 
 const LENGTH_HELP: &str = "write a number, or a distribution such as `{ uniform = { min = 50, max = 200 } }`";
@@ -20,6 +21,8 @@ pub(super) fn workload(fields: &mut Fields<'_>) -> Option<Workload> {
     match fields.variant(KINDS, MISSING, "keep one")? {
         "snippets" => snippets(fields.table_at("snippets")?).map(Workload::Snippets),
         "dataset" => dataset(fields.table_at("dataset")?).map(Workload::Dataset),
+        "trace" => trace(fields.table_at("trace")?).map(Workload::Trace),
+        "replay" => replay(fields.table_at("replay")?).map(Workload::Trace),
         _ => synthetic(fields.table_at("synthetic")?).map(Workload::Synthetic),
     }
 }

@@ -11,4 +11,5 @@ mod schedule;
 mod side_by_side;
 mod spikes;
 mod text;
+mod traces;
 mod traffic;

@@ -9,6 +9,7 @@ mod index;
 mod json;
 mod order;
 mod piece;
+mod pieces;
 mod row;
 mod split;
 mod survey;
@@ -23,7 +24,15 @@ use std::{
 };
 
 use self::order::Permutation;
-pub(super) use self::table::Table;
+pub(super) use self::{
+    data::read_exact_at,
+    piece::{Place, each_row, records, trimmed},
+    pieces::{Broken, PIECE, Piece, in_pieces},
+    row::{BadRow, no_json, text, tokens},
+    split::lines,
+    survey::hex,
+    table::{FIRST_LOOK, Table, bad_rows, cannot_read, first_bytes, open_file},
+};
 pub use self::{
     error::DatasetError,
     order::{UNCOUNTED_BLOCK, position},
@@ -31,36 +40,70 @@ pub use self::{
 use super::{
     MeanTokens, Prompt, draw, estimate_tokens, mean, rng,
     source::{Kind, Source},
+    trace::{self, Requests},
 };
-use crate::config::{Checked, DataFile, Dataset, Lengths, RowOrder, Workload};
+use crate::config::{
+    Checked, DataFile, Dataset, Finding, Lengths, Load, RowOrder, Scenario, Trace, TraceFile, Workload,
+    traffic,
+};
 
-/// Files of prompts, each of them looked at once however often it is asked for.
+/// Files of prompts and traces, each of them looked at once however often it is asked for.
 #[derive(Debug, Default)]
 pub struct Datasets {
     /// Where paths start that are not absolute.
     root: PathBuf,
     tables: BTreeMap<DataFile, Result<Arc<Table>, DatasetError>>,
+    traces: BTreeMap<TraceFile, Result<Arc<Requests>, DatasetError>>,
 }
 
 impl Datasets {
     /// Those whose paths start at a folder other than the current one.
     pub fn under(root: &Path) -> Self {
-        Self { root: root.to_owned(), tables: BTreeMap::new() }
+        Self { root: root.to_owned(), ..Self::default() }
     }
 
-    /// Looks into every dataset that a scenario uses, and says in it what was found there, or what is wrong.
+    /// Looks into every file that requests of a scenario come from, and says in it what was found there, or what is wrong.
     pub fn look_into(&mut self, checked: &mut Checked) {
-        checked.look_into_datasets(&mut |name, dataset| match self.table(&dataset.file) {
-            Ok(table) => Ok(table.content().clone()),
-            Err(error) => Err(error.finding(name)),
-        });
+        checked.look_into(&mut |scenario| self.look_into_case(scenario));
+    }
+
+    fn look_into_case(&mut self, scenario: &mut Scenario) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let Scenario { endpoints, workloads, phases, .. } = scenario;
+        let used = |name: &str| endpoints.values().any(|endpoint| endpoint.workload == name);
+        for (name, workload) in workloads.iter_mut().filter(|(name, _)| used(name)) {
+            match workload {
+                Workload::Dataset(dataset) => match self.table(&dataset.file) {
+                    Ok(table) => dataset.content = Some(table.content().clone()),
+                    Err(error) => findings.push(error.finding(name, "dataset")),
+                },
+                Workload::Trace(trace) => match self.requests(&trace.file) {
+                    Ok(requests) => trace.content = Some(requests.content().clone()),
+                    Err(error) => findings.push(error.finding(name, trace::kind(&trace.file))),
+                },
+                Workload::Synthetic(_) | Workload::Snippets(_) => {}
+            }
+        }
+        let weights: Vec<_> =
+            endpoints.iter().map(|(name, endpoint)| (name.as_str(), endpoint.weight)).collect();
+        for phase in phases.values_mut() {
+            let Load::Trace(follow) = &mut phase.load else { continue };
+            // a checked scenario: all of them have the same
+            let loaded = traffic::shares(&weights, phase.endpoints.as_deref());
+            let workload =
+                loaded.first().and_then(|(endpoint, _)| workloads.get(&endpoints[*endpoint].workload));
+            let Some(Workload::Trace(Trace { file, .. })) = workload else { continue };
+            let requests = self.requests(file).ok();
+            follow.part = requests.map(|rows| rows.part(follow.speed, phase.requests, phase.duration));
+        }
+        findings
     }
 
     /// Opens the workload called `name`, so that prompts can be had of it.
     ///
     /// # Errors
     ///
-    /// Where a dataset cannot be used, or is not what it was when the plan was made.
+    /// Where a dataset or a trace cannot be used, or is not what it was when the plan was made.
     pub fn open(&mut self, name: &str, workload: &Workload) -> Result<Source, DatasetError> {
         let kind = match workload {
             Workload::Synthetic(synthetic) => Kind::Synthetic(Arc::new(synthetic.clone())),
@@ -70,16 +113,19 @@ impl Datasets {
                 if let Some(planned) = &dataset.content
                     && planned.sha256 != table.content().sha256
                 {
-                    return Err(DatasetError::of_file(
-                        format!("`{}` is no longer the file that the plan was made with", dataset.file.path),
-                        format!(
-                            "bring back the file with the SHA-256 {:.12}…, or run its scenario with `scenario run`: the \
-                             results are those of another experiment",
-                            planned.sha256
-                        ),
-                    ));
+                    return Err(changed(&dataset.file.path, &planned.sha256));
                 }
                 Kind::Dataset(Arc::new(dataset.clone()), table)
+            }
+            Workload::Trace(trace) => {
+                let requests = self.requests(&trace.file)?;
+                let found = requests.content();
+                if let Some(planned) = &trace.content
+                    && (&planned.sha256, &planned.beside_sha256) != (&found.sha256, &found.beside_sha256)
+                {
+                    return Err(changed(&trace.file.path, &planned.sha256));
+                }
+                Kind::Trace(requests)
             }
         };
         Ok(Source::new(name, kind))
@@ -87,12 +133,32 @@ impl Datasets {
 
     fn table(&mut self, file: &DataFile) -> Result<Arc<Table>, DatasetError> {
         let path = self.root.join(&file.path);
-        let whole = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-        // a plan may name it by another path than the scenario did
-        let key = DataFile { path: whole.display().to_string(), ..file.clone() };
+        let key = DataFile { path: whole(&path), ..file.clone() };
         let table = self.tables.entry(key).or_insert_with(|| Table::open(&path, file).map(Arc::new));
         table.clone()
     }
+
+    fn requests(&mut self, file: &TraceFile) -> Result<Arc<Requests>, DatasetError> {
+        let path = self.root.join(&file.path);
+        let key = TraceFile { path: whole(&path), ..file.clone() };
+        let requests = self.traces.entry(key).or_insert_with(|| Requests::open(&path, file).map(Arc::new));
+        requests.clone()
+    }
+}
+
+/// The path from the root: a plan may name a file by another one than the scenario did.
+fn whole(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+fn changed(path: &str, planned: &str) -> DatasetError {
+    DatasetError::of_file(
+        format!("`{path}` is no longer the file that the plan was made with"),
+        format!(
+            "bring back the file with the SHA-256 {planned:.12}…, or run its scenario with `scenario run`: the results are those \
+             of another experiment"
+        ),
+    )
 }
 
 /// Prompt `place` of request `seq`, of `size`.

@@ -4,10 +4,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::{
-    survey::{self, PIECE},
-    *,
-};
+use super::*;
 use crate::config::{Content, DataFormat, OnBadRow, PromptLength, Synthetic};
 
 /// A folder with one file.
@@ -78,7 +75,7 @@ fn prompts(table: &Table) -> Vec<String> {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    survey::hex(&Sha256::digest(bytes))
+    hex(&Sha256::digest(bytes))
 }
 
 #[test]
