@@ -17,6 +17,7 @@ pub mod stats;
 pub mod catalog;
 pub mod hosts;
 pub mod machine;
+pub mod template;
 pub mod config;
 pub mod workload;
 pub mod plan;

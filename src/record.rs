@@ -194,6 +194,12 @@ pub struct Record {
     pub measured: bool,
     /// The user of a closed loop, from 0.
     pub user: Option<u32>,
+    /// The conversation that it is a turn of, by the `seq` of its first turn; `None` where it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<u64>,
+    /// Which turn of it, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<u32>,
     /// Prompts in the request. All that follows is about all of them together: the first token is that of whichever
     /// prompt came first, tokens are sums.
     #[serde(default = "one")]

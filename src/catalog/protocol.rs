@@ -29,11 +29,13 @@ pub enum Protocol {
     Rerank,
     /// `POST {url}/rerank` with `texts`, Text Embeddings Inference's own.
     TeiRerank,
+    /// Any API of JSON, as `[endpoints.NAME.http]` describes it.
+    Http,
 }
 
 impl Protocol {
     /// Every protocol.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::OpenaiChat,
         Self::OpenaiCompletions,
         Self::OpenaiResponses,
@@ -45,6 +47,7 @@ impl Protocol {
         Self::Tgi,
         Self::Rerank,
         Self::TeiRerank,
+        Self::Http,
     ];
 
     /// The name in TOML and JSON.
@@ -61,6 +64,7 @@ impl Protocol {
             Self::Tgi => "tgi",
             Self::Rerank => "rerank",
             Self::TeiRerank => "tei_rerank",
+            Self::Http => "http",
         }
     }
 
@@ -72,6 +76,11 @@ impl Protocol {
     /// Whether a model writes its answers, token by token. Others come whole, and have no output tokens.
     pub fn generates(self) -> bool {
         !matches!(self, Self::OpenaiEmbeddings | Self::Rerank | Self::TeiRerank)
+    }
+
+    /// Whether a request can carry what was said before.
+    pub fn converses(self) -> bool {
+        matches!(self, Self::OpenaiChat | Self::OpenaiResponses | Self::AnthropicMessages | Self::OllamaChat)
     }
 
     /// The fields of a request's body that it sets itself, with dots between the names of fields within fields.
@@ -91,8 +100,14 @@ impl Protocol {
             Self::OllamaChat => &["model", "messages", "stream", "options.num_predict"],
             Self::Rerank => &["model", "query", "documents"],
             Self::TeiRerank => &["query", "texts", "truncate"],
+            Self::Http => &[],
             Self::Tgi => &["inputs", "parameters.max_new_tokens", "parameters.details"],
         }
+    }
+
+    /// Whether the scenario has to describe it, since it has no shape of its own.
+    pub fn is_described(self) -> bool {
+        self == Self::Http
     }
 
     /// Whether simulated servers speak it.

@@ -13,7 +13,9 @@ use super::{
     starter::{self, Server, quoted},
     terminal::{self, Terminal},
 };
-use crate::{catalog::Protocol, config::Address, engine::Ask, record::Outcome, workload::Datasets};
+use crate::{
+    catalog::Protocol, config::Address, engine::Ask, protocol::Dialect, record::Outcome, workload::Datasets,
+};
 
 /// What `--help` says about exit codes.
 pub(super) const HELP: &str = "\
@@ -144,7 +146,9 @@ async fn look(
             tried.push(format!("`GET {base}/models`: {instead}"));
         }
         target.change(None, models.as_ref().ok().and_then(|models| Some(models.first()?.as_str())));
-        for protocol in Protocol::ALL.into_iter().filter(|protocol| protocol.generates()) {
+        for protocol in
+            Protocol::ALL.into_iter().filter(|protocol| protocol.generates() && !protocol.is_described())
+        {
             target.change(Some(protocol), None);
             let binding = target.bind(&[None], &mut Datasets::default()).await?;
             let record = target.ask(&binding, &ask).await?.record;
@@ -153,7 +157,7 @@ async fn look(
                 return Ok(Ok(Found { url: base, protocol, models, looked: true }));
             }
             let error = record.error.unwrap_or_else(|| record.outcome.name().to_owned());
-            tried.push(format!("`POST {base}{}`: {error}", crate::protocol::path(protocol, true)));
+            tried.push(format!("`POST {base}{}`: {error}", Dialect::of(protocol, None).path(true)));
         }
     }
     Ok(Err(tried))

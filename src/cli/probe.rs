@@ -84,11 +84,17 @@ pub(super) struct Target {
     plan: Plan,
 }
 
-/// The protocol of that name.
+/// The protocol of that name, which a flag can name: one that a scenario describes needs more than a name.
 pub(super) fn protocol(name: &str) -> Result<Protocol, String> {
-    Protocol::ALL.into_iter().find(|protocol| protocol.name() == name).ok_or_else(|| {
-        let known = Protocol::ALL.map(|protocol| format!("`{}`", protocol.name())).join(", ");
-        format!("known: {known}")
+    let known = || Protocol::ALL.into_iter().filter(|protocol| !protocol.is_described());
+    known().find(|protocol| protocol.name() == name).ok_or_else(|| {
+        let names = known().map(|protocol| format!("`{}`", protocol.name())).collect::<Vec<_>>().join(", ");
+        match Protocol::ALL.into_iter().find(|protocol| protocol.name() == name) {
+            Some(_) => {
+                format!("a scenario has to describe it, in `[endpoints.NAME.http]`; known by name: {names}")
+            }
+            None => format!("known: {names}"),
+        }
     })
 }
 

@@ -17,7 +17,7 @@ use crate::{
     config::Model,
     machine::Machine,
     plan::{Plan, Step, arrivals_of, describe::step_name, request_of},
-    protocol::{self, Ask},
+    protocol::{Ask, Dialect},
     units::show_count,
     workload::{Datasets, Prompt, Source},
 };
@@ -191,7 +191,12 @@ fn line(plan: &Plan, step: &Step, endpoint: usize, seq: u64, prompts: &[Prompt])
     let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
     // one limit for all prompts of a request
     let output_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
-    let body = protocol::body(endpoint.protocol, &Ask::of(endpoint, model, &texts, output_tokens));
+    let body = Dialect::of(endpoint.protocol, endpoint.http.as_ref()).body(&Ask::of(
+        endpoint,
+        model,
+        &texts,
+        output_tokens,
+    ));
     Ok(serde_json::to_string(&Line {
         seq,
         phase: &step.phase,

@@ -168,7 +168,7 @@ fn settle_files(plan: &mut Plan) -> anyhow::Result<()> {
         let data = match &mut endpoint.workload {
             Workload::Dataset(dataset) => Some(&mut dataset.file.path),
             Workload::Trace(trace) => Some(&mut trace.file.path),
-            Workload::Synthetic(_) | Workload::Snippets(_) => None,
+            Workload::Synthetic(_) | Workload::Snippets(_) | Workload::Conversation(_) => None,
         };
         for path in endpoint.tls.paths_mut().chain(data) {
             let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;

@@ -36,7 +36,8 @@ impl Server {
             let hosts = hosts.join(", ");
             let _ = writeln!(text, "[run]\nallow_hosts = [{hosts}] # public: load goes there only by name\n");
         }
-        let known = Protocol::ALL.into_iter().filter(|protocol| protocol.generates());
+        let known =
+            Protocol::ALL.into_iter().filter(|protocol| protocol.generates() && !protocol.is_described());
         let known = known.map(Protocol::name).collect::<Vec<_>>().join(", ");
         let _ = write!(
             text,

@@ -64,7 +64,18 @@ pub(super) fn fill(root: &mut Node, builtin: &BuiltIn, library: &Library, sink: 
 }
 
 /// Tables of a template that hold only where the scenario has them: the variants of a one-of.
-const SECTIONS: &[&str] = &["load", "closed", "open", "synthetic", "snippets", "dataset", "trace", "replay"];
+const SECTIONS: &[&str] = &[
+    "load",
+    "closed",
+    "open",
+    "synthetic",
+    "snippets",
+    "dataset",
+    "trace",
+    "replay",
+    "conversation",
+    "http",
+];
 
 /// Tables of a template that hold as a whole, and only where the scenario has none: what somebody's mix does not name is
 /// not in it.

@@ -2,6 +2,7 @@
 
 mod batches;
 mod connection;
+mod conversations;
 mod headers;
 mod needs;
 mod order;
@@ -42,6 +43,7 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
             check.spikes(name, phase);
             check.batches(name, phase);
             check.trace(name, phase);
+            check.conversations(name, phase);
             check.during(name, phase);
         }
     }

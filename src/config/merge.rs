@@ -9,7 +9,7 @@ use super::{
 pub(super) const DISTRIBUTIONS: &[&str] = &["constant", "uniform", "normal", "lognormal", "poisson"];
 
 /// Kinds of workloads.
-pub(super) const KINDS: &[&str] = &["synthetic", "snippets", "dataset", "trace", "replay"];
+pub(super) const KINDS: &[&str] = &["synthetic", "snippets", "dataset", "trace", "replay", "conversation"];
 
 /// Kinds of loads.
 pub(super) const LOADS: &[&str] = &["closed", "open", "trace", "same_as"];
@@ -22,6 +22,7 @@ pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["workloads", "*", "synthetic"], &["prompt_tokens", "prompt_words"]),
     (&["workloads", "*", "synthetic", "*"], DISTRIBUTIONS),
     (&["workloads", "*", "snippets", "*"], DISTRIBUTIONS),
+    (&["workloads", "*", "conversation", "*"], DISTRIBUTIONS),
     (&["workloads", "*", "dataset"], &["output_tokens", "output_tokens_field"]),
     (&["workloads", "*", "dataset", "*"], DISTRIBUTIONS),
     (&["phases", "*"], &["load", "pause"]),

@@ -2,6 +2,7 @@
 
 mod connection;
 mod dataset;
+mod http_api;
 mod phase;
 mod run;
 mod trace;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     connection::{ClientCertificate, HttpVersion, Tls},
     dataset::{Content, DataFile, DataFormat, Dataset, OnBadRow, RowOrder},
+    http_api::{EndMark, HttpApi},
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
     trace::{Follow, Trace, TraceContent, TraceFile, TraceFormat, TracePart, TracePrompts, TraceWindow},
@@ -133,6 +135,8 @@ pub struct Endpoint {
     pub headers: BTreeMap<String, HeaderText>,
     /// Fields of every request's body besides those that the protocol sets.
     pub body: serde_json::Map<String, serde_json::Value>,
+    /// The API, where the protocol leaves that to the scenario.
+    pub http: Option<HttpApi>,
     /// What is spoken with it.
     pub http_version: HttpVersion,
     /// Whom its connections trust.
@@ -199,6 +203,8 @@ pub enum Workload {
     Dataset(Dataset),
     /// Requests as they once came.
     Trace(Trace),
+    /// Requests that follow each other, each with all that was said before.
+    Conversation(Conversation),
 }
 
 /// `[workloads.NAME.synthetic]`.
@@ -212,6 +218,19 @@ pub struct Synthetic {
     pub prefix: String,
     /// Tokens of made-up text that every prompt of the workload shares, to exercise prefix caches on purpose.
     pub shared_prefix_tokens: u32,
+}
+
+/// `[workloads.NAME.conversation]`: a user asks, reads the answer, and asks again, each time with all that was said before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Conversation {
+    /// Requests of each conversation.
+    pub turns: u32,
+    /// What the user says in each of them. The prefix and what all conversations share stand before the first alone.
+    pub said: Synthetic,
+    /// Pause between an answer and what is said next.
+    #[serde(rename = "think_time_s", with = "crate::units::seconds")]
+    #[schemars(with = "Seconds")]
+    pub think_time: Duration,
 }
 
 /// `[workloads.NAME.snippets]`.

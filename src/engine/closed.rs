@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::Instant};
 
 use super::{
-    exchange::exchange,
+    agenda::Agenda,
+    exchange::{Exchanged, exchange},
     passed,
     step::{Arrivals, StepRun},
     stock::Stock,
@@ -62,11 +63,11 @@ async fn serve_user(
         return;
     }
     let _at_work = run.enter_user();
-    while let Some(index) = run.take_next() {
-        let prepared = stock.take(&run, index, lane);
+    let mut agenda = Agenda::new(&run, stock);
+    while let Some(prepared) = agenda.next(&run, lane) {
         let in_flight = run.enter();
         let due_ns = run.shared.clock.now_ns();
-        let outcome = exchange(&run, prepared, Some(user), due_ns, 0).await;
+        let Exchanged { outcome, turn } = exchange(&run, prepared, Some(user), due_ns, 0).await;
         drop(in_flight);
         if outcome == Outcome::NotSent {
             // at the ceiling: the run is being stopped, and until then nothing more of this user is due
@@ -77,6 +78,7 @@ async fn serve_user(
             // thinking would only hold up the end
             break;
         }
+        let think_time = agenda.heard(turn).unwrap_or(think_time);
         let unreachable = matches!(outcome, Outcome::ConnectFailed | Outcome::TlsFailed);
         let pause = if unreachable { think_time.max(BACK_OFF) } else { think_time };
         if !wait_until(&run, Instant::now() + pause, end).await {
@@ -84,7 +86,9 @@ async fn serve_user(
         }
     }
     // the first user without work ends the arrivals of the step
-    run.advance(Arrivals::Over);
+    if agenda.ends_with_one() || run.is_used_up() {
+        run.advance(Arrivals::Over);
+    }
 }
 
 /// Waits for the moment of the next request. `false` when the arrivals of the step are over by then.

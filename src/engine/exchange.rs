@@ -18,9 +18,8 @@ use super::{
     unless::unless,
 };
 use crate::{
-    catalog::Protocol,
-    plan::{PlannedEndpoint, request_of},
-    protocol::{self, Answer, Answered, Ask, Ending, Flow, Seen},
+    plan::{Place, place_of, request_of},
+    protocol::{Answer, Answered, Ask, Dialect, Ending, Flow, Seen, Turn},
     record::{ChunkTimes, Outcome, Record, StopCause, Texts, TokenSource},
     wire::{Arrival, Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
 };
@@ -32,6 +31,8 @@ pub(super) struct Prepared {
     endpoint: usize,
     /// The thread that measures it.
     lane: usize,
+    /// Where it stands in a conversation, if it does.
+    place: Option<Place>,
     /// Of each prompt.
     requested_output_tokens: u32,
     message: Message,
@@ -51,6 +52,11 @@ impl Prepared {
     /// Makes request number `index` of a step, for one of the threads. What is in it follows from the seed and its number
     /// alone.
     pub(super) fn new(run: &StepRun, index: u64, lane: usize) -> Box<Self> {
+        Self::after(run, index, lane, &[])
+    }
+
+    /// The same, where so much was said before.
+    pub(super) fn after(run: &StepRun, index: u64, lane: usize, earlier: &[Turn]) -> Box<Self> {
         let shared = &run.shared;
         let seq = run.load.first_seq + index;
         let source = |endpoint: usize| &shared.endpoints[endpoint].binding.source;
@@ -65,15 +71,18 @@ impl Prepared {
         // one limit for all prompts of a request
         let max_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
         let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
-        let request = request(planned, binding, &request_id, &texts, max_tokens);
+        let ask = Ask { earlier, ..Ask::of(planned, &binding.model, &texts, max_tokens) };
+        let request = request(binding, &request_id, &ask);
         let message = pools[lane].message(&request);
-        let keep = shared.plan.output.prompts;
+        let place = place_of(&shared.plan, &run.load, seq);
+        let keep = shared.plan.output.prompts || place.is_some();
         let prompts = prompts.into_iter().map(|prompt| prompt.text).filter(|_| keep).collect();
         Box::new(Self {
             seq,
             request_id,
             endpoint,
             lane,
+            place,
             requested_output_tokens: planned.output_tokens(max_tokens),
             message,
             prompts,
@@ -157,6 +166,8 @@ impl Prepared {
             endpoint: run.shared.plan.endpoints[self.endpoint].name.clone(),
             measured: run.load.measure,
             user,
+            conversation: self.place.map(|place| place.conversation),
+            turn: self.place.map(|place| place.turn),
             batch: run.load.batch,
             queue_wait_ns,
             end_ns: due_ns + queue_wait_ns,
@@ -167,16 +178,10 @@ impl Prepared {
 }
 
 /// What is sent to an endpoint to ask something of it.
-pub(super) fn request(
-    planned: &PlannedEndpoint,
-    binding: &Binding,
-    request_id: &str,
-    prompts: &[&str],
-    max_tokens: u32,
-) -> Request {
+pub(super) fn request(binding: &Binding, request_id: &str, ask: &Ask<'_>) -> Request {
     let mut headers = HeaderMap::with_capacity(3 + binding.headers.len());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let accept = protocol::accept(planned.protocol, planned.stream);
+    let accept = binding.dialect.accept(ask.stream);
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-request-id", id);
@@ -184,8 +189,7 @@ pub(super) fn request(
     for (name, value) in &binding.headers {
         headers.insert(name, value.clone());
     }
-    let ask = Ask::of(planned, &binding.model, prompts, max_tokens);
-    let body = protocol::body(planned.protocol, &ask);
+    let body = binding.dialect.body(ask);
     Request { method: Method::POST, target: binding.target.clone(), headers, body: body.into() }
 }
 
@@ -200,6 +204,8 @@ pub(super) fn untouched(due_ns: u64) -> Record {
         endpoint: String::new(),
         measured: false,
         user: None,
+        conversation: None,
+        turn: None,
         batch: 1,
         due_ns,
         queue_wait_ns: 0,
@@ -390,7 +396,7 @@ pub(super) async fn exchange(
     user: Option<u32>,
     due_ns: u64,
     queue_wait_ns: u64,
-) -> Outcome {
+) -> Exchanged {
     prepared.register(run, due_ns);
     let admitted = prepared.is_admitted(run);
     let planned = &run.shared.plan.endpoints[prepared.endpoint];
@@ -406,10 +412,11 @@ pub(super) async fn exchange(
             }
         };
         not_sent(run, prepared, user, due_ns, queue_wait_ns, reason).await;
-        return Outcome::NotSent;
+        return Exchanged { outcome: Outcome::NotSent, turn: None };
     }
     let output = &run.shared.plan.output;
-    let mut progress = Progress { keep_answers: output.answers, ..Progress::default() };
+    let keep_answers = output.answers || prepared.place.is_some();
+    let mut progress = Progress { keep_answers, ..Progress::default() };
     let reserved = prepared.reserved.take();
     if let Some(Registered { life, .. }) = &prepared.registered {
         life.begun.set(Some(run.shared.clock.now_ns()));
@@ -427,7 +434,7 @@ pub(super) async fn exchange(
         });
         let work = pin!(send_and_read(
             pool,
-            planned.protocol,
+            &run.shared.endpoints[prepared.endpoint].binding.dialect,
             run.load.batch,
             &prepared.message,
             reserved,
@@ -441,9 +448,14 @@ pub(super) async fn exchange(
     let mut record = prepared.record(run, user, due_ns, queue_wait_ns);
     let chunks = progress.record(stop, run.shared.clock.now_ns(), &mut record);
     let outcome = record.outcome;
+    let mut answers = progress.answers.take();
+    let turn = prepared.place.filter(|_| outcome == Outcome::Ok).and_then(|_| {
+        let answer = answers.as_ref()?.answers.first()?.clone();
+        Some(Turn { user: prepared.prompts.first()?.clone(), answer })
+    });
     let texts = (output.prompts || output.answers).then(|| {
-        let mut texts = progress.answers.take().unwrap_or_default();
-        for prompt in &prepared.prompts {
+        let mut texts = answers.take_if(|_| output.answers).unwrap_or_default();
+        for prompt in prepared.prompts.iter().filter(|_| output.prompts) {
             let mut kept = String::new();
             Texts::append(&mut kept, prompt, &mut texts.cut);
             texts.prompts.push(kept);
@@ -453,7 +465,14 @@ pub(super) async fn exchange(
     // first, so that nobody sees it as pending behind its end
     drop(prepared.registered.take());
     run.shared.recorder.finished(record, chunks, texts).await;
-    outcome
+    Exchanged { outcome, turn }
+}
+
+/// What came of an exchange.
+pub(super) struct Exchanged {
+    pub(super) outcome: Outcome,
+    /// What was said, where it is a turn of a conversation that was answered.
+    pub(super) turn: Option<Turn>,
 }
 
 /// Puts what became of an answer into its record; gives the arrivals of its output events back.
@@ -481,7 +500,7 @@ fn take(record: &mut Record, answered: Answered) -> ChunkTimes {
 /// Sends a request and reads its answer as far as it is needed.
 pub(super) async fn send_and_read(
     pool: &Pool,
-    protocol: Protocol,
+    dialect: &Dialect,
     prompts: u32,
     message: &Message,
     reserved: Option<Reserved>,
@@ -495,7 +514,7 @@ pub(super) async fn send_and_read(
     progress.status = Some(response.status.as_u16());
     progress.http_version = Some(response.http_version());
     let mut answer =
-        Answer::new(protocol, response.status.as_u16(), response.content_type()).to_prompts(prompts);
+        Answer::new(dialect, response.status.as_u16(), response.content_type()).to_prompts(prompts);
     if let Some(sight) = &mut progress.onlookers.sight {
         sight.head = Some(response.headers.clone());
         answer = answer.watched();

@@ -6,6 +6,7 @@
 //! prepared requests to `exchange`, which turns one request into one record. Everything that happens leaves through one
 //! channel. Besides runs, `probe` and `timed` send requests by the same path and keep more of what is seen.
 
+mod agenda;
 mod ceiling;
 mod closed;
 mod dispatch;

@@ -9,7 +9,13 @@ use super::{
     Binding, Endpoint, EngineError,
     exchange::{Progress, Sight, Stop, request, send_and_read, untouched},
 };
-use crate::{plan::PlannedEndpoint, protocol::Seen, record::Record, wire::Clock, workload};
+use crate::{
+    plan::PlannedEndpoint,
+    protocol::{self, Seen},
+    record::Record,
+    wire::Clock,
+    workload,
+};
 
 /// What is asked; `None` is what the first request of a run would ask.
 #[derive(Debug, Clone, Default)]
@@ -70,7 +76,9 @@ pub async fn probe(
     let prompt = ask.prompt.as_ref().unwrap_or(&first.text);
     let max_tokens = ask.max_tokens.unwrap_or(first.output_tokens);
     let request_id = format!("{:x}-probe", clock.wall_ns() / 1_000_000);
-    let request = request(planned, &binding, &request_id, &[prompt], max_tokens);
+    let prompts = [prompt.as_str()];
+    let request =
+        request(&binding, &request_id, &protocol::Ask::of(planned, &binding.model, &prompts, max_tokens));
 
     let message = pool.message(&request);
 
@@ -78,7 +86,7 @@ pub async fn probe(
     let due_ns = clock.now_ns();
     let stop = tokio::select! {
         biased;
-        stop = send_and_read(pool, planned.protocol, 1, &message, None, &mut progress) => stop,
+        stop = send_and_read(pool, &binding.dialect, 1, &message, None, &mut progress) => stop,
         () = unconstrained(tokio::time::sleep(planned.timeout)) => Stop::Timeout,
     };
     let now_ns = clock.now_ns();

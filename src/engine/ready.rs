@@ -16,7 +16,7 @@ use crate::{
     hosts,
     machine::Server,
     plan::{Plan, PlannedEndpoint, Work},
-    protocol,
+    protocol::Dialect,
     wire::Origin,
     workload::Source,
 };
@@ -48,6 +48,8 @@ pub struct Binding {
     pub tls: Option<Arc<ClientConfig>>,
     /// What is spoken on them.
     pub http: HttpVersion,
+    /// The API.
+    pub dialect: Dialect,
     /// What it turned out to be, for `system-info.json`.
     pub server: Server,
     /// The models that it lists, or what came instead of a list: `404 Not Found`.
@@ -105,10 +107,11 @@ pub async fn ready(
         let bound = async {
             let origin = Origin::resolve(&url).await.map_err(|error| error.to_string())?;
             refuse_public(&origin, &plan.limits.allow_hosts)?;
-            let headers = headers(endpoint, secret)?;
+            let dialect = Dialect::of(endpoint.protocol, endpoint.http.as_ref());
+            let headers = headers(endpoint, &dialect, secret)?;
             let client = client(&origin, tls.as_deref(), endpoint.http_version)?;
             let limit = plan.limits.ready_timeout;
-            let look = Look { client: &client, endpoint, url: &url, source, limit };
+            let look = Look { client: &client, endpoint, dialect, url: &url, source, limit };
             look.bind(origin, headers, tls, used.contains(&index)).await
         };
         match bound.await {
@@ -155,6 +158,7 @@ fn client(origin: &Origin, tls: Option<&ClientConfig>, http: HttpVersion) -> Res
 struct Look<'a> {
     client: &'a Client,
     endpoint: &'a PlannedEndpoint,
+    dialect: Dialect,
     url: &'a str,
     source: &'a Source,
     limit: Duration,
@@ -183,7 +187,8 @@ impl Look<'_> {
         };
         let model = match &self.endpoint.model {
             Model::Named(name) => name.clone(),
-            Model::Auto if !used => String::new(),
+            // a body that asks for none
+            Model::Auto if !used || self.dialect.models_path().is_none() => String::new(),
             Model::Auto => {
                 let nothing = match answer.models.as_deref() {
                     Ok([first, ..]) => Ok(first.clone()),
@@ -193,7 +198,7 @@ impl Look<'_> {
                 nothing.map_err(|instead| {
                     let name = &self.endpoint.name;
                     let no_path = origin.base_path.trim_matches('/').is_empty();
-                    let versioned = protocol::is_versioned(self.endpoint.protocol);
+                    let versioned = self.dialect.is_versioned();
                     let path = if no_path && versioned && instead.starts_with("404") {
                         format!(
                             "`endpoints.{name}.url` probably lacks `/v1`: write `{}/v1`; or ",
@@ -219,11 +224,23 @@ impl Look<'_> {
             version: answer.version,
         };
         let target = origin
-            .target(protocol::path(self.endpoint.protocol, self.endpoint.stream))
+            .target(self.dialect.path(self.endpoint.stream))
             .map_err(|error| format!("`{}` cannot be requested: {error}", self.url))?;
         let http = self.endpoint.http_version;
         let source = self.source.clone();
-        Ok(Binding { origin, model, target, headers, source, tls, http, server, models: answer.models })
+        let dialect = self.dialect.clone();
+        Ok(Binding {
+            origin,
+            model,
+            target,
+            headers,
+            source,
+            tls,
+            http,
+            dialect,
+            server,
+            models: answer.models,
+        })
     }
 
     /// Asks until the server answers or the time is over.
@@ -252,9 +269,9 @@ impl Look<'_> {
         }
     }
 
-    /// Where the server tells what models it has.
+    /// Where the server tells what models it has; its base URL where nothing is known of such a place.
     fn models_url(&self) -> String {
-        format!("{}{}", self.url, protocol::models_path(self.endpoint.protocol))
+        format!("{}{}", self.url, self.dialect.models_path().unwrap_or("/"))
     }
 
     /// One look: the list of models, or any sign of life where there is no such list.
@@ -303,7 +320,7 @@ impl Look<'_> {
             }
             _ if status.is_success() => {
                 let names = response.json::<serde_json::Value>().await.ok();
-                let names = names.and_then(|body| protocol::model_names(self.endpoint.protocol, &body));
+                let names = names.and_then(|body| self.dialect.model_names(&body));
                 Ok(Answer {
                     version,
                     models: names.ok_or_else(|| format!("{status} without a list of models")),
@@ -318,10 +335,11 @@ impl Look<'_> {
 /// The headers of an endpoint, with the values of its secrets.
 fn headers(
     endpoint: &PlannedEndpoint,
+    dialect: &Dialect,
     secret: &dyn Fn(&Secret) -> Result<String, String>,
 ) -> Result<HeaderMap, String> {
     // what the scenario says of the protocol's own goes before what the protocol says
-    let mut headers: HeaderMap = protocol::header(endpoint.protocol).into_iter().collect();
+    let mut headers: HeaderMap = dialect.header().into_iter().collect();
     for (name, text) in &endpoint.headers {
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| format!("`{name}` is not a name of a header"))?;
@@ -333,7 +351,7 @@ fn headers(
         headers.insert(name, value);
     }
     if let Some(key) = &endpoint.api_key {
-        let (name, before) = protocol::key(endpoint.protocol);
+        let (name, before) = dialect.key();
         headers.insert(name, sensitive(&format!("{before}{}", secret(key)?))?);
     }
     Ok(headers)

@@ -65,6 +65,7 @@ pub(super) struct StepRun {
     pub(super) pending: Option<Registry>,
     started_ns: OnceLock<u64>,
     issued: AtomicU64,
+    conversations: AtomicU64,
     in_flight: AtomicU64,
     users: AtomicU32,
 }
@@ -79,6 +80,7 @@ impl StepRun {
             load,
             started_ns: OnceLock::new(),
             issued: AtomicU64::new(0),
+            conversations: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             users: AtomicU32::new(0),
         })
@@ -95,12 +97,18 @@ impl StepRun {
         self.issued.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < most).then_some(n + 1)).ok()
     }
 
+    /// Takes the next conversation of a closed loop, which has so many turns: the number of its first request, which may be one
+    /// that the step does not have any more.
+    pub(super) fn take_conversation(&self, turns: u32) -> u64 {
+        self.conversations.fetch_add(1, Ordering::Relaxed).saturating_mul(u64::from(turns))
+    }
+
     /// Whether every request of the step's count has been taken.
     pub(super) fn is_used_up(&self) -> bool {
         self.load.requests.is_some_and(|most| self.issued() >= most)
     }
 
-    /// Counts the next request of an open loop as issued.
+    /// Counts the next request of an open loop, or of a conversation, as issued.
     pub(super) fn count_issued(&self) {
         self.issued.fetch_add(1, Ordering::Relaxed);
     }

@@ -12,7 +12,10 @@ use super::{
     exchange::Prepared,
     step::{Arrivals, StepRun},
 };
-use crate::wire::{Pool, priority};
+use crate::{
+    plan::conversation_of,
+    wire::{Pool, priority},
+};
 
 /// Requests that are kept for each user.
 const FOR_EACH: usize = 2;
@@ -44,7 +47,9 @@ impl Stock {
     pub(super) async fn fill(run: &Arc<StepRun>, users: u32) -> Self {
         let mut pools =
             run.load.traffic.iter().flat_map(|traffic| &run.shared.endpoints[traffic.endpoint].pools);
-        if pools.any(Pool::may_share) {
+        // nor where what is said depends on what was answered
+        let converses = conversation_of(&run.shared.plan, &run.load).is_some();
+        if converses || pools.any(Pool::may_share) {
             return Self { places: None, preparer: None };
         }
         let kept = (users as usize).saturating_mul(FOR_EACH).clamp(*KEPT.start(), *KEPT.end());

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     plan::PlannedEndpoint,
+    protocol::Ask,
     record::{ChunkTimes, Record},
     wire::Clock,
 };
@@ -62,12 +63,14 @@ pub async fn timed(
             let (Endpoint { binding, pools }, planned) = shared.as_ref();
             let pool = &pools[lane];
             let request_id = format!("{:x}-timed-{stream}", clock.wall_ns() / 1_000_000);
-            let request = request(planned, binding, &request_id, &[&prompt.text], prompt.output_tokens);
+            let prompts = [prompt.text.as_str()];
+            let ask = Ask::of(planned, &binding.model, &prompts, prompt.output_tokens);
+            let request = request(binding, &request_id, &ask);
             let message = pool.message(&request);
             let mut progress = Progress::timed();
             let due_ns = clock.now_ns();
             let stop = {
-                let work = pin!(send_and_read(pool, planned.protocol, 1, &message, None, &mut progress));
+                let work = pin!(send_and_read(pool, &binding.dialect, 1, &message, None, &mut progress));
                 let timeout = pin!(tokio::time::sleep(planned.timeout));
                 unless(timeout, work).await.unwrap_or(Stop::Timeout)
             };

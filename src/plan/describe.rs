@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, PlannedTarget, Step, Work};
 use crate::{
-    config::{Arrivals, Bound, Ceiling, Language, Objective, Price, Snippets, Stage, Workload},
+    config::{Arrivals, Bound, Ceiling, Conversation, Language, Objective, Price, Snippets, Stage, Workload},
     units::{show_count, show_count_of, show_share, write_duration},
 };
 
@@ -40,6 +40,9 @@ pub(super) fn workload(endpoint: &PlannedEndpoint) -> String {
     let name = &endpoint.workload_name;
     match &endpoint.workload {
         Workload::Synthetic(_) | Workload::Dataset(_) | Workload::Trace(_) => name.clone(),
+        Workload::Conversation(Conversation { turns, .. }) => {
+            format!("{name} ({})", show_count_of(u64::from(*turns), "turn"))
+        }
         Workload::Snippets(Snippets { mix, .. }) => {
             let weights = Language::ALL.map(|language| (language.name(), mix.weight(language)));
             let total: f64 = weights.iter().map(|(_, weight)| weight).sum();

@@ -10,7 +10,7 @@ use super::{LoadStep, Pattern, Plan, Step, Work, schedule::step_key};
 use crate::{
     catalog::Protocol,
     config::{
-        DataFormat, Dataset, Lengths, Model, RowOrder, Trace, TraceContent, TraceFile, TraceFormat,
+        DataFormat, Dataset, HttpApi, Lengths, Model, RowOrder, Trace, TraceContent, TraceFile, TraceFormat,
         TraceWindow, Workload,
     },
     workload,
@@ -56,6 +56,8 @@ struct Endpoint<'a> {
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<&'a HttpApi>,
     /// The name is part of what the text is drawn from.
     workload_name: &'a str,
     workload: Sent<'a>,
@@ -124,7 +126,9 @@ impl<'a> Sent<'a> {
         let Dataset { file, prefix, output_tokens, order, content, .. } = match workload {
             Workload::Dataset(dataset) => dataset,
             Workload::Trace(trace) => return Self::Trace { trace: Requests::of(trace) },
-            Workload::Synthetic(_) | Workload::Snippets(_) => return Self::Written(workload),
+            Workload::Synthetic(_) | Workload::Snippets(_) | Workload::Conversation(_) => {
+                return Self::Written(workload);
+            }
         };
         Self::Dataset {
             dataset: Rows {
@@ -188,6 +192,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             model: &endpoint.model,
             stream: endpoint.stream,
             body: in_order(&endpoint.body),
+            http: endpoint.http.as_ref(),
             workload_name: &endpoint.workload_name,
             workload: Sent::of(&endpoint.workload),
         };

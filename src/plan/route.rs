@@ -3,7 +3,10 @@
 use rand::RngExt;
 
 use super::{LoadStep, Pattern, Plan, Step, schedule};
-use crate::workload::{DatasetError, Prompt, Source, rng};
+use crate::{
+    config::{Conversation, Workload},
+    workload::{DatasetError, Prompt, Source, rng},
+};
 
 /// The endpoint of request `seq` of one of a plan's steps, as an index into [`Plan::endpoints`], and its prompts: as many
 /// as the step has in a request. `source` gives the open workload of an endpoint. Where a step follows a trace, each of its requests
@@ -14,13 +17,20 @@ pub fn request_of<'a>(
     seq: u64,
     source: impl FnOnce(usize) -> &'a Source,
 ) -> (usize, Result<Vec<Prompt>, DatasetError>) {
-    let endpoint = endpoint_of(step, plan.seed, seq);
-    let source = source(endpoint);
-    let prompts = match step.pattern {
-        Pattern::Trace { .. } => source.row(plan.seed, seq, seq - step.first_seq).map(|prompt| vec![prompt]),
-        Pattern::Open { .. } | Pattern::Closed { .. } => source.batch(plan.seed, seq, step.batch),
+    let Some(Place { conversation, turn }) = place_of(plan, step, seq) else {
+        let endpoint = endpoint_of(step, plan.seed, seq);
+        let source = source(endpoint);
+        let prompts = match step.pattern {
+            Pattern::Trace { .. } => {
+                source.row(plan.seed, seq, seq - step.first_seq).map(|prompt| vec![prompt])
+            }
+            Pattern::Open { .. } | Pattern::Closed { .. } => source.batch(plan.seed, seq, step.batch),
+        };
+        return (endpoint, prompts);
     };
-    (endpoint, prompts)
+    // a conversation stays where it began
+    let endpoint = endpoint_of(step, plan.seed, conversation);
+    (endpoint, source(endpoint).turn(plan.seed, seq, turn).map(|prompt| vec![prompt]))
 }
 
 /// When the requests of a step are due, in nanoseconds from its start, ascending; `None` where that depends on the answers.
@@ -39,6 +49,31 @@ pub fn arrivals_of<'a>(
             Some(Box::new(followed.arrivals(speed, load.requests, load.duration)))
         }
     }
+}
+
+/// Where a request stands among the turns of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The sequence number of the first turn.
+    pub conversation: u64,
+    /// Which turn it is, from 0.
+    pub turn: u32,
+}
+
+/// The conversations of a step; `None` where its requests are none.
+pub fn conversation_of<'a>(plan: &'a Plan, step: &LoadStep) -> Option<&'a Conversation> {
+    // all endpoints of a step have the same workload where one has conversations
+    match &plan.endpoints[step.traffic.first()?.endpoint].workload {
+        Workload::Conversation(conversation) => Some(conversation),
+        _ => None,
+    }
+}
+
+/// The place of request `seq`: a conversation's turns follow each other in number.
+pub fn place_of(plan: &Plan, step: &LoadStep, seq: u64) -> Option<Place> {
+    let turns = u64::from(conversation_of(plan, step)?.turns);
+    let turn = (seq - step.first_seq) % turns;
+    Some(Place { conversation: seq - turn, turn: turn as u32 })
 }
 
 /// The endpoint of request `seq`, as an index into [`Plan::endpoints`].

@@ -2,9 +2,8 @@
 
 use std::{hint::black_box, ops::ControlFlow};
 
-use super::{api, json::error_message, seen::Seen, several::Several, tally::Tally};
+use super::{Dialect, json::error_message, seen::Seen, several::Several, tally::Tally};
 use crate::{
-    catalog::Protocol,
     record::{ChunkTimes, Outcome, Texts, TokenSource},
     wire::{Arrival, Framer, Framing, Piece, WireError},
 };
@@ -125,7 +124,7 @@ const REFUSAL: usize = 64 << 10;
 
 impl Answer {
     /// An answer of which the head has arrived.
-    pub fn new(protocol: Protocol, status: u16, content_type: Option<&str>) -> Self {
+    pub fn new(dialect: &Dialect, status: u16, content_type: Option<&str>) -> Self {
         let intake = match content_type.and_then(Framing::of) {
             _ if !(200..300).contains(&status) => Intake::Refusal(Vec::new()),
             Some(Framing::Whole) => Intake::Whole(Framer::new(Framing::Whole)),
@@ -136,7 +135,7 @@ impl Answer {
                 content_type: content_type.map(str::to_owned),
             },
         };
-        Self { status, prompts: 1, intake, tally: Tally::new(protocol), last: None }
+        Self { status, prompts: 1, intake, tally: Tally::new(dialect), last: None }
     }
 
     /// The same answer to so many prompts: it is whole when each of them is answered.
@@ -292,8 +291,10 @@ impl Answer {
                 }
                 Ending::Malformed(error) => return Err((Outcome::Malformed, error)),
             }
-            if matches!(self.intake, Intake::Stream(_)) && self.tally.finish_reason.is_none() {
-                let end = api(self.tally.protocol).end();
+            if let Some(end) = self.tally.dialect.api().end()
+                && matches!(self.intake, Intake::Stream(_))
+                && self.tally.finish_reason.is_none()
+            {
                 return Err((Outcome::Truncated, format!("the stream ended {after}, without {end}")));
             }
             if let Intake::Undecided { held, content_type, .. } = &self.intake

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     api::{Api, Ask, json},
     json::{Carries, error_message, parse},
-    openai_chat::Turn,
+    openai_chat::ChatMessage,
     said::{Said, Usage},
     seen::Contents,
 };
@@ -21,7 +21,7 @@ const VERSION: &str = "2023-06-01";
 struct Body<'a> {
     model: &'a str,
     max_tokens: u32,
-    messages: [Turn<'a>; 1],
+    messages: Vec<ChatMessage<'a>>,
     stream: bool,
 }
 
@@ -121,7 +121,7 @@ impl Api for AnthropicMessages {
             &Body {
                 model: ask.model,
                 max_tokens: ask.max_tokens,
-                messages: [Turn::of_user(ask.prompt())],
+                messages: ChatMessage::all_of(ask),
                 stream: ask.stream,
             },
             ask,
@@ -207,7 +207,7 @@ impl Api for AnthropicMessages {
         }
     }
 
-    fn end(&self) -> &'static str {
-        "`message_stop`"
+    fn end(&self) -> Option<&str> {
+        Some("`message_stop`")
     }
 }

@@ -21,16 +21,27 @@ pub struct Ask<'a> {
     pub max_tokens: u32,
     /// Fields of the body besides those that the protocol sets.
     pub body: &'a Map<String, Value>,
+    /// What was said before; none but where the protocol [converses](crate::catalog::Protocol::converses).
+    pub earlier: &'a [Turn],
+}
+
+/// A turn of a conversation that has been answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// What the user said.
+    pub user: String,
+    /// What the server answered.
+    pub answer: String,
 }
 
 impl<'a> Ask<'a> {
     /// What an endpoint is asked.
     pub fn of(planned: &'a PlannedEndpoint, model: &'a str, prompts: &'a [&'a str], max_tokens: u32) -> Self {
-        Self { model, stream: planned.stream, prompts, max_tokens, body: &planned.body }
+        Self { model, stream: planned.stream, prompts, max_tokens, body: &planned.body, earlier: &[] }
     }
 
     /// The prompt of a request that has one.
-    pub(super) fn prompt(&self) -> &str {
+    pub(super) fn prompt(&self) -> &'a str {
         self.prompts.first().copied().unwrap_or_default()
     }
 }
@@ -47,9 +58,9 @@ pub(super) struct Models {
 }
 
 /// An API: what its requests look like, and what the documents of its answers say.
-pub(super) trait Api: Sync {
+pub(super) trait Api: Send + Sync {
     /// The path of requests under the endpoint's base URL.
-    fn path(&self, stream: bool) -> &'static str;
+    fn path(&self, stream: bool) -> &str;
 
     /// The body of a request, as JSON.
     fn body(&self, ask: &Ask<'_>) -> Vec<u8>;
@@ -69,9 +80,9 @@ pub(super) trait Api: Sync {
         None
     }
 
-    /// Where the server tells what models it has.
-    fn models(&self) -> Models {
-        Models::OPENAI
+    /// Where the server tells what models it has; `None` where nothing is known of such a place.
+    fn models(&self) -> Option<Models> {
+        Some(Models::OPENAI)
     }
 
     /// Whether base URLs usually end with `/v1`.
@@ -87,7 +98,8 @@ pub(super) trait Api: Sync {
     fn read(&self, data: &[u8]) -> Result<Said, serde_json::Error>;
 
     /// The key that the text of an answer stands under in the usual chunk of a stream, where it has any.
-    fn text_key(&self) -> &'static str {
+    #[expect(clippy::unnecessary_literal_bound, reason = "an API of one's own says what its scenario says")]
+    fn text_key(&self) -> &str {
         "text"
     }
 
@@ -95,9 +107,9 @@ pub(super) trait Api: Sync {
     /// left out, and so is a document of another shape.
     fn texts(&self, _data: &[u8], _add: &mut dyn FnMut(u32, &str)) {}
 
-    /// What ends a stream, in words.
-    fn end(&self) -> &'static str {
-        "its end"
+    /// What ends a stream, in words; `None` where the end of the body does.
+    fn end(&self) -> Option<&str> {
+        None
     }
 }
 

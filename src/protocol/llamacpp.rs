@@ -99,7 +99,7 @@ impl Api for Llamacpp {
         }
     }
 
-    fn end(&self) -> &'static str {
-        "`\"stop\": true`"
+    fn end(&self) -> Option<&str> {
+        Some("`\"stop\": true`")
     }
 }

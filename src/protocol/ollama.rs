@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     api::{Api, Ask, Models, json},
     json::{Carries, error_message, parse},
-    openai_chat::Turn,
+    openai_chat::ChatMessage,
     said::{Said, Usage},
     seen::Contents,
 };
@@ -33,7 +33,7 @@ struct Body<'a> {
 #[serde(rename_all = "snake_case")]
 enum Asked<'a> {
     Prompt(&'a str),
-    Messages([Turn<'a>; 1]),
+    Messages(Vec<ChatMessage<'a>>),
 }
 
 #[derive(Serialize)]
@@ -76,7 +76,7 @@ impl Api for Ollama {
     fn body(&self, ask: &Ask<'_>) -> Vec<u8> {
         let asked = match self {
             Self::Generate => Asked::Prompt(ask.prompt()),
-            Self::Chat => Asked::Messages([Turn::of_user(ask.prompt())]),
+            Self::Chat => Asked::Messages(ChatMessage::all_of(ask)),
         };
         let options = Options { num_predict: ask.max_tokens };
         json(&Body { model: ask.model, asked, stream: ask.stream, options }, ask)
@@ -86,8 +86,8 @@ impl Api for Ollama {
         if stream { "application/x-ndjson" } else { "application/json" }
     }
 
-    fn models(&self) -> Models {
-        Models { path: "/api/tags", list: "/models", name: "name" }
+    fn models(&self) -> Option<Models> {
+        Some(Models { path: "/api/tags", list: "/models", name: "name" })
     }
 
     fn is_versioned(&self) -> bool {
@@ -149,7 +149,7 @@ impl Api for Ollama {
         add(0, &document.message.content);
     }
 
-    fn end(&self) -> &'static str {
-        "`\"done\": true`"
+    fn end(&self) -> Option<&str> {
+        Some("`\"done\": true`")
     }
 }

@@ -16,24 +16,30 @@ pub(super) struct OpenaiChat;
 #[derive(Serialize)]
 struct Body<'a> {
     model: &'a str,
-    messages: Vec<Turn<'a>>,
+    messages: Vec<ChatMessage<'a>>,
     max_tokens: u32,
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream_options: Option<StreamOptions>,
 }
 
-/// A turn of a conversation.
+/// What somebody says.
 #[derive(Serialize)]
-pub(super) struct Turn<'a> {
-    role: &'a str,
+pub(super) struct ChatMessage<'a> {
+    role: &'static str,
     content: &'a str,
 }
 
-impl<'a> Turn<'a> {
-    /// What the user says.
-    pub(super) fn of_user(content: &'a str) -> Self {
-        Self { role: "user", content }
+impl<'a> ChatMessage<'a> {
+    /// All that was said, up to what the user says now.
+    pub(super) fn all_of(ask: &Ask<'a>) -> Vec<Self> {
+        let mut messages = Vec::with_capacity(2 * ask.earlier.len() + 1);
+        for turn in ask.earlier {
+            messages.push(Self { role: "user", content: &turn.user });
+            messages.push(Self { role: "assistant", content: &turn.answer });
+        }
+        messages.push(Self { role: "user", content: ask.prompt() });
+        messages
     }
 }
 
@@ -59,7 +65,7 @@ impl Api for OpenaiChat {
         json(
             &Body {
                 model: ask.model,
-                messages: vec![Turn::of_user(ask.prompt())],
+                messages: ChatMessage::all_of(ask),
                 max_tokens: ask.max_tokens,
                 stream: ask.stream,
                 stream_options: StreamOptions::of(ask.stream),
@@ -98,8 +104,8 @@ impl Api for OpenaiChat {
         }
     }
 
-    fn end(&self) -> &'static str {
-        openai::END
+    fn end(&self) -> Option<&str> {
+        Some(openai::END)
     }
 }
 

@@ -84,8 +84,8 @@ impl Api for OpenaiCompletions {
         }
     }
 
-    fn end(&self) -> &'static str {
-        openai::END
+    fn end(&self) -> Option<&str> {
+        Some(openai::END)
     }
 }
 

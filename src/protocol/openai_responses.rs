@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     api::{Api, Ask, json},
     json::{Carries, error_message, parse},
+    openai_chat::ChatMessage,
     said::{Said, Usage},
     seen::Contents,
 };
@@ -15,9 +16,27 @@ pub(super) struct OpenaiResponses;
 #[derive(Serialize)]
 struct Body<'a> {
     model: &'a str,
-    input: &'a str,
+    input: Input<'a>,
     max_output_tokens: u32,
     stream: bool,
+}
+
+/// A text, or all that was said.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Input<'a> {
+    Text(&'a str),
+    Messages(Vec<ChatMessage<'a>>),
+}
+
+impl<'a> Input<'a> {
+    fn of(ask: &Ask<'a>) -> Self {
+        if ask.earlier.is_empty() {
+            Self::Text(ask.prompt())
+        } else {
+            Self::Messages(ChatMessage::all_of(ask))
+        }
+    }
 }
 
 /// An event of a stream, which names its kind, or a whole answer, which does not.
@@ -151,7 +170,7 @@ impl Api for OpenaiResponses {
         json(
             &Body {
                 model: ask.model,
-                input: ask.prompt(),
+                input: Input::of(ask),
                 max_output_tokens: ask.max_tokens,
                 stream: ask.stream,
             },
@@ -232,7 +251,7 @@ impl Api for OpenaiResponses {
         }
     }
 
-    fn end(&self) -> &'static str {
-        "`response.completed`"
+    fn end(&self) -> Option<&str> {
+        Some("`response.completed`")
     }
 }

@@ -85,11 +85,11 @@ impl Api for Rerank {
         }
     }
 
-    fn models(&self) -> Models {
-        match self {
+    fn models(&self) -> Option<Models> {
+        Some(match self {
             Self::Documents => Models::OPENAI,
             Self::Texts => Models::OF_HUGGING_FACE,
-        }
+        })
     }
 
     fn is_versioned(&self) -> bool {

@@ -3,8 +3,8 @@
 use std::{hint::black_box, ops::ControlFlow};
 
 use super::{
+    Dialect,
     answer::Answered,
-    api,
     arrivals::Arrivals,
     json::{error_message, is_error},
     said::{Said, Usage},
@@ -14,7 +14,6 @@ use super::{
     usual::Habit,
 };
 use crate::{
-    catalog::Protocol,
     record::{Outcome, Texts, TokenSource},
     wire::{Arrival, Frame},
 };
@@ -41,12 +40,12 @@ pub(super) struct Tally {
     late: u32,
     /// Whether the last event that the bytes at hand completed carries output.
     output: bool,
-    pub(super) protocol: Protocol,
     /// What every event was, where somebody watches.
     seen: Option<Vec<Seen>>,
     /// Arrival of every event with output.
     pub(super) chunks: Arrivals,
     comments: u64,
+    pub(super) dialect: Dialect,
     /// The prompts, where the request has several.
     pub(super) several: Option<Several>,
     /// The text so far, where it is kept.
@@ -62,9 +61,9 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(protocol: Protocol) -> Self {
+    pub(super) fn new(dialect: &Dialect) -> Self {
         Self {
-            protocol,
+            dialect: dialect.clone(),
             several: None,
             events: 0,
             comments: 0,
@@ -240,7 +239,7 @@ impl Tally {
 
     /// What a document is; what it says besides its output is kept.
     fn document(&mut self, data: &[u8], arrival_ns: u64) -> Meaning {
-        let api = api(self.protocol);
+        let api = self.dialect.api();
         let said = match api.read(data) {
             Ok(Said { error: Some(error), .. }) => return Meaning::Error(error),
             Ok(said) => said,
@@ -255,7 +254,7 @@ impl Tally {
             self.habit.learn(data, api.text_key(), carries_nothing);
         }
         if let Some(texts) = &mut self.texts {
-            texts::take(self.protocol, data, texts);
+            texts::take(&self.dialect, data, texts);
         }
         let Said { contents, parts, finish_reason, usage, timings, ends, .. } = said;
         let carried =

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::record::{Outcome, TokenSource};
+use crate::{
+    catalog::Protocol,
+    record::{Outcome, TokenSource},
+};
 
 fn body_of(protocol: Protocol, stream: bool, prompts: &[&str]) -> String {
     body_with(protocol, stream, prompts, &Value::Object(Map::new()))
@@ -13,8 +16,8 @@ fn body_of(protocol: Protocol, stream: bool, prompts: &[&str]) -> String {
 
 fn body_with(protocol: Protocol, stream: bool, prompts: &[&str], more: &Value) -> String {
     let more = more.as_object().expect("fields");
-    let ask = Ask { model: "m", stream, prompts, max_tokens: 16, body: more };
-    String::from_utf8(body(protocol, &ask)).expect("JSON is UTF-8")
+    let ask = Ask { model: "m", stream, prompts, max_tokens: 16, body: more, earlier: &[] };
+    String::from_utf8(Dialect::of(protocol, None).body(&ask)).expect("JSON is UTF-8")
 }
 
 /// The paths of the fields of an object.
@@ -30,7 +33,7 @@ fn paths(object: &Map<String, Value>, before: &str, all: &mut Vec<String>) {
 
 #[test]
 fn no_field_is_set_that_is_not_said_to_be() {
-    for protocol in Protocol::ALL {
+    for protocol in Protocol::ALL.into_iter().filter(|protocol| !protocol.is_described()) {
         let body: Value = serde_json::from_str(&body_of(protocol, true, &["a"])).expect("JSON");
         let mut set = Vec::new();
         paths(body.as_object().expect("an object"), "", &mut set);
@@ -54,6 +57,27 @@ fn more_fields_stand_beside_and_within_its_own() {
         body_with(Protocol::Ollama, false, &["p"], &more),
         r#"{"model":"m","prompt":"p","stream":false,"options":{"num_predict":16,"temperature":0,"num_ctx":512}}"#
     );
+}
+
+#[test]
+fn what_was_said_before_goes_before_what_is_said_now() {
+    let earlier = [("a", "b"), ("c", "d")]
+        .map(|(user, answer)| Turn { user: user.to_owned(), answer: answer.to_owned() });
+    let spoken = json!([
+        { "role": "user", "content": "a" },
+        { "role": "assistant", "content": "b" },
+        { "role": "user", "content": "c" },
+        { "role": "assistant", "content": "d" },
+        { "role": "user", "content": "e" },
+    ]);
+    for protocol in Protocol::ALL.into_iter().filter(|protocol| protocol.converses()) {
+        let body = Map::new();
+        let ask =
+            Ask { model: "m", stream: true, prompts: &["e"], max_tokens: 9, body: &body, earlier: &earlier };
+        let body: Value = serde_json::from_slice(&Dialect::of(protocol, None).body(&ask)).expect("JSON");
+        let key = if protocol == Protocol::OpenaiResponses { "input" } else { "messages" };
+        assert_eq!(body[key], spoken, "{protocol:?}");
+    }
 }
 
 #[test]
@@ -134,7 +158,7 @@ fn requests_are_these_bytes() {
         ),
     ] {
         assert_eq!(body_of(protocol, stream, &["say \"hé\""]), expected);
-        assert_eq!(super::path(protocol, stream), path);
+        assert_eq!(Dialect::of(protocol, None).path(stream), path);
     }
     assert_eq!(
         body_of(OpenaiCompletions, true, &["one", "\"two\""]),
@@ -148,16 +172,17 @@ fn requests_are_these_bytes() {
 
 #[test]
 fn heads_are_those_of_the_protocol() {
-    let (name, before) = key(Protocol::AnthropicMessages);
+    let of = |protocol| Dialect::of(protocol, None);
+    let (name, before) = of(Protocol::AnthropicMessages).key();
     assert_eq!((name.as_str(), before), ("x-api-key", ""));
-    let (name, value) = header(Protocol::AnthropicMessages).expect("a version");
+    let (name, value) = of(Protocol::AnthropicMessages).header().expect("a version");
     assert_eq!((name.as_str(), value.to_str().ok()), ("anthropic-version", Some("2023-06-01")));
-    let (name, before) = key(Protocol::Tgi);
+    let (name, before) = of(Protocol::Tgi).key();
     assert_eq!((name.as_str(), before), ("authorization", "Bearer "));
-    assert!(header(Protocol::OpenaiChat).is_none());
-    assert_eq!(accept(Protocol::Ollama, true), "application/x-ndjson");
-    assert_eq!(accept(Protocol::Tgi, true), "text/event-stream");
-    assert_eq!(accept(Protocol::Ollama, false), "application/json");
+    assert!(of(Protocol::OpenaiChat).header().is_none());
+    assert_eq!(of(Protocol::Ollama).accept(true), "application/x-ndjson");
+    assert_eq!(of(Protocol::Tgi).accept(true), "text/event-stream");
+    assert_eq!(of(Protocol::Ollama).accept(false), "application/json");
 }
 
 #[test]
@@ -171,7 +196,8 @@ fn models_are_listed_as_each_server_does() {
     ] {
         let body = serde_json::from_str(body).expect("JSON");
         let expected = names.map(|names| names.into_iter().map(str::to_owned).collect());
-        assert_eq!((models_path(protocol), model_names(protocol, &body)), (path, expected));
+        let dialect = Dialect::of(protocol, None);
+        assert_eq!((dialect.models_path(), dialect.model_names(&body)), (Some(path), expected));
     }
 }
 
@@ -189,7 +215,7 @@ struct Came {
 
 /// Reads an answer whose lines (of a stream: with what they end) arrive at 10, 20, 30, …
 fn came(protocol: Protocol, content_type: &str, text: &str) -> (Came, Answered) {
-    let mut answer = Answer::new(protocol, 200, Some(content_type)).keeping_texts();
+    let mut answer = Answer::new(&Dialect::of(protocol, None), 200, Some(content_type)).keeping_texts();
     let separator = if content_type == "text/event-stream" { "\n\n" } else { "\n" };
     for (piece, at_ns) in text.split_inclusive(separator).zip((1..).map(|n| n * 10)) {
         if answer.read_at(piece.as_bytes(), at_ns) == Flow::Done {
@@ -520,7 +546,7 @@ fn scores_of_documents() {
         format!(r#"{{"query":"{query}","texts":["{}","b"],"truncate":true}}"#, prompts[0])
     );
     let read = |document: &str| {
-        let mut answer = Answer::new(Protocol::Rerank, 200, Some(JSON)).to_prompts(2);
+        let mut answer = Answer::new(&Dialect::of(Protocol::Rerank, None), 200, Some(JSON)).to_prompts(2);
         answer.read_at(document.as_bytes(), 10);
         let got = answer.end(1000, Ending::EndOfStream);
         (got.outcome, got.error, got.input_tokens, got.output_tokens)
@@ -574,7 +600,8 @@ fn vectors_have_no_output_tokens() {
     assert_eq!(came(Protocol::OpenaiEmbeddings, JSON, &counted).0.tokens, got.tokens);
 
     let of_prompts = |prompts, document: &str| {
-        let mut answer = Answer::new(Protocol::OpenaiEmbeddings, 200, Some(JSON)).to_prompts(prompts);
+        let mut answer =
+            Answer::new(&Dialect::of(Protocol::OpenaiEmbeddings, None), 200, Some(JSON)).to_prompts(prompts);
         answer.read_at(document.as_bytes(), 10);
         let got = answer.end(1000, Ending::EndOfStream);
         (got.outcome, got.error, got.input_tokens)

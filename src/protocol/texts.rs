@@ -1,14 +1,14 @@
 //! The text of answers, for plans that keep it: a second look at each document, which all others are spared.
 
-use super::{api, json::mended};
-use crate::{catalog::Protocol, record::Texts};
+use super::{Dialect, json::mended};
+use crate::record::Texts;
 
 /// Appends what a document adds to the answers. Anything but text, such as reasoning or a tool call, is left out, and
 /// so is a document of another shape.
-pub(super) fn take(protocol: Protocol, data: &[u8], texts: &mut Texts) {
+pub(super) fn take(dialect: &Dialect, data: &[u8], texts: &mut Texts) {
     let mended = mended(data);
     let data = mended.as_deref().map_or(data, str::as_bytes);
-    api(protocol).texts(data, &mut |index, more| append(texts, index, more));
+    dialect.api().texts(data, &mut |index, more| append(texts, index, more));
 }
 
 fn append(texts: &mut Texts, index: u32, more: &str) {
@@ -21,12 +21,14 @@ fn append(texts: &mut Texts, index: u32, more: &str) {
 mod tests {
     use super::*;
     use crate::{
+        catalog::Protocol,
         protocol::{Answer, Ending},
         record::LONGEST_TEXT,
     };
 
     fn kept(protocol: Protocol, prompts: u32, content_type: &str, body: &str) -> Texts {
-        let mut answer = Answer::new(protocol, 200, Some(content_type)).to_prompts(prompts).keeping_texts();
+        let dialect = Dialect::of(protocol, None);
+        let mut answer = Answer::new(&dialect, 200, Some(content_type)).to_prompts(prompts).keeping_texts();
         answer.read_at(body.as_bytes(), 10);
         answer.end(20, Ending::EndOfStream).texts.expect("texts are kept")
     }

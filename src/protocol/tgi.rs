@@ -63,8 +63,8 @@ impl Api for Tgi {
         json(&Body { inputs: ask.prompt(), parameters }, ask)
     }
 
-    fn models(&self) -> Models {
-        Models::OF_HUGGING_FACE
+    fn models(&self) -> Option<Models> {
+        Some(Models::OF_HUGGING_FACE)
     }
 
     fn is_versioned(&self) -> bool {
@@ -122,7 +122,7 @@ impl Api for Tgi {
         }
     }
 
-    fn end(&self) -> &'static str {
-        "`generated_text`"
+    fn end(&self) -> Option<&str> {
+        Some("`generated_text`")
     }
 }

@@ -5,6 +5,7 @@
 //! request to the next. A workload is opened first ([`Datasets::open`]), since prompts may stand in a file; then they come from its
 //! [`Source`].
 
+mod conversation;
 mod dataset;
 mod estimate;
 mod lengths;
@@ -59,5 +60,6 @@ pub fn mean_tokens(workload: &Workload) -> MeanTokens {
         Workload::Snippets(snippets) => snippets::mean_tokens(snippets),
         Workload::Dataset(dataset) => dataset::mean_tokens(dataset),
         Workload::Trace(trace) => trace::mean_tokens(trace),
+        Workload::Conversation(conversation) => conversation::mean_tokens(conversation),
     }
 }

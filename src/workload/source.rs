@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Prompt,
+    Prompt, conversation,
     dataset::{self, DatasetError, Table},
     snippets, synthetic,
     trace::{self, Requests},
 };
-use crate::config::{Dataset, Snippets, Synthetic};
+use crate::config::{Conversation, Dataset, Snippets, Synthetic};
 
 /// A workload with whatever its prompts come from, open. Clones share it.
 #[derive(Debug, Clone)]
@@ -24,6 +24,7 @@ pub(super) enum Kind {
     Snippets(Arc<Snippets>),
     Dataset(Arc<Dataset>, Arc<Table>),
     Trace(Arc<Requests>),
+    Conversation(Arc<Conversation>),
 }
 
 impl Source {
@@ -70,7 +71,7 @@ impl Source {
     pub fn row(&self, seed: u64, seq: u64, row: u64) -> Result<Prompt, DatasetError> {
         match &self.kind {
             Kind::Trace(requests) => trace::prompt(requests, &self.name, seed, (seq, Some(row)), (0, 1)),
-            Kind::Synthetic(_) | Kind::Snippets(_) | Kind::Dataset(..) => self.prompt(seed, seq),
+            _ => self.prompt(seed, seq),
         }
     }
 
@@ -84,9 +85,24 @@ impl Source {
     ) -> impl Iterator<Item = u64> {
         let trace = match &self.kind {
             Kind::Trace(trace) => Some(trace),
-            Kind::Synthetic(_) | Kind::Snippets(_) | Kind::Dataset(..) => None,
+            _ => None,
         };
         trace.into_iter().flat_map(move |trace| trace.arrivals(speed, requests, duration))
+    }
+
+    /// What request `seq` says where it is turn `turn`, from 0, of a conversation; the turns before it are for whoever has heard
+    /// the answers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`prompt`](Self::prompt).
+    pub fn turn(&self, seed: u64, seq: u64, turn: u32) -> Result<Prompt, DatasetError> {
+        match &self.kind {
+            Kind::Conversation(conversation) => {
+                Ok(conversation::prompt(conversation, &self.name, seed, seq, turn))
+            }
+            _ => self.prompt(seed, seq),
+        }
     }
 
     fn at_place(&self, seed: u64, seq: u64, place: u32, size: u32) -> Result<Prompt, DatasetError> {
@@ -94,6 +110,7 @@ impl Source {
         match &self.kind {
             Kind::Synthetic(synthetic) => Ok(synthetic::prompt(synthetic, name, seed, seq, place)),
             Kind::Snippets(snippets) => Ok(snippets::prompt(snippets, name, seed, seq, place)),
+            Kind::Conversation(conversation) => Ok(conversation::prompt(conversation, name, seed, seq, 0)),
             Kind::Dataset(dataset, table) => dataset::prompt(dataset, table, name, seed, seq, place, size),
             Kind::Trace(requests) => trace::prompt(requests, name, seed, (seq, None), (place, size)),
         }

@@ -14,6 +14,7 @@ mod broken;
 mod by_url;
 mod calibrate;
 mod check;
+mod conversations;
 mod data;
 mod dataset;
 mod engine;

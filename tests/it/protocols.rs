@@ -23,6 +23,8 @@ struct Spoken {
     chunks: u64,
     tokens: [Option<u64>; 3],
     finish: Option<&'static str>,
+    /// `[endpoints.main.http]`, where the scenario describes the API.
+    described: &'static str,
 }
 
 const OUTPUT: u64 = 3;
@@ -171,6 +173,46 @@ fn rerank(_: &Request, out: &mut Out<'_>) -> After {
     After::KeepOpen
 }
 
+/// An API of nobody's, whose events say what they are.
+fn pieces(_: &Request, out: &mut Out<'_>) -> After {
+    out.stream_head();
+    out.event(&json!({"type": "begin"}).to_string());
+    out.event(&json!({"type": "thought", "thought": "hm"}).to_string());
+    for text in ["a", "b", "c"] {
+        out.event(&json!({"type": "piece", "piece": {"text": text}, "counts": [INPUT, 1]}).to_string());
+    }
+    let end = json!({"type": "end", "why": "length", "counts": [INPUT, OUTPUT, 1, 7]});
+    out.event(&end.to_string());
+    // stays open: the end is what the event says
+    After::KeepOpen
+}
+
+const PIECES: &str = r#"
+    path = "/pieces?of=text"
+    body = '{ "input": { "text": "{{prompt}}", "model": "{{model}}" }, "most": {{output_tokens}}, "live": {{stream}} }'
+    text = "/piece/text"
+    reasoning = "thought"
+    finish_reason = "why"
+    input_tokens = "/counts/0"
+    output_tokens = "/counts/1"
+    reasoning_tokens = "/counts/2"
+    cached_tokens = "/counts/3"
+    end = { at = "type", is = "end" }
+"#;
+
+fn label(_: &Request, out: &mut Out<'_>) -> After {
+    let document = json!({"labels": [{"name": "spam", "score": 0.9}], "used": "42"});
+    out.answer("200 OK", "application/json", &document.to_string());
+    After::KeepOpen
+}
+
+const LABEL: &str = r#"
+    path = "/classify"
+    body = '{ "input": { "text": {{json prompt}} } }'
+    text = "labels"
+    input_tokens = "used"
+"#;
+
 fn spoken() -> Vec<Spoken> {
     let usual = Spoken {
         protocol: "",
@@ -182,6 +224,7 @@ fn spoken() -> Vec<Spoken> {
         chunks: 3,
         tokens: [Some(OUTPUT), None, None],
         finish: Some("length"),
+        described: "",
     };
     vec![
         Spoken {
@@ -262,6 +305,29 @@ fn spoken() -> Vec<Spoken> {
             finish: None,
             ..usual
         },
+        Spoken {
+            protocol: "http",
+            path: "/pieces?of=text",
+            speak: pieces,
+            prompt: "/input/text",
+            limit: Some("/most"),
+            chunks: 4,
+            tokens: [Some(OUTPUT), Some(7), Some(1)],
+            described: PIECES,
+            ..usual
+        },
+        Spoken {
+            protocol: "http",
+            stream: false,
+            path: "/classify",
+            speak: label,
+            prompt: "/input/text",
+            chunks: 0,
+            tokens: [None, None, None],
+            finish: None,
+            described: LABEL,
+            ..usual
+        },
     ]
 }
 
@@ -276,7 +342,11 @@ fn every_protocol_is_spoken_as_its_servers_do() {
         let bench = Bench::new();
         // streams are the default where there are any
         let stream = if spoken.stream { "" } else { "stream = false" };
-        let stream = if spoken.tokens[0].is_none() { "" } else { stream };
+        let stream = if spoken.tokens[0].is_none() && spoken.described.is_empty() { "" } else { stream };
+        let described = match spoken.described {
+            "" => String::new(),
+            keys => format!("[endpoints.main.http]\n{keys}"),
+        };
         let key = bench.file("key", "sk-1\n");
         let file = bench.file(
             "protocol.toml",
@@ -287,9 +357,11 @@ fn every_protocol_is_spoken_as_its_servers_do() {
                 [endpoints.main]
                 url = "{}"
                 protocol = "{}"
+                model = "{}"
                 api_key.file = "{key}"
                 body = {{ seed = 7, options.temperature = 0.5 }}
                 {stream}
+                {described}
                 [workloads.text.synthetic]
                 prompt_tokens = 10
                 output_tokens = 16
@@ -299,6 +371,7 @@ fn every_protocol_is_spoken_as_its_servers_do() {
                 "#,
                 server.url(),
                 spoken.protocol,
+                if described.is_empty() { "auto" } else { "m" },
             ),
         );
         let what = format!("{} {}", spoken.protocol, spoken.path);

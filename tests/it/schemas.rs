@@ -302,7 +302,7 @@ fn what_somebody_changed_in_a_run_is_refused_in_words() {
             "\"openai_chat\"",
             "\"morse\"",
             "`/endpoints/0/protocol` must be `openai_chat`, `openai_completions`, `openai_responses`, \
-             `openai_embeddings`, `anthropic_messages`, `llamacpp`, `ollama`, `ollama_chat`, `tgi`, `rerank` or `tei_rerank`, found `\"morse\"`",
+             `openai_embeddings`, `anthropic_messages`, `llamacpp`, `ollama`, `ollama_chat`, `tgi`, `rerank`, `tei_rerank` or `http`, found `\"morse\"`",
         ),
         (
             "plan.json",

@@ -83,7 +83,7 @@ fn set_elsewhere<T>(node: &Node, path: &str) -> Read<T> {
     wrong(node, format!("must not set `{path}`, which the protocol sets"), "would be said twice", help)
 }
 
-fn json(node: &Node, own: &[&str], before: &str) -> Read<Json> {
+pub(super) fn json(node: &Node, own: &[&str], before: &str) -> Read<Json> {
     match &node.value {
         // what a variable holds is text, also where it looks like a number: nothing says what the server wants
         Value::Text(text) | Value::Filled(text) => {

@@ -5,6 +5,7 @@ mod connection;
 mod dataset;
 mod fields;
 mod headers;
+mod http_api;
 mod leaf;
 mod load;
 mod metric;

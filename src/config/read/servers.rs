@@ -4,7 +4,7 @@ use super::{
     super::{Address, Endpoint, Faults, KV_CACHE_BLOCK_TOKENS, Model, Sim, tree::Node},
     body, connection,
     fields::Fields,
-    headers,
+    headers, http_api,
     leaf::{self, Read, wrong},
 };
 use crate::catalog::Protocol;
@@ -13,9 +13,9 @@ const URL_EXAMPLE: &str = "url = \"http://127.0.0.1:8080/v1\"";
 
 /// Reads an endpoint.
 pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
-    let url = fields.require("url", URL_EXAMPLE, address);
     let protocols = Protocol::ALL.map(|protocol| (protocol.name(), protocol));
     let protocol = fields.get("protocol", leaf::word(&protocols));
+    let url = fields.require("url", URL_EXAMPLE, |node| address(node, protocol));
     let model = fields.get("model", model);
     let weighted = fields.node("weight").is_some();
     let weight = fields.get("weight", leaf::not_negative);
@@ -26,9 +26,11 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let api_key = headers::api_key(fields);
     let headers = headers::headers(fields);
     let body = body::body(fields, protocol);
+    let described = fields.node("http").is_some() || protocol == Some(Protocol::Http);
+    let http = http_api::http_api(fields, protocol, model.as_ref());
     let http_version = connection::http_version(fields);
     let tls = connection::tls(fields);
-    if (weighted && weight.is_none()) || (keyed && api_key.is_none()) {
+    if (weighted && weight.is_none()) || (keyed && api_key.is_none()) || (described && http.is_none()) {
         return None;
     }
     Some(Endpoint {
@@ -43,6 +45,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         api_key,
         headers: headers?,
         body: body?,
+        http,
         http_version: http_version?,
         tls: tls?,
     })
@@ -62,23 +65,24 @@ fn model(node: &Node) -> Read<Model> {
     }
 }
 
-/// The paths that a protocol adds to the base URL.
-pub(in super::super) const OPERATIONS: &[&str] = &[
-    "/chat/completions",
-    "/completions",
-    "/responses",
-    "/embeddings",
-    "/messages",
-    "/completion",
-    "/api/generate",
-    "/api/chat",
-    "/generate_stream",
-    "/generate",
-    "/rerank",
-];
+/// Paths that protocols add to the base URL, and that no base URL ends with.
+pub(in super::super) const OPERATIONS: &[&str] =
+    &["/chat/completions", "/completions", "/completion", "/api/generate", "/api/chat", "/generate_stream"];
+
+/// Paths that a protocol adds to the base URL, and with which that of another one may end.
+fn operations(protocol: Option<Protocol>) -> &'static [&'static str] {
+    match protocol {
+        Some(Protocol::OpenaiResponses) => &["/responses"],
+        Some(Protocol::OpenaiEmbeddings) => &["/embeddings"],
+        Some(Protocol::AnthropicMessages) => &["/messages"],
+        Some(Protocol::Tgi) => &["/generate"],
+        Some(Protocol::Rerank | Protocol::TeiRerank) => &["/rerank"],
+        _ => &[],
+    }
+}
 
 /// Reads a base URL or `sim:NAME`.
-fn address(node: &Node) -> Read<Address> {
+fn address(node: &Node, protocol: Option<Protocol>) -> Read<Address> {
     let text = leaf::text(node)?;
     let text = text.trim();
     if let Some(name) = text.strip_prefix("sim:") {
@@ -140,7 +144,8 @@ fn address(node: &Node) -> Read<Address> {
         );
     }
     let base = text.trim_end_matches('/');
-    if let Some(operation) = OPERATIONS.iter().find(|operation| base.ends_with(*operation)) {
+    let mut known = OPERATIONS.iter().chain(operations(protocol));
+    if let Some(operation) = known.find(|operation| base.ends_with(*operation)) {
         let root = base.trim_end_matches(operation);
         return wrong(
             node,

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        Language, Lengths, Mix, PromptLength, Snippets, Synthetic, Workload,
+        Conversation, Language, Lengths, Mix, PromptLength, Snippets, Synthetic, Workload,
         merge::{DISTRIBUTIONS, KINDS},
         tree::{Node, Table, Value},
     },
@@ -13,6 +13,9 @@ use super::{
     trace::{replay, trace},
 };
 
+/// Turns of a conversation at most: what is sent grows with their square.
+const MOST_TURNS: u32 = 1_000;
+
 const LENGTH_HELP: &str = "write a number, or a distribution such as `{ uniform = { min = 50, max = 200 } }`";
 
 /// Reads a workload.
@@ -20,6 +23,7 @@ pub(super) fn workload(fields: &mut Fields<'_>) -> Option<Workload> {
     const MISSING: &str = "add `synthetic = { prompt_tokens = 100 }`";
     match fields.variant(KINDS, MISSING, "keep one")? {
         "snippets" => snippets(fields.table_at("snippets")?).map(Workload::Snippets),
+        "conversation" => conversation(fields.table_at("conversation")?).map(Workload::Conversation),
         "dataset" => dataset(fields.table_at("dataset")?).map(Workload::Dataset),
         "trace" => trace(fields.table_at("trace")?).map(Workload::Trace),
         "replay" => replay(fields.table_at("replay")?).map(Workload::Trace),
@@ -40,10 +44,7 @@ fn synthetic(mut synthetic: Fields<'_>) -> Option<Synthetic> {
     };
     let output_tokens = lengths(&mut synthetic, "output_tokens");
     let prefix = synthetic.get("prefix", leaf::text);
-    let shared = synthetic.get("shared_prefix_tokens", |node| {
-        let tokens = leaf::count::<u32>(0)(node)?;
-        if tokens > LONGEST { leaf::length(node) } else { Ok(tokens) }
-    });
+    let shared = synthetic.get("shared_prefix_tokens", shared_tokens);
     synthetic.finish();
     Some(Synthetic {
         prompt: prompt?,
@@ -51,6 +52,36 @@ fn synthetic(mut synthetic: Fields<'_>) -> Option<Synthetic> {
         prefix: prefix?,
         shared_prefix_tokens: shared?,
     })
+}
+
+fn shared_tokens(node: &Node) -> Read<u32> {
+    let tokens = leaf::count::<u32>(0)(node)?;
+    if tokens > LONGEST { leaf::length(node) } else { Ok(tokens) }
+}
+
+fn conversation(mut conversation: Fields<'_>) -> Option<Conversation> {
+    let turns = conversation.get("turns", |node| match leaf::count::<u32>(1)(node)? {
+        turns if turns > MOST_TURNS => wrong(
+            node,
+            format!("must be {MOST_TURNS} or less"),
+            "too many",
+            "write a smaller number: each turn sends all that was said before",
+        ),
+        turns => Ok(turns),
+    });
+    let prompt = lengths(&mut conversation, "prompt_tokens").map(PromptLength::Tokens);
+    let output_tokens = lengths(&mut conversation, "output_tokens");
+    let prefix = conversation.get("prefix", leaf::text);
+    let shared = conversation.get("shared_prefix_tokens", shared_tokens);
+    let think_time = conversation.get("think_time", leaf::duration);
+    conversation.finish();
+    let said = Synthetic {
+        prompt: prompt?,
+        output_tokens: output_tokens?,
+        prefix: prefix?,
+        shared_prefix_tokens: shared?,
+    };
+    Some(Conversation { turns: turns?, said, think_time: think_time? })
 }
 
 fn snippets(mut snippets: Fields<'_>) -> Option<Snippets> {

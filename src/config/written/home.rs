@@ -15,7 +15,7 @@ use crate::schema;
 const DEEP: usize = 3;
 
 /// More homes than these are no hint.
-const MOST: usize = 3;
+const MOST: usize = 5;
 
 /// Tables whose contents have the shape of the whole, so that everything belongs there.
 const OVERRIDES: &[&str] = &["platforms", "matrix"];
@@ -115,7 +115,12 @@ mod tests {
             (
                 "workloads.text",
                 "prefix",
-                &["workloads.text.dataset", "workloads.text.snippets", "workloads.text.synthetic"][..],
+                &[
+                    "workloads.text.conversation",
+                    "workloads.text.dataset",
+                    "workloads.text.snippets",
+                    "workloads.text.synthetic",
+                ][..],
             ),
             ("workloads.text", "mix", &["workloads.text.snippets"]),
             ("workloads.text", "prompt_words", &["workloads.text.synthetic"]),

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 
 use super::{
-    several::{Headers, Word},
+    several::{AnyOf, Headers, Word},
     shape::{one_of, partial},
     values::{
         Count, CountFromZero, Duration, Fields, Flag, KvCacheTokens, Name, NotNegative, Pem, Positive,
-        PositiveDuration, Share, Text, Url, Verbatim,
+        PositiveDuration, Scalar, Share, Text, Url, Verbatim,
     },
 };
 use crate::{catalog::Protocol, config::HttpVersion};
@@ -47,11 +47,70 @@ pub(super) struct Endpoint {
     /// Fields of every request's body besides those that the protocol sets, as they are.
     #[schemars(extend("examples" = [{ "temperature": 0.0, "ignore_eos": true }]))]
     body: Fields,
+    /// The API, with `protocol = "http"`: what is sent, and where in its answers things stand.
+    http: HttpApi,
     /// What is spoken with it. `"2"` is agreed on by ALPN over TLS and taken for granted without it; `"auto"` lets a server
     /// with TLS choose.
     http_version: Word<HttpVersion>,
     /// Whom its connections trust, and how they show who they are; only with `https://`.
     tls: Tls,
+}
+
+/// `[endpoints.NAME.http]`: where things stand in a document of an answer is a JSON pointer such as `/choices/0/text`, or the
+/// name of a field.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct HttpApi {
+    /// The path of requests under the base URL.
+    #[schemars(extend("examples" = ["/generate"]))]
+    path: Text,
+    /// The body of a request, which is JSON once `{{prompt}}` (a text, within quotes), `{{json prompt}}` (with its quotes),
+    /// `{{model}}`, `{{output_tokens}}` and `{{stream}}` are filled in, in the language of Handlebars.
+    #[schemars(extend("examples" = ["{ \"prompt\": \"{{prompt}}\", \"max_tokens\": {{output_tokens}} }"]))]
+    body: Text,
+    /// Where the text of an answer stands. What is no text, such as a list, counts as output, too.
+    #[schemars(extend("examples" = ["/token/text"]))]
+    text: Text,
+    /// Where reasoning stands.
+    #[schemars(extend("examples" = ["/thinking"]))]
+    reasoning: Text,
+    /// Where it stands why the model stopped.
+    #[schemars(extend("examples" = ["/finish_reason"]))]
+    finish_reason: Text,
+    /// Where the prompt's tokens stand; of several documents the last that has it counts.
+    #[schemars(extend("examples" = ["/usage/input"]))]
+    input_tokens: Text,
+    /// Where the tokens of output so far stand, reasoning included.
+    #[schemars(extend("examples" = ["/usage/output"]))]
+    output_tokens: Text,
+    /// Where the output tokens that were spent on reasoning stand.
+    #[schemars(extend("examples" = ["/usage/reasoning"]))]
+    reasoning_tokens: Text,
+    /// Where the prompt's tokens that were found in a cache stand.
+    #[schemars(extend("examples" = ["/usage/cached"]))]
+    cached_tokens: Text,
+    /// Where the server's own timings stand, which each record keeps.
+    #[schemars(extend("examples" = ["/timings"]))]
+    timings: Text,
+    /// Where it stands that something went wrong; `/error` otherwise.
+    #[schemars(extend("examples" = ["/status/failure"]))]
+    error: Text,
+    /// What the last document of a stream has: anything in this place, or exactly `is` in the place `at`. Without it, and without
+    /// `finish_reason`, a stream ends with the body.
+    #[schemars(extend("examples" = ["/done", { "at": "/type", "is": "end" }]))]
+    end: AnyOf<Text, EndMark>,
+}
+
+/// What stands where in the last document of a stream.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct EndMark {
+    /// Where it stands.
+    #[schemars(extend("examples" = ["/type"]))]
+    at: Text,
+    /// What stands there.
+    #[schemars(extend("examples" = ["end"]))]
+    is: Scalar,
 }
 
 /// `[endpoints.NAME.tls]`: PEM files, whose paths start at the folder of the file that they are named in.

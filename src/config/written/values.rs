@@ -158,6 +158,8 @@ values! {
     MetricWord = any_of([json!({ "enum": MetricName::all().collect::<Vec<_>>() })]);
     /// A text that is taken as it is: no variable is filled in.
     Verbatim = only(json_schema!({ "type": "string", "minLength": 1, "not": { "pattern": r"\$\{" } }));
+    /// A value of JSON that is no list and no table.
+    Scalar = only(json_schema!({ "type": ["string", "number", "boolean"] }));
     /// Fields as somebody else's JSON has them.
     Fields = only(json_schema!({ "type": "object" }));
     /// `true` or `false`.

@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use super::{
     super::{DataFormat, OnBadRow, RowOrder},
     several::{AnyOf, Word},
-    shape::{exclusive, not_empty, one_of, partial},
+    shape::{exclusive, not_empty, one_of, partial, up_to},
     values::{
-        Duration, FilePath, Flag, LargeCount, Length, LengthFromZero, NotEmpty, NotNegative, Positive,
+        Count, Duration, FilePath, Flag, LargeCount, Length, LengthFromZero, NotEmpty, NotNegative, Positive,
         PositiveDuration, Text,
     },
 };
@@ -31,6 +31,10 @@ pub(super) struct Workload {
     /// Requests as an earlier run of this program sent them: their times and lengths, and their prompts where it kept them.
     #[schemars(extend("examples" = [{ "run": "results/runs/RUN", "phase": "main" }]))]
     replay: Replay,
+    /// Requests that follow each other, each with all that was said before; only in closed loops, and with protocols that have
+    /// turns.
+    #[schemars(extend("examples" = [{ "turns": 4, "prompt_tokens": 50, "output_tokens": 64 }]))]
+    conversation: Conversation,
 }
 
 /// `[workloads.NAME.synthetic]`.
@@ -51,6 +55,30 @@ struct Synthetic {
     /// Tokens of made-up text that all prompts share, to exercise prefix caches on purpose.
     #[schemars(extend("examples" = [512]))]
     shared_prefix_tokens: LengthFromZero,
+}
+
+/// `[workloads.NAME.conversation]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Conversation {
+    /// Requests of each conversation.
+    #[schemars(extend("examples" = [4]), transform = up_to(1_000))]
+    turns: Count,
+    /// Length in tokens, by an estimate, of what the user says in each turn: a number or a distribution.
+    #[schemars(extend("examples" = [50]))]
+    prompt_tokens: Lengths,
+    /// Tokens of output that each turn asks for: a number or a distribution.
+    #[schemars(extend("examples" = [64, { "uniform": { "min": 32, "max": 256 } }]))]
+    output_tokens: Lengths,
+    /// Text before the first turn.
+    #[schemars(extend("examples" = ["You are a helpful assistant. "]))]
+    prefix: Text,
+    /// Tokens of made-up text before the first turn that all conversations share.
+    #[schemars(extend("examples" = [512]))]
+    shared_prefix_tokens: LengthFromZero,
+    /// Pause between an answer and what is said next.
+    #[schemars(extend("examples" = ["2s"]))]
+    think_time: Duration,
 }
 
 /// `[workloads.NAME.snippets]`.

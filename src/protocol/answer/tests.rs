@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::catalog::Protocol;
 use crate::{
     protocol::{Carried, Contents, Meaning},
     record::ClockSource,
@@ -15,7 +16,7 @@ fn answer(
     pieces: &[&[u8]],
     ending: Ending,
 ) -> Answered {
-    let mut answer = Answer::new(protocol, status, content_type);
+    let mut answer = Answer::new(&Dialect::of(protocol, None), status, content_type);
     for (piece, arrival_ns) in pieces.iter().zip((1..).map(|n| n * 10)) {
         if answer.read_at(piece, arrival_ns) == Flow::Done {
             break;
@@ -237,7 +238,7 @@ fn trap_3_surrogate_pairs_cut_between_tokens_do_not_break_json() {
     ] {
         let event = delta(&format!(r#"{{"content":"{content}"}}"#));
         let body = format!("data: {event}\n\ndata: [DONE]\n\n");
-        let mut answer = Answer::new(Protocol::OpenaiChat, 200, SSE).keeping_texts();
+        let mut answer = Answer::new(&Dialect::of(Protocol::OpenaiChat, None), 200, SSE).keeping_texts();
         answer.read_at(body.as_bytes(), 10);
         let got = answer.end(20, Ending::EndOfStream);
         assert_eq!((got.outcome, got.chunks.len()), (Outcome::Ok, 1), "{content}: {:?}", got.error);
@@ -247,7 +248,7 @@ fn trap_3_surrogate_pairs_cut_between_tokens_do_not_break_json() {
 
 #[test]
 fn trap_4_the_terminal_event_ends_the_reading() {
-    let mut answer = Answer::new(Protocol::OpenaiChat, 200, SSE);
+    let mut answer = Answer::new(&Dialect::of(Protocol::OpenaiChat, None), 200, SSE);
     let token = format!("data: {}\n\n", delta(r#"{"content":"a"}"#));
     assert_eq!(answer.read_at(token.as_bytes(), 10), Flow::More);
     assert_eq!(answer.read_at(format!("data:[DONE] \n\n{token}").as_bytes(), 20), Flow::Done);
@@ -350,7 +351,7 @@ fn trap_6_fewer_tokens_than_asked_for_are_what_they_are() {
 
 #[test]
 fn trap_8_an_endless_refusal_is_read_for_its_message_only() {
-    let mut answer = Answer::new(Protocol::OpenaiChat, 500, Some("text/plain"));
+    let mut answer = Answer::new(&Dialect::of(Protocol::OpenaiChat, None), 500, Some("text/plain"));
     let reads = (0..1000).take_while(|n| answer.read_at(&[b'x'; 1000], *n) == Flow::More).count();
     assert_eq!(reads, REFUSAL / 1000);
     let error = answer.end(1000, Ending::EndOfStream).error.expect("a message");
@@ -486,7 +487,7 @@ fn a_stamp_is_exact_for_the_last_event_of_a_read() {
         for (source, exact) in
             [(ClockSource::Kernel, true), (ClockSource::Kernel, false), (ClockSource::User, false)]
         {
-            let mut answer = Answer::new(Protocol::OpenaiChat, 200, SSE);
+            let mut answer = Answer::new(&Dialect::of(Protocol::OpenaiChat, None), 200, SSE);
             for (read, at_ns) in reads.iter().zip((1..).map(|n| n * 10)) {
                 let arrival = Arrival { at_ns, after_ns: at_ns - 5, read_ns: at_ns, source, exact };
                 for (index, bytes) in read.iter().enumerate() {
@@ -573,7 +574,7 @@ proptest! {
 
 /// What a watched stream shows of its events, as `arrival meaning`.
 fn seen(protocol: Protocol, content_type: Option<&str>, pieces: &[&str]) -> Vec<(u64, Meaning)> {
-    let mut answer = Answer::new(protocol, 200, content_type).watched();
+    let mut answer = Answer::new(&Dialect::of(protocol, None), 200, content_type).watched();
     for (piece, arrival_ns) in pieces.iter().zip((1..).map(|n| n * 10)) {
         if answer.read_at(piece.as_bytes(), arrival_ns) == Flow::Done {
             break;

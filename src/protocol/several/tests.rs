@@ -2,13 +2,15 @@
 
 use crate::{
     catalog::Protocol,
-    protocol::{Answer, Answered, Ending, Flow},
+    protocol::{Answer, Answered, Dialect, Ending, Flow},
     record::{Outcome, TokenSource},
 };
 
 /// The answer to three prompts, one event per read at 10, 20, 30, …, that HTTP ends at 1000.
 fn stream(events: &[&str]) -> Answered {
-    let mut answer = Answer::new(Protocol::OpenaiCompletions, 200, Some("text/event-stream")).to_prompts(3);
+    let mut answer =
+        Answer::new(&Dialect::of(Protocol::OpenaiCompletions, None), 200, Some("text/event-stream"))
+            .to_prompts(3);
     for (event, arrival_ns) in events.iter().zip((1..).map(|n| n * 10)) {
         if answer.read_at(format!("data: {event}\n\n").as_bytes(), arrival_ns) == Flow::Done {
             break;
@@ -18,7 +20,9 @@ fn stream(events: &[&str]) -> Answered {
 }
 
 fn whole(document: &str) -> Answered {
-    let mut answer = Answer::new(Protocol::OpenaiCompletions, 200, Some("application/json")).to_prompts(3);
+    let mut answer =
+        Answer::new(&Dialect::of(Protocol::OpenaiCompletions, None), 200, Some("application/json"))
+            .to_prompts(3);
     answer.read_at(document.as_bytes(), 10);
     answer.end(1000, Ending::EndOfStream)
 }
@@ -162,7 +166,9 @@ fn a_whole_answer_has_a_choice_for_each_prompt() {
 
 #[test]
 fn a_refusal_says_how_many_prompts_there_were() {
-    let mut answer = Answer::new(Protocol::OpenaiCompletions, 400, Some("application/json")).to_prompts(3);
+    let mut answer =
+        Answer::new(&Dialect::of(Protocol::OpenaiCompletions, None), 400, Some("application/json"))
+            .to_prompts(3);
     answer.read_at(br#"{"error":{"message":"prompt must be a string"}}"#, 10);
     let got = answer.end(1000, Ending::EndOfStream);
     let error = "status 400: prompt must be a string (to a request of 3 prompts)";

@@ -81,7 +81,7 @@ impl Datasets {
                     Ok(requests) => trace.content = Some(requests.content().clone()),
                     Err(error) => findings.push(error.finding(name, trace::kind(&trace.file))),
                 },
-                Workload::Synthetic(_) | Workload::Snippets(_) => {}
+                Workload::Synthetic(_) | Workload::Snippets(_) | Workload::Conversation(_) => {}
             }
         }
         let weights: Vec<_> =
@@ -108,6 +108,7 @@ impl Datasets {
         let kind = match workload {
             Workload::Synthetic(synthetic) => Kind::Synthetic(Arc::new(synthetic.clone())),
             Workload::Snippets(snippets) => Kind::Snippets(Arc::new(snippets.clone())),
+            Workload::Conversation(conversation) => Kind::Conversation(Arc::new(conversation.clone())),
             Workload::Dataset(dataset) => {
                 let table = self.table(&dataset.file)?;
                 if let Some(planned) = &dataset.content

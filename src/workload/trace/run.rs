@@ -55,6 +55,8 @@ struct Line {
     measured: bool,
     #[serde(default = "one")]
     batch: u32,
+    #[serde(default)]
+    turn: u32,
     due_ns: i64,
     input_tokens: Option<u64>,
     requested_output_tokens: u64,
@@ -82,7 +84,8 @@ impl Run {
             let prompts = show_count_of(u64::from(line.batch), "prompt");
             return Err(BadRow::Wrong(format!("has {prompts}, and a row of a trace is one")));
         }
-        let kept = self.kept.get(&line.seq);
+        // of a later turn of a conversation only that was kept which came with it, and it carried all before it
+        let kept = self.kept.get(&line.seq).filter(|_| line.turn == 0);
         let planned = || self.planned.get(line.step_id).copied().flatten();
         let (input, estimated) = match (line.input_tokens.filter(|tokens| *tokens > 0), kept) {
             (Some(counted), _) => (tokens(counted, "input_tokens")?, false),

@@ -371,12 +371,16 @@ fn a_run_is_a_trace() {
         "phase: `trace/requests.jsonl` has no request of the phase `mian`"
     );
 
-    // the very prompts, as far as they were kept; one that may have lost its end is made up
+    // the very prompts, as far as they were kept; one that may have lost its end is made up, and so is a later turn of a
+    // conversation
+    let records = records.replace("\"seq\":9,", "\"seq\":9,\"turn\":1,");
+    std::fs::write(bench.path.join(run::RECORDS), records).expect("a file");
     let long = "x ".repeat(32 << 10);
     let texts = format!(
         "{{\"format\":1,\"seq\":4,\"prompts\":[\"why, though?\"]}}\n\
          {{\"format\":1,\"seq\":2,\"answers\":[\"because\"]}}\n\
-         {{\"format\":1,\"seq\":3,\"prompts\":[\"{long}\"],\"cut\":true}}\n{{\"format\":1,\"seq\":9,\"prom"
+         {{\"format\":1,\"seq\":3,\"prompts\":[\"{long}\"],\"cut\":true}}\n{{\"format\":1,\"seq\":9,\"prompts\":[\"and then?\"]}}\n\
+         {{\"format\":1,\"seq\":10,\"prom"
     );
     std::fs::write(bench.path.join(run::TEXTS), texts).expect("a file");
     let requests = bench.open(&replay(None)).expect("rows");
@@ -387,7 +391,7 @@ fn a_run_is_a_trace() {
     assert_eq!(found.beside_sha256.keys().map(String::as_str).collect::<Vec<_>>(), [run::TEXTS]);
     let texts = prompts(requests, 42, 4);
     assert_eq!(texts[2], "why, though?");
-    assert_eq!(estimate_tokens(&texts[0]), 20);
+    assert_eq!((estimate_tokens(&texts[0]), estimate_tokens(&texts[3])), (20, 90));
 }
 
 #[test]

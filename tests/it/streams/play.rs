@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use scenario::{
     catalog::Protocol,
-    protocol::{Answer, Answered, Ending, Flow, Meaning},
+    protocol::{Answer, Answered, Dialect, Ending, Flow, Meaning},
     wire::{Arrival, Clock, Limits, Origin, Piece, Pool, Request, Timing, WireError},
 };
 
@@ -144,7 +144,7 @@ pub fn byte_by_byte(read: &Read, protocol: Protocol) -> Option<String> {
 }
 
 fn begin(protocol: Protocol, status: u16, content_type: Option<&str>) -> Answer {
-    Answer::new(protocol, status, content_type).watched().keeping_texts()
+    Answer::new(&Dialect::of(protocol, None), status, content_type).watched().keeping_texts()
 }
 
 /// What has to be the same however the bytes come: everything but the times.

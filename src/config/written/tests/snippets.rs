@@ -83,6 +83,8 @@ fn both_take_the_same() {
         "endpoints.main.headers = { X-Team = \"a\", Authorization.env = \"A\" }",
         "endpoints.main.body = { temperature = 0, a.b = [1, { c = true }] }",
         "endpoints.main.body.tools = [{ name = \"f\", model = \"m\", parameters.properties = { n.type = \"integer\", echo = 1 } }]",
+        "endpoints.main = { protocol = \"http\", http = { path = \"/a\", body = \"{}\", text = \"\", end = \"/b~1c\" } }",
+        "endpoints.main = { protocol = \"http\", http = { path = \"/a\", body = \"{}\", text = \"a/b\", end = { at = \"x\", is = 1 } } }",
         "endpoints.main.http_version = \"auto\"",
         "endpoints.main = { url = \"https://a\", tls = {} }",
         "endpoints.main = { url = \"https://a\", tls = { ca = \"${NOBODY:-ca.pem}\" } }",
