@@ -22,6 +22,7 @@ pub mod config;
 pub mod workload;
 pub mod plan;
 pub mod record;
+pub mod answers;
 pub mod wire;
 pub mod protocol;
 pub mod engine;

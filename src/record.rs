@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::ScopeKey;
+use crate::{config::LONGEST_TEXT, plan::ScopeKey};
 
 /// The version of `requests.jsonl` and `events.jsonl`.
 pub const FORMAT: u32 = 1;
@@ -91,7 +91,7 @@ pub enum Outcome {
     Malformed,
     /// A whole answer without any output.
     Empty,
-    /// A check of the answer failed.
+    /// A whole answer that is not what the plan asks for.
     WrongAnswer,
     /// Cut off by the tool: interrupted, or not done when the drain ended.
     Cancelled,
@@ -190,6 +190,9 @@ pub struct Record {
     pub step_id: usize,
     /// The endpoint.
     pub endpoint: String,
+    /// The model that it named; empty where an earlier version wrote the record.
+    #[serde(default)]
+    pub model: String,
     /// Whether it counts; warm-up does not.
     pub measured: bool,
     /// The user of a closed loop, from 0.
@@ -266,6 +269,9 @@ pub struct Record {
     pub outcome: Outcome,
     /// What went wrong, in words.
     pub error: Option<String>,
+    /// Why nobody knows whether the answer is what the plan asks for, where it was to be checked; it counts as a success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unchecked: Option<String>,
     /// Timings that the server reported, as it sent them.
     pub server_timings: Option<serde_json::Value>,
 }
@@ -343,32 +349,43 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-/// What a request asked and what came back, as far as the plan keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+/// What a request asked and what came back, as far as anybody wants it: the plan to keep it, or a check.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Texts {
-    /// The prompts, where they are kept.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub prompts: Vec<String>,
-    /// The text of the answer to each prompt, without its reasoning, where they are kept.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub answers: Vec<String>,
-    /// Whether any of them was longer than [`LONGEST_TEXT`] and lost its end.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    /// The prompts; none where nobody wants them.
+    pub prompts: Vec<Text>,
+    /// The text of the answer to each prompt, without its reasoning; none where nobody wants them.
+    pub answers: Vec<Text>,
+}
+
+/// A text, of which not more than [`LONGEST_TEXT`] bytes are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Text {
+    /// Its beginning.
+    pub text: String,
+    /// Whether it was longer.
     pub cut: bool,
 }
 
-/// Bytes of one text that are kept.
-pub const LONGEST_TEXT: usize = 64 << 10;
+impl Text {
+    /// As much of it as is kept.
+    pub fn of(text: &str) -> Self {
+        let mut kept = Self::default();
+        kept.append(text);
+        kept
+    }
 
-impl Texts {
-    /// Appends to one text as far as it may grow.
-    pub fn append(text: &mut String, more: &str, cut: &mut bool) {
-        let mut end = LONGEST_TEXT.saturating_sub(text.len()).min(more.len());
+    /// Adds to its end, as far as it may grow.
+    pub fn append(&mut self, more: &str) {
+        if self.cut {
+            return;
+        }
+        let mut end = LONGEST_TEXT.saturating_sub(self.text.len()).min(more.len());
         while !more.is_char_boundary(end) {
             end -= 1;
         }
-        text.push_str(&more[..end]);
-        *cut |= end < more.len();
+        self.text.push_str(&more[..end]);
+        self.cut = end < more.len();
     }
 }
 
@@ -504,7 +521,7 @@ pub enum Event {
         record: Box<Record>,
         /// Arrival of every event with output.
         chunks: ChunkTimes,
-        /// What was asked and answered; `None` where the plan keeps nothing of it, or the recorder is behind.
+        /// What was asked and answered; `None` where nobody wants any of it, or the recorder is behind.
         texts: Option<Box<Texts>>,
     },
     /// The requests of a step that had not ended at a moment. It is for whoever judges while the run goes on, may be left

@@ -18,6 +18,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
+    answers::Checks,
     catalog::Protocol,
     config::{self, Model, Secret},
     engine::{self, Ask, Binding},
@@ -30,7 +31,7 @@ use crate::{
 /// What `--help` says about exit codes.
 pub(super) const HELP: &str = "\
 Exit codes:
-  0    every probed endpoint gave a whole answer with output
+  0    every probed endpoint gave a whole answer with output, which its check passed
   1    one did not
   2    wrong usage or an invalid scenario; nothing was sent
   4    one gave no answer at all
@@ -120,7 +121,10 @@ pub(super) fn probe(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
                 continue;
             }
         };
-        let probed = runtime.block_on(target.ask(&binding, &ask))?;
+        let mut probed = runtime.block_on(target.ask(&binding, &ask))?;
+        if let Some(checks) = Checks::of(&target.plan)? {
+            checks.judge(&mut probed.record, Some(&probed.answers));
+        }
         worst = worst.max(match probed.record.outcome {
             Outcome::Ok => Exit::Pass,
             _ if probed.record.first_byte_ns.is_none() => Exit::Environment,
@@ -254,6 +258,7 @@ impl Target {
         let endpoint = &mut self.plan.endpoints[0];
         endpoint.protocol = protocol.unwrap_or(endpoint.protocol);
         endpoint.stream &= endpoint.protocol.generates();
+        endpoint.check.take_if(|_| !endpoint.protocol.generates());
         if let Some(model) = model {
             endpoint.model = Model::Named(model.to_owned());
         }

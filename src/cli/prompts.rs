@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::Model,
     machine::Machine,
-    plan::{Plan, Step, arrivals_of, describe::step_name, request_of},
+    plan::{Plan, Step, arrivals_of, describe::step_name, model_of, request_of},
     protocol::{Ask, Dialect},
     units::show_count,
     workload::{Datasets, Prompt, Source},
@@ -57,9 +57,6 @@ struct Line<'a> {
     output_tokens: u32,
     body: Value,
 }
-
-/// What the body asks for where the name of the model is only known once the server has been asked.
-const UNKNOWN: &str = "auto";
 
 pub(super) fn prompts(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
     let mut datasets = Datasets::default();
@@ -160,6 +157,10 @@ fn is_shown(arguments: &Arguments, plan: &Plan, endpoint: usize) -> bool {
 fn text(plan: &Plan, step: &Step, endpoint: usize, seq: u64, prompts: &[Prompt]) -> String {
     let endpoint = &plan.endpoints[endpoint];
     let (name, step) = (&endpoint.name, step_name(step));
+    let model = match &endpoint.model {
+        mix @ Model::Mix(_) => format!(" · {}", model_of(mix, plan.seed, seq)),
+        Model::Auto | Model::Named(_) => String::new(),
+    };
     let mut text = String::new();
     for (place, prompt) in prompts.iter().enumerate() {
         let place = if prompts.len() > 1 {
@@ -173,7 +174,7 @@ fn text(plan: &Plan, step: &Step, endpoint: usize, seq: u64, prompts: &[Prompt])
         // writing to a string cannot fail
         let _ = writeln!(
             text,
-            "── request {seq}{place} · {step} · {name} · about {} prompt tokens, {} output tokens asked for",
+            "── request {seq}{place} · {step} · {name}{model} · about {} prompt tokens, {} output tokens asked for",
             show_count(u64::from(prompt.estimated_tokens)),
             show_count(u64::from(endpoint.output_tokens(prompt.output_tokens))),
         );
@@ -184,10 +185,7 @@ fn text(plan: &Plan, step: &Step, endpoint: usize, seq: u64, prompts: &[Prompt])
 
 fn line(plan: &Plan, step: &Step, endpoint: usize, seq: u64, prompts: &[Prompt]) -> anyhow::Result<String> {
     let endpoint = &plan.endpoints[endpoint];
-    let model = match &endpoint.model {
-        Model::Named(name) => name,
-        Model::Auto => UNKNOWN,
-    };
+    let model = model_of(&endpoint.model, plan.seed, seq);
     let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
     // one limit for all prompts of a request
     let output_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);

@@ -10,6 +10,7 @@ use tokio::{
 
 use super::terminal::{self, Terminal};
 use crate::{
+    answers::Checks,
     control::Watch,
     live,
     plan::Plan,
@@ -110,7 +111,7 @@ fn stopping(cause: StopCause) -> Option<&'static str> {
 }
 
 /// Starts the thread. It ends when the engine has dropped its end of `events`, and gives the writer back with the
-/// first error of the disk. A target without hope ends the run from here, by the same evidence that is written. On an
+/// first error of the disk. Answers are checked here, before anybody sees how their requests ended. A target without hope ends the run from here, by the same evidence that is written. On an
 /// error it asks the engine to stop and goes on trying, so that nothing measured is
 /// lost where the disk recovers.
 pub(super) fn start(
@@ -119,6 +120,7 @@ pub(super) fn start(
     commands: Sender<Command>,
     clock: Clock,
     mut progress: Progress,
+    checks: Option<Checks>,
     mut watch: Option<Watch>,
 ) -> JoinHandle<Result<(), StoreError>> {
     let runtime = Handle::current();
@@ -135,6 +137,11 @@ pub(super) fn start(
                     count = events.recv_many(&mut batch, 4096) => {
                         if count == 0 {
                             break;
+                        }
+                        if let Some(checks) = &checks {
+                            for event in &mut batch {
+                                checks.look_at(event);
+                            }
                         }
                         if let Err(error) = writer.append(&batch)
                             && first_error.is_none()

@@ -25,6 +25,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
+    answers::Checks,
     config::{Address, Ceiling, HeaderText, Secret, Workload},
     control::Watch,
     engine::{self, Binding, Budget, Workers},
@@ -444,7 +445,8 @@ async fn measure(
     let (events, events_out) = mpsc::channel(engine::EVENT_QUEUE);
     let (commands, commands_out) = mpsc::channel(8);
     let voice = progress.voice();
-    let recording = recording::start(writer, events_out, commands.clone(), clock, progress, Watch::new(plan));
+    let (checks, watch) = (Checks::of(plan)?, Watch::new(plan));
+    let recording = recording::start(writer, events_out, commands.clone(), clock, progress, checks, watch);
     let workers = Workers::start(client_threads(plan)).context("cannot start the threads that measure")?;
     let mut running = engine::start(&workers, plan.clone(), bindings, clock, budgets, events, commands_out);
     let mut asked = 0;

@@ -16,6 +16,7 @@ use super::{
     platform::{self, Asked},
     presets::{Library, Preset},
     read, resolved, rest,
+    schemas::Schemas,
     source::{Place, Source},
     substitute::{Env, substitute},
     tree::{Node, Value},
@@ -71,6 +72,7 @@ fn each_case(
 
     let base = layers.fold(&chain, &sink);
     let cases = layers.cases(env, &sink);
+    let schemas = Schemas::new(read);
     let flag = asked.filter(|asked| asked.by == FLAG);
     let mut here = Cases { count: cases.len(), ..Cases::default() };
     for case in &cases {
@@ -95,25 +97,41 @@ fn each_case(
                 draft.finish(platform.clone(), case.axes.clone(), origins(&root), Places::of(&root))
         {
             scenario.run.without_flags = without_flags;
+            schemas.read_into(&mut scenario, &there);
             see(&scenario, root, below_flags);
             here.scenarios.push(scenario);
         }
         here.found.add(&case.axes, there);
     }
-    let platforms = std::iter::once(here).chain(elsewhere(&layers, &chain, &cases, env, &sink)).collect();
+    let platforms =
+        std::iter::once(here).chain(elsewhere(&layers, &chain, &cases, env, &schemas, &sink)).collect();
     Checked::new(input.name, sink, platforms)
 }
 
 /// Checks cases on every platform of the scenario that is not in use.
-fn elsewhere(layers: &Layers, active: &[&Preset], cases: &[Case], env: Env<'_>, sink: &Sink) -> Vec<Cases> {
+fn elsewhere(
+    layers: &Layers,
+    active: &[&Preset],
+    cases: &[Case],
+    env: Env<'_>,
+    schemas: &Schemas<'_>,
+    sink: &Sink,
+) -> Vec<Cases> {
     let unused = layers.platforms().filter(|name| active.iter().all(|preset| preset.name != **name));
     let presets: Vec<&Preset> = unused.filter_map(|name| layers.library.get(name)).collect();
     let all = presets.len() * cases.len() <= MOST_ELSEWHERE;
     let cases = if all { cases.iter().collect() } else { every_value(cases) };
-    presets.into_iter().map(|preset| on_platform(layers, preset, &cases, env, sink)).collect()
+    presets.into_iter().map(|preset| on_platform(layers, preset, &cases, env, schemas, sink)).collect()
 }
 
-fn on_platform(layers: &Layers, preset: &Preset, cases: &[&Case], env: Env<'_>, outside: &Sink) -> Cases {
+fn on_platform(
+    layers: &Layers,
+    preset: &Preset,
+    cases: &[&Case],
+    env: Env<'_>,
+    schemas: &Schemas<'_>,
+    outside: &Sink,
+) -> Cases {
     let whole = Sink::default();
     let chain = layers.library.chain(preset, &whole);
     let base = layers.fold(&chain, &whole);
@@ -135,7 +153,10 @@ fn on_platform(layers: &Layers, preset: &Preset, cases: &[&Case], env: Env<'_>, 
         let draft = layers.finish(&mut root, named, &sink);
         let finished = draft.and_then(|draft| {
             let draft = rest::sound(draft, &root, [outside, &sink])?;
-            draft.finish(platform.clone(), case.axes.clone(), Vec::new(), Places::of(&root))
+            let mut scenario =
+                draft.finish(platform.clone(), case.axes.clone(), Vec::new(), Places::of(&root))?;
+            schemas.read_into(&mut scenario, &sink);
+            Some(scenario)
         });
         there.scenarios.extend(finished);
         there.found.add(&case.axes, sink);

@@ -175,8 +175,8 @@ fn fill_datasets(root: &mut Node, builtin: &BuiltIn) {
     }
 }
 
-/// Puts the folder in front of the path of every secret in a file, of what TLS needs, and of what workloads come from: a path
-/// starts where it is written.
+/// Puts the folder in front of the path of every secret in a file, of what TLS needs, of schemas and of what workloads come from:
+/// a path starts where it is written.
 fn settle_paths(root: &mut Node) {
     for workload in entries(root, "workloads") {
         for (kind, key) in [("dataset", "path"), ("trace", "path"), ("replay", "run")] {
@@ -190,6 +190,8 @@ fn settle_paths(root: &mut Node) {
         }
         let headers = endpoint.get_mut("headers").and_then(Node::as_table_mut);
         headers.into_iter().flat_map(Table::values_mut).for_each(settle_path);
+        let check = endpoint.get_mut("check").and_then(Node::as_table_mut);
+        check.and_then(|check| check.get_mut("json_schema")).into_iter().for_each(settle);
         if let Some(tls) = endpoint.get_mut("tls").and_then(Node::as_table_mut) {
             for key in ["ca", "cert", "key"] {
                 tls.get_mut(key).into_iter().for_each(settle);

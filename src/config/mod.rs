@@ -32,6 +32,7 @@ mod read;
 mod resolved;
 mod rest;
 pub mod scenario;
+mod schemas;
 mod source;
 mod substitute;
 mod syntax;

@@ -1,5 +1,6 @@
 //! The scenario: a file as it was meant, after layers and checks. Plain values, base units, names still unresolved.
 
+mod check;
 mod connection;
 mod dataset;
 mod http_api;
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    check::{AnswerCheck, AnswerSchema, LONGEST_TEXT},
     connection::{ClientCertificate, HttpVersion, Tls},
     dataset::{Content, DataFile, DataFormat, Dataset, OnBadRow, RowOrder},
     http_api::{EndMark, HttpApi},
@@ -135,6 +137,8 @@ pub struct Endpoint {
     pub headers: BTreeMap<String, HeaderText>,
     /// Fields of every request's body besides those that the protocol sets.
     pub body: serde_json::Map<String, serde_json::Value>,
+    /// What the text of its answers must be.
+    pub check: Option<AnswerCheck>,
     /// The API, where the protocol leaves that to the scenario.
     pub http: Option<HttpApi>,
     /// What is spoken with it.
@@ -162,13 +166,42 @@ impl Address {
 }
 
 /// The model that requests name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Model {
     /// `"auto"`: the first model that the server lists.
     Auto,
     /// This one.
     Named(String),
+    /// One of several, drawn for each request.
+    Mix(ModelMix),
+}
+
+impl Model {
+    /// The names among which requests choose; none where all name the same.
+    pub fn several(&self) -> impl Iterator<Item = &str> {
+        let mix = if let Self::Mix(mix) = self { Some(mix.shares()) } else { None };
+        mix.into_iter().flatten().map(|(name, _)| name)
+    }
+}
+
+/// Two models or more, with the share of the requests that name each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(extend("minProperties" = 2))]
+pub struct ModelMix(BTreeMap<String, f64>);
+
+impl ModelMix {
+    /// That of some weights, all of them above 0, which the shares are in proportion to.
+    pub fn of(weights: BTreeMap<String, f64>) -> Self {
+        let total: f64 = weights.values().sum();
+        Self(weights.into_iter().map(|(name, weight)| (name, weight / total)).collect())
+    }
+
+    /// Each name with its share, in the order of the names, so that that of the file means nothing; they sum to 1.
+    pub fn shares(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.0.iter().map(|(name, share)| (name.as_str(), *share))
+    }
 }
 
 /// A secret by reference: the value itself is read at readiness and written nowhere.

@@ -1,12 +1,14 @@
 //! Layers and precedence, origins, the choice of the platform, and that everything embedded or ready loads.
 
 mod batches;
+mod check;
 mod connection;
 mod headers;
 mod include;
 mod judging;
 mod layering;
 mod matrix;
+mod model;
 mod platforms;
 mod resolved;
 mod same_as;

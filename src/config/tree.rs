@@ -84,6 +84,14 @@ impl Node {
         self.as_table()?.get(key)
     }
 
+    /// The entry of a table under a key, or the element of a list at an index.
+    pub(super) fn child(&self, step: &str) -> Option<&Self> {
+        match &self.value {
+            Value::List(items) => items.get(step.parse::<usize>().ok()?),
+            _ => self.get(step),
+        }
+    }
+
     /// The value at an address.
     pub(super) fn at(&self, path: &[&str]) -> Option<&Self> {
         path.iter().try_fold(self, |node, key| node.get(key))

@@ -18,9 +18,9 @@ use super::{
     unless::unless,
 };
 use crate::{
-    plan::{Place, place_of, request_of},
+    plan::{Place, model_of, place_of, request_of},
     protocol::{Answer, Answered, Ask, Dialect, Ending, Flow, Seen, Turn},
-    record::{ChunkTimes, Outcome, Record, StopCause, Texts, TokenSource},
+    record::{ChunkTimes, Outcome, Record, StopCause, Text, Texts, TokenSource},
     wire::{Arrival, Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
 };
 
@@ -29,6 +29,8 @@ pub(super) struct Prepared {
     seq: u64,
     request_id: String,
     endpoint: usize,
+    /// What it names.
+    model: String,
     /// The thread that measures it.
     lane: usize,
     /// Where it stands in a conversation, if it does.
@@ -71,16 +73,20 @@ impl Prepared {
         // one limit for all prompts of a request
         let max_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
         let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
-        let ask = Ask { earlier, ..Ask::of(planned, &binding.model, &texts, max_tokens) };
+        let place = place_of(&shared.plan, &run.load, seq);
+        // a conversation stays with the model that it began with
+        let chosen_by = place.map_or(seq, |place| place.conversation);
+        let model = model_of(&binding.model, shared.plan.seed, chosen_by);
+        let ask = Ask { earlier, ..Ask::of(planned, model, &texts, max_tokens) };
         let request = request(binding, &request_id, &ask);
         let message = pools[lane].message(&request);
-        let place = place_of(&shared.plan, &run.load, seq);
         let keep = shared.plan.output.prompts || place.is_some();
         let prompts = prompts.into_iter().map(|prompt| prompt.text).filter(|_| keep).collect();
         Box::new(Self {
             seq,
             request_id,
             endpoint,
+            model: model.to_owned(),
             lane,
             place,
             requested_output_tokens: planned.output_tokens(max_tokens),
@@ -164,6 +170,7 @@ impl Prepared {
             step: step.name.clone(),
             step_id: step.id,
             endpoint: run.shared.plan.endpoints[self.endpoint].name.clone(),
+            model: self.model.clone(),
             measured: run.load.measure,
             user,
             conversation: self.place.map(|place| place.conversation),
@@ -202,6 +209,7 @@ pub(super) fn untouched(due_ns: u64) -> Record {
         step: String::new(),
         step_id: 0,
         endpoint: String::new(),
+        model: String::new(),
         measured: false,
         user: None,
         conversation: None,
@@ -236,6 +244,7 @@ pub(super) fn untouched(due_ns: u64) -> Record {
         status: None,
         outcome: Outcome::NotSent,
         error: None,
+        unchecked: None,
         server_timings: None,
     }
 }
@@ -263,10 +272,10 @@ pub(super) struct Progress {
     status: Option<u16>,
     http_version: Option<&'static str>,
     answer: Option<Answer>,
-    /// Whether the text of the answer is kept.
+    /// Whether the text of the answer is wanted.
     keep_answers: bool,
     /// The text, once it has ended.
-    answers: Option<Texts>,
+    pub(super) answers: Option<Vec<Text>>,
     pub(super) onlookers: Onlookers,
 }
 
@@ -314,10 +323,10 @@ pub(super) struct Sight {
 }
 
 impl Progress {
-    /// The progress of an exchange that is looked at closely.
-    pub(super) fn watched() -> Self {
+    /// The progress of an exchange that is looked at closely, and of its answer too where that is wanted.
+    pub(super) fn watched(keep_answers: bool) -> Self {
         let onlookers = Onlookers { sight: Some(Sight::default()), ..Onlookers::default() };
-        Self { onlookers, ..Self::default() }
+        Self { keep_answers, onlookers, ..Self::default() }
     }
 
     /// The progress of an exchange of which the time of every read is kept.
@@ -415,7 +424,8 @@ pub(super) async fn exchange(
         return Exchanged { outcome: Outcome::NotSent, turn: None };
     }
     let output = &run.shared.plan.output;
-    let keep_answers = output.answers || prepared.place.is_some();
+    let wants_answers = output.answers || planned.check.is_some();
+    let keep_answers = wants_answers || prepared.place.is_some();
     let mut progress = Progress { keep_answers, ..Progress::default() };
     let reserved = prepared.reserved.take();
     if let Some(Registered { life, .. }) = &prepared.registered {
@@ -448,19 +458,14 @@ pub(super) async fn exchange(
     let mut record = prepared.record(run, user, due_ns, queue_wait_ns);
     let chunks = progress.record(stop, run.shared.clock.now_ns(), &mut record);
     let outcome = record.outcome;
-    let mut answers = progress.answers.take();
+    let answers = progress.answers.take().unwrap_or_default();
     let turn = prepared.place.filter(|_| outcome == Outcome::Ok).and_then(|_| {
-        let answer = answers.as_ref()?.answers.first()?.clone();
-        Some(Turn { user: prepared.prompts.first()?.clone(), answer })
+        let (user, answer) = (prepared.prompts.first()?.clone(), answers.first()?.text.clone());
+        Some(Turn { user, answer })
     });
-    let texts = (output.prompts || output.answers).then(|| {
-        let mut texts = answers.take_if(|_| output.answers).unwrap_or_default();
-        for prompt in prepared.prompts.iter().filter(|_| output.prompts) {
-            let mut kept = String::new();
-            Texts::append(&mut kept, prompt, &mut texts.cut);
-            texts.prompts.push(kept);
-        }
-        texts
+    let texts = (output.prompts || wants_answers).then(|| Texts {
+        prompts: prepared.prompts.iter().filter(|_| output.prompts).map(|prompt| Text::of(prompt)).collect(),
+        answers: if wants_answers { answers } else { Vec::new() },
     });
     // first, so that nobody sees it as pending behind its end
     drop(prepared.registered.take());

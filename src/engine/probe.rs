@@ -10,9 +10,9 @@ use super::{
     exchange::{Progress, Sight, Stop, request, send_and_read, untouched},
 };
 use crate::{
-    plan::PlannedEndpoint,
+    plan::{PlannedEndpoint, model_of},
     protocol::{self, Seen},
-    record::Record,
+    record::{Record, Text},
     wire::Clock,
     workload,
 };
@@ -38,7 +38,7 @@ pub struct Read {
 /// A request with everything that was seen of it.
 #[derive(Debug, Clone)]
 pub struct Probed {
-    /// What a run would have kept.
+    /// What a run would have kept, but for what a check of the answer adds.
     pub record: Record,
     /// Path and query that the request went to.
     pub target: String,
@@ -52,6 +52,8 @@ pub struct Probed {
     pub reads: Vec<Read>,
     /// What every event was, in order.
     pub seen: Vec<Seen>,
+    /// The text of the answer, where the endpoint has a check of it; empty where there is none.
+    pub answers: Vec<Text>,
     /// Whether the connection can serve another request; `None` where the answer was not read to its end.
     pub still_open: Option<bool>,
 }
@@ -77,12 +79,13 @@ pub async fn probe(
     let max_tokens = ask.max_tokens.unwrap_or(first.output_tokens);
     let request_id = format!("{:x}-probe", clock.wall_ns() / 1_000_000);
     let prompts = [prompt.as_str()];
-    let request =
-        request(&binding, &request_id, &protocol::Ask::of(planned, &binding.model, &prompts, max_tokens));
+    let model = model_of(&binding.model, seed, 0);
+    let ask = protocol::Ask::of(planned, model, &prompts, max_tokens);
+    let request = request(&binding, &request_id, &ask);
 
     let message = pool.message(&request);
 
-    let mut progress = Progress::watched();
+    let mut progress = Progress::watched(planned.check.is_some());
     let due_ns = clock.now_ns();
     let stop = tokio::select! {
         biased;
@@ -99,6 +102,7 @@ pub async fn probe(
     let mut record = Record {
         request_id,
         endpoint: planned.name.clone(),
+        model: model.to_owned(),
         requested_output_tokens: planned.output_tokens(max_tokens),
         ..untouched(due_ns)
     };
@@ -111,6 +115,7 @@ pub async fn probe(
         headers: head,
         reads: reads(record.first_byte_ns, &pieces),
         seen,
+        answers: progress.answers.take().unwrap_or_default(),
         still_open,
         record,
     })

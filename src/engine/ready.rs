@@ -15,7 +15,7 @@ use crate::{
     config::{Address, HeaderText, HttpVersion, Model, Secret},
     hosts,
     machine::Server,
-    plan::{Plan, PlannedEndpoint, Work},
+    plan::{Plan, PlannedEndpoint, Work, describe},
     protocol::Dialect,
     wire::Origin,
     workload::Source,
@@ -35,8 +35,8 @@ const LOOK: Duration = Duration::from_secs(5);
 pub struct Binding {
     /// Where to connect: host resolved once, here.
     pub origin: Origin,
-    /// The model that requests name.
-    pub model: String,
+    /// What requests name as their model; never `auto`.
+    pub model: Model,
     /// Where requests go under the origin.
     pub target: Uri,
     /// What goes with every request besides what the protocol sets; secrets are marked as sensitive and written
@@ -185,13 +185,22 @@ impl Look<'_> {
             // loaded by no phase: never asked, never sent to
             Answer { version: String::new(), models: Err(String::new()) }
         };
+        // a simulated server that somebody started by hand says what it is
+        let simulated = self.endpoint.simulated() || answer.version.starts_with(SIMULATED);
         let model = match &self.endpoint.model {
-            Model::Named(name) => name.clone(),
+            named @ Model::Named(_) => named.clone(),
+            mix @ Model::Mix(_) => {
+                // those take any name
+                if !simulated {
+                    self.refuse_unlisted(mix, answer.models.as_deref().unwrap_or_default())?;
+                }
+                mix.clone()
+            }
             // a body that asks for none
-            Model::Auto if !used || self.dialect.models_path().is_none() => String::new(),
+            Model::Auto if !used || self.dialect.models_path().is_none() => Model::Named(String::new()),
             Model::Auto => {
                 let nothing = match answer.models.as_deref() {
-                    Ok([first, ..]) => Ok(first.clone()),
+                    Ok([first, ..]) => Ok(Model::Named(first.clone())),
                     Ok([]) => Err("an empty list"),
                     Err(instead) => Err(instead.as_str()),
                 };
@@ -218,9 +227,8 @@ impl Look<'_> {
         let server = Server {
             endpoint: self.endpoint.name.clone(),
             url: self.url.to_owned(),
-            model: model.clone(),
-            // a simulated server that somebody started by hand says what it is
-            simulated: self.endpoint.simulated() || answer.version.starts_with(SIMULATED),
+            model: describe::model(&model),
+            simulated,
             version: answer.version,
         };
         let target = origin
@@ -241,6 +249,26 @@ impl Look<'_> {
             server,
             models: answer.models,
         })
+    }
+
+    /// Refuses a mix with models that a server does not list, where it lists any: each request to one of those would
+    /// fail, and be a part of the numbers.
+    fn refuse_unlisted(&self, mix: &Model, listed: &[String]) -> Result<(), String> {
+        let is_listed = |name: &str| listed.iter().any(|listed| is_called(listed, name));
+        let quoted = |names: &mut dyn Iterator<Item = &str>| {
+            names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        };
+        let missing = quoted(&mut mix.several().filter(|name| !is_listed(name)));
+        if listed.is_empty() || missing.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "`GET {}` does not list {missing}; it lists {}\n  help: correct `endpoints.{}.model`, or let the server load \
+             the model or adapter",
+            self.models_url(),
+            quoted(&mut listed.iter().map(String::as_str)),
+            self.endpoint.name,
+        ))
     }
 
     /// Asks until the server answers or the time is over.
@@ -330,6 +358,11 @@ impl Look<'_> {
             _ => Ok(Answer { version, models: Err(status.to_string()) }),
         }
     }
+}
+
+/// Whether a model that is listed goes by a name: Ollama lists tags, and takes a name without one for `latest`.
+fn is_called(listed: &str, name: &str) -> bool {
+    listed == name || listed.strip_suffix(":latest") == Some(name)
 }
 
 /// The headers of an endpoint, with the values of its secrets.

@@ -10,7 +10,7 @@ use super::{
     unless::unless,
 };
 use crate::{
-    plan::PlannedEndpoint,
+    plan::{PlannedEndpoint, model_of},
     protocol::Ask,
     record::{ChunkTimes, Record},
     wire::Clock,
@@ -64,7 +64,8 @@ pub async fn timed(
             let pool = &pools[lane];
             let request_id = format!("{:x}-timed-{stream}", clock.wall_ns() / 1_000_000);
             let prompts = [prompt.text.as_str()];
-            let ask = Ask::of(planned, &binding.model, &prompts, prompt.output_tokens);
+            let model = model_of(&binding.model, seed, stream.into());
+            let ask = Ask::of(planned, model, &prompts, prompt.output_tokens);
             let request = request(binding, &request_id, &ask);
             let message = pool.message(&request);
             let mut progress = Progress::timed();
@@ -78,6 +79,7 @@ pub async fn timed(
                 seq: stream.into(),
                 request_id,
                 endpoint: planned.name.clone(),
+                model: model.to_owned(),
                 requested_output_tokens: prompt.output_tokens,
                 ..untouched(due_ns)
             };

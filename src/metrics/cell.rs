@@ -120,6 +120,7 @@ impl Cell {
         }
         self.counts.due += 1;
         *self.counts.outcomes.entry(record.outcome).or_default() += 1;
+        self.counts.unchecked += u64::from(record.unchecked.is_some());
         self.count_met(met, |met| met.due += 1);
         self.add_readings(record, setting.carrier);
         if !record.outcome.failed() {
@@ -189,6 +190,7 @@ impl Cell {
         self.counts.cut_off += other.counts.cut_off;
         self.counts.completed_in_window += other.counts.completed_in_window;
         self.counts.replaced_connections += other.counts.replaced_connections;
+        self.counts.unchecked += other.counts.unchecked;
         if let Some(met) = other.counts.met {
             let own = self.counts.met.get_or_insert_default();
             own.due += met.due;

@@ -34,6 +34,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         api_key: None,
         headers: BTreeMap::new(),
         body: serde_json::Map::new(),
+        check: None,
         http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
@@ -215,6 +216,7 @@ pub(crate) fn answer(due_ns: u64, ttft_ns: u64, gaps: &[u64]) -> (Record, Vec<u6
         step: String::new(),
         step_id: 0,
         endpoint: String::new(),
+        model: String::new(),
         measured: true,
         user: None,
         conversation: None,
@@ -249,6 +251,7 @@ pub(crate) fn answer(due_ns: u64, ttft_ns: u64, gaps: &[u64]) -> (Record, Vec<u6
         status: Some(200),
         outcome: Outcome::Ok,
         error: None,
+        unchecked: None,
         server_timings: None,
     };
     (record, chunks)

@@ -61,6 +61,8 @@ pub struct Summary {
     /// Per phase, per step of a phase with several, and per endpoint of each; in the order of the plan, the whole
     /// before its parts. Warm-up phases are here too, marked.
     pub scopes: Vec<Scope>,
+    /// The same for each model of every endpoint that has several: per phase, and per step of a phase with several.
+    pub models: Vec<ModelScope>,
     /// The run in slices of equal length, for charts over time.
     pub timeline: Timeline,
     /// Measured requests in the order of their numbers, thinned evenly to at most [`MAX_POINTS`].
@@ -204,6 +206,15 @@ impl Scope {
     }
 }
 
+/// The numbers of the requests that name one of several models of an endpoint.
+#[derive(Debug, Clone)]
+pub struct ModelScope {
+    /// The model.
+    pub model: String,
+    /// The numbers. Their key names the endpoint, also where it is the only one.
+    pub scope: Scope,
+}
+
 /// The part of a step that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Window {
@@ -231,6 +242,8 @@ pub struct Counts {
     pub completed_in_window: u64,
     /// Requests whose pooled connection was replaced.
     pub replaced_connections: u64,
+    /// Successes among the due whose answers could not be checked, although the plan asks for it.
+    pub unchecked: u64,
     /// Requests that met every objective; `None` where the plan has none.
     pub met: Option<Met>,
 }

@@ -14,8 +14,8 @@ pub(super) fn notes(plan: &Plan, accounts: &[Account], cells: &Cells, windows: V
     let mut by_endpoint: BTreeMap<usize, Cell> = BTreeMap::new();
     for account in accounts.iter().filter(|account| account.measured) {
         let Some((_, of_step)) = cells.get(&account.step) else { continue };
-        for (endpoint, cell) in of_step {
-            by_endpoint.entry(*endpoint).or_default().merge(cell);
+        for (part, cell) in of_step {
+            by_endpoint.entry(part.endpoint).or_default().merge(cell);
         }
     }
     let mut notes = windows;

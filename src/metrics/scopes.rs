@@ -1,4 +1,5 @@
-//! Cells → scopes: every phase as a whole, then its steps, then its endpoints.
+//! Cells → scopes: every phase as a whole, then its steps, then its endpoints; and, apart from them, the models of endpoints
+//! with several.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +7,41 @@ use crate::{
     catalog::Metric,
     config::Price,
     metrics::{
-        Scope, Window,
+        ModelScope, Scope, Window,
         cell::Cell,
         survey::{StepSurvey, Survey},
         window::Span,
     },
     plan::{Pattern, Plan, ScopeKey, Stretch, Work, paid_seconds, schedule::offered_rate},
+    record::Record,
 };
 
-/// What the second reading leaves: by step, its window and the cells of its endpoints by index.
-pub(super) type Cells = BTreeMap<usize, (Option<Span>, BTreeMap<usize, Cell>)>;
+/// What the second reading leaves: by step, its window and the cells of its parts.
+pub(super) type Cells = BTreeMap<usize, (Option<Span>, BTreeMap<Part, Cell>)>;
+
+/// Whose requests a cell is about: an endpoint's, or those of them that name one of its models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Part {
+    /// Index in the plan.
+    pub(super) endpoint: usize,
+    /// Which of its models, in their order; `None` is all of them, or the only one.
+    pub(super) model: Option<usize>,
+}
+
+impl Part {
+    /// The part of a record that goes to an endpoint of the plan.
+    pub(super) fn of(plan: &Plan, endpoint: usize, record: &Record) -> Self {
+        let model = plan.endpoints[endpoint].model.several().position(|name| name == record.model);
+        Self { endpoint, model }
+    }
+
+    /// Whether a cell of this part counts for another; everything counts for the whole.
+    fn is_within(self, whole: Option<Self>) -> bool {
+        whole.is_none_or(|whole| {
+            self.endpoint == whole.endpoint && (whole.model.is_none() || self.model == whole.model)
+        })
+    }
+}
 
 /// The key under which a summary has these numbers: the only step of a phase is the phase, and the only endpoint of
 /// a step or phase is all of it.
@@ -45,8 +71,8 @@ pub fn scope_key(plan: &Plan, key: &ScopeKey) -> ScopeKey {
     ScopeKey { phase: key.phase.clone(), step, endpoint }
 }
 
-/// Builds all scopes, in the order of the plan, the whole before its parts.
-pub(super) fn assemble(plan: &Plan, survey: &Survey<'_>, cells: &Cells) -> Vec<Scope> {
+/// Builds all scopes, in the order of the plan, the whole before its parts, and those of models.
+pub(super) fn assemble(plan: &Plan, survey: &Survey<'_>, cells: &Cells) -> (Vec<Scope>, Vec<ModelScope>) {
     let mut phases: Vec<(&str, Vec<&StepSurvey<'_>>)> = Vec::new();
     for step in survey.steps.values() {
         match phases.iter_mut().find(|(phase, _)| *phase == step.step.phase) {
@@ -55,7 +81,7 @@ pub(super) fn assemble(plan: &Plan, survey: &Survey<'_>, cells: &Cells) -> Vec<S
         }
     }
     let costs = Costs { price: plan.price, paid_s: paid(cells) };
-    let mut scopes = Vec::new();
+    let (mut scopes, mut models) = (Vec::new(), Vec::new());
     for (phase, steps) in phases {
         let key = |step: Option<&StepSurvey<'_>>, endpoint: Option<usize>| ScopeKey {
             phase: phase.to_owned(),
@@ -63,7 +89,19 @@ pub(super) fn assemble(plan: &Plan, survey: &Survey<'_>, cells: &Cells) -> Vec<S
             endpoint: endpoint.map(|index| plan.endpoints[index].name.clone()),
         };
         let scope = |step: Option<&StepSurvey<'_>>, of: &[&StepSurvey<'_>], endpoint: Option<usize>| {
-            gather(key(step, endpoint), of, endpoint, cells, &costs)
+            let part = endpoint.map(|endpoint| Part { endpoint, model: None });
+            gather(key(step, endpoint), of, part, cells, &costs)
+        };
+        let of_models = |step: Option<&StepSurvey<'_>>, of: &[&StepSurvey<'_>]| {
+            let each = endpoints_of(of).into_iter().flat_map(|endpoint| {
+                let names = plan.endpoints[endpoint].model.several().enumerate();
+                names.map(move |(index, name)| (Part { endpoint, model: Some(index) }, name))
+            });
+            let each = each.map(|(part, name)| ModelScope {
+                model: name.to_owned(),
+                scope: gather(key(step, Some(part.endpoint)), of, Some(part), cells, &costs),
+            });
+            each.collect::<Vec<_>>()
         };
         let ladder = if steps.len() > 1 { &steps[..] } else { &[] };
         scopes.push(scope(None, &steps, None));
@@ -73,17 +111,25 @@ pub(super) fn assemble(plan: &Plan, survey: &Survey<'_>, cells: &Cells) -> Vec<S
             let endpoints = parts(&[step]);
             scopes.extend(endpoints.into_iter().map(|endpoint| scope(Some(step), &[step], Some(endpoint))));
         }
+        models.extend(of_models(None, &steps));
+        models.extend(ladder.iter().flat_map(|step| of_models(Some(step), &[step])));
     }
-    scopes
+    (scopes, models)
 }
 
 /// The endpoints of these steps in the order of the plan, where they are several.
 fn parts(steps: &[&StepSurvey<'_>]) -> Vec<usize> {
+    let endpoints = endpoints_of(steps);
+    if endpoints.len() > 1 { endpoints } else { Vec::new() }
+}
+
+/// The endpoints of these steps in the order of the plan.
+fn endpoints_of(steps: &[&StepSurvey<'_>]) -> Vec<usize> {
     let mut endpoints: Vec<usize> =
         steps.iter().flat_map(|step| step.load.traffic.iter().map(|traffic| traffic.endpoint)).collect();
     endpoints.sort_unstable();
     endpoints.dedup();
-    if endpoints.len() > 1 { endpoints } else { Vec::new() }
+    endpoints
 }
 
 /// What the numbers of a scope cost.
@@ -95,14 +141,14 @@ struct Costs {
 
 impl Costs {
     /// The price, with the seconds that these steps pay for; `None` where there is none, or the seconds are not known.
-    fn of(&self, steps: &[&StepSurvey<'_>], endpoint: Option<usize>) -> Option<(Price, f64)> {
+    fn of(&self, steps: &[&StepSurvey<'_>], part: Option<Part>) -> Option<(Price, f64)> {
         let price = self.price?;
         if let Price::PerMillionTokens { .. } = price {
             return Some((price, 0.0));
         }
         let paid_s = steps.iter().map(|step| self.paid_s.get(&step.step.id).copied().unwrap_or(Some(0.0)));
         // an hour of the platform is not one endpoint's
-        Some((price, paid_s.sum::<Option<f64>>().filter(|_| endpoint.is_none())?))
+        Some((price, paid_s.sum::<Option<f64>>().filter(|_| part.is_none())?))
     }
 }
 
@@ -124,7 +170,7 @@ fn paid(cells: &Cells) -> BTreeMap<usize, Option<f64>> {
 fn gather(
     key: ScopeKey,
     steps: &[&StepSurvey<'_>],
-    endpoint: Option<usize>,
+    part: Option<Part>,
     cells: &Cells,
     costs: &Costs,
 ) -> Scope {
@@ -133,24 +179,23 @@ fn gather(
     for step in steps {
         let Some((window, of_step)) = cells.get(&step.step.id) else { continue };
         spans.extend(*window);
-        for (index, cell) in of_step {
-            if endpoint.is_none_or(|endpoint| endpoint == *index) {
+        for (of, cell) in of_step {
+            if of.is_within(part) {
                 sum.merge(cell);
             }
         }
         // nobody knows any more which endpoint they went to
-        if endpoint.is_none() {
+        if part.is_none() {
             sum.add_unknown(step.account.unknown);
         }
     }
     let window = hull(&spans);
     let series = sum.distributions();
     let mut rates = sum.rates(window.map_or(0.0, |window| window.length_s), &series);
-    let cost =
-        costs.of(steps, endpoint).and_then(|(price, paid_s)| sum.cost_per_million_tokens(price, paid_s));
+    let cost = costs.of(steps, part).and_then(|(price, paid_s)| sum.cost_per_million_tokens(price, paid_s));
     rates.extend(cost.map(|cost| (Metric::CostPerMillionTokens, cost)));
     let (users, offered_rate) = match steps {
-        [step] => load_of(step, endpoint),
+        [step] => load_of(step, part),
         _ => (None, None),
     };
     let batch = match steps {
@@ -172,13 +217,18 @@ fn gather(
     }
 }
 
-/// The users or the rate of a step; an endpoint has its share of the rate, and all users in turn.
-fn load_of(step: &StepSurvey<'_>, endpoint: Option<usize>) -> (Option<u32>, Option<f64>) {
+/// The users or the rate of a step; an endpoint has its share of the rate, and all users in turn. A model is named by
+/// requests that come for all.
+fn load_of(step: &StepSurvey<'_>, part: Option<Part>) -> (Option<u32>, Option<f64>) {
+    if part.is_some_and(|part| part.model.is_some()) {
+        return (None, None);
+    }
     match &step.load.pattern {
         Pattern::Closed { users, .. } => (Some(*users), None),
         open @ (Pattern::Open { .. } | Pattern::Trace { .. }) => {
-            let mine = step.load.traffic.iter().filter(|part| endpoint.is_none_or(|e| e == part.endpoint));
-            let share: f64 = mine.map(|part| part.share).sum();
+            let traffic = step.load.traffic.iter();
+            let mine = traffic.filter(|traffic| part.is_none_or(|part| part.endpoint == traffic.endpoint));
+            let share: f64 = mine.map(|traffic| traffic.share).sum();
             (None, offered_rate(open).map(|rate| rate * share))
         }
     }

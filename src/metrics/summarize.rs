@@ -9,7 +9,7 @@ use crate::{
         cell::{Cell, Setting},
         instrument::Watching,
         notes::notes,
-        scopes::{Cells, assemble, scope_key},
+        scopes::{Cells, Part, assemble, scope_key},
         survey::{StepSurvey, Survey, survey},
         timeline::Drawing,
         window::{Span, window},
@@ -49,7 +49,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         let Some(endpoint) = by_name.get(record.endpoint.as_str()) else { return };
         let mut counts = false;
         if let Some((Some(span), of_step)) = cells.get_mut(&record.step_id) {
-            let cell: &mut Cell = of_step.entry(*endpoint).or_default();
+            let cell: &mut Cell = of_step.entry(Part::of(plan, *endpoint, record)).or_default();
             counts = cell.add(record, chunks, setting(plan, &survey, step, *endpoint, *span));
         }
         if step.load.measure {
@@ -61,7 +61,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
     for step in survey.steps.values().filter(|step| step.load.measure) {
         failures.add_unknown(step.account.unknown);
     }
-    let scopes = assemble(plan, &survey, &cells);
+    let (scopes, models) = assemble(plan, &survey, &cells);
     let cost = plan.price.and_then(|price| survey.used.cost(price));
     window_notes.extend(scopes.iter().filter_map(too_short));
     let keys: BTreeMap<usize, ScopeKey> = survey
@@ -76,6 +76,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
     let accounts: Vec<_> = survey.steps.into_values().map(|step| step.account).collect();
     Ok(Summary {
         scopes,
+        models,
         timeline: drawing.finish(),
         points: points.finish(),
         failures: failures.finish(),

@@ -1,5 +1,6 @@
 //! Runs with known truth: every number is computed by hand.
 
+mod models;
 mod numbers;
 mod objectives;
 mod runs;

@@ -89,6 +89,7 @@ fn endpoints(scenario: &Scenario) -> Vec<PlannedEndpoint> {
         api_key: endpoint.api_key.clone(),
         headers: endpoint.headers.clone(),
         body: endpoint.body.clone(),
+        check: endpoint.check.clone(),
         http: endpoint.http.clone(),
         http_version: endpoint.http_version,
         tls: endpoint.tls.clone(),

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::{LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, PlannedTarget, Step, Work};
 use crate::{
-    config::{Arrivals, Bound, Ceiling, Conversation, Language, Objective, Price, Snippets, Stage, Workload},
+    config::{
+        AnswerCheck, Arrivals, Bound, Ceiling, Conversation, Language, Model, Objective, Price, Snippets,
+        Stage, Workload,
+    },
     units::{show_count, show_count_of, show_share, write_duration},
 };
 
@@ -33,6 +36,33 @@ pub(super) fn after(plan: &Plan, step: &Step) -> String {
     }
     let phases: Vec<&str> = step.after.iter().map(|before| plan.steps[*before].phase.as_str()).collect();
     phases.join(", ")
+}
+
+/// What requests name as their model: `auto`, `llama-8b`, `llama-8b 80.0 %, my-lora 20.0 %`.
+pub fn model(model: &Model) -> String {
+    match model {
+        Model::Auto => "auto".to_owned(),
+        Model::Named(name) => name.clone(),
+        Model::Mix(mix) => {
+            let each = mix.shares().map(|(name, share)| format!("{name} {}", show_share(share)));
+            each.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+/// What answers are checked for: `matches ^[0-9]+$, JSON as answer.json says, 20 characters or more`.
+pub fn check(check: &AnswerCheck) -> String {
+    let AnswerCheck { regex, json_schema, min_length } = check;
+    let schema = json_schema.as_ref().map(|schema| match &schema.file {
+        Some(file) => format!("JSON as {file} says"),
+        None => "JSON as its schema says".to_owned(),
+    });
+    let parts = [
+        regex.as_ref().map(|regex| format!("matches {regex}")),
+        schema,
+        min_length.map(|least| format!("{} or more", show_count_of(u64::from(least), "character"))),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// What an endpoint is sent: `summaries`, `code (60.0 % python, 40.0 % react)`.

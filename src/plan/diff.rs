@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     Expected, LoadStep, Plan, Step, datasets, describe,
+    experiment::hash_of_schema,
     origins::{in_one_line, place},
     render, totals, traces,
 };
@@ -22,7 +23,7 @@ pub struct Difference {
     /// Whether both are the same experiment: what is sent, and how.
     pub same_experiment: bool,
     /// What the plans are as a whole: `experiment`, `tool_version`, `platform`, `datasets` (the SHA-256 of each by its workload),
-    /// `order` of the steps, and the totals.
+    /// `schemas` (the SHA-256 of each that stands in a file, by its endpoint), `order` of the steps, and the totals.
     pub plan: Vec<FieldChange>,
     /// Values of the scenario by address, sorted by it. The same value from another place is no difference.
     pub values: Vec<ValueChange>,
@@ -202,7 +203,8 @@ fn whole(before: &Plan, after: &Plan) -> Vec<FieldChange> {
         FieldChange::between(field, before, after)
     });
     let [old, new] = [before, after].map(|plan| figures(&totals(plan), render::totals_shown(plan)));
-    words.chain(data(before, after)).chain(order(before, after)).chain(between(old, new)).collect()
+    let files = data(before, after).into_iter().chain(schemas(before, after));
+    words.chain(files).chain(order(before, after)).chain(between(old, new)).collect()
 }
 
 /// Files of prompts and traces with another content, which their paths do not show.
@@ -215,6 +217,21 @@ fn data(before: &Plan, after: &Plan) -> Option<FieldChange> {
         (!shown.is_empty()).then(|| Reading { shown, value: Value::Object(value.collect()) })
     };
     FieldChange::between("datasets", reading(before), reading(after))
+}
+
+/// Files of schemas with another content, which their paths do not show.
+fn schemas(before: &Plan, after: &Plan) -> Option<FieldChange> {
+    let reading = |plan: &Plan| {
+        let each = plan.endpoints.iter().filter_map(|endpoint| {
+            let schema =
+                endpoint.check.as_ref()?.json_schema.as_ref().filter(|schema| schema.file.is_some())?;
+            Some((endpoint.name.clone(), hash_of_schema(schema)))
+        });
+        let each: BTreeMap<String, String> = each.collect();
+        let shown: Vec<_> = each.iter().map(|(name, hash)| format!("{name}: {hash:.12}")).collect();
+        (!each.is_empty()).then(|| Reading { shown: shown.join(", "), value: json!(each) })
+    };
+    FieldChange::between("schemas", reading(before), reading(after))
 }
 
 /// Steps that both have, where they come in another order.

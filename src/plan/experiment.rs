@@ -10,8 +10,8 @@ use super::{LoadStep, Pattern, Plan, Step, Work, schedule::step_key};
 use crate::{
     catalog::Protocol,
     config::{
-        DataFormat, Dataset, HttpApi, Lengths, Model, RowOrder, Trace, TraceContent, TraceFile, TraceFormat,
-        TraceWindow, Workload,
+        AnswerCheck, AnswerSchema, DataFormat, Dataset, HttpApi, Lengths, Model, RowOrder, Trace,
+        TraceContent, TraceFile, TraceFormat, TraceWindow, Workload,
     },
     workload,
 };
@@ -52,15 +52,68 @@ enum Part<'a> {
 #[derive(Serialize)]
 struct Endpoint<'a> {
     protocol: Protocol,
-    model: &'a Model,
+    model: Named<'a>,
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<Check<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<&'a HttpApi>,
     /// The name is part of what the text is drawn from.
     workload_name: &'a str,
     workload: Sent<'a>,
+}
+
+/// What answers are checked for; a schema by its content.
+#[derive(Serialize)]
+struct Check<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    regex: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    json_schema: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_length: Option<u32>,
+}
+
+impl<'a> Check<'a> {
+    fn of(check: &'a AnswerCheck) -> Self {
+        let AnswerCheck { regex, json_schema, min_length } = check;
+        Self {
+            regex: regex.as_deref(),
+            json_schema: json_schema.as_ref().map(canonical),
+            min_length: *min_length,
+        }
+    }
+}
+
+/// What a schema says, whatever the order of its keys.
+fn canonical(given: &AnswerSchema) -> Value {
+    let mut schema = given.schema.clone();
+    schema.sort_all_objects();
+    schema
+}
+
+/// SHA-256, in hex, over what a schema says.
+pub(super) fn hash_of_schema(given: &AnswerSchema) -> String {
+    sha256(&canonical(given))
+}
+
+/// The model that is named.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Named<'a> {
+    /// What is written of it says all.
+    Written(&'a Model),
+    /// Shares to nine digits, as those of traffic.
+    Mix { mix: BTreeMap<&'a str, String> },
+}
+
+impl<'a> Named<'a> {
+    fn of(model: &'a Model) -> Self {
+        let Model::Mix(mix) = model else { return Self::Written(model) };
+        Self::Mix { mix: mix.shares().map(|(name, share)| (name, nine_digits(share))).collect() }
+    }
 }
 
 /// What a workload sends.
@@ -169,7 +222,12 @@ struct Load<'a> {
 /// SHA-256, in hex, over the canonical JSON of the experiment: no white space, fields in the order of the types,
 /// maps in the order of their keys.
 pub fn hash(plan: &Plan) -> String {
-    let json = serde_json::to_vec(&experiment(plan)).expect("keys of maps are text");
+    sha256(&experiment(plan))
+}
+
+/// SHA-256, in hex, over a value as JSON.
+fn sha256(value: &impl Serialize) -> String {
+    let json = serde_json::to_vec(value).expect("keys of maps are text");
     Sha256::digest(json).iter().fold(String::new(), |mut hex, byte| {
         // writing to a string does not fail
         let _ = write!(hex, "{byte:02x}");
@@ -189,9 +247,10 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
         let endpoint = &plan.endpoints[traffic.endpoint];
         let part = Endpoint {
             protocol: endpoint.protocol,
-            model: &endpoint.model,
+            model: Named::of(&endpoint.model),
             stream: endpoint.stream,
             body: in_order(&endpoint.body),
+            check: endpoint.check.as_ref().map(Check::of),
             http: endpoint.http.as_ref(),
             workload_name: &endpoint.workload_name,
             workload: Sent::of(&endpoint.workload),
@@ -248,6 +307,10 @@ fn key(step: &Step) -> String {
 fn traffic<'a>(plan: &'a Plan, load: &LoadStep) -> BTreeMap<&'a str, String> {
     load.traffic
         .iter()
-        .map(|traffic| (plan.endpoints[traffic.endpoint].name.as_str(), format!("{:.9}", traffic.share)))
+        .map(|traffic| (plan.endpoints[traffic.endpoint].name.as_str(), nine_digits(traffic.share)))
         .collect()
+}
+
+fn nine_digits(share: f64) -> String {
+    format!("{share:.9}")
 }

@@ -30,6 +30,7 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         api_key: None,
         headers: BTreeMap::new(),
         body: serde_json::Map::new(),
+        check: None,
         http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),

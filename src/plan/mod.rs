@@ -41,7 +41,7 @@ pub use expect::totals;
 pub use experiment::hash as experiment_of;
 pub use hour::{Stretch, paid_seconds};
 pub use rounding::{Rounding, rounding};
-pub use route::{Place, arrivals_of, conversation_of, endpoint_of, place_of, request_of};
+pub use route::{Place, arrivals_of, conversation_of, endpoint_of, model_of, place_of, request_of};
 pub use safety::{findings as unsafe_in, together as unsafe_together};
 pub use targets::explored_only;
 
@@ -54,9 +54,9 @@ use serde_json::Value;
 use crate::{
     catalog::{Carrier, MetricName, Protocol},
     config::{
-        Address, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpApi, HttpVersion, Model, Objective,
-        OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs, Secret, Severity,
-        Sim, Stage, Threads, Tls, TracePart, Workload, case_name,
+        Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpApi, HttpVersion,
+        Model, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs,
+        Secret, Severity, Sim, Stage, Threads, Tls, TracePart, Workload, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -252,6 +252,9 @@ pub struct PlannedEndpoint {
     /// Fields of every request's body besides those that the protocol sets.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub body: serde_json::Map<String, Value>,
+    /// What the text of its answers must be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<AnswerCheck>,
     /// The API, where the protocol leaves that to the scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpApi>,

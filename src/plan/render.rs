@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::{
-        Address, Ceiling, Chunks, HttpVersion, Model, OnBottleneck, OnInconclusive, Output, Price, Severity,
+        Address, Ceiling, Chunks, HttpVersion, OnBottleneck, OnInconclusive, Output, Price, Severity,
         Threads, Tls,
     },
     units::{show_count, show_number, show_seconds, show_share, write_duration},
@@ -110,6 +110,8 @@ fn endpoints(plan: &Plan) -> String {
     header.extend(any_headers.then_some("headers"));
     let any_body = plan.endpoints.iter().any(|endpoint| !endpoint.body.is_empty());
     header.extend(any_body.then_some("body"));
+    let any_check = plan.endpoints.iter().any(|endpoint| endpoint.check.is_some());
+    header.extend(any_check.then_some("answers must be"));
     let any_connection = plan.endpoints.iter().any(|endpoint| !connection(endpoint).is_empty());
     header.extend(any_connection.then_some("connection"));
     table.set_header(header);
@@ -119,15 +121,13 @@ fn endpoints(plan: &Plan) -> String {
             endpoint.name.clone(),
             address(endpoint),
             endpoint.protocol.name().to_owned(),
-            match &endpoint.model {
-                Model::Auto => "auto".to_owned(),
-                Model::Named(name) => name.clone(),
-            },
+            describe::model(&endpoint.model),
             if endpoint.stream { "streamed" } else { "whole" }.to_owned(),
             describe::workload(endpoint),
         ];
         row.extend(any_headers.then(|| names.join(", ")));
         row.extend(any_body.then(|| body(&endpoint.body)));
+        row.extend(any_check.then(|| endpoint.check.as_ref().map(describe::check).unwrap_or_default()));
         row.extend(any_connection.then(|| connection(endpoint)));
         table.add_row(row);
     }

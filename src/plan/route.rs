@@ -1,10 +1,11 @@
-//! What a request is: where it goes, by a seeded choice by the shares of its step, what it asks there, and when it is due.
+//! What a request is: where it goes, by a seeded choice by the shares of its step, which model it names, what it asks there, and
+//! when it is due.
 
 use rand::RngExt;
 
 use super::{LoadStep, Pattern, Plan, Step, schedule};
 use crate::{
-    config::{Conversation, Workload},
+    config::{Conversation, Model, Workload},
     workload::{DatasetError, Prompt, Source, rng},
 };
 
@@ -84,13 +85,35 @@ pub fn endpoint_of(step: &LoadStep, seed: u64, seq: u64) -> usize {
     if let [only] = step.traffic.as_slice() {
         return only.endpoint;
     }
-    let drawn: f64 = rng(seed, "route", seq).random();
+    let shares = step.traffic.iter().map(|traffic| (traffic.endpoint, traffic.share));
+    choose(shares, rng(seed, "route", seq).random()).expect("a step has at least one endpoint")
+}
+
+/// The model that request `seq` to an endpoint names, `auto` where only the server knows it.
+///
+/// The choice among several depends on the seed and `seq` alone, is independent of those of other requests and of where
+/// the request goes.
+pub fn model_of(model: &Model, seed: u64, seq: u64) -> &str {
+    match model {
+        Model::Auto => "auto",
+        Model::Named(name) => name,
+        Model::Mix(mix) => {
+            choose(mix.shares(), rng(seed, "model", seq).random()).expect("a mix has at least two models")
+        }
+    }
+}
+
+/// What `drawn`, evenly from `0..1`, falls upon among things with shares that sum to 1; `None` where there is none.
+fn choose<T>(shares: impl Iterator<Item = (T, f64)>, drawn: f64) -> Option<T> {
     let mut reached = 0.0;
-    let chosen = step.traffic.iter().find(|traffic| {
-        reached += traffic.share;
-        drawn < reached
-    });
+    let mut last = None;
+    for (thing, share) in shares {
+        reached += share;
+        last = Some(thing);
+        if drawn < reached {
+            break;
+        }
+    }
     // shares may sum to a hair below 1
-    let chosen = chosen.or(step.traffic.last());
-    chosen.expect("a step has at least one endpoint").endpoint
+    last
 }

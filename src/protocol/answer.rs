@@ -4,7 +4,7 @@ use std::{hint::black_box, ops::ControlFlow};
 
 use super::{Dialect, json::error_message, seen::Seen, several::Several, tally::Tally};
 use crate::{
-    record::{ChunkTimes, Outcome, Texts, TokenSource},
+    record::{ChunkTimes, Outcome, Text, TokenSource},
     wire::{Arrival, Framer, Framing, Piece, WireError},
 };
 
@@ -94,7 +94,7 @@ pub struct Answered {
     /// The server's own timings, as it sent them.
     pub server_timings: Option<serde_json::Value>,
     /// The text of the answer to each prompt; `None` unless it was [kept](Answer::keeping_texts).
-    pub texts: Option<Texts>,
+    pub texts: Option<Vec<Text>>,
     /// What every event was, in order; empty unless the answer was [watched](Answer::watched).
     pub seen: Vec<Seen>,
 }

@@ -210,7 +210,7 @@ mod tests {
         let answered = answered(&api(), "application/x-ndjson", lines);
         assert_eq!((answered.outcome, answered.chunks.len()), (Outcome::Ok, 2));
         assert_eq!((answered.output_tokens, answered.token_source), (Some(2), TokenSource::Chunks));
-        assert_eq!(answered.texts.expect("kept").answers, ["ab"]);
+        assert_eq!(answered.texts.expect("kept")[0].text, "ab");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::{
     usual::Habit,
 };
 use crate::{
-    record::{Outcome, Texts, TokenSource},
+    record::{Outcome, Text, TokenSource},
     wire::{Arrival, Frame},
 };
 
@@ -49,7 +49,7 @@ pub(super) struct Tally {
     /// The prompts, where the request has several.
     pub(super) several: Option<Several>,
     /// The text so far, where it is kept.
-    texts: Option<Texts>,
+    texts: Option<Vec<Text>>,
     /// Whether a whole answer carries output.
     pub(super) whole_output: bool,
     usage: Option<Usage>,
@@ -161,7 +161,7 @@ impl Tally {
 
     /// Keeps the text of the answers to so many prompts from now on.
     pub(super) fn keep_texts(&mut self, prompts: u32) {
-        self.texts = Some(Texts { answers: vec![String::new(); prompts as usize], ..Texts::default() });
+        self.texts = Some(vec![Text::default(); prompts as usize]);
     }
 
     /// Keeps what every event is from now on.

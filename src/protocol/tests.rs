@@ -223,7 +223,7 @@ fn came(protocol: Protocol, content_type: &str, text: &str) -> (Came, Answered) 
         }
     }
     let mut got = answer.end(1000, Ending::EndOfStream);
-    let text = got.texts.take().map(|mut texts| texts.answers.remove(0)).unwrap_or_default();
+    let text = got.texts.take().map(|mut texts| texts.remove(0).text).unwrap_or_default();
     let came = Came {
         outcome: got.outcome,
         chunks: (got.chunks.len(), got.first_token_ns, got.first_content_ns),

@@ -13,7 +13,7 @@ const HEADER: &str = "\
     status,gpu_memory_mb,phase,step,endpoint,measured,user,due,queue_wait,send_lag,connect,tls,\
     connection_reused,attempts,http_version,http_status,first_byte,service_ttft,ttfc,end,chunks,\
     stamps_exact,clock,requested_output_tokens,token_source,finish_reason,request_id,error,batch,\
-    objectives_met,conversation,turn\n";
+    objectives_met,model,conversation,turn\n";
 
 /// The first line of the table, with its line end.
 pub fn csv_header() -> &'static str {
@@ -81,6 +81,7 @@ pub fn csv_row(record: &Record, objectives_met: Option<bool>, out: &mut String) 
     row.text(record.error.as_deref().unwrap_or_default());
     row.display(Some(record.batch));
     row.display(objectives_met);
+    row.text(&record.model);
     row.display(record.conversation);
     row.display(record.turn);
     out.push('\n');
@@ -145,7 +146,7 @@ mod tests {
     fn a_success() {
         let mut out = String::new();
         csv_row(&record(), Some(true), &mut out);
-        insta::assert_snapshot!(out, @"7,400,64,464,0.5,0.085,0.006587302,128,928,ok,,mixed,mixed,flash,true,,12,0,0.00005,,,true,1,1.1,200,0.08,0.08495,0.085,0.5001,64,61,kernel,64,usage,stop,a1-7,,1,true,,");
+        insta::assert_snapshot!(out, @"7,400,64,464,0.5,0.085,0.006587302,128,928,ok,,mixed,mixed,flash,true,,12,0,0.00005,,,true,1,1.1,200,0.08,0.08495,0.085,0.5001,64,61,kernel,64,usage,stop,a1-7,,1,true,flash-model,,");
     }
 
     #[test]
@@ -171,7 +172,7 @@ mod tests {
         csv_row(&failed, None, &mut out);
         insta::assert_snapshot!(out, @r#"
         7,,,,,,,,,connect_failed,,mixed,mixed,flash,true,3,12,0,,,,true,1,,,,,,0.5001,64,61,kernel,64,none,,a1-7,"could not connect, ""refused""
-        by the peer",1,,,
+        by the peer",1,,flash-model,,
         "#);
     }
 

@@ -223,6 +223,7 @@ fn scope(key: ScopeKey, load: &Load, requests: &[&Request]) -> Scope {
             outcomes,
             completed_in_window: ok.len() as u64,
             replaced_connections: 0,
+            unchecked: 0,
             met: None,
         },
         tokens: Tokens {
@@ -337,6 +338,7 @@ fn endpoint(name: &str, sim_name: Option<&str>) -> PlannedEndpoint {
         api_key: None,
         headers: BTreeMap::new(),
         body: serde_json::Map::new(),
+        check: None,
         http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
@@ -548,6 +550,7 @@ fn summary() -> Summary {
     let count = |outcome| requests.iter().filter(|r| r.outcome == outcome).count() as u64;
     Summary {
         scopes: scopes(&requests),
+        models: Vec::new(),
         timeline: timeline(&requests),
         points,
         failures: vec![
@@ -858,6 +861,7 @@ pub(crate) fn record() -> Record {
         step: "mixed".to_owned(),
         step_id: 2,
         endpoint: "flash".to_owned(),
+        model: "flash-model".to_owned(),
         measured: true,
         user: None,
         conversation: None,
@@ -892,6 +896,7 @@ pub(crate) fn record() -> Record {
         status: Some(200),
         outcome: Outcome::Ok,
         error: None,
+        unchecked: None,
         server_timings: None,
     }
 }

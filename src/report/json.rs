@@ -14,7 +14,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use self::{instrument::Instrument, objectives::Objectives, scope::Numbers, target::Row};
+use self::{
+    instrument::Instrument,
+    objectives::Objectives,
+    scope::{Numbers, OfModel},
+    target::Row,
+};
 use super::{Report, words};
 use crate::{
     config::{Price, case_name},
@@ -122,6 +127,8 @@ pub struct Document<'a> {
     warnings: &'a [String],
     /// The numbers, per phase, step and endpoint; the whole before its parts.
     scopes: Vec<Numbers<'a>>,
+    /// The same for each model of every endpoint that has several; empty where all requests to an endpoint name the same.
+    models: Vec<OfModel<'a>>,
 }
 
 /// How a run ended.
@@ -222,6 +229,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         notes: &summary.notes,
         warnings: &plan.warnings,
         scopes: summary.scopes.iter().map(Numbers::of).collect(),
+        models: summary.models.iter().map(OfModel::of).collect(),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     config::{Address, Bound, Severity},
     machine::Calibration,
     metrics::{Failure, Scope},
-    plan::{self, PlannedEndpoint, describe, estimate},
+    plan::{self, PlannedEndpoint, ScopeKey, describe, estimate},
     units,
     verdict::{Conclusion, Grade, Judged, Level, Mark},
 };
@@ -411,15 +411,24 @@ pub(super) fn outline<'a>(report: &Report<'a>) -> Vec<(usize, &'a str, &'a Scope
         });
         (phase, step, scope.key.endpoint.is_some())
     });
-    shown
-        .into_iter()
-        .map(|scope| match (&scope.key.step, &scope.key.endpoint) {
-            (None, None) => (0, scope.key.phase.as_str(), scope),
-            (Some(step), None) => (1, step.as_str(), scope),
-            (None, Some(endpoint)) => (1, endpoint.as_str(), scope),
-            (Some(_), Some(endpoint)) => (2, endpoint.as_str(), scope),
-        })
-        .collect()
+    let mut rows = Vec::new();
+    for scope in &shown {
+        let (depth, name) = match (&scope.key.step, &scope.key.endpoint) {
+            (None, None) => (0, &scope.key.phase),
+            (Some(name), None) | (None, Some(name)) => (1, name),
+            (Some(_), Some(name)) => (2, name),
+        };
+        rows.push((depth, name.as_str(), *scope));
+        // under its endpoint, or where that has no row of its own under what it is all of
+        let within = |key: &ScopeKey| {
+            (&key.phase, &key.step) == (&scope.key.phase, &scope.key.step)
+                && (key.endpoint == scope.key.endpoint
+                    || scope.key.endpoint.is_none() && !shown.iter().any(|other| other.key == *key))
+        };
+        let models = report.summary.models.iter().filter(|model| within(&model.scope.key));
+        rows.extend(models.map(|model| (depth + 1, model.model.as_str(), &model.scope)));
+    }
+    rows
 }
 
 /// What every request should meet; `None` without objectives.

@@ -3,7 +3,7 @@
 use std::{error, fmt};
 
 use jsonschema::{
-    ValidationError, Validator,
+    ReferencingError, ValidationError, Validator,
     error::{TypeKind, ValidationErrorKind as Kind},
 };
 use schemars::JsonSchema;
@@ -35,6 +35,15 @@ impl Expectation {
     pub fn of<T: JsonSchema>() -> Self {
         let schema = super::read::<T>();
         Self(jsonschema::draft7::new(&schema).expect("schemas made from types are valid"))
+    }
+
+    /// That of a schema that somebody wrote: of the draft that it names, else of 2020-12. What it refers to must stand in it.
+    ///
+    /// # Errors
+    ///
+    /// The place in it at which it is no schema.
+    pub fn given(schema: &Value) -> Result<Self, Mismatch> {
+        jsonschema::options().build(schema).map(Self).map_err(|error| deepest(&error))
     }
 
     /// Compares a document.
@@ -186,6 +195,15 @@ fn problem(error: &ValidationError<'_>) -> String {
         | Kind::ExclusiveMinimum { .. }
         | Kind::Maximum { .. } => {
             format!("must be {}, found {}", expectation(error), found(error.instance()))
+        }
+        Kind::Referencing(ReferencingError::Unretrievable { uri, .. }) => {
+            format!("refers to `{uri}`, which does not stand in it")
+        }
+        Kind::Referencing(ReferencingError::PointerToNowhere { pointer }) => {
+            format!("refers to `#{pointer}`, which does not stand in it")
+        }
+        Kind::Referencing(ReferencingError::UnknownSpecification { specification }) => {
+            format!("is of the unknown draft `{specification}`")
         }
         _ => format!("is not as it should be: {error}"),
     }

@@ -12,10 +12,10 @@ use time::OffsetDateTime;
 
 use super::{StoreError, chunks, create_folder, failed, replace};
 use crate::{
-    config::Chunks,
+    config::{Chunks, Output},
     machine::SystemInfo,
     plan::Plan,
-    record::{self, Event, Record, Texts},
+    record::{self, Event, Record, Text, Texts},
 };
 
 /// A line of `requests.jsonl`: a record, with the version of the format.
@@ -36,8 +36,34 @@ pub struct TextLine<'a> {
     format: u32,
     /// The request's number.
     seq: u64,
-    #[serde(flatten)]
-    texts: &'a Texts,
+    /// The model that it named.
+    model: &'a str,
+    /// The prompts, where they are kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    prompts: Vec<&'a str>,
+    /// The text of the answer to each prompt, without its reasoning, where they are kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    answers: Vec<&'a str>,
+    /// Whether any of them was longer than 64 KiB and lost its end.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut: bool,
+}
+
+impl<'a> TextLine<'a> {
+    /// What the plan keeps of the texts of a request: what is only there to be checked is left out.
+    fn new(record: &'a Record, texts: &'a Texts, keep: &Output) -> Self {
+        let kept = |texts: &'a [Text], keep: bool| if keep { texts } else { &[] };
+        let (prompts, answers) = (kept(&texts.prompts, keep.prompts), kept(&texts.answers, keep.answers));
+        let plain = |texts: &'a [Text]| texts.iter().map(|text| text.text.as_str()).collect();
+        Self {
+            format: record::FORMAT,
+            seq: record.seq,
+            model: &record.model,
+            prompts: plain(prompts),
+            answers: plain(answers),
+            cut: prompts.iter().chain(answers).any(|text| text.cut),
+        }
+    }
 }
 
 /// The growing files of a run folder.
@@ -48,6 +74,8 @@ pub struct Writer {
     chunks: Option<Appender>,
     /// Where it keeps prompts or answers.
     texts: Option<Appender>,
+    /// Which of them.
+    output: Output,
     requests: Appender,
     events: Appender,
 }
@@ -68,6 +96,7 @@ impl Writer {
         let mut writer = Self {
             chunks: optional(output.chunks == Chunks::Full, "chunks.bin")?,
             texts: optional(output.prompts || output.answers, "texts.jsonl")?,
+            output: output.clone(),
             requests: Appender::open(&folder, "requests.jsonl")?,
             events: Appender::open(&folder, "events.jsonl")?,
             folder,
@@ -96,8 +125,7 @@ impl Writer {
                         chunks::encode(record.seq, chunks, &mut file.pending);
                     }
                     if let Some((file, texts)) = self.texts.as_mut().zip(texts.as_ref()) {
-                        let line = TextLine { format: record::FORMAT, seq: record.seq, texts };
-                        json_line(&line, &mut file.pending);
+                        json_line(&TextLine::new(record, texts, &self.output), &mut file.pending);
                     }
                     json_line(&RecordLine { format: record::FORMAT, record }, &mut self.requests.pending);
                 }

@@ -41,6 +41,7 @@ pub(super) fn findings(plan: &Plan, summary: &Summary) -> Vec<Finding> {
             findings.extend(
                 lines
                     .into_iter()
+                    .chain([unchecked(scope)])
                     .flatten()
                     .chain(batches(summary, phase))
                     .map(|(level, text)| Finding { level, text: format!("`{phase}`: {text}") }),
@@ -102,6 +103,16 @@ fn contention(scope: &Scope) -> Line {
             Level::Warning,
             format!("{} of {due} failed under contention: {}", show_count(total), list.join(", ")),
         )
+    })
+}
+
+/// Answers that nobody knows to be right.
+fn unchecked(scope: &Scope) -> Line {
+    let count = scope.counts.unchecked;
+    (count > 0).then(|| {
+        let (count, answers) = (show_count(count), show_count_of(scope.counts.ok(), "answer"));
+        let why = "`unchecked` in `requests.jsonl` says why";
+        (Level::Warning, format!("{count} of {answers} could not be checked, and count as right: {why}"))
     })
 }
 

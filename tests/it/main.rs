@@ -9,6 +9,7 @@
     reason = "a test is its own reader"
 )]
 
+mod answers;
 mod batches;
 mod broken;
 mod by_url;
@@ -28,6 +29,7 @@ mod kit;
 mod load;
 mod matrix;
 mod mm1;
+mod models;
 mod nothing_lost;
 mod output;
 mod plan;

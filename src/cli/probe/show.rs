@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     engine::{Binding, Probed},
-    plan::PlannedEndpoint,
+    plan::{PlannedEndpoint, describe},
     protocol::{Carried, Meaning},
-    record::TokenSource,
+    record::{Outcome, Record, TokenSource},
 };
 
 /// A probe with what it is about.
@@ -57,7 +57,7 @@ impl Shown<'_> {
             endpoint.name,
             self.binding.server.url,
             endpoint.protocol.name(),
-            self.binding.model,
+            record.model,
             probed.target,
             probed.request_bytes,
             probed.estimated_prompt_tokens,
@@ -80,6 +80,7 @@ impl Shown<'_> {
             ("tpot", record.tpot().map(|s| format!("{}, per token after the first", milliseconds(s)))),
             ("e2e", record.e2e().map(|s| format!("{}, from sending to the last output", milliseconds(s)))),
             ("finish", record.finish_reason.clone()),
+            ("check", self.check()),
         ];
         for (name, value) in rows {
             if let Some(value) = value {
@@ -112,7 +113,7 @@ impl Shown<'_> {
             url: self.binding.server.url.clone(),
             simulated: self.binding.server.simulated,
             protocol: endpoint.protocol,
-            model: self.binding.model.clone(),
+            model: record.model.clone(),
             models: self.binding.models.clone().ok(),
             request: Request {
                 target: probed.target.clone(),
@@ -158,6 +159,16 @@ impl Shown<'_> {
             }
         }
         text
+    }
+
+    /// What came of the check of the answer, where there is one and the answer came so far; what is wrong is an error.
+    fn check(&self) -> Option<String> {
+        let Record { outcome, unchecked, .. } = &self.probed.record;
+        let check = self.endpoint.check.as_ref().filter(|_| *outcome == Outcome::Ok)?;
+        Some(match unchecked {
+            None => format!("passed: {}", describe::check(check)),
+            Some(why) => format!("not made: {why}"),
+        })
     }
 
     fn headers(&self) -> impl Iterator<Item = (String, String)> {

@@ -3,7 +3,7 @@
 use super::{Check, Diagnostic};
 use crate::{
     catalog::Protocol,
-    config::{Address, Layer, nearest::quoted, tree::Value},
+    config::{Address, Layer, Model, nearest::quoted, tree::Value},
 };
 
 impl Check<'_> {
@@ -24,6 +24,25 @@ impl Check<'_> {
                         .help(format!(
                             "set `endpoints.{name}.protocol` to one of {known}, or name a server by its URL"
                         )),
+                );
+            }
+            if endpoint.check.is_some() && !endpoint.protocol.generates() {
+                self.sink.push(
+                    Diagnostic::new(format!("answers of `{spoken}` have no text to check"))
+                        .label(self.key(&["endpoints", name, "check"]), "asks for some text")
+                        .label(protocol, "the protocol")
+                        .help("remove `check`"),
+                );
+            }
+            // a described one says it itself
+            let names_a_model =
+                endpoint.protocol == Protocol::Http || endpoint.protocol.own_fields().contains(&"model");
+            if matches!(endpoint.model, Model::Mix(_)) && !names_a_model {
+                self.sink.push(
+                    Diagnostic::new(format!("requests of `{spoken}` name no model"))
+                        .label(self.key(&["endpoints", name, "model"]), "asks for several")
+                        .label(protocol, "the protocol")
+                        .help("remove `model`"),
                 );
             }
             let Some(stream) = self.root.at(&["endpoints", name, "stream"]) else { continue };

@@ -1,6 +1,6 @@
 //! `[endpoints.NAME.body]`: fields of a request's body besides those that the protocol sets.
 
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Map, Value as Json};
 
 use super::{
     super::{
@@ -8,6 +8,7 @@ use super::{
         tree::{Node, Table, Value},
     },
     fields::Fields,
+    json,
     leaf::{self, Read, wrong},
 };
 use crate::catalog::Protocol;
@@ -28,30 +29,21 @@ pub(super) fn body(fields: &mut Fields<'_>, protocol: Option<Protocol>) -> Optio
 
 /// A table as JSON. `own` are the fields that the protocol sets, `before` the path of the table with a dot behind it.
 fn object(table: &Table, own: &[&str], before: &str) -> Read<Map<String, Json>> {
-    let mut object = Map::new();
-    let mut failures = Vec::new();
-    for (key, node) in table {
+    json::object(table, |key, node| {
         let path = format!("{before}{key}");
         let within = format!("{path}.");
         let is_own = own.contains(&path.as_str());
         let holds_own = own.iter().any(|field| field.starts_with(&within)) && node.as_table().is_none();
-        let read = if is_own || holds_own {
+        if is_own || holds_own {
             set_elsewhere(node, &path)
         } else if SPOILING.contains(&path.as_str()) {
             spoils(node, &path)
         } else if carries_secret(key) && node.as_text().is_some() {
             secret(node)
         } else {
-            json(node, own, &within)
-        };
-        match read {
-            Ok(value) => {
-                object.insert(key.clone(), value);
-            }
-            Err(wrong) => failures.extend(wrong),
+            value(node, own, &within)
         }
-    }
-    if failures.is_empty() { Ok(object) } else { Err(failures) }
+    })
 }
 
 /// Fields with which an answer is no more what is counted: several to one prompt, the prompt again before it, another limit
@@ -83,34 +75,11 @@ fn set_elsewhere<T>(node: &Node, path: &str) -> Read<T> {
     wrong(node, format!("must not set `{path}`, which the protocol sets"), "would be said twice", help)
 }
 
-pub(super) fn json(node: &Node, own: &[&str], before: &str) -> Read<Json> {
+pub(super) fn value(node: &Node, own: &[&str], before: &str) -> Read<Json> {
     match &node.value {
-        // what a variable holds is text, also where it looks like a number: nothing says what the server wants
-        Value::Text(text) | Value::Filled(text) => {
-            if is_secret(text) {
-                secret(node)
-            } else {
-                Ok(Json::String(text.clone()))
-            }
-        }
-        // told where the variable is named
-        Value::Unknown => Ok(Json::Null),
-        Value::Integer(number) => match Number::from_i128(*number) {
-            Some(number) => Ok(Json::Number(number)),
-            None => wrong(node, "is too large a number", "beyond 64 bits", "write a smaller number"),
-        },
-        Value::Float(number) => match Number::from_f64(*number) {
-            Some(number) => Ok(Json::Number(number)),
-            None => {
-                wrong(node, "must be a finite number", "JSON has no such number", "write a finite number")
-            }
-        },
-        Value::Bool(value) => Ok(Json::Bool(*value)),
-        Value::Date(_) => leaf::mismatch(node, "a value of JSON", "put it in quotes"),
-        Value::List(items) => {
-            let items: Vec<_> = items.iter().map(|item| json(item, &[], before)).collect();
-            items.into_iter().collect::<Read<_>>().map(Json::Array)
-        }
+        Value::Text(text) | Value::Filled(text) if is_secret(text) => secret(node),
+        Value::List(items) => json::list(items, |item| value(item, &[], before)),
         Value::Table(table) => object(table, own, before).map(Json::Object),
+        _ => json::value(node),
     }
 }

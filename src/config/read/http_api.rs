@@ -100,7 +100,7 @@ fn end(fields: &mut Fields<'_>) -> Option<EndMark> {
         Value::Table(_) | Value::List(_) => {
             leaf::mismatch(node, "a text, a number or a boolean", "write `is = \"done\"`")
         }
-        _ => body::json(node, &[], ""),
+        _ => body::value(node, &[], ""),
     });
     table.finish();
     Some(EndMark { at: at?, is: Some(is?) })
@@ -169,6 +169,14 @@ fn template(node: &Node, model: Option<&Model>) -> Read<String> {
         );
     }
     sample.shift_remove("model");
+    if matches!(model, Some(Model::Mix(_))) && template.fill(&sample).is_ok() {
+        return wrong(
+            node,
+            "names no model, and there are several",
+            "the same whichever is asked for",
+            "put `{{model}}` where the model stands, or name none",
+        );
+    }
     if model == Some(&Model::Auto) && template.fill(&sample).is_err() {
         return wrong(
             node,

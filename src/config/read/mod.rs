@@ -1,14 +1,17 @@
 //! Tree → typed values. Each value is checked by itself here; how they fit together is `meaning`'s business.
 
 mod body;
+mod check;
 mod connection;
 mod dataset;
 mod fields;
 mod headers;
 mod http_api;
+mod json;
 mod leaf;
 mod load;
 mod metric;
+mod model;
 mod objectives;
 mod price;
 mod safety;

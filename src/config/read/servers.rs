@@ -1,11 +1,12 @@
 //! `[endpoints.NAME]` and `[sims.NAME]`.
 
 use super::{
-    super::{Address, Endpoint, Faults, KV_CACHE_BLOCK_TOKENS, Model, Sim, tree::Node},
-    body, connection,
+    super::{Address, Endpoint, Faults, KV_CACHE_BLOCK_TOKENS, Sim, tree::Node},
+    body, check, connection,
     fields::Fields,
     headers, http_api,
     leaf::{self, Read, wrong},
+    model,
 };
 use crate::catalog::Protocol;
 
@@ -16,7 +17,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let protocols = Protocol::ALL.map(|protocol| (protocol.name(), protocol));
     let protocol = fields.get("protocol", leaf::word(&protocols));
     let url = fields.require("url", URL_EXAMPLE, |node| address(node, protocol));
-    let model = fields.get("model", model);
+    let model = model::model(fields);
     let weighted = fields.node("weight").is_some();
     let weight = fields.get("weight", leaf::not_negative);
     let workload = fields.get("workload", leaf::text);
@@ -26,11 +27,19 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let api_key = headers::api_key(fields);
     let headers = headers::headers(fields);
     let body = body::body(fields, protocol);
+    let checked = fields.node("check").is_some();
+    let check = check::check(fields);
     let described = fields.node("http").is_some() || protocol == Some(Protocol::Http);
     let http = http_api::http_api(fields, protocol, model.as_ref());
     let http_version = connection::http_version(fields);
     let tls = connection::tls(fields);
-    if (weighted && weight.is_none()) || (keyed && api_key.is_none()) || (described && http.is_none()) {
+    let wrong = [
+        weighted && weight.is_none(),
+        keyed && api_key.is_none(),
+        checked && check.is_none(),
+        described && http.is_none(),
+    ];
+    if wrong.contains(&true) {
         return None;
     }
     Some(Endpoint {
@@ -45,24 +54,11 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         api_key,
         headers: headers?,
         body: body?,
+        check,
         http,
         http_version: http_version?,
         tls: tls?,
     })
-}
-
-fn model(node: &Node) -> Read<Model> {
-    let name = leaf::text(node)?;
-    match name.as_str() {
-        "auto" => Ok(Model::Auto),
-        "" => wrong(
-            node,
-            "must not be empty",
-            "empty",
-            "name a model, or write `\"auto\"` for the first that the server lists",
-        ),
-        _ => Ok(Model::Named(name)),
-    }
 }
 
 /// Paths that protocols add to the base URL, and that no base URL ends with.

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Every key of the language, at least once; on two platforms and with values from everywhere.
-const MAXIMAL: &str = r#"
+const MAXIMAL: &str = r##"
 version = 1
 name = "maximal"
 description = "every \"key\" \\ there is, for ${WHO}: $$5\nand a second line"
@@ -47,11 +47,14 @@ timeout = 12.5
 workload = "words"
 api_key = { file = "key" }
 headers = { X-Team = "${WHO}", x-my-key = { file = "a$b" }, x-plain = { env = "$PLAIN" } }
+check.json_schema = { type = "object", properties = { "a.b" = { pattern = "^x$" }, n = { "$ref" = "#/$defs/n" } }, "$defs" = { n = true } }
 
 [endpoints.sim]
 url = "sim:own"
 weight = 0.25
 workload = "mixed"
+model = { "org/a.b" = 1, c = "${NUMBER}" }
+check = { regex = '^"\d+\$$"$', json_schema = "answer.json", min_length = "${NUMBER}" }
 
 [workloads.words.synthetic]
 prompt_words.poisson = { mean = 15, max = 50 }
@@ -132,7 +135,7 @@ faults = { error_rate = 0.01, overload_queue = 9, stall_rate = 0 }
 
 [platforms.box.phases.warmup]
 requests = 6
-"#;
+"##;
 
 const BASE: &str =
     "[endpoints.shared]\nurl = \"http://h\"\nworkload = \"words\"\napi_key = { file = \"more/key\" }\n";
@@ -152,6 +155,7 @@ fn read(path: &Path) -> io::Result<String> {
     match path.to_str() {
         Some("plans/common/base.toml") => Ok(BASE.to_owned()),
         Some("plans/box.toml") => Ok(BOX.to_owned()),
+        Some("plans/answer.json") => Ok("{ \"type\": \"object\" }".to_owned()),
         _ => Err(io::ErrorKind::NotFound.into()),
     }
 }

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 
 use super::{
-    several::{AnyOf, Headers, Word},
-    shape::{one_of, partial},
+    several::{AnyOf, ByModel, Headers, Word},
+    shape::{not_empty, one_of, partial},
     values::{
-        Count, CountFromZero, Duration, Fields, Flag, KvCacheTokens, Name, NotNegative, Pem, Positive,
-        PositiveDuration, Scalar, Share, Text, Url, Verbatim,
+        Count, CountFromZero, Duration, Fields, FilePath, Flag, KeptLength, KvCacheTokens, Name, NotEmpty,
+        NotNegative, Pem, Positive, PositiveDuration, Scalar, Share, Text, Url, Verbatim,
     },
 };
 use crate::{catalog::Protocol, config::HttpVersion};
@@ -21,9 +21,10 @@ pub(super) struct Endpoint {
     url: Url,
     /// What it speaks, which settles the path of its requests, their shape, and how answers are read.
     protocol: Word<Protocol>,
-    /// The model that requests name; `"auto"` takes the first that the server lists.
-    #[schemars(extend("examples" = ["llama-3.1-8b-instruct"]))]
-    model: Text,
+    /// The model that requests name; `"auto"` takes the first that the server lists. Of several, each with a weight, every
+    /// request names one, which follows from the seed and its number.
+    #[schemars(extend("examples" = ["llama-3.1-8b-instruct", { "llama-3.1-8b": 0.8, "my-lora": 0.2 }]))]
+    model: AnyOf<Text, ByModel<Positive>>,
     /// Its share of mixed traffic, relative to the others. Without any weight all have the same; with one, those
     /// without get traffic only from phases that name them.
     #[schemars(extend("examples" = [0.3]))]
@@ -47,6 +48,9 @@ pub(super) struct Endpoint {
     /// Fields of every request's body besides those that the protocol sets, as they are.
     #[schemars(extend("examples" = [{ "temperature": 0.0, "ignore_eos": true }]))]
     body: Fields,
+    /// What the text of every answer must be; one that is not is a failure. Reasoning and tool calls are no text.
+    #[schemars(extend("examples" = [{ "regex": "^[0-9]+$" }, { "min_length": 20 }]))]
+    check: AnswerCheck,
     /// The API, with `protocol = "http"`: what is sent, and where in its answers things stand.
     http: HttpApi,
     /// What is spoken with it. `"2"` is agreed on by ALPN over TLS and taken for granted without it; `"auto"` lets a server
@@ -54,6 +58,22 @@ pub(super) struct Endpoint {
     http_version: Word<HttpVersion>,
     /// Whom its connections trust, and how they show who they are; only with `https://`.
     tls: Tls,
+}
+
+/// `[endpoints.NAME.check]`: what the text of every answer must be, all of it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial, transform = not_empty)]
+struct AnswerCheck {
+    /// A regular expression, of Rust's `regex`, that matches somewhere in it.
+    #[schemars(extend("examples" = ["^[0-9]+$", "(?i)\\bparis\\b"]))]
+    regex: NotEmpty,
+    /// A JSON Schema that it is a document of: itself as a table, or the path of its file, from the folder of the file that
+    /// names it.
+    #[schemars(extend("examples" = ["answer.schema.json", { "type": "object", "required": ["name"] }]))]
+    json_schema: AnyOf<FilePath, Fields>,
+    /// Characters that it has at least.
+    #[schemars(extend("examples" = [20]))]
+    min_length: KeptLength,
 }
 
 /// `[endpoints.NAME.http]`: where things stand in a document of an answer is a JSON pointer such as `/choices/0/text`, or the

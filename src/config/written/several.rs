@@ -82,6 +82,13 @@ made_of! {
         "propertyNames": { "pattern": NAME },
         "additionalProperties": entry,
     });
+    /// A table of weights by the names of models.
+    ByModel = |weight| json_schema!({
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": { "minLength": 1, "not": { "const": "auto" } },
+        "additionalProperties": weight,
+    });
     /// A table of headers: texts, or references where a header carries a secret.
     Headers = |secret| headers(&secret);
 }

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::super::{
-    KV_CACHE_BLOCK_TOKENS,
+    KV_CACHE_BLOCK_TOKENS, LONGEST_TEXT,
     read::{LONGEST, OPERATIONS},
 };
 use crate::catalog::MetricName;
@@ -200,6 +200,8 @@ values! {
     CountFromZero = whole(0, u64::from(u32::MAX));
     /// Tokens of a key-value cache: one block at least.
     KvCacheTokens = whole(u64::from(KV_CACHE_BLOCK_TOKENS), u64::from(u32::MAX));
+    /// Characters of an answer, as many as are kept of one.
+    KeptLength = whole(1, LONGEST_TEXT as u64);
     /// Any whole number that is not below 0.
     Seed = whole(0, u64::MAX);
     /// A length of a prompt or an answer.

@@ -1,7 +1,7 @@
 use crate::{
     config::{
-        Address, Arrivals, Bound, HeaderText, HttpVersion, Lengths, Load, Model, Open, Scenario, Secret,
-        Spikes, Threads, Workload,
+        Address, AnswerCheck, AnswerSchema, Arrivals, Bound, HeaderText, HttpVersion, Lengths, Load, Model,
+        Open, Scenario, Secret, Spikes, Threads, Workload,
     },
     plan::{compile, fixture},
 };
@@ -21,6 +21,14 @@ fn open<'a>(scenario: &'a mut Scenario, phase: &str) -> &'a mut Open {
 
 fn spikes(every: u64) -> Spikes {
     Spikes { every: fixture::seconds(every), lasting: fixture::seconds(2), rate: 40.0 }
+}
+
+fn check(scenario: &mut Scenario) -> &mut AnswerCheck {
+    scenario.endpoints["flash"].check.get_or_insert_default()
+}
+
+fn schema(file: &str, kind: &str) -> AnswerSchema {
+    AnswerSchema { file: Some(file.to_owned()), schema: serde_json::json!({ "type": kind, "minItems": 1 }) }
 }
 
 fn pause(scenario: &mut Scenario, at: usize, seconds: u64) {
@@ -76,7 +84,7 @@ fn what_does_not_change_the_requests_does_not_change_the_hash() {
 
 #[test]
 fn what_changes_the_requests_changes_the_hash() {
-    let other: [(&str, Change); 25] = [
+    let other: [(&str, Change); 29] = [
         ("seed", |s| s.seed = 43),
         ("output length", |s| {
             let Workload::Synthetic(synthetic) = &mut s.workloads["prose"] else { panic!("made-up text") };
@@ -95,6 +103,10 @@ fn what_changes_the_requests_changes_the_hash() {
         ("body", |s| {
             s.endpoints["flash"].body.insert("temperature".to_owned(), 0.into());
         }),
+        ("a check", |s| check(s).min_length = Some(5)),
+        ("another check", |s| check(s).regex = Some("5".to_owned())),
+        ("a check by a schema", |s| check(s).json_schema = Some(schema("one.json", "object"))),
+        ("another schema in the same file", |s| check(s).json_schema = Some(schema("one.json", "array"))),
         ("weight", |s| s.endpoints["flash"].weight = Some(0.8)),
         ("name of a phase", |s| {
             let phase = s.phases.shift_remove("ladder").expect("the ladder");
@@ -134,4 +146,12 @@ fn the_same_shares_in_other_numbers_are_the_same_experiment() {
     };
     assert_eq!(weights(0.1, 0.2), weights(1.0, 2.0));
     assert_eq!(weights(3.0, 7.0), hash_after(|_| ()));
+}
+
+#[test]
+fn a_schema_is_what_it_says_wherever_it_stands_and_in_whatever_order() {
+    let hash = |given: AnswerSchema| hash_after(|scenario| check(scenario).json_schema = Some(given));
+    let here = AnswerSchema { file: None, schema: serde_json::json!({ "minItems": 1, "type": "array" }) };
+    assert_eq!(hash(schema("one.json", "array")), hash(here));
+    assert_eq!(hash(schema("one.json", "array")), hash(schema("two.json", "array")));
 }

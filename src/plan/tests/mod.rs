@@ -5,6 +5,7 @@ mod diff;
 mod experiment;
 mod graph;
 mod judging;
+mod models;
 mod origins;
 mod safety;
 mod schedule;

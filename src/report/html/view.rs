@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::super::{Report, words};
 use crate::{
     catalog::{Metric, Statistic},
-    config::{Address, Layer, Model, Severity},
+    config::{Address, Layer, Severity},
     metrics::Scope,
-    plan::PlannedEndpoint,
+    plan::{PlannedEndpoint, describe},
     units,
     verdict::{Conclusion, Judged, Level, Mark},
 };
@@ -332,10 +332,7 @@ fn server(report: &Report, endpoint: &PlannedEndpoint) -> Value {
         Address::Url(url) => url.clone(),
         Address::Sim(name) => format!("sim:{name}"),
     };
-    let asked = match &endpoint.model {
-        Model::Auto => "auto".to_owned(),
-        Model::Named(name) => name.clone(),
-    };
+    let asked = describe::model(&endpoint.model);
     json!({
         "name": endpoint.name,
         "address": address,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::figures::{self, Metrics, key_of};
 use crate::{
-    metrics::{self, Scope, Values, Window},
+    metrics::{self, ModelScope, Scope, Values, Window},
     plan::ScopeKey,
     record::Outcome,
 };
@@ -45,6 +45,21 @@ pub(super) struct Numbers<'a> {
     histograms: IndexMap<String, Vec<(u64, u64)>>,
 }
 
+/// The numbers of the requests that name one of several models of an endpoint.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct OfModel<'a> {
+    /// The model.
+    model: &'a str,
+    #[serde(flatten)]
+    numbers: Numbers<'a>,
+}
+
+impl<'a> OfModel<'a> {
+    pub(super) fn of(model: &'a ModelScope) -> Self {
+        Self { model: &model.model, numbers: Numbers::of(&model.scope) }
+    }
+}
+
 /// How many requests, and how they ended.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Counts<'a> {
@@ -64,6 +79,8 @@ struct Counts<'a> {
     completed_in_window: u64,
     /// Requests whose pooled connection was replaced.
     replaced_connections: u64,
+    /// Successes among the due whose answers could not be checked, although the plan asks for it.
+    unchecked: u64,
     /// Requests due in the window that met every objective; null without objectives.
     objectives_met: Option<u64>,
 }
@@ -117,6 +134,7 @@ impl<'a> Counts<'a> {
             outcomes: &counts.outcomes,
             completed_in_window: counts.completed_in_window,
             replaced_connections: counts.replaced_connections,
+            unchecked: counts.unchecked,
             objectives_met: counts.met.map(|met| met.due),
         }
     }

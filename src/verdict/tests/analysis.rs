@@ -31,6 +31,15 @@ Info `load`: 9.1 % of answers lie beyond mean + 3 σ
 }
 
 #[test]
+fn answers_that_nobody_checked_are_told() {
+    let mut run = run_of(&[100, 100, 100]);
+    run.records[1].0.unchecked = Some("too long".to_owned());
+    let lines = analysis(&run);
+    let line = lines.lines().find(|line| line.contains("checked"));
+    insta::assert_snapshot!(line.unwrap_or(&lines), @"Warning `load`: 1 of 3 answers could not be checked, and count as right: `unchecked` in `requests.jsonl` says why");
+}
+
+#[test]
 fn spikes_are_told_by_both_measures() {
     let mut times: Vec<u64> = (100..120).collect();
     times.extend([140, 150, 1_000]);

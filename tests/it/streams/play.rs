@@ -166,7 +166,7 @@ fn account(answered: &Answered) -> String {
     line("reasoning tokens", number(answered.reasoning_tokens));
     line("cached tokens", number(answered.cached_tokens));
     line("server timings", answered.server_timings.as_ref().map(ToString::to_string));
-    let kept = answered.texts.iter().flat_map(|texts| &texts.answers);
+    let kept = answered.texts.iter().flatten().map(|text| &text.text);
     for kept in kept.filter(|kept| !kept.is_empty()) {
         line("text", Some(format!("{} bytes, {kept:?}", kept.len())));
     }
