@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::Model,
     machine::Machine,
-    plan::{Plan, Step, arrivals_of, describe::step_name, model_of, request_of},
+    plan::{Plan, Step, arrivals_of, chosen_by, describe::step_name, model_of, request_of},
     protocol::{Ask, Dialect},
     units::show_count,
     workload::{Datasets, Prompt, Source},
@@ -138,12 +138,13 @@ fn show_step(
             continue;
         }
         let prompts = prompts?;
+        let model = model_of(&plan.endpoints[endpoint].model, plan.seed, chosen_by(plan, load, seq));
         let first = left == arguments.number;
         left -= 1;
         if arguments.json {
-            terminal::print(&line(plan, step, endpoint, seq, &prompts)?);
+            terminal::print(&line(plan, step, endpoint, model, seq, &prompts)?);
         } else {
-            let text = text(plan, step, endpoint, seq, &prompts);
+            let text = text(plan, step, endpoint, model, seq, &prompts);
             terminal::print(&if first { text } else { format!("\n{text}") });
         }
     }
@@ -154,11 +155,11 @@ fn is_shown(arguments: &Arguments, plan: &Plan, endpoint: usize) -> bool {
     arguments.endpoint.as_ref().is_none_or(|name| plan.endpoints[endpoint].name == *name)
 }
 
-fn text(plan: &Plan, step: &Step, endpoint: usize, seq: u64, prompts: &[Prompt]) -> String {
+fn text(plan: &Plan, step: &Step, endpoint: usize, model: &str, seq: u64, prompts: &[Prompt]) -> String {
     let endpoint = &plan.endpoints[endpoint];
     let (name, step) = (&endpoint.name, step_name(step));
     let model = match &endpoint.model {
-        mix @ Model::Mix(_) => format!(" · {}", model_of(mix, plan.seed, seq)),
+        Model::Mix(_) => format!(" · {model}"),
         Model::Auto | Model::Named(_) => String::new(),
     };
     let mut text = String::new();
@@ -183,9 +184,15 @@ fn text(plan: &Plan, step: &Step, endpoint: usize, seq: u64, prompts: &[Prompt])
     text
 }
 
-fn line(plan: &Plan, step: &Step, endpoint: usize, seq: u64, prompts: &[Prompt]) -> anyhow::Result<String> {
+fn line(
+    plan: &Plan,
+    step: &Step,
+    endpoint: usize,
+    model: &str,
+    seq: u64,
+    prompts: &[Prompt],
+) -> anyhow::Result<String> {
     let endpoint = &plan.endpoints[endpoint];
-    let model = model_of(&endpoint.model, plan.seed, seq);
     let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
     // one limit for all prompts of a request
     let output_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);

@@ -18,7 +18,7 @@ use super::{
     unless::unless,
 };
 use crate::{
-    plan::{Place, model_of, place_of, request_of},
+    plan::{Place, chosen_by, model_of, place_of, request_of},
     protocol::{Answer, Answered, Ask, Dialect, Ending, Flow, Seen, Turn},
     record::{ChunkTimes, Outcome, Record, StopCause, Text, Texts, TokenSource},
     wire::{Arrival, Limits, Message, Piece, Pool, Request, Reserved, Timing, WireError},
@@ -74,9 +74,7 @@ impl Prepared {
         let max_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
         let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
         let place = place_of(&shared.plan, &run.load, seq);
-        // a conversation stays with the model that it began with
-        let chosen_by = place.map_or(seq, |place| place.conversation);
-        let model = model_of(&binding.model, shared.plan.seed, chosen_by);
+        let model = model_of(&binding.model, shared.plan.seed, chosen_by(&shared.plan, &run.load, seq));
         let ask = Ask { earlier, ..Ask::of(planned, model, &texts, max_tokens) };
         let request = request(binding, &request_id, &ask);
         let message = pools[lane].message(&request);

@@ -41,7 +41,9 @@ pub use expect::totals;
 pub use experiment::hash as experiment_of;
 pub use hour::{Stretch, paid_seconds};
 pub use rounding::{Rounding, rounding};
-pub use route::{Place, arrivals_of, conversation_of, endpoint_of, model_of, place_of, request_of};
+pub use route::{
+    Place, arrivals_of, chosen_by, conversation_of, endpoint_of, model_of, place_of, request_of,
+};
 pub use safety::{findings as unsafe_in, together as unsafe_together};
 pub use targets::explored_only;
 

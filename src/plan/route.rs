@@ -18,20 +18,22 @@ pub fn request_of<'a>(
     seq: u64,
     source: impl FnOnce(usize) -> &'a Source,
 ) -> (usize, Result<Vec<Prompt>, DatasetError>) {
-    let Some(Place { conversation, turn }) = place_of(plan, step, seq) else {
-        let endpoint = endpoint_of(step, plan.seed, seq);
-        let source = source(endpoint);
-        let prompts = match step.pattern {
-            Pattern::Trace { .. } => {
-                source.row(plan.seed, seq, seq - step.first_seq).map(|prompt| vec![prompt])
-            }
-            Pattern::Open { .. } | Pattern::Closed { .. } => source.batch(plan.seed, seq, step.batch),
-        };
-        return (endpoint, prompts);
+    let endpoint = endpoint_of(step, plan.seed, chosen_by(plan, step, seq));
+    let source = source(endpoint);
+    let prompts = match (&step.pattern, place_of(plan, step, seq)) {
+        (Pattern::Trace { .. }, _) => {
+            source.row(plan.seed, seq, seq - step.first_seq).map(|prompt| vec![prompt])
+        }
+        (_, None) => source.batch(plan.seed, seq, step.batch),
+        (_, Some(Place { turn, .. })) => source.turn(plan.seed, seq, turn).map(|prompt| vec![prompt]),
     };
-    // a conversation stays where it began
-    let endpoint = endpoint_of(step, plan.seed, conversation);
-    (endpoint, source(endpoint).turn(plan.seed, seq, turn).map(|prompt| vec![prompt]))
+    (endpoint, prompts)
+}
+
+/// The number that decides where request `seq` goes and which model it names: its own, or that of the first turn of its
+/// conversation, which stays where it began.
+pub fn chosen_by(plan: &Plan, step: &LoadStep, seq: u64) -> u64 {
+    place_of(plan, step, seq).map_or(seq, |place| place.conversation)
 }
 
 /// When the requests of a step are due, in nanoseconds from its start, ascending; `None` where that depends on the answers.
@@ -89,10 +91,11 @@ pub fn endpoint_of(step: &LoadStep, seed: u64, seq: u64) -> usize {
     choose(shares, rng(seed, "route", seq).random()).expect("a step has at least one endpoint")
 }
 
-/// The model that request `seq` to an endpoint names, `auto` where only the server knows it.
+/// The model that the request or the conversation of that number names (see [`chosen_by`]), `auto` where only the server
+/// knows it.
 ///
-/// The choice among several depends on the seed and `seq` alone, is independent of those of other requests and of where
-/// the request goes.
+/// The choice among several depends on the seed and the number alone, is independent of those of other numbers and of
+/// where the request goes.
 pub fn model_of(model: &Model, seed: u64, seq: u64) -> &str {
     match model {
         Model::Auto => "auto",

@@ -94,11 +94,10 @@ fn what_each_request_names_follows_from_the_seed_and_its_number() {
             assert_eq!(text["model"], seen[&text["seq"].as_u64().unwrap()].as_str());
         }
         let csv = run.text("requests.csv");
-        let mut rows = csv.lines();
-        assert!(rows.next().unwrap().ends_with(",model"));
-        for row in rows {
-            let seq: u64 = row.split(',').next().unwrap().parse().unwrap();
-            assert!(row.ends_with(&format!(",{}", seen[&seq])), "{row}");
+        let mut rows = csv::Reader::from_reader(csv.as_bytes());
+        let column = rows.headers().unwrap().iter().position(|name| name == "model").unwrap();
+        for row in rows.records().map(Result::unwrap) {
+            assert_eq!(row[column], seen[&row[0].parse().unwrap()]);
         }
         // and before anything is sent
         let number = REQUESTS.to_string();
@@ -107,6 +106,33 @@ fn what_each_request_names_follows_from_the_seed_and_its_number() {
             assert_eq!(shown["body"]["model"], seen[&shown["seq"].as_u64().unwrap()].as_str());
         }
     }
+}
+
+#[test]
+fn a_conversation_stays_with_the_model_that_it_began_with() {
+    let server = server(&["org/base", "lora.1"]);
+    let bench = Bench::new();
+    let file = scenario(&bench, &server.url(), "", "load.closed = { users = 3 }");
+    let text = std::fs::read_to_string(bench.path(&file)).unwrap();
+    let talk = "[workloads.text.conversation]\nturns = 4\n";
+    let file = bench.file("talk.toml", &text.replace("[workloads.text.synthetic]\n", talk));
+    bench.run(&["run", &file]).expect_code(0);
+    let records = bench.only_run().records();
+    assert_eq!(records.len() as u64, REQUESTS);
+    let wanted = expected(42);
+    let mut named = BTreeMap::new();
+    for record in &records {
+        assert_eq!(record["model"], wanted[&record["conversation"].as_u64().unwrap()].as_str());
+        named.insert(record["seq"].as_u64().unwrap(), record["model"].clone());
+    }
+    let shown = bench.run(&["prompts", &file, "--json", "-n", &REQUESTS.to_string()]).expect_code(0);
+    assert_eq!(shown.stdout.lines().count() as u64, REQUESTS);
+    for line in shown.stdout.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["body"]["model"], named[&line["seq"].as_u64().unwrap()]);
+    }
+    let models: BTreeSet<_> = records.iter().map(|record| record["model"].as_str().unwrap()).collect();
+    assert_eq!(models.len(), 2);
 }
 
 #[test]
