@@ -9,6 +9,7 @@
 //! | `cpu` | processor time of a token, against a bare loop of `epoll` and `recvmsg` over the same streams |
 //! | `fast` | the same where the server sends as fast as it can |
 //! | `pacing` | how late requests go out, against a bare loop that sleeps and writes under the same load |
+//! | `trace` | how late the requests of a bursty trace reach the server, against a timer at the same instants |
 //! | `held` | the memory of ten thousand open streams |
 //! | `requests` | processor time of a whole request, its time to first token, and the highest rate, beside oha where it is installed |
 //! | `soak` | the memory of a run of a million requests |
@@ -33,6 +34,8 @@ mod requests;
 mod server;
 #[path = "instrument/streams.rs"]
 mod streams;
+#[path = "instrument/trace.rs"]
+mod trace;
 
 use scenario::stats::nearest_rank;
 
@@ -46,11 +49,12 @@ pub(crate) type Figures = (String, Vec<(&'static str, f64, &'static str)>);
 /// A part, and what gives its lines one after the other.
 type Part = (&'static str, fn(&mut dyn FnMut(Figures)));
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     ("stamps", streams::stamps),
     ("cpu", streams::cpu),
     ("fast", streams::fast),
     ("pacing", pacing::pacing),
+    ("trace", trace::trace),
     ("held", held::held),
     ("requests", requests::requests),
     ("soak", held::soak),

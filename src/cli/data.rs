@@ -121,7 +121,7 @@ fn line(workload: &Workload, source: &Source, seed: u64, seq: u64) -> io::Result
             let snippet = snippet(snippets, NAME, seed, seq, 0);
             Line { text: snippet.text, language: snippet.language.name() }
         }
-        Workload::Synthetic(_) | Workload::Dataset(_) | Workload::Conversation(_) => {
+        Workload::Synthetic(_) | Workload::Dataset(_) | Workload::Trace(_) | Workload::Conversation(_) => {
             let prompt = source.prompt(seed, seq).map_err(io::Error::other)?;
             Line { text: prompt.text, language: "english" }
         }

@@ -71,7 +71,7 @@ fn most_in_flight(plan: &Plan) -> u64 {
     let cap = u64::from(plan.limits.max_in_flight);
     let bounded = |load: &LoadStep| match &load.pattern {
         Pattern::Closed { users, .. } => Some(u64::from(*users)),
-        Pattern::Open { concurrency_limit, .. } => {
+        Pattern::Open { concurrency_limit, .. } | Pattern::Trace { concurrency_limit, .. } => {
             concurrency_limit.map(u64::from).filter(|limit| *limit <= cap)
         }
     };

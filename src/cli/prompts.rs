@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::Model,
     machine::Machine,
-    plan::{Plan, Step, chosen_by, describe::step_name, model_of, request_of, schedule},
+    plan::{Plan, Step, arrivals_of, chosen_by, describe::step_name, model_of, request_of},
     protocol::{Ask, Dialect},
     units::show_count,
     workload::{Counter, Datasets, Prompt, Source},
@@ -128,7 +128,7 @@ fn show_step(
         return Ok(left);
     }
     // an open loop has those of its schedule; a closed one without a number goes on while its time lasts
-    let mut due = schedule::of_step(step, plan.seed);
+    let mut due = arrivals_of(plan, step, |endpoint| &sources[endpoint]);
     let mut more = |index: u64| match &mut due {
         Some(due) => due.next().is_some(),
         None => load.requests.is_none_or(|requests| index < requests),

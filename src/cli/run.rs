@@ -166,15 +166,16 @@ fn settle_files(plan: &mut Plan) -> anyhow::Result<()> {
             let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;
             *path = whole.display().to_string();
         }
-        let dataset = match &mut endpoint.workload {
+        let data = match &mut endpoint.workload {
             Workload::Dataset(dataset) => Some(&mut dataset.file.path),
+            Workload::Trace(trace) => Some(&mut trace.file.path),
             Workload::Synthetic(_) | Workload::Snippets(_) | Workload::Conversation(_) => None,
         };
         let tokenizer = match endpoint.tokenizer.as_mut().map(|tokenizer| &mut tokenizer.vocabulary) {
             Some(Vocabulary::File(path)) => Some(path),
             Some(Vocabulary::Encoding(_)) | None => None,
         };
-        for path in endpoint.tls.paths_mut().chain(dataset).chain(tokenizer) {
+        for path in endpoint.tls.paths_mut().chain(data).chain(tokenizer) {
             let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;
             *path = whole.display().to_string();
         }

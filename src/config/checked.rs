@@ -1,8 +1,7 @@
 //! A scenario file with everything that is wrong with it so far.
 
 use super::{
-    Axis, Content, Counted, Dataset, Endpoint, Finding, Layer, Places, Problems, Scenario, Workload,
-    case_name,
+    Axis, Finding, Layer, Places, Problems, Scenario, case_name,
     diagnostic::{Diagnostic, Sink},
 };
 
@@ -47,47 +46,15 @@ impl Checked {
         Some(&self.platforms.first()?.scenarios.first()?.places)
     }
 
-    /// Has every dataset looked into that requests of the platform in use come from: `look` is given the name of a workload
-    /// and its dataset. What is wrong with one is wrong with the scenario. Those of other platforms need not be on this machine.
-    pub fn look_into_datasets(&mut self, look: &mut dyn FnMut(&str, &Dataset) -> Result<Content, Finding>) {
+    /// Has the files looked into that requests of the platform in use come from: `look` is given each of its cases, to put into
+    /// it what it finds, and says what is wrong with them, which is wrong with the scenario. Files of other platforms need not be
+    /// on this machine.
+    pub fn look_into(&mut self, look: &mut dyn FnMut(&mut Scenario) -> Vec<Finding>) {
         let Some(here) = self.platforms.first_mut() else { return };
         for scenario in &mut here.scenarios {
             let there = Sink::default();
-            for (name, workload) in &mut scenario.workloads {
-                let used = scenario.endpoints.values().any(|endpoint| endpoint.workload == *name);
-                let Workload::Dataset(dataset) = workload else { continue };
-                if !used {
-                    continue;
-                }
-                match look(name, dataset) {
-                    Ok(content) => dataset.content = Some(content),
-                    Err(finding) => there.push(scenario.places.problem(finding)),
-                }
-            }
-            here.found.add(&scenario.case, there);
-        }
-    }
-
-    /// Has the tokenizer of every endpoint of the platform in use looked into: `look` is given the name of an endpoint that has one,
-    /// the endpoint, and its workload. What is wrong with one is wrong with the scenario. Means of datasets are those of what was
-    /// found in them before.
-    pub fn look_into_tokenizers(
-        &mut self,
-        look: &mut dyn FnMut(&str, &Endpoint, &Workload) -> Result<Counted, Finding>,
-    ) {
-        let Some(here) = self.platforms.first_mut() else { return };
-        for scenario in &mut here.scenarios {
-            let there = Sink::default();
-            for (name, endpoint) in &mut scenario.endpoints {
-                let Some(workload) = scenario.workloads.get(&endpoint.workload) else { continue };
-                if endpoint.tokenizer.is_none() {
-                    continue;
-                }
-                match (look(name, endpoint, workload), &mut endpoint.tokenizer) {
-                    (Ok(counted), Some(tokenizer)) => tokenizer.counted = Some(counted),
-                    (Ok(_), None) => {}
-                    (Err(finding), _) => there.push(scenario.places.problem(finding)),
-                }
+            for finding in look(scenario) {
+                there.push(scenario.places.problem(finding));
             }
             here.found.add(&scenario.case, there);
         }

@@ -64,8 +64,18 @@ pub(super) fn fill(root: &mut Node, builtin: &BuiltIn, library: &Library, sink: 
 }
 
 /// Tables of a template that hold only where the scenario has them: the variants of a one-of.
-const SECTIONS: &[&str] =
-    &["load", "closed", "open", "synthetic", "snippets", "dataset", "conversation", "http"];
+const SECTIONS: &[&str] = &[
+    "load",
+    "closed",
+    "open",
+    "synthetic",
+    "snippets",
+    "dataset",
+    "trace",
+    "replay",
+    "conversation",
+    "http",
+];
 
 /// Tables of a template that hold as a whole, and only where the scenario has none: what somebody's mix does not name is
 /// not in it.
@@ -165,12 +175,14 @@ fn fill_datasets(root: &mut Node, builtin: &BuiltIn) {
     }
 }
 
-/// Puts the folder in front of the path of every secret in a file, of what TLS needs, of tokenizers, of schemas and of datasets: a
-/// path starts where it is written.
+/// Puts the folder in front of the path of every secret in a file, of what TLS needs, of tokenizers, of schemas and of what workloads
+/// come from: a path starts where it is written.
 fn settle_paths(root: &mut Node) {
     for workload in entries(root, "workloads") {
-        let dataset = workload.get_mut("dataset").and_then(Node::as_table_mut);
-        dataset.and_then(|dataset| dataset.get_mut("path")).into_iter().for_each(settle);
+        for (kind, key) in [("dataset", "path"), ("trace", "path"), ("replay", "run")] {
+            let source = workload.get_mut(kind).and_then(Node::as_table_mut);
+            source.and_then(|source| source.get_mut(key)).into_iter().for_each(settle);
+        }
     }
     for endpoint in entries(root, "endpoints") {
         if let Some(key) = endpoint.get_mut("api_key") {
@@ -224,9 +236,9 @@ fn fill_phases(root: &mut Node) {
             *sizes = Node { key: sizes.key.clone(), ..default.clone() };
         }
         let ends = staged || ["pause", "duration", "during"].iter().any(|key| phase.contains_key(*key));
-        // a phase with the load of another ends as that one does
-        let same = phase.get("load").is_some_and(|load| load.get("same_as").is_some());
-        if !ends && !same {
+        // a phase with the load of another ends as that one does, and one that follows a trace ends with it
+        let with = |load: &Node| load.get("same_as").is_some() || load.get("trace").is_some();
+        if !ends && !phase.get("load").is_some_and(with) {
             insert_missing(phase, "requests", requests.as_ref());
         }
     }

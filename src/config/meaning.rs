@@ -10,6 +10,7 @@ mod protocols;
 mod spikes;
 mod stages;
 mod steady;
+mod trace;
 
 use std::collections::HashMap;
 
@@ -41,6 +42,7 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
             check.steady(name, phase);
             check.spikes(name, phase);
             check.batches(name, phase);
+            check.trace(name, phase);
             check.conversations(name, phase);
             check.during(name, phase);
         }
@@ -240,7 +242,7 @@ impl<'a> Check<'a> {
             target.metric.metric.is_carried_by(Carrier {
                 streams,
                 gaps: self.keeps_chunks() && phase.batches().contains(&1),
-                queues: matches!(&phase.load, Load::Open(open) if open.concurrency_limit.is_some()),
+                queues: phase.load.concurrency_limit().is_some(),
             })
         };
         match &target.endpoint {

@@ -10,7 +10,10 @@ pub(super) const DISTRIBUTIONS: &[&str] =
     &["constant", "uniform", "normal", "lognormal", "poisson", "histogram"];
 
 /// Kinds of workloads.
-pub(super) const KINDS: &[&str] = &["synthetic", "snippets", "dataset", "conversation"];
+pub(super) const KINDS: &[&str] = &["synthetic", "snippets", "dataset", "trace", "replay", "conversation"];
+
+/// Kinds of loads.
+pub(super) const LOADS: &[&str] = &["closed", "open", "trace", "same_as"];
 
 /// Keys of which only one can hold. A layer that sets one of them clears the others below it. `*` is any name.
 pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
@@ -25,7 +28,7 @@ pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["workloads", "*", "dataset", "*"], DISTRIBUTIONS),
     (&["phases", "*"], &["load", "pause"]),
     (&["phases", "*"], &["after", "during"]),
-    (&["phases", "*", "load"], &["closed", "open", "same_as"]),
+    (&["phases", "*", "load"], LOADS),
     (&["phases", "*", "load", "open"], &["rate", "stages"]),
     (&["price"], &["per_hour", "per_million_input_tokens"]),
     (&["price"], &["per_hour", "per_million_output_tokens"]),

@@ -7,6 +7,7 @@ mod http_api;
 mod phase;
 mod run;
 mod tokenizer;
+mod trace;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -22,6 +23,7 @@ pub use self::{
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
     tokenizer::{Counted, Encoding, Tokenizer, Vocabulary},
+    trace::{Follow, Trace, TraceContent, TraceFile, TraceFormat, TracePart, TracePrompts, TraceWindow},
 };
 use super::Places;
 use crate::{
@@ -236,6 +238,8 @@ pub enum Workload {
     Snippets(Snippets),
     /// Rows of a file.
     Dataset(Dataset),
+    /// Requests as they once came.
+    Trace(Trace),
     /// Requests that follow each other, each with all that was said before.
     Conversation(Conversation),
 }

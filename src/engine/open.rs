@@ -19,7 +19,7 @@ use super::{
     exchange::{Prepared, exchange, not_sent},
     step::{Arrivals, InFlight, StepRun},
 };
-use crate::{plan::schedule, wire::priority};
+use crate::{plan::arrivals_of, wire::priority};
 
 /// Requests whose bodies are made ahead of need.
 const AHEAD: usize = 256;
@@ -87,7 +87,8 @@ fn prepare(run: &StepRun, prepared: &SyncSender<(u64, Box<Prepared>)>, filled: o
     // what it makes is needed later; the thread that started it is one that measures
     priority::ordinary();
     let plan = &run.shared.plan;
-    let Some(offsets) = schedule::of_step(&plan.steps[run.step_id], plan.seed) else { return 0 };
+    let source = |endpoint: usize| &run.shared.endpoints[endpoint].binding.source;
+    let Some(offsets) = arrivals_of(plan, &plan.steps[run.step_id], source) else { return 0 };
     let mut filled = Some(filled);
     let mut count = 0;
     for offset_ns in offsets {

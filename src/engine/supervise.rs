@@ -10,7 +10,7 @@ use super::{
     stock::Stock,
 };
 use crate::{
-    plan::{LoadStep, Pattern},
+    plan::{LoadStep, Pattern, schedule::peak_rate},
     record::Diary,
 };
 
@@ -92,7 +92,7 @@ async fn perform(run: Arc<StepRun>) -> u64 {
             start(&run).await;
             closed::perform(&run, stock, users, ramp_up, think_time).await
         }
-        Pattern::Open { concurrency_limit, .. } => {
+        Pattern::Open { concurrency_limit, .. } | Pattern::Trace { concurrency_limit, .. } => {
             let mut ahead = open::prepare_ahead(&run);
             tokio::join!(open_connections(&run), ahead.ready(&run));
             start(&run).await;
@@ -146,8 +146,8 @@ fn expected_concurrency(load: &LoadStep) -> f64 {
     let requests = load.requests.map_or(f64::INFINITY, |requests| requests as f64);
     match &load.pattern {
         Pattern::Closed { users, .. } => f64::from(*users).min(requests),
-        Pattern::Open { stages, concurrency_limit, .. } => {
-            let rate = stages.iter().map(|stage| stage.from.max(stage.to)).fold(0.0, f64::max);
+        open @ (Pattern::Open { concurrency_limit, .. } | Pattern::Trace { concurrency_limit, .. }) => {
+            let rate = peak_rate(open).unwrap_or(0.0);
             let limit = concurrency_limit.map_or(MOST, f64::from);
             (rate * AHEAD_S).min(limit).min(requests).min(MOST)
         }

@@ -312,7 +312,7 @@ fn clock(now_ns: u64) -> String {
 fn users(load: &LoadStep) -> Option<u32> {
     match load.pattern {
         Pattern::Closed { users, .. } => Some(users),
-        Pattern::Open { .. } => None,
+        Pattern::Open { .. } | Pattern::Trace { .. } => None,
     }
 }
 
@@ -321,6 +321,9 @@ fn length(load: &LoadStep) -> Option<Duration> {
     load.duration.or_else(|| match &load.pattern {
         Pattern::Open { stages, .. } if load.requests.is_none() => {
             Some(stages.iter().map(|stage| stage.over).sum())
+        }
+        Pattern::Trace { part, .. } if load.requests.is_none() => {
+            part.map(|part| Duration::from_nanos(part.last_ns))
         }
         _ => None,
     })

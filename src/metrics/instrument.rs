@@ -156,6 +156,7 @@ impl StepWatch {
 fn is_steady(load: &LoadStep) -> bool {
     match &load.pattern {
         Pattern::Closed { .. } => true,
+        Pattern::Trace { .. } => false,
         Pattern::Open { arrivals, stages, .. } => {
             let rate = stages.first().map(|stage| stage.from);
             // bursts are what the plan asks for, and come and go

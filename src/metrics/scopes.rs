@@ -12,7 +12,7 @@ use crate::{
         survey::{StepSurvey, Survey},
         window::Span,
     },
-    plan::{Pattern, Plan, ScopeKey, Stretch, Work, paid_seconds, schedule::mean_rate},
+    plan::{Pattern, Plan, ScopeKey, Stretch, Work, paid_seconds, schedule::offered_rate},
     record::Record,
 };
 
@@ -225,11 +225,11 @@ fn load_of(step: &StepSurvey<'_>, part: Option<Part>) -> (Option<u32>, Option<f6
     }
     match &step.load.pattern {
         Pattern::Closed { users, .. } => (Some(*users), None),
-        Pattern::Open { stages, .. } => {
+        open @ (Pattern::Open { .. } | Pattern::Trace { .. }) => {
             let traffic = step.load.traffic.iter();
             let mine = traffic.filter(|traffic| part.is_none_or(|part| part.endpoint == traffic.endpoint));
             let share: f64 = mine.map(|traffic| traffic.share).sum();
-            (None, mean_rate(stages).map(|rate| rate * share))
+            (None, offered_rate(open).map(|rate| rate * share))
         }
     }
 }

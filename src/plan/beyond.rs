@@ -2,6 +2,7 @@
 
 use super::{
     LoadStep, Pattern, Plan, PlannedEndpoint, Step, describe, expect::service_seconds, graph::most_at_once,
+    schedule,
 };
 use crate::{
     machine::{Calibration, calibration::Form},
@@ -147,6 +148,7 @@ fn told(demand: &Demand, what: &str, limit: &Limit) -> String {
     let less = match &demand.load.pattern {
         Pattern::Closed { .. } => "lower the users",
         Pattern::Open { .. } => "lower the rate",
+        Pattern::Trace { .. } => "lower the speed",
     };
     format!("{}: {what}; {limit}\nhelp: {}", place(demand), help(less))
 }
@@ -165,7 +167,7 @@ fn kept_open(demand: &Demand) -> String {
     let (key, streams) = (key(demand.load), show_count_of(demand.streams.round() as u64, "stream"));
     match &demand.load.pattern {
         Pattern::Closed { .. } => format!("`{key}` keeps {streams} open at once"),
-        Pattern::Open { .. } => {
+        Pattern::Open { .. } | Pattern::Trace { .. } => {
             format!("`{key}` keeps about {streams} open at once, at {} requests/s", show_number(demand.rate))
         }
     }
@@ -186,17 +188,13 @@ fn key(load: &LoadStep) -> &'static str {
             "load.open.stages"
         }
         Pattern::Open { .. } => "load.open.rate",
+        Pattern::Trace { .. } => "load.trace.speed",
     }
 }
 
 /// The highest rate of an open loop; 0 of a closed one, whose rate the server sets.
 fn peak_rate(load: &LoadStep) -> f64 {
-    match &load.pattern {
-        Pattern::Closed { .. } => 0.0,
-        Pattern::Open { stages, .. } => {
-            stages.iter().map(|stage| stage.from.max(stage.to)).fold(0.0, f64::max)
-        }
-    }
+    schedule::peak_rate(&load.pattern).unwrap_or(0.0)
 }
 
 /// Streams that a step is expected to have open at once, at its peak: answers that come whole are none.
@@ -208,7 +206,9 @@ fn streams(plan: &Plan, load: &LoadStep, means: &[MeanTokens]) -> f64 {
             let users = f64::from(*users);
             return load.requests.map_or(users, |requests| users.min(requests as f64)) * share;
         }
-        Pattern::Open { concurrency_limit, .. } => (*concurrency_limit, peak_rate(load)),
+        Pattern::Open { concurrency_limit, .. } | Pattern::Trace { concurrency_limit, .. } => {
+            (*concurrency_limit, peak_rate(load))
+        }
     };
     let most =
         f64::from(limit.map_or(plan.limits.max_in_flight, |limit| limit.min(plan.limits.max_in_flight)));

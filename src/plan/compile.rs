@@ -7,10 +7,12 @@ use std::{
 
 use super::{
     Expected, FORMAT, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, Step, Work, datasets,
-    expect, expect::Counts, experiment, graph, spikes, targets, traffic, warnings,
+    expect, expect::Counts, experiment, graph, spikes, targets, traces, traffic, warnings,
 };
 use crate::{
-    config::{Address, Closed, Load, Open, Order, Phase, Scenario, Shape, Spikes, Stage, predecessors},
+    config::{
+        Address, Closed, Follow, Load, Open, Order, Phase, Scenario, Shape, Spikes, Stage, predecessors,
+    },
     units::seconds_to_duration,
     workload::UNCOUNTED_BLOCK,
 };
@@ -69,6 +71,7 @@ fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
     plan.warnings = warnings::collect(&plan);
     plan.warnings.extend(warnings::crowd(scenario));
     plan.warnings.extend(datasets::warnings(&plan));
+    plan.warnings.extend(traces::warnings(&plan));
     plan.experiment = experiment::hash(&plan);
     debug_assert!(graph::check(&plan).is_ok(), "steps wait for earlier ones only");
     plan
@@ -204,6 +207,11 @@ fn loads(phase: &Phase) -> Vec<(Pattern, Option<Duration>)> {
                 .collect(),
             Shape::Stages(list) => vec![(stages(open, list.clone(), phase), phase.length())],
         },
+        Load::Trace(Follow { speed, concurrency_limit, part }) => {
+            let pattern =
+                Pattern::Trace { speed: *speed, concurrency_limit: *concurrency_limit, part: *part };
+            vec![(pattern, phase.duration)]
+        }
         Load::Pause(_) => Vec::new(),
     }
 }
@@ -234,6 +242,8 @@ fn number(steps: &mut [Step]) {
         let scheduled = step.expected.requests.unwrap_or(0.0) as u64;
         let block = match (&load.pattern, load.requests) {
             (Pattern::Closed { .. }, requests) => requests.unwrap_or(UNCOUNTED_BLOCK),
+            // it has no more than these, whatever ends it before
+            (Pattern::Trace { part, .. }, _) => part.map_or(UNCOUNTED_BLOCK, |part| part.requests),
             // how long it goes on is not the plan's to know
             (Pattern::Open { .. }, Some(requests)) if load.until.is_some() => requests,
             // a mean, and what a Poisson count may have above it

@@ -40,9 +40,10 @@ pub fn lines(plan: &Plan) -> Vec<(&str, String)> {
     used(plan).into_iter().map(line).collect()
 }
 
-/// What was found in each dataset, by the name of its workload.
-pub(super) fn contents(plan: &Plan) -> Vec<(&str, &Content)> {
-    used(plan).into_iter().map(|(name, (_, content))| (name, content)).collect()
+/// What was found in each dataset: the name of its workload, its rows and their hash.
+pub(super) fn contents(plan: &Plan) -> Vec<(&str, u64, &str)> {
+    let used = used(plan).into_iter();
+    used.map(|(name, (_, content))| (name, content.rows, content.sha256.as_str())).collect()
 }
 
 /// Rows that were left out, and prompts that come again without anybody having said so.
@@ -103,7 +104,7 @@ fn stretch(step: &Step, load: &LoadStep, rows: u64) -> Option<(u64, u64)> {
 }
 
 /// How many prompts all stretches have together, and how many of them are of rows that others have been before.
-fn come_again(stretches: impl Iterator<Item = (u64, u64)>, rows: u64) -> (u64, u64) {
+pub(super) fn come_again(stretches: impl Iterator<Item = (u64, u64)>, rows: u64) -> (u64, u64) {
     let mut prompts: u64 = 0;
     let mut parts: Vec<(u64, u64)> = Vec::new();
     for (from, length) in stretches {

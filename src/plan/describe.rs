@@ -69,7 +69,7 @@ pub fn check(check: &AnswerCheck) -> String {
 pub(super) fn workload(endpoint: &PlannedEndpoint) -> String {
     let name = &endpoint.workload_name;
     match &endpoint.workload {
-        Workload::Synthetic(_) | Workload::Dataset(_) => name.clone(),
+        Workload::Synthetic(_) | Workload::Dataset(_) | Workload::Trace(_) => name.clone(),
         Workload::Conversation(Conversation { turns, .. }) => {
             format!("{name} ({})", show_count_of(u64::from(*turns), "turn"))
         }
@@ -112,6 +112,13 @@ pub(super) fn load(plan: &Plan, load: &LoadStep) -> String {
             };
             parts.push(format!("{process} {rates}"));
             parts.extend(spikes.as_ref().map(self::spikes));
+            parts.extend(concurrency_limit.map(|limit| format!("at most {limit} in flight")));
+        }
+        Pattern::Trace { speed, concurrency_limit, .. } => {
+            parts.push(match speed {
+                1.0 => "trace".to_owned(),
+                speed => format!("trace at {speed} times its speed"),
+            });
             parts.extend(concurrency_limit.map(|limit| format!("at most {limit} in flight")));
         }
     }

@@ -10,7 +10,7 @@ use super::{
     Expected, LoadStep, Plan, Step, datasets, describe,
     experiment::hash_of_schema,
     origins::{in_one_line, place},
-    render, tokenizers, totals,
+    render, tokenizers, totals, traces,
 };
 use crate::config::Origin;
 
@@ -209,15 +209,13 @@ fn whole(before: &Plan, after: &Plan) -> Vec<FieldChange> {
     words.chain(files).chain(order(before, after)).chain(between(old, new)).collect()
 }
 
-/// Files of prompts with another content, which their paths do not show.
+/// Files of prompts and traces with another content, which their paths do not show.
 fn data(before: &Plan, after: &Plan) -> Option<FieldChange> {
     let reading = |plan: &Plan| {
-        let content = datasets::contents(plan);
-        let each = content
-            .iter()
-            .map(|(name, content)| format!("{name}: {} rows, {:.12}", content.rows, content.sha256));
+        let content = [datasets::contents(plan), traces::contents(plan)].concat();
+        let each = content.iter().map(|(name, rows, sha256)| format!("{name}: {rows} rows, {sha256:.12}"));
         let shown = each.collect::<Vec<_>>().join(", ");
-        let value = content.iter().map(|(name, content)| ((*name).to_owned(), json!(content.sha256)));
+        let value = content.iter().map(|(name, _, sha256)| ((*name).to_owned(), json!(sha256)));
         (!shown.is_empty()).then(|| Reading { shown, value: Value::Object(value.collect()) })
     };
     FieldChange::between("datasets", reading(before), reading(after))

@@ -8,7 +8,7 @@ use super::{
     Expected, LoadStep, Pattern, Plan, PlannedEndpoint, Step, Stretch, Work, paid_seconds, schedule,
 };
 use crate::{
-    config::{Price, Stage},
+    config::{Price, Stage, TracePart},
     units::seconds_to_duration,
     workload::MeanTokens,
 };
@@ -178,6 +178,9 @@ fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], co
         return Expected::default();
     }
     let extent = match &load.pattern {
+        Pattern::Trace { part, .. } => {
+            return part.map_or_else(Expected::default, |part| trace(load, part, endpoints));
+        }
         Pattern::Open { stages, .. } => open(step, load, stages, count),
         Pattern::Closed { users, ramp_up, think_time } => {
             let turn = seconds_per_request(load, *users, endpoints, means) + think_time.as_secs_f64();
@@ -211,6 +214,26 @@ fn open(step: &Step, load: &LoadStep, stages: &[Stage], count: Count<'_>) -> Ext
     let duration = load.duration.filter(|_| load.requests != Some(count));
     let duration_s = duration.map_or(last_ns as f64 / 1e9, |duration| duration.as_secs_f64());
     Extent { requests: count as f64, duration_s, assumed: false }
+}
+
+/// A trace is known row by row. Where another step ends it before, as much of it as that one's length is of its own.
+fn trace(load: &LoadStep, part: TracePart, endpoints: &[PlannedEndpoint]) -> Expected {
+    let whole_s = part.last_ns as f64 / 1e9;
+    let duration_s = load.duration.map(|duration| duration.as_secs_f64());
+    let share =
+        duration_s.filter(|duration_s| *duration_s < whole_s).map_or(1.0, |duration_s| duration_s / whole_s);
+    let answering = load.traffic.iter().filter(|traffic| endpoints[traffic.endpoint].protocol.generates());
+    let answered: f64 = answering.map(|traffic| traffic.share).sum();
+    // its last request ends it where that is the last by count
+    let by_time = duration_s.filter(|_| load.requests != Some(part.requests));
+    Expected {
+        requests: Some((part.requests as f64 * share).floor()),
+        input_tokens: Some(part.input_tokens as f64 * share),
+        output_tokens: Some(part.output_tokens as f64 * share * answered),
+        duration_s: Some(by_time.unwrap_or(whole_s)),
+        cost: None,
+        assumed: false,
+    }
 }
 
 /// A closed loop goes as fast as it is answered: `turn` seconds per request and user. Users start evenly over

@@ -1,6 +1,6 @@
 //! What makes two runs the same experiment.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -9,7 +9,10 @@ use sha2::{Digest, Sha256};
 use super::{LoadStep, Pattern, Plan, Step, Work, schedule::step_key, tokenizers};
 use crate::{
     catalog::Protocol,
-    config::{AnswerCheck, AnswerSchema, DataFormat, Dataset, HttpApi, Lengths, Model, RowOrder, Workload},
+    config::{
+        AnswerCheck, AnswerSchema, DataFormat, Dataset, HttpApi, Lengths, Model, RowOrder, Trace,
+        TraceContent, TraceFile, TraceFormat, TraceWindow, Workload,
+    },
     workload,
 };
 
@@ -124,6 +127,8 @@ enum Sent<'a> {
     Written(&'a Workload),
     /// A file by its content: where it lies means nothing, nor how many rows of it were left out, which follows.
     Dataset { dataset: Rows<'a> },
+    /// Likewise; what a phase takes of it follows, too.
+    Trace { trace: Requests<'a> },
 }
 
 #[derive(Serialize)]
@@ -141,10 +146,45 @@ struct Rows<'a> {
     order: RowOrder,
 }
 
+#[derive(Serialize)]
+struct Requests<'a> {
+    sha256: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beside_sha256: Option<&'a BTreeMap<String, String>>,
+    format: Option<TraceFormat>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<&'a str>,
+    window: TraceWindow,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+}
+
+impl<'a> Requests<'a> {
+    fn of(Trace { file, content }: &'a Trace) -> Self {
+        let TraceFile { format, phase, window, limit, .. } = file;
+        let content = content.as_ref();
+        let beside =
+            |content: &'a TraceContent| Some(&content.beside_sha256).filter(|files| !files.is_empty());
+        Self {
+            sha256: content.map(|content| content.sha256.as_str()),
+            beside_sha256: content.and_then(beside),
+            // found or written, it is the same
+            format: content.map(|content| content.format).or(*format),
+            phase: phase.as_deref(),
+            window: *window,
+            limit: *limit,
+        }
+    }
+}
+
 impl<'a> Sent<'a> {
     fn of(workload: &'a Workload) -> Self {
-        let Workload::Dataset(Dataset { file, prefix, output_tokens, order, content, .. }) = workload else {
-            return Self::Written(workload);
+        let Dataset { file, prefix, output_tokens, order, content, .. } = match workload {
+            Workload::Dataset(dataset) => dataset,
+            Workload::Trace(trace) => return Self::Trace { trace: Requests::of(trace) },
+            Workload::Synthetic(_) | Workload::Snippets(_) | Workload::Conversation(_) => {
+                return Self::Written(workload);
+            }
         };
         Self::Dataset {
             dataset: Rows {
@@ -172,7 +212,7 @@ struct Load<'a> {
     phase: &'a str,
     step: &'a str,
     measure: bool,
-    pattern: &'a Pattern,
+    pattern: Cow<'a, Pattern>,
     #[serde(skip_serializing_if = "super::is_one")]
     batch: u32,
     requests: Option<u64>,
@@ -236,7 +276,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             phase: &step.phase,
             step: &step.name,
             measure: load.measure,
-            pattern: &load.pattern,
+            pattern: written(&load.pattern),
             batch: load.batch,
             requests: load.requests,
             duration: load.duration,
@@ -249,6 +289,16 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
         seed: plan.seed,
         endpoints: used.collect(),
         steps: steps.collect(),
+    }
+}
+
+/// A pattern without what follows from a file.
+fn written(pattern: &Pattern) -> Cow<'_, Pattern> {
+    match pattern {
+        Pattern::Trace { speed, concurrency_limit, .. } => {
+            Cow::Owned(Pattern::Trace { speed: *speed, concurrency_limit: *concurrency_limit, part: None })
+        }
+        Pattern::Open { .. } | Pattern::Closed { .. } => Cow::Borrowed(pattern),
     }
 }
 

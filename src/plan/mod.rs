@@ -26,6 +26,7 @@ pub mod schedule;
 mod spikes;
 mod targets;
 pub mod tokenizers;
+pub mod traces;
 mod traffic;
 mod warnings;
 
@@ -41,7 +42,9 @@ pub use expect::totals;
 pub use experiment::hash as experiment_of;
 pub use hour::{Stretch, paid_seconds};
 pub use rounding::{Rounding, rounding};
-pub use route::{Place, chosen_by, conversation_of, endpoint_of, model_of, place_of, request_of};
+pub use route::{
+    Place, arrivals_of, chosen_by, conversation_of, endpoint_of, model_of, place_of, request_of,
+};
 pub use safety::{findings as unsafe_in, together as unsafe_together};
 pub use targets::explored_only;
 
@@ -56,7 +59,7 @@ use crate::{
     config::{
         Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpApi, HttpVersion,
         Model, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs,
-        Secret, Severity, Sim, Stage, Threads, Tls, Tokenizer, Workload, case_name,
+        Secret, Severity, Sim, Stage, Threads, Tls, Tokenizer, TracePart, Workload, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -181,7 +184,7 @@ impl Plan {
         Carrier {
             streams: endpoint.stream,
             gaps: self.output.chunks == Chunks::Full && load.batch == 1,
-            queues: matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. }),
+            queues: load.pattern.concurrency_limit().is_some(),
         }
     }
 
@@ -433,6 +436,37 @@ pub enum Pattern {
         /// At most so many in flight; more wait in a queue.
         concurrency_limit: Option<u32>,
     },
+    /// Like an open loop, at the times of the trace that is the workload of all its endpoints: request `i` of the step is row
+    /// `i` of it.
+    Trace {
+        /// How many times as fast.
+        speed: f64,
+        /// At most so many in flight; more wait in a queue.
+        concurrency_limit: Option<u32>,
+        /// What the step takes of the trace; `None` before anybody has looked into it, which no plan that is run was made without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<TracePart>,
+    },
+}
+
+impl Pattern {
+    /// Whether requests come on a schedule that never looks at answers.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Open { .. } | Self::Trace { .. } => true,
+            Self::Closed { .. } => false,
+        }
+    }
+
+    /// The most requests in flight by the plan itself, so that more wait in a queue.
+    pub fn concurrency_limit(&self) -> Option<u32> {
+        match self {
+            Self::Open { concurrency_limit, .. } | Self::Trace { concurrency_limit, .. } => {
+                *concurrency_limit
+            }
+            Self::Closed { .. } => None,
+        }
+    }
 }
 
 /// The spikes among the stages of an open loop, as they were written.

@@ -93,7 +93,7 @@ fn routed(plan: &Plan, load: &LoadStep, endpoint: &str, within: u64) -> impl Ite
 fn most_requests(step: &Step, load: &LoadStep) -> Option<u64> {
     match load.pattern {
         // counted one by one, since the schedule follows from the seed
-        Pattern::Open { .. } if !step.expected.assumed => {
+        Pattern::Open { .. } | Pattern::Trace { .. } if !step.expected.assumed => {
             step.expected.requests.map(|requests| requests as u64)
         }
         _ => load.requests,
@@ -103,6 +103,10 @@ fn most_requests(step: &Step, load: &LoadStep) -> Option<u64> {
 /// The keys of a phase that may say when a step ends.
 fn ends(step: &Step, load: &LoadStep) -> impl Iterator<Item = &'static str> {
     let by_count = load.requests.is_some() && load.requests == most_requests(step, load);
-    let keys: &[&str] = if by_count { &["requests"] } else { &["duration", "load.open.stages"] };
+    let keys: &[&str] = match load.pattern {
+        _ if by_count => &["requests"],
+        Pattern::Trace { .. } => &["duration", "load.trace"],
+        Pattern::Open { .. } | Pattern::Closed { .. } => &["duration", "load.open.stages"],
+    };
     keys.iter().copied()
 }

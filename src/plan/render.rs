@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{
     Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work, datasets, describe,
-    estimate, explored_only, graph::runs_side_by_side, tokenizers, totals,
+    estimate, explored_only, graph::runs_side_by_side, tokenizers, totals, traces,
 };
 use crate::{
     config::{
@@ -43,6 +43,9 @@ fn head(plan: &Plan) -> String {
     }
     for (endpoint, line) in tokenizers::lines(plan) {
         table.add_row(["tokenizer", &format!("{endpoint}: {line}")]);
+    }
+    for (workload, line) in traces::lines(plan) {
+        table.add_row(["trace", &format!("{workload}: {line}")]);
     }
     if plan.on_inconclusive == OnInconclusive::Warn {
         table.add_row(["inconclusive", "only warns"]);

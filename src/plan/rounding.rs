@@ -67,6 +67,8 @@ fn off(number: f64, fair: f64) -> f64 {
 fn whole_number(load: &LoadStep) -> Option<(bool, u32)> {
     match load.pattern {
         Pattern::Closed { users, .. } => Some((true, users)),
-        Pattern::Open { concurrency_limit, .. } => Some((false, concurrency_limit?)),
+        Pattern::Open { concurrency_limit, .. } | Pattern::Trace { concurrency_limit, .. } => {
+            Some((false, concurrency_limit?))
+        }
     }
 }

@@ -1,16 +1,17 @@
-//! What a request is: where it goes, by a seeded choice by the shares of its step, which model it names, and what it asks
-//! there.
+//! What a request is: where it goes, by a seeded choice by the shares of its step, which model it names, what it asks there, and
+//! when it is due.
 
 use rand::RngExt;
 
-use super::{LoadStep, Plan};
+use super::{LoadStep, Pattern, Plan, Step, schedule};
 use crate::{
     config::{Conversation, Model, Workload},
     workload::{DatasetError, Prompt, Source, rng},
 };
 
 /// The endpoint of request `seq` of one of a plan's steps, as an index into [`Plan::endpoints`], and its prompts: as many
-/// as the step has in a request. `source` gives the open workload of an endpoint.
+/// as the step has in a request. `source` gives the open workload of an endpoint. Where a step follows a trace, each of its requests
+/// is a row of it.
 pub fn request_of<'a>(
     plan: &Plan,
     step: &LoadStep,
@@ -18,9 +19,13 @@ pub fn request_of<'a>(
     source: impl FnOnce(usize) -> &'a Source,
 ) -> (usize, Result<Vec<Prompt>, DatasetError>) {
     let endpoint = endpoint_of(step, plan.seed, chosen_by(plan, step, seq));
-    let prompts = match place_of(plan, step, seq) {
-        None => source(endpoint).batch(plan.seed, seq, step.batch),
-        Some(Place { turn, .. }) => source(endpoint).turn(plan.seed, seq, turn).map(|prompt| vec![prompt]),
+    let source = source(endpoint);
+    let prompts = match (&step.pattern, place_of(plan, step, seq)) {
+        (Pattern::Trace { .. }, _) => {
+            source.row(plan.seed, seq, seq - step.first_seq).map(|prompt| vec![prompt])
+        }
+        (_, None) => source.batch(plan.seed, seq, step.batch),
+        (_, Some(Place { turn, .. })) => source.turn(plan.seed, seq, turn).map(|prompt| vec![prompt]),
     };
     (endpoint, prompts)
 }
@@ -29,6 +34,24 @@ pub fn request_of<'a>(
 /// conversation, which stays where it began.
 pub fn chosen_by(plan: &Plan, step: &LoadStep, seq: u64) -> u64 {
     place_of(plan, step, seq).map_or(seq, |place| place.conversation)
+}
+
+/// When the requests of a step are due, in nanoseconds from its start, ascending; `None` where that depends on the answers.
+/// `source` gives the open workload of an endpoint.
+pub fn arrivals_of<'a>(
+    plan: &Plan,
+    step: &Step,
+    source: impl FnOnce(usize) -> &'a Source,
+) -> Option<Box<dyn Iterator<Item = u64> + 'a>> {
+    let load = step.load()?;
+    match load.pattern {
+        Pattern::Closed { .. } => None,
+        Pattern::Open { .. } => Some(Box::new(schedule::of_step(step, plan.seed)?)),
+        Pattern::Trace { speed, .. } => {
+            let followed = source(load.traffic.first()?.endpoint);
+            Some(Box::new(followed.arrivals(speed, load.requests, load.duration)))
+        }
+    }
 }
 
 /// Where a request stands among the turns of a conversation.

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use super::{LoadStep, Pattern, Plan, Step, graph::most_at_once, totals};
+use super::{
+    LoadStep, Pattern, Plan, Step,
+    graph::most_at_once,
+    schedule::{highest, peak_rate},
+    totals,
+};
 use crate::{
-    config::{Address, Ceiling, Finding, Stage},
+    config::{Address, Ceiling, Finding},
     hosts,
     units::{show_count, show_count_of, show_number, show_seconds, write_duration},
 };
@@ -62,29 +67,25 @@ impl<'a> Real<'a> {
 
     /// The most requests per second at any time; `None` for a closed loop.
     fn rate(&self) -> Option<f64> {
-        let Pattern::Open { stages, .. } = &self.load.pattern else { return None };
-        Some(highest(stages) * self.share)
+        Some(peak_rate(&self.load.pattern)? * self.share)
     }
 
-    /// The key of the phase that decides its rate.
+    /// The key of the phase's load that decides its rate.
     fn rate_key(&self) -> &'static str {
         match &self.load.pattern {
             Pattern::Open { spikes: Some(spikes), .. } if spikes.rate >= highest(&spikes.base) => {
-                "spikes.rate"
+                "open.spikes.rate"
             }
             Pattern::Open { stages, spikes, .. } => {
                 match spikes.as_ref().map_or(stages, |spikes| &spikes.base).as_slice() {
-                    [only] if only.from == only.to => "rate",
-                    _ => "stages",
+                    [only] if only.from == only.to => "open.rate",
+                    _ => "open.stages",
                 }
             }
+            Pattern::Trace { .. } => "trace.speed",
             Pattern::Closed { .. } => "",
         }
     }
-}
-
-fn highest(stages: &[Stage]) -> f64 {
-    stages.iter().map(|stage| stage.from.max(stage.to)).fold(0.0, f64::max)
 }
 
 /// What exceeds a ceiling, shown beside it where it is not the built-in one.
@@ -233,10 +234,7 @@ fn too_fast(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
             show_number(rate),
             show_number(ceiling)
         ),
-        (
-            format!("phases.{phase}.load.open.{}", fastest.rate_key()),
-            format!("{} requests/s", show_number(alone)),
-        ),
+        (format!("phases.{phase}.load.{}", fastest.rate_key()), format!("{} requests/s", show_number(alone))),
         ("rate", ceiling != Ceiling::default().rate),
         &format!("{rate}/s"),
     ))

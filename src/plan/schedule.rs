@@ -85,10 +85,38 @@ pub fn mean_rate(stages: &[Stage]) -> Option<f64> {
     }
 }
 
+/// The mean rate at which a step offers requests, per second; `None` of a closed loop, which the server sets the rate of, and
+/// of a trace that nobody has looked into.
+pub fn offered_rate(pattern: &Pattern) -> Option<f64> {
+    match pattern {
+        Pattern::Open { stages, .. } => mean_rate(stages),
+        Pattern::Trace { part, .. } => part.as_ref()?.mean_rate(),
+        Pattern::Closed { .. } => None,
+    }
+}
+
+/// The highest rate at which a step offers requests at any time, per second; `None` likewise.
+pub fn peak_rate(pattern: &Pattern) -> Option<f64> {
+    match pattern {
+        Pattern::Open { stages, .. } => Some(highest(stages)),
+        Pattern::Trace { part, .. } => Some(part.as_ref()?.peak_rate),
+        Pattern::Closed { .. } => None,
+    }
+}
+
+/// The highest rate in these stages, per second.
+pub fn highest(stages: &[Stage]) -> f64 {
+    stages.iter().map(|stage| stage.from.max(stage.to)).fold(0.0, f64::max)
+}
+
 /// How many requests an open loop should offer, on average; `None` of a closed one, whose number depends on the
 /// answers.
 pub fn expected_arrivals(load: &LoadStep) -> Option<f64> {
-    let Pattern::Open { stages, .. } = &load.pattern else { return None };
+    let stages = match &load.pattern {
+        Pattern::Open { stages, .. } => stages,
+        Pattern::Trace { part, .. } => return part.map(|part| part.requests as f64),
+        Pattern::Closed { .. } => return None,
+    };
     match (load.requests, load.duration) {
         // the last stage goes on for as long as it takes
         (Some(requests), None) => Some(requests as f64),

@@ -48,7 +48,8 @@ pub(super) fn cuts(workload: &Workload) -> bool {
     match workload {
         Workload::Synthetic(synthetic) => prose(synthetic),
         Workload::Conversation(conversation) => prose(&conversation.said),
-        Workload::Snippets(_) => true,
+        // those of a row without a text are made up
+        Workload::Snippets(_) | Workload::Trace(_) => true,
         // answers are asked for that are as long as those in it
         Workload::Dataset(dataset) => dataset.file.answers,
     }
@@ -60,7 +61,7 @@ pub(super) fn exact(endpoint: &PlannedEndpoint) -> bool {
     let drawn = match &endpoint.workload {
         Workload::Synthetic(synthetic) => matches!(synthetic.prompt, PromptLength::Tokens(_)),
         Workload::Snippets(_) => true,
-        Workload::Dataset(_) | Workload::Conversation(_) => false,
+        Workload::Dataset(_) | Workload::Conversation(_) | Workload::Trace(_) => false,
     };
     drawn && endpoint.tokenizer.is_some()
 }

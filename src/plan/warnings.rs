@@ -5,7 +5,7 @@ use super::{
     graph::most_at_once,
     provable::{most_values, requests_until},
     rounding,
-    schedule::mean_rate,
+    schedule::offered_rate,
     targets::share_that_carries,
 };
 use crate::{
@@ -164,8 +164,7 @@ fn idle_endpoints(plan: &Plan) -> Vec<String> {
 
 /// A short open phase at a low rate may have nothing in it, which the seed tells beforehand.
 fn no_arrivals(plan: &Plan, step: &Step, load: &LoadStep) -> Option<String> {
-    let open = matches!(load.pattern, Pattern::Open { .. });
-    (open && step.expected.requests == Some(0.0)).then(|| {
+    (load.pattern.is_open() && step.expected.requests == Some(0.0)).then(|| {
         format!(
             "{}: nothing arrives in it\nhelp: let `{}` last longer, or raise its rate",
             place(step, load),
@@ -316,6 +315,9 @@ pub(super) fn fix(plan: &Plan, supply: &Supply, floor: u64) -> String {
     // as many as the share of an endpoint says, or as the seed really sends there
     let exact = endpoint.and_then(|name| requests_until(plan, load, name, floor, about as u64));
     let needed = exact.map_or(about, |exact| about.max(exact as f64)) + outside(step, load);
+    if matches!(load.pattern, Pattern::Trace { .. }) && !ends_by_count(step, load) {
+        return format!("let `{phase}` have {needed} requests of its trace or more");
+    }
     let time = request_rate(step, load)
         .and_then(|rate| seconds_to_duration((needed / rate).ceil()))
         .map(write_duration);
@@ -373,7 +375,9 @@ fn ends_by_count(step: &Step, load: &LoadStep) -> bool {
 /// Requests per second that a step has by the plan; `None` where the server decides, or where there are none.
 fn request_rate(step: &Step, load: &LoadStep) -> Option<f64> {
     let (requests, seconds) = match &load.pattern {
-        Pattern::Open { stages, .. } => return mean_rate(stages).filter(|rate| *rate > 0.0),
+        open @ (Pattern::Open { .. } | Pattern::Trace { .. }) => {
+            return offered_rate(open).filter(|rate| *rate > 0.0);
+        }
         Pattern::Closed { .. } if ends_by_count(step, load) => return None,
         Pattern::Closed { .. } => (step.expected.requests?, step.expected.duration_s?),
     };

@@ -64,9 +64,9 @@ pub(super) fn insecure_notice(report: &Report) -> Option<String> {
     (!names.is_empty()).then(|| format!("insecure: any certificate of {} was accepted", names.join(", ")))
 }
 
-/// The files that prompts came from, a line each.
+/// The files that prompts and times came from, a line each.
 pub(super) fn datasets(report: &Report) -> Vec<String> {
-    let lines = plan::datasets::lines(report.plan).into_iter();
+    let lines = plan::datasets::lines(report.plan).into_iter().chain(plan::traces::lines(report.plan));
     lines.map(|(workload, line)| format!("{workload}: {line}")).collect()
 }
 

@@ -4,7 +4,7 @@ use crate::{
     catalog::{Metric, MetricName, Statistic},
     config::{Bound, OnBottleneck, Severity},
     metrics::{Ending, Instrument, Settled, StepQuality, Summary, Usage},
-    plan::{LoadStep, Pattern, Plan, ScopeKey},
+    plan::{LoadStep, Plan, ScopeKey},
     stats::STEADY_FLOOR,
     units::{show_bytes, show_count, show_count_of, show_seconds, show_share},
     verdict::{Check, Judged, targets::judge_targets},
@@ -179,7 +179,7 @@ fn changed_by_lag(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<Str
 }
 
 fn has_queue(load: &LoadStep) -> bool {
-    matches!(load.pattern, Pattern::Open { concurrency_limit: Some(_), .. })
+    load.pattern.concurrency_limit().is_some()
 }
 
 /// Check 3: the generator was not the limit.

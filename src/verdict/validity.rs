@@ -144,10 +144,7 @@ fn stopped_at(key: &str, ceiling: &str) -> Check {
 /// Whether a request of a step can have met the cap: where the plan's own limit is not above it, only the plan's own
 /// queue leaves requests unsent.
 fn can_meet_the_cap(load: Option<&LoadStep>, cap: u32) -> bool {
-    match load.map(|load| &load.pattern) {
-        Some(Pattern::Open { concurrency_limit: Some(limit), .. }) => *limit > cap,
-        _ => true,
-    }
+    load.and_then(|load| load.pattern.concurrency_limit()).is_none_or(|limit| limit > cap)
 }
 
 /// Check 4: the offered load was the planned load.
@@ -167,9 +164,7 @@ fn load_as_planned(plan: &Plan, summary: &Summary) -> Check {
         return check(true, "not judged, the run was cut short".to_owned());
     }
     let measured = || summary.accounts.iter().filter(|account| account.measured);
-    let open = |account: &Account| {
-        load_of(plan, account).is_some_and(|load| matches!(load.pattern, Pattern::Open { .. }))
-    };
+    let open = |account: &Account| load_of(plan, account).is_some_and(|load| load.pattern.is_open());
     if measured().next().is_some() && measured().all(|account| account.scheduled == Some(0) && open(account))
     {
         let nothing = check(false, "the schedule has no arrivals in the phases that count".to_owned());
@@ -214,6 +209,7 @@ fn planned(step: &Step, account: &Account) -> Option<(f64, f64)> {
         return None;
     }
     match (&load.pattern, load.requests) {
+        (Pattern::Trace { part, .. }, _) => part.map(|part| (part.requests as f64, 0.0)),
         // bursts spread a count far and unevenly, so what the seed makes of it is held against it
         (Pattern::Open { arrivals: Arrivals::Gamma { .. }, .. }, _) if !step.expected.assumed => {
             step.expected.requests.map(|requests| (requests, 0.0))

@@ -16,6 +16,7 @@ mod random;
 mod snippets;
 mod source;
 mod synthetic;
+mod trace;
 mod words;
 
 #[cfg(test)]
@@ -61,5 +62,6 @@ pub fn mean_tokens(workload: &Workload) -> MeanTokens {
         Workload::Snippets(of) => snippets::Writer::new(of, &Counter::Estimate).mean_tokens(),
         Workload::Dataset(dataset) => dataset::mean_tokens(dataset),
         Workload::Conversation(of) => conversation::Writer::new(of, &Counter::Estimate).mean_tokens(),
+        Workload::Trace(trace) => trace::mean_tokens(trace),
     }
 }

@@ -1,12 +1,13 @@
 //! A workload that prompts can be had of.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     MeanTokens, Prompt, conversation,
     counter::Counter,
     dataset::{DatasetError, Rows},
     snippets, synthetic,
+    trace::{self, Requests},
 };
 
 /// A workload with whatever its prompts come from, open. Clones share it.
@@ -25,6 +26,7 @@ pub(super) enum Kind {
     Snippets(Arc<snippets::Writer>),
     Dataset(Arc<Rows>),
     Conversation(Arc<conversation::Writer>),
+    Trace(Arc<Requests>),
 }
 
 impl Source {
@@ -48,13 +50,15 @@ impl Source {
             Kind::Snippets(writer) => Ok(writer.mean_tokens()),
             Kind::Dataset(rows) => rows.mean_tokens(),
             Kind::Conversation(writer) => Ok(writer.mean_tokens()),
+            Kind::Trace(requests) => Ok(requests.mean_tokens()),
         }
     }
 
     /// The prompt of request `seq`.
     ///
     /// Made-up prompts are different for any two sequence numbers: the part that is not shared on purpose begins with a
-    /// title, or the name of a file, that spells the number in words. Those of a dataset are different until all of its rows have been used.
+    /// title, or the name of a file, that spells the number in words. Those of a dataset are different until all of its rows have been used;
+    /// those of a trace have the lengths of its rows, one after the other.
     ///
     /// # Errors
     ///
@@ -81,6 +85,35 @@ impl Source {
         Ok(prompts)
     }
 
+    /// The prompt of request `seq` of a step that follows a trace, with the row that it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`prompt`](Self::prompt).
+    pub fn row(&self, seed: u64, seq: u64, row: u64) -> Result<Prompt, DatasetError> {
+        match &self.kind {
+            Kind::Trace(requests) => {
+                trace::prompt(requests, &self.counter, &self.name, seed, (seq, Some(row)), (0, 1))
+            }
+            _ => self.prompt(seed, seq),
+        }
+    }
+
+    /// When the requests of a trace are due at a speed, in nanoseconds from the start of a phase, ascending: so many at most, and
+    /// before the end of a duration. None of what is no trace.
+    pub fn arrivals(
+        &self,
+        speed: f64,
+        requests: Option<u64>,
+        duration: Option<Duration>,
+    ) -> impl Iterator<Item = u64> {
+        let trace = match &self.kind {
+            Kind::Trace(trace) => Some(trace),
+            _ => None,
+        };
+        trace.into_iter().flat_map(move |trace| trace.arrivals(speed, requests, duration))
+    }
+
     /// What request `seq` says where it is turn `turn`, from 0, of a conversation; the turns before it are for whoever has heard
     /// the answers.
     ///
@@ -101,6 +134,9 @@ impl Source {
             Kind::Snippets(writer) => Ok(writer.prompt(name, seed, seq, place)),
             Kind::Dataset(rows) => rows.prompt(name, seed, seq, place, size),
             Kind::Conversation(writer) => Ok(writer.prompt(name, seed, seq, 0)),
+            Kind::Trace(requests) => {
+                trace::prompt(requests, &self.counter, name, seed, (seq, None), (place, size))
+            }
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use rand_chacha::ChaCha8Rng;
+
 use super::{
     MeanTokens, Prompt,
     counter::Counter,
@@ -33,7 +35,7 @@ pub(super) struct Writer {
 }
 
 /// What all prompts begin with.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Head {
     text: String,
     /// The length that it is to have, in tokens.
@@ -51,37 +53,16 @@ impl Writer {
     /// sentence begins with a noun, so that this is nobody's first sentence.
     pub(super) fn prompt(&self, name: &str, seed: u64, seq: u64, place: u32) -> Prompt {
         let (lengths, unit) = match &self.synthetic.prompt {
-            PromptLength::Tokens(lengths) => (lengths, self.tokens()),
+            PromptLength::Tokens(lengths) => (lengths, unit_of(&self.counter)),
             PromptLength::Words(lengths) => (lengths, Unit::Words),
         };
         let head = self.head(name, seed);
-        let domain = match place {
-            0 => format!("prompt of {name}"),
-            place => format!("prompt {place} of a batch of {name}"),
-        };
-        let mut own = rng(seed, &domain, seq);
+        let mut own = rng_of(name, seed, seq, place);
         let length = draw(lengths, &mut own);
-        let write = |length: u32| {
-            let mut text = head.text.clone();
-            let mut title = write_title(&mut text, seq, unit);
-            if place > 0 {
-                text.push(' ');
-                title += write_title(&mut text, u64::from(place), unit);
-            }
-            write_sentences(&mut text, length.saturating_sub(title), unit, &mut own.clone());
-            text
-        };
-        let text = match unit {
-            Unit::Counted(_) => fit(&self.counter, head.tokens.saturating_add(length), length, write),
-            Unit::Tokens | Unit::Words => write(length),
-        };
+        let text = write_own(&self.counter, unit, &head, (seq, place), length, &own);
         // apart from the prompt, so that another length of prompts leaves the answers as they were
         let mut answer = rng(seed, &format!("output of {name}"), seq);
         Prompt { output_tokens: draw(&self.synthetic.output_tokens, &mut answer), text }
-    }
-
-    fn tokens(&self) -> Unit<'_> {
-        self.counter.costs().map_or(Unit::Tokens, Unit::Counted)
     }
 
     fn head(&self, name: &str, seed: u64) -> Arc<Head> {
@@ -97,12 +78,12 @@ impl Writer {
             write_sentences(
                 &mut text,
                 length,
-                self.tokens(),
+                unit_of(&self.counter),
                 &mut rng(seed, &format!("shared text of {name}"), 0),
             );
             text
         };
-        let text = match self.tokens() {
+        let text = match unit_of(&self.counter) {
             Unit::Counted(_) if *shared > 0 => fit(&self.counter, tokens, *shared, write),
             _ => write(*shared),
         };
@@ -133,5 +114,56 @@ impl Writer {
             words += f64::from(draw(lengths, &mut rng(0, &format!("prompt of {NAME}"), seq)));
         }
         mean(lengths) * tokens / words
+    }
+}
+
+/// A made-up prompt of so many tokens before which nothing stands.
+pub(super) fn of_length(
+    counter: &Counter,
+    name: &str,
+    seed: u64,
+    (seq, place): (u64, u32),
+    length: u32,
+) -> String {
+    let own = rng_of(name, seed, seq, place);
+    write_own(counter, unit_of(counter), &Head::default(), (seq, place), length, &own)
+}
+
+/// What lengths in tokens count.
+fn unit_of(counter: &Counter) -> Unit<'_> {
+    counter.costs().map_or(Unit::Tokens, Unit::Counted)
+}
+
+/// What the part of a request's own is drawn from.
+fn rng_of(name: &str, seed: u64, seq: u64, place: u32) -> ChaCha8Rng {
+    let domain = match place {
+        0 => format!("prompt of {name}"),
+        place => format!("prompt {place} of a batch of {name}"),
+    };
+    rng(seed, &domain, seq)
+}
+
+/// Writes the part of a request's own behind what stands before it.
+fn write_own(
+    counter: &Counter,
+    unit: Unit<'_>,
+    head: &Head,
+    (seq, place): (u64, u32),
+    length: u32,
+    own: &ChaCha8Rng,
+) -> String {
+    let write = |length: u32| {
+        let mut text = head.text.clone();
+        let mut title = write_title(&mut text, seq, unit);
+        if place > 0 {
+            text.push(' ');
+            title += write_title(&mut text, u64::from(place), unit);
+        }
+        write_sentences(&mut text, length.saturating_sub(title), unit, &mut own.clone());
+        text
+    };
+    match unit {
+        Unit::Counted(_) => fit(counter, head.tokens.saturating_add(length), length, write),
+        Unit::Tokens | Unit::Words => write(length),
     }
 }

@@ -51,4 +51,5 @@ mod streams;
 mod tidy;
 mod timing;
 mod tokenizer;
+mod trace;
 mod traps;

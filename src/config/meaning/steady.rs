@@ -30,7 +30,7 @@ impl Check<'_> {
         if let Some((key, what)) = changing(&phase.load) {
             // a load that came from another phase is spoken of where that was asked for
             let same_as = self.root.at(&["phases", name, "load", "same_as"]).map(|node| &node.place);
-            let here = same_as.unwrap_or_else(|| self.key(&["phases", name, "load", "open", key]));
+            let here = same_as.unwrap_or_else(|| self.key(&[&["phases", name, "load"], key].concat()));
             self.sink.push(
                 never("its load is not")
                     .label(required, "takes a load that stays the same")
@@ -52,17 +52,20 @@ impl Check<'_> {
     }
 }
 
-/// What in a load changes it while a step runs: the key under `load.open`, and why.
-fn changing(load: &Load) -> Option<(&'static str, &'static str)> {
+/// What in a load changes it while a step runs: the key under `load`, and why.
+fn changing(load: &Load) -> Option<(&'static [&'static str], &'static str)> {
+    if let Load::Trace(_) = load {
+        return Some((&["trace"], "comes as it once did"));
+    }
     let Load::Open(Open { arrivals, shape, spikes, .. }) = load else { return None };
     if let Shape::Stages(stages) = shape {
         let rate = stages.first().map(|stage| stage.from);
         if stages.iter().any(|stage| Some(stage.from) != rate || Some(stage.to) != rate) {
-            return Some(("stages", "the rate changes"));
+            return Some((&["open", "stages"], "the rate changes"));
         }
     }
     if spikes.is_some() {
-        return Some(("spikes", "the rate changes"));
+        return Some((&["open", "spikes"], "the rate changes"));
     }
-    matches!(arrivals, Arrivals::Gamma { .. }).then_some(("arrivals", "bursts come and go"))
+    matches!(arrivals, Arrivals::Gamma { .. }).then_some((&["open", "arrivals"], "bursts come and go"))
 }

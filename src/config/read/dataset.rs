@@ -69,11 +69,11 @@ pub(super) fn dataset(mut table: Fields<'_>) -> Option<Dataset> {
     })
 }
 
-fn at(node: &Node, what: String, label: &str, help: String) -> Vec<Wrong> {
+pub(super) fn at(node: &Node, what: String, label: &str, help: String) -> Vec<Wrong> {
     vec![Wrong { place: node.place.clone(), what, label: label.to_owned(), help, other: None }]
 }
 
-fn path(node: &Node) -> Read<String> {
+pub(super) fn path(node: &Node) -> Read<String> {
     let text = leaf::text(node)?;
     if text.is_empty() {
         return wrong(node, "must not be empty", "empty", PATH_HELP);

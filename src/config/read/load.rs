@@ -3,11 +3,13 @@
 use super::{
     super::{
         Arrivals, Closed, Load, Open, Order, Phase, Shape, Spikes, Stage,
+        merge::LOADS,
         tree::{Node, Value},
     },
     fields::Fields,
     leaf::{self, Read, Wrong, wrong},
     same_as::{Asked, Others, Written},
+    trace::follow,
 };
 
 const LOAD_HELP: &str = "add `load.closed = { users = 4 }` or `load.open = { rate = 2 }`";
@@ -191,9 +193,10 @@ fn load(fields: &mut Fields<'_>, asked: &Asked<'_>) -> Option<Written> {
     fields.need("load", LOAD_HELP)?;
     let mut table = fields.table_or("load", &LOAD_HELP.replacen("add", "write", 1))?;
     let both = "a phase has one load: keep one, or make two phases";
-    let load = match table.variant(&["closed", "open", "same_as"], LOAD_HELP, both) {
+    let load = match table.variant(LOADS, LOAD_HELP, both) {
         Some("closed") => table.table_at("closed").and_then(closed).map(Load::Closed).map(Written::own),
         Some("open") => table.table_at("open").and_then(open).map(Load::Open).map(Written::own),
+        Some("trace") => table.table_at("trace").and_then(follow).map(Load::Trace).map(Written::own),
         Some(_) => table.get("same_as", |node| asked.take(node, &leaf::text(node)?)).flatten(),
         None => None,
     };

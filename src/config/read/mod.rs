@@ -20,6 +20,7 @@ mod output;
 mod servers;
 mod targets;
 mod tokenizer;
+mod trace;
 mod workloads;
 
 #[cfg(test)]

@@ -95,6 +95,12 @@ impl Asked<'_> {
             let help = "name a phase that sends requests".to_owned();
             return Err(vec![wrong(format!("names `{of}`, which sends nothing"), "a pause", pause, help)]);
         }
+        if let Load::Trace(_) = whole.load {
+            let trace = there.at(&["load", "trace"]).map(|trace| (&trace.key, "follows a trace"));
+            let help = "give this phase a `load.trace` of its own".to_owned();
+            let what = format!("names `{of}`, which sends whole requests of a trace");
+            return Err(vec![wrong(what, "nothing to take a share of", trace, help)]);
+        }
         let share = match self.share(whole) {
             None => return Ok(None),
             Some(Ok(share)) => share,
@@ -165,6 +171,8 @@ fn scaled(whole: &Phase, name: &str, share: f64) -> Written {
             spikes: open.spikes.map(|spikes| Spikes { rate: part(spikes.rate, share), ..spikes }),
             concurrency_limit: open.concurrency_limit.map(|limit| whole_part(limit, share)),
         }),
+        // refused before this
+        Load::Trace(follow) => Load::Trace(*follow),
         Load::Pause(length) => Load::Pause(*length),
     };
     Written {

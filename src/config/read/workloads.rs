@@ -10,6 +10,7 @@ use super::{
     dataset::dataset,
     fields::Fields,
     leaf::{self, Read, Wrong, wrong},
+    trace::{replay, trace},
 };
 
 /// Turns of a conversation at most: what is sent grows with their square.
@@ -27,6 +28,8 @@ pub(super) fn workload(fields: &mut Fields<'_>) -> Option<Workload> {
         "snippets" => snippets(fields.table_at("snippets")?).map(Workload::Snippets),
         "conversation" => conversation(fields.table_at("conversation")?).map(Workload::Conversation),
         "dataset" => dataset(fields.table_at("dataset")?).map(Workload::Dataset),
+        "trace" => trace(fields.table_at("trace")?).map(Workload::Trace),
+        "replay" => replay(fields.table_at("replay")?).map(Workload::Trace),
         _ => synthetic(fields.table_at("synthetic")?).map(Workload::Synthetic),
     }
 }

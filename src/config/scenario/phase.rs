@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Follow;
 use crate::units::Seconds;
 
 /// `[phases.NAME]`.
@@ -82,7 +83,7 @@ impl Phase {
                 let whole = stages.iter().map(|stage| stage.over).sum();
                 Some(self.duration.map_or(whole, |duration| duration.min(whole)))
             }
-            Load::Open(_) | Load::Closed(_) => self.duration,
+            Load::Open(_) | Load::Trace(_) | Load::Closed(_) => self.duration,
         }
     }
 }
@@ -94,6 +95,8 @@ pub enum Load {
     Closed(Closed),
     /// Requests arrive when they arrive, whatever the answers do.
     Open(Open),
+    /// Requests arrive as they once did.
+    Trace(Follow),
     /// Nothing is sent for so long. Such a phase has no endpoints and is not measured.
     Pause(Duration),
 }
@@ -107,7 +110,17 @@ impl Load {
                 Shape::Rates(rates) => rates.iter().map(|rate| format!("rate={rate}")).collect(),
                 Shape::Stages(_) => vec!["stages".to_owned()],
             },
+            Self::Trace(_) => vec!["trace".to_owned()],
             Self::Pause(_) => vec!["pause".to_owned()],
+        }
+    }
+
+    /// The most requests that may be in flight by the plan itself, so that more wait in a queue.
+    pub fn concurrency_limit(&self) -> Option<u32> {
+        match self {
+            Self::Open(open) => open.concurrency_limit,
+            Self::Trace(follow) => follow.concurrency_limit,
+            Self::Closed(_) | Self::Pause(_) => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     shape::{alone, demand, exclusive, one_of, partial, requires},
     values::{
         Count, Default, Duration, Flag, LargeCount, Name, PositiveDuration, PositiveRate, Prompts, Rate,
-        Variation,
+        Speed, Variation,
     },
 };
 
@@ -50,7 +50,7 @@ pub(super) struct Phase {
     /// The phase beside which this one runs: it begins with that one, and its arrivals stop with that one's.
     #[schemars(extend("examples" = ["ramp"]))]
     during: Name,
-    /// How requests arrive: `closed`, `open`, or as in another phase.
+    /// How requests arrive: `closed`, `open`, as in a `trace`, or as in another phase.
     #[schemars(extend("examples" = [{ "closed": { "users": 4 } }, { "open": { "arrivals": "poisson", "rate": 8 } }]))]
     load: Load,
     /// In place of a load and all the other keys but `after`: nothing is sent for so long.
@@ -68,6 +68,10 @@ struct Load {
     /// Requests arrive when they arrive, whatever the answers do: shows what waiting feels like.
     #[schemars(extend("examples" = [{ "arrivals": "poisson", "rate": 8 }]))]
     open: Open,
+    /// Requests arrive as those of the workload did, which is a trace or a replay, one and the same for all endpoints of the
+    /// phase.
+    #[schemars(extend("examples" = [{ "speed": 10 }]))]
+    trace: Follow,
     /// The phase whose load this is, scaled to the share that the endpoints of this phase have in its traffic: a fair
     /// comparison of alone and together.
     #[schemars(extend("examples" = ["mixed"]))]
@@ -103,6 +107,18 @@ struct Open {
     /// From time to time, another rate in place of the usual one.
     #[schemars(extend("examples" = [{ "every": "60s", "lasting": "5s", "rate": 40 }]))]
     spikes: Spikes,
+    /// At most so many requests in flight; more wait in a queue, and the wait counts.
+    #[schemars(extend("examples" = [5]))]
+    concurrency_limit: Count,
+}
+
+/// `load.trace`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Follow {
+    /// How many times as fast as it was recorded.
+    #[schemars(extend("examples" = [10]))]
+    speed: Speed,
     /// At most so many requests in flight; more wait in a queue, and the wait counts.
     #[schemars(extend("examples" = [5]))]
     concurrency_limit: Count,

@@ -183,6 +183,8 @@ values! {
     NotNegative = any_of([json!({ "type": "number", "minimum": 0 })]);
     /// A number above 0.
     Positive = any_of([json!({ "type": "number", "exclusiveMinimum": 0 })]);
+    /// How many times as fast as a trace's own time.
+    Speed = any_of([json!({ "type": "number", "minimum": 1e-6, "maximum": 1e6 })]);
     /// A coefficient of variation of gaps.
     Variation = any_of([json!({ "type": "number", "minimum": 0.01, "maximum": 10 })]);
     /// How many, at least 1.

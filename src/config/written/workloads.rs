@@ -8,7 +8,7 @@ use super::{
     shape::{exclusive, not_empty, one_of, partial, requires, up_to},
     values::{
         Count, Duration, FilePath, Flag, LargeCount, Length, LengthFromZero, NotEmpty, NotNegative, Positive,
-        Text,
+        PositiveDuration, Text,
     },
 };
 
@@ -25,6 +25,12 @@ pub(super) struct Workload {
     /// Prompts out of a file, which are there before anything is sent: every row of it is looked at.
     #[schemars(extend("examples" = [{ "path": "prompts.jsonl", "field": "prompt" }]))]
     dataset: Dataset,
+    /// Requests as others recorded them: their times and lengths. Prompts are made up.
+    #[schemars(extend("examples" = [{ "path": "trace.jsonl", "window": { "from": "0s", "to": "10m" } }]))]
+    trace: Trace,
+    /// Requests as an earlier run of this program sent them: their times and lengths, and their prompts where it kept them.
+    #[schemars(extend("examples" = [{ "run": "results/runs/RUN", "phase": "main" }]))]
+    replay: Replay,
     /// Requests that follow each other, each with all that was said before; only in closed loops, and with protocols that have
     /// turns.
     #[schemars(extend("examples" = [{ "turns": 4, "prompt_tokens": 50, "output_tokens": 64 }]))]
@@ -142,6 +148,70 @@ struct Dataset {
     limit: LargeCount,
     /// Whether it is meant that prompts come again where there are more requests than rows.
     repeat: Flag,
+}
+
+/// `[workloads.NAME.trace]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Trace {
+    /// The file, from the folder of the file that names it.
+    #[schemars(extend("examples" = ["trace.jsonl"]))]
+    path: FilePath,
+    /// How requests are written in it; by default as its first line says.
+    format: Word<ForeignFormat>,
+    /// Only this stretch of its time, which begins with its earliest request.
+    #[schemars(extend("examples" = [{ "from": "0s", "to": "10m" }]))]
+    window: Window,
+    /// Only the first so many requests of the window.
+    #[schemars(extend("examples" = [1000]))]
+    limit: LargeCount,
+    /// What a row comes to that cannot be used: nothing is sent, or it is left out and counted.
+    on_bad_row: Word<OnBadRow>,
+}
+
+/// How requests are written in files that others wrote.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum ForeignFormat {
+    /// A JSON object on each line: `timestamp` in milliseconds, `input_length`, `output_length`, and `hash_ids` of blocks of 512
+    /// prompt tokens.
+    Mooncake,
+    /// CSV with the columns `TIMESTAMP`, `ContextTokens` and `GeneratedTokens`.
+    Azure,
+    /// CSV with the columns `Timestamp`, `Request tokens` and `Response tokens`.
+    Burstgpt,
+}
+
+/// `[workloads.NAME.replay]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Replay {
+    /// The folder of the run, from the folder of the file that names it.
+    #[schemars(extend("examples" = ["results/runs/RUN"]))]
+    run: FilePath,
+    /// Only the requests of this phase; all that were measured otherwise.
+    #[schemars(extend("examples" = ["main"]))]
+    phase: Text,
+    /// Only this stretch of its time, which begins with the earliest request that is taken.
+    #[schemars(extend("examples" = [{ "from": "0s", "to": "10m" }]))]
+    window: Window,
+    /// Only the first so many requests of the window.
+    #[schemars(extend("examples" = [1000]))]
+    limit: LargeCount,
+    /// What a record comes to that cannot be used: nothing is sent, or it is left out and counted.
+    on_bad_row: Word<OnBadRow>,
+}
+
+/// `window`: a stretch of a trace's own time.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Window {
+    /// Where it begins; 0 otherwise.
+    #[schemars(extend("examples" = ["0s"]))]
+    from: Duration,
+    /// Where it ends; with the trace otherwise.
+    #[schemars(extend("examples" = ["10m"]))]
+    to: PositiveDuration,
 }
 
 /// A length: always the same, or drawn.

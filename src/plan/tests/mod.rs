@@ -12,4 +12,5 @@ mod schedule;
 mod side_by_side;
 mod spikes;
 mod text;
+mod traces;
 mod traffic;

@@ -14,7 +14,7 @@ mod tests;
 use std::sync::Arc;
 
 use self::tokenizer::Tokenizer;
-pub(super) use self::{costs::Costs, tokenizers::Tokenizers};
+pub(super) use self::{costs::Costs, estimate::first_tokens, tokenizers::Tokenizers};
 pub use self::{error::TokenizerError, estimate::estimate_tokens, tokenizer::SPECIMEN};
 
 /// Counts tokens. Clones share what they count by.

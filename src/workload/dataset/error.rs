@@ -1,4 +1,4 @@
-//! What is wrong with a dataset.
+//! What is wrong with a dataset or a trace.
 
 use crate::{config::Finding, workload::TokenizerError};
 
@@ -13,11 +13,11 @@ pub enum OpenError {
     Tokenizer(#[from] TokenizerError),
 }
 
-/// What is wrong with a dataset as a whole, and what to do about it.
+/// What is wrong with a dataset or a trace as a whole, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}\n  help: {help}")]
 pub struct DatasetError {
-    /// The key of `[workloads.NAME.dataset]` at fault.
+    /// The key of `[workloads.NAME.dataset]`, `.trace` or `.replay` at fault.
     pub key: &'static str,
     /// What is wrong: "cannot read `prompts.jsonl`: …".
     pub reason: String,
@@ -29,13 +29,13 @@ pub struct DatasetError {
 
 impl DatasetError {
     /// What is wrong with the file.
-    pub(super) fn of_file(reason: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(in super::super) fn of_file(reason: impl Into<String>, help: impl Into<String>) -> Self {
         Self { key: "path", reason: reason.into(), label: "prompts come from it", help: help.into() }
     }
 
-    /// The same as something wrong with the scenario that has the workload `name`.
-    pub fn finding(self, name: &str) -> Finding {
-        let address = format!("workloads.{name}.dataset.{}", self.key);
+    /// The same as something wrong with the scenario that has the workload `name` of this kind: `dataset`, `trace`, `replay`.
+    pub fn finding(self, name: &str, kind: &str) -> Finding {
+        let address = format!("workloads.{name}.{kind}.{}", self.key);
         // what is said of a key that nobody may have written is shown at the table
         Finding {
             message: format!("`{address}`: {}", self.reason),

@@ -9,6 +9,7 @@ mod index;
 mod json;
 mod order;
 mod piece;
+mod pieces;
 mod row;
 mod split;
 mod survey;
@@ -23,7 +24,14 @@ use std::{
 };
 
 use self::order::Permutation;
-use self::table::Table;
+pub(super) use self::{
+    data::read_exact_at,
+    piece::{Place, each_row, records, trimmed},
+    pieces::{Broken, PIECE, Piece, in_pieces},
+    row::{BadRow, no_json, text, tokens},
+    split::lines,
+    table::{FIRST_LOOK, Table, bad_rows, cannot_read, first_bytes, open_file},
+};
 pub use self::{
     error::{DatasetError, OpenError},
     order::{UNCOUNTED_BLOCK, position},
@@ -34,18 +42,21 @@ use super::{
     draw, estimate_tokens, mean, rng, snippets,
     source::{Kind, Source},
     synthetic,
+    trace::{self, Requests},
 };
 use crate::config::{
-    Checked, Counted, DataFile, Dataset, Endpoint, Finding, Lengths, RowOrder, Tokenizer, Workload,
+    Checked, Counted, DataFile, Dataset, Endpoint, Finding, Lengths, Load, RowOrder, Scenario, Tokenizer,
+    Trace, TraceFile, Workload, traffic,
 };
 
-/// Files of prompts and of tokenizers, each of them looked at once however often it is asked for.
+/// Files of prompts, of traces and of tokenizers, each of them looked at once however often it is asked for.
 #[derive(Debug, Default)]
 pub struct Datasets {
     /// Where paths start that are not absolute.
     root: PathBuf,
     tables: BTreeMap<DataFile, Result<Arc<Table>, DatasetError>>,
     tokenizers: Tokenizers,
+    traces: BTreeMap<TraceFile, Result<Arc<Requests>, DatasetError>>,
 }
 
 impl Datasets {
@@ -54,13 +65,49 @@ impl Datasets {
         Self { root: root.to_owned(), ..Self::default() }
     }
 
-    /// Looks into every dataset and every tokenizer that a scenario uses, and says in it what was found there, or what is wrong.
+    /// Looks into every file that requests of a scenario come from, and says in it what was found there, or what is wrong.
     pub fn look_into(&mut self, checked: &mut Checked) {
-        checked.look_into_datasets(&mut |name, dataset| match self.table(&dataset.file) {
-            Ok(table) => Ok(table.content().clone()),
-            Err(error) => Err(error.finding(name)),
-        });
-        checked.look_into_tokenizers(&mut |name, endpoint, workload| self.count(name, endpoint, workload));
+        checked.look_into(&mut |scenario| self.look_into_case(scenario));
+    }
+
+    fn look_into_case(&mut self, scenario: &mut Scenario) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let Scenario { endpoints, workloads, phases, .. } = scenario;
+        let used = |name: &str| endpoints.values().any(|endpoint| endpoint.workload == name);
+        for (name, workload) in workloads.iter_mut().filter(|(name, _)| used(name)) {
+            match workload {
+                Workload::Dataset(dataset) => match self.table(&dataset.file) {
+                    Ok(table) => dataset.content = Some(table.content().clone()),
+                    Err(error) => findings.push(error.finding(name, "dataset")),
+                },
+                Workload::Trace(trace) => match self.requests(&trace.file) {
+                    Ok(requests) => trace.content = Some(requests.content().clone()),
+                    Err(error) => findings.push(error.finding(name, trace::kind(&trace.file))),
+                },
+                Workload::Synthetic(_) | Workload::Snippets(_) | Workload::Conversation(_) => {}
+            }
+        }
+        let weights: Vec<_> =
+            endpoints.iter().map(|(name, endpoint)| (name.as_str(), endpoint.weight)).collect();
+        for phase in phases.values_mut() {
+            let Load::Trace(follow) = &mut phase.load else { continue };
+            // a checked scenario: all of them have the same
+            let loaded = traffic::shares(&weights, phase.endpoints.as_deref());
+            let workload =
+                loaded.first().and_then(|(endpoint, _)| workloads.get(&endpoints[*endpoint].workload));
+            let Some(Workload::Trace(Trace { file, .. })) = workload else { continue };
+            let requests = self.requests(file).ok();
+            follow.part = requests.map(|rows| rows.part(follow.speed, phase.requests, phase.duration));
+        }
+        for (name, endpoint) in endpoints.iter_mut().filter(|(_, endpoint)| endpoint.tokenizer.is_some()) {
+            let Some(workload) = workloads.get(&endpoint.workload) else { continue };
+            match (self.count(name, endpoint, workload), &mut endpoint.tokenizer) {
+                (Ok(counted), Some(tokenizer)) => tokenizer.counted = Some(counted),
+                (Ok(_), None) => {}
+                (Err(finding), _) => findings.push(finding),
+            }
+        }
+        findings
     }
 
     /// What the tokenizer of an endpoint comes to for the prompts of its workload.
@@ -82,7 +129,7 @@ impl Datasets {
     ///
     /// # Errors
     ///
-    /// Where a dataset or the tokenizer cannot be used, or is not what it was when the plan was made.
+    /// Where a dataset, a trace or the tokenizer cannot be used, or is not what it was when the plan was made.
     pub fn open(
         &mut self,
         name: &str,
@@ -101,17 +148,20 @@ impl Datasets {
                 if let Some(planned) = &dataset.content
                     && planned.sha256 != table.content().sha256
                 {
-                    return Err(OpenError::Dataset(DatasetError::of_file(
-                        format!("`{}` is no longer the file that the plan was made with", dataset.file.path),
-                        format!(
-                            "bring back the file with the SHA-256 {:.12}…, or run its scenario with `scenario run`: the \
-                             results are those of another experiment",
-                            planned.sha256
-                        ),
-                    )));
+                    return Err(changed(&dataset.file.path, &planned.sha256).into());
                 }
                 let (dataset, counter) = (dataset.clone(), counter.clone());
                 Kind::Dataset(Arc::new(Rows { dataset, table, counter }))
+            }
+            Workload::Trace(trace) => {
+                let requests = self.requests(&trace.file)?;
+                let found = requests.content();
+                if let Some(planned) = &trace.content
+                    && (&planned.sha256, &planned.beside_sha256) != (&found.sha256, &found.beside_sha256)
+                {
+                    return Err(changed(&trace.file.path, &planned.sha256).into());
+                }
+                Kind::Trace(requests)
             }
         };
         Ok(Source::new(name, kind, counter))
@@ -119,12 +169,32 @@ impl Datasets {
 
     fn table(&mut self, file: &DataFile) -> Result<Arc<Table>, DatasetError> {
         let path = self.root.join(&file.path);
-        let whole = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-        // a plan may name it by another path than the scenario did
-        let key = DataFile { path: whole.display().to_string(), ..file.clone() };
+        let key = DataFile { path: whole(&path), ..file.clone() };
         let table = self.tables.entry(key).or_insert_with(|| Table::open(&path, file).map(Arc::new));
         table.clone()
     }
+
+    fn requests(&mut self, file: &TraceFile) -> Result<Arc<Requests>, DatasetError> {
+        let path = self.root.join(&file.path);
+        let key = TraceFile { path: whole(&path), ..file.clone() };
+        let requests = self.traces.entry(key).or_insert_with(|| Requests::open(&path, file).map(Arc::new));
+        requests.clone()
+    }
+}
+
+/// The path from the root: a plan may name a file by another one than the scenario did.
+fn whole(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+fn changed(path: &str, planned: &str) -> DatasetError {
+    DatasetError::of_file(
+        format!("`{path}` is no longer the file that the plan was made with"),
+        format!(
+            "bring back the file with the SHA-256 {planned:.12}…, or run its scenario with `scenario run`: the results are those \
+             of another experiment"
+        ),
+    )
 }
 
 /// The rows of a file, ready to be sent.

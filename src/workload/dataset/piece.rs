@@ -45,44 +45,62 @@ impl Found {
 
 /// Looks at every row of a piece.
 pub(super) fn look(format: DataFormat, reading: &Reading, piece: &[u8]) -> Found {
+    let mut found = Found::default();
+    found.places = each_row(format, piece, &mut |Place { number, at, row, record }| {
+        found.add(number, at, reading.row(row, record).map(drop));
+    });
+    found
+}
+
+/// A row in a piece.
+pub(in super::super) struct Place<'a> {
+    /// How many places are before it in the piece.
+    pub(in super::super) number: u64,
+    /// Where it lies.
+    pub(in super::super) at: std::ops::Range<usize>,
+    /// Its bytes, without the end of a line.
+    pub(in super::super) row: &'a [u8],
+    /// What is in it, of CSV.
+    pub(in super::super) record: &'a csv::ByteRecord,
+}
+
+/// Visits every row of a piece that begins and ends between two; gives the number of places in it: lines, or conversations.
+pub(in super::super) fn each_row(format: DataFormat, piece: &[u8], visit: &mut dyn FnMut(Place<'_>)) -> u64 {
     match format {
-        DataFormat::Jsonl | DataFormat::Lines => each_line(reading, piece),
-        DataFormat::Csv => each_record(reading, piece),
-        DataFormat::Sharegpt => each_element(reading, piece),
+        DataFormat::Jsonl | DataFormat::Lines => each_line(piece, visit),
+        DataFormat::Csv => each_record(piece, visit),
+        DataFormat::Sharegpt => each_element(piece, visit),
     }
 }
 
 /// A line without its end.
-pub(super) fn trimmed(line: &[u8]) -> &[u8] {
+pub(in super::super) fn trimmed(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-fn each_line(reading: &Reading, piece: &[u8]) -> Found {
+fn each_line(piece: &[u8], visit: &mut dyn FnMut(Place<'_>)) -> u64 {
     let nothing = csv::ByteRecord::new();
-    let mut found = Found::default();
-    let mut at = 0;
+    let (mut lines, mut at) = (0, 0);
     while at < piece.len() {
         let end = memchr(b'\n', &piece[at..]).map_or(piece.len(), |length| at + length + 1);
         let line = trimmed(&piece[at..end]);
         // a blank line is no row
         if !line.trim_ascii().is_empty() {
-            let outcome = reading.row(line, &nothing).map(drop);
-            found.add(found.places, at..end, outcome);
+            visit(Place { number: lines, at: at..end, row: line, record: &nothing });
         }
-        found.places += 1;
+        lines += 1;
         at = end;
     }
-    found
+    lines
 }
 
 /// A reader of records, the header among them.
-pub(super) fn records(bytes: &[u8]) -> csv::Reader<&[u8]> {
+pub(in super::super) fn records(bytes: &[u8]) -> csv::Reader<&[u8]> {
     csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes)
 }
 
-fn each_record(reading: &Reading, piece: &[u8]) -> Found {
-    let mut found = Found { places: lines(piece), ..Found::default() };
+fn each_record(piece: &[u8], visit: &mut dyn FnMut(Place<'_>)) -> u64 {
     let mut reader = records(piece);
     let mut record = csv::ByteRecord::new();
     let (mut start, mut line) = (0, 0);
@@ -94,29 +112,28 @@ fn each_record(reading: &Reading, piece: &[u8]) -> Found {
         }
         // bytes of memory can always be read
         if !matches!(reader.read_byte_record(&mut record), Ok(true)) {
-            return found;
+            return lines(piece);
         }
         let end = (reader.position().byte() as usize).clamp(start, piece.len());
-        found.add(line, start..end, reading.row(&[], &record).map(drop));
+        visit(Place { number: line, at: start..end, row: &[], record: &record });
         line += lines(&piece[start..end]);
         start = end;
     }
 }
 
-fn each_element(reading: &Reading, piece: &[u8]) -> Found {
+fn each_element(piece: &[u8], visit: &mut dyn FnMut(Place<'_>)) -> u64 {
     let nothing = csv::ByteRecord::new();
-    let mut found = Found::default();
-    let mut at = 0;
+    let (mut elements, mut at) = (0, 0);
     loop {
         let between = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
         at += piece[at..].iter().take_while(|byte| between(byte)).count();
         if matches!(piece.get(at), None | Some(b']')) {
-            return found;
+            return elements;
         }
         let length = Splitter::new(DataFormat::Sharegpt).first_end(&piece[at..]);
         let end = length.map_or(piece.len(), |length| at + length.max(1));
-        found.add(found.places, at..end, reading.row(&piece[at..end], &nothing).map(drop));
-        found.places += 1;
+        visit(Place { number: elements, at: at..end, row: &piece[at..end], record: &nothing });
+        elements += 1;
         at = end;
     }
 }

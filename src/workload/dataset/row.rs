@@ -63,7 +63,7 @@ impl Row<'_> {
 
 /// What is wrong with a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum BadRow {
+pub(in super::super) enum BadRow {
     /// It has nothing where a key of the scenario says.
     Lacks { key: &'static str, field: String },
     /// Something else, in words that continue "line 3 …".
@@ -112,12 +112,12 @@ impl Reading {
     }
 }
 
-fn text(bytes: &[u8]) -> Result<&str, BadRow> {
+pub(in super::super) fn text(bytes: &[u8]) -> Result<&str, BadRow> {
     std::str::from_utf8(bytes)
         .map_err(|error| BadRow::Wrong(format!("is not UTF-8 at its byte {}", error.valid_up_to() + 1)))
 }
 
-fn no_json(error: &serde_json::Error) -> BadRow {
+pub(in super::super) fn no_json(error: &serde_json::Error) -> BadRow {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or_default();
     BadRow::Wrong(match error.line() {
@@ -149,7 +149,7 @@ fn json<'a>(row: &'a str, prompt: &Pointer, output_tokens: Option<&Pointer>) -> 
     Ok(Row { prompt: text, output })
 }
 
-fn tokens(number: u64, field: &str) -> Result<u32, BadRow> {
+pub(in super::super) fn tokens(number: u64, field: &str) -> Result<u32, BadRow> {
     match u32::try_from(number) {
         Ok(tokens) if (1..=LONGEST).contains(&number) => Ok(tokens),
         _ => wrong(format!("has {number} as `{field}`, and a length is 1 to {LONGEST}")),

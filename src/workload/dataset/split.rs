@@ -176,7 +176,7 @@ impl Elements {
 }
 
 /// How many lines end in some bytes.
-pub(super) fn lines(bytes: &[u8]) -> u64 {
+pub(in super::super) fn lines(bytes: &[u8]) -> u64 {
     memchr_iter(b'\n', bytes).count() as u64
 }
 

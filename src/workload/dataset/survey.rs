@@ -1,18 +1,6 @@
 //! One pass over a file, before anything is sent: where its rows are, whether each can be used, and what its bytes hash to.
-//!
-//! One thread reads pieces that end between two rows, as many as there are processors look at the rows in them, and the one that
-//! asked takes the pieces in their order, hashes them and keeps where rows begin.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{self, Read as _, Seek as _, SeekFrom},
-    sync::{
-        Mutex, PoisonError,
-        mpsc::{Receiver, Sender, channel},
-    },
-    thread,
-};
+use std::{fs::File, io};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -21,19 +9,11 @@ use super::{
     index::Index,
     json,
     piece::{Found, look},
+    pieces::{Broken, Piece, in_pieces},
     row::{BadRow, Reading},
     split::Splitter,
 };
 use crate::{config::DataFormat, workload::hex::hex};
-
-/// Bytes of a piece, but for rows that are longer.
-pub(super) const PIECE: usize = 1 << 20;
-
-/// The longest row. Of what is longer, nobody has separated the rows.
-pub(super) const LONGEST_ROW: usize = 16 << 20;
-
-/// Threads that look at rows: with more of them the one that hashes could not keep up, and each needs a few pieces.
-const MOST_LOOKERS: usize = 8;
 
 /// What was found in a file.
 #[derive(Debug, Default)]
@@ -48,22 +28,6 @@ pub(super) struct Survey {
     pub(super) first_bad: Option<(u64, BadRow)>,
     /// Where a row that lacks something has something of that kind.
     pub(super) fields: Vec<String>,
-}
-
-/// Why there is no survey.
-#[derive(Debug)]
-pub(super) enum Broken {
-    /// The file cannot be read.
-    Read(io::Error),
-    /// It is not what its format says: "its array is never closed".
-    Format(String),
-}
-
-/// A part of the file that ends between two rows.
-struct Piece {
-    number: u64,
-    offset: u64,
-    bytes: Vec<u8>,
 }
 
 /// How a file is read.
@@ -82,92 +46,12 @@ pub(super) struct Plan<'a> {
 
 /// Reads the whole file, or as far as the limit goes.
 pub(super) fn survey(file: &File, plan: Plan<'_>) -> Result<Survey, Broken> {
-    let lookers = thread::available_parallelism().map_or(1, usize::from).min(MOST_LOOKERS);
-    let (to_do, work) = channel::<Piece>();
-    let work = &Mutex::new(work);
-    thread::scope(|scope| {
-        let (tell, told) = channel::<(Piece, Found)>();
-        let (give_back, empty) = channel::<Vec<u8>>();
-        // as many pieces as there are at any time: one for each who holds one, and some that wait for the one before them
-        for _ in 0..2 * lookers + 2 {
-            let _ = give_back.send(Vec::new());
-        }
-        let reader = scope.spawn(move || read(file, plan, &empty, &to_do));
-        for _ in 0..lookers {
-            let tell = tell.clone();
-            scope.spawn(move || {
-                // the next piece, until there is none or nobody wants to hear of it
-                while let Ok(piece) = { work.lock().unwrap_or_else(PoisonError::into_inner).recv() } {
-                    let found = look(plan.format, plan.reading, &piece.bytes);
-                    if tell.send((piece, found)).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-        drop(tell);
-        let mut gathering = Gathering::new(plan);
-        gathering.start(file).map_err(Broken::Read)?;
-        let mut early = BTreeMap::new();
-        for (piece, found) in told {
-            early.insert(piece.number, (piece, found));
-            while let Some((piece, found)) = early.remove(&gathering.pieces) {
-                let whole = gathering.take(&piece, found);
-                // the reader may have left
-                let _ = give_back.send(piece.bytes);
-                if whole {
-                    return Ok(gathering.finish());
-                }
-            }
-        }
-        // a panic there is one here
-        reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok(gathering.finish())
-    })
-}
-
-/// Cuts the file into pieces until it ends or nobody wants more.
-fn read(
-    mut file: &File,
-    plan: Plan<'_>,
-    empty: &Receiver<Vec<u8>>,
-    to_do: &Sender<Piece>,
-) -> Result<(), Broken> {
-    file.seek(SeekFrom::Start(plan.from)).map_err(Broken::Read)?;
-    let mut splitter = Splitter::new(plan.format);
-    let (mut number, mut offset) = (0, plan.from);
-    // what was read behind the last row that has ended
-    let mut rest = Vec::new();
-    loop {
-        let Ok(mut bytes) = empty.recv() else { return Ok(()) };
-        bytes.clear();
-        bytes.append(&mut rest);
-        let ended = loop {
-            let before = bytes.len();
-            bytes.reserve(plan.piece);
-            let read = file.take(plan.piece as u64).read_to_end(&mut bytes).map_err(Broken::Read)?;
-            if read == 0 {
-                break None;
-            }
-            if let Some(end) = splitter.last_end(&bytes[before..]) {
-                break Some(before + end);
-            }
-            if bytes.len() > LONGEST_ROW {
-                return Err(Broken::Format(format!("it has a row of more than 16 MiB at byte {offset}")));
-            }
-        };
-        let last = ended.is_none();
-        rest.extend_from_slice(&bytes[ended.unwrap_or(bytes.len())..]);
-        bytes.truncate(ended.unwrap_or(bytes.len()));
-        let length = bytes.len() as u64;
-        if length > 0 && to_do.send(Piece { number, offset, bytes }).is_err() {
-            return Ok(());
-        }
-        (number, offset) = (number + 1, offset + length);
-        if last {
-            return splitter.at_end().map_or(Ok(()), |wrong| Err(Broken::Format(wrong.to_owned())));
-        }
-    }
+    let mut gathering = Gathering::new(plan);
+    gathering.start(file).map_err(Broken::Read)?;
+    let look = |piece: &Piece| look(plan.format, plan.reading, &piece.bytes);
+    let take = &mut |piece: &Piece, found| gathering.take(piece, found);
+    in_pieces(file, plan.format, plan.from, plan.piece, &look, take)?;
+    Ok(gathering.finish())
 }
 
 /// What is known of the pieces so far.
@@ -175,7 +59,6 @@ struct Gathering<'a> {
     plan: Plan<'a>,
     survey: Survey,
     hash: Sha256,
-    pieces: u64,
     /// Lines or conversations before the next piece.
     places: u64,
     end: u64,
@@ -187,7 +70,6 @@ impl<'a> Gathering<'a> {
             plan,
             survey: Survey::default(),
             hash: Sha256::new(),
-            pieces: 0,
             places: plan.lines_before,
             end: plan.from,
         }
@@ -230,7 +112,6 @@ impl<'a> Gathering<'a> {
             let kind = if of_text { Value::is_string } else { Value::is_number };
             self.survey.fields = json::places(&String::from_utf8_lossy(&bytes[example]), kind);
         }
-        self.pieces += 1;
         self.places += found.places;
         self.end = piece.offset + bytes.len() as u64;
         full

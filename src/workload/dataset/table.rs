@@ -11,9 +11,10 @@ use super::{
     error::DatasetError,
     index::Index,
     piece::{records, trimmed},
+    pieces::{Broken, LONGEST_ROW, PIECE},
     row::{BadRow, Columns, Reading},
     split::Splitter,
-    survey::{Broken, LONGEST_ROW, PIECE, Plan, Survey, survey},
+    survey::{Plan, Survey, survey},
 };
 use crate::{
     config::{Content, DataFile, DataFormat, OnBadRow, suggest},
@@ -31,7 +32,7 @@ const SAMPLED_BYTES: u64 = 8 << 20;
 const COUNTED_BYTES: u64 = 256 << 10;
 
 /// Bytes of a row that are read at first; most are shorter.
-const FIRST_LOOK: u64 = 1 << 16;
+pub(in super::super) const FIRST_LOOK: u64 = 1 << 16;
 
 /// The byte order mark of UTF-8, which some editors put before a text.
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -71,19 +72,7 @@ impl Table {
     pub(super) fn open_by(path: &Path, said: &DataFile, piece: usize) -> Result<Self, DatasetError> {
         let name = &said.path;
         let unread = |error: &io::Error| cannot_read(name, error);
-        let file = File::open(path).map_err(|error| unread(&error))?;
-        let kind = file.metadata().map_err(|error| unread(&error))?;
-        if kind.is_dir() {
-            let help = format!("name a file in it, such as `{}/prompts.jsonl`", name.trim_end_matches('/'));
-            return Err(DatasetError::of_file(format!("`{name}` is a folder"), help));
-        }
-        if !kind.is_file() {
-            let help = "rows are read again when they are sent: save them as a file";
-            return Err(DatasetError::of_file(format!("`{name}` is no regular file"), help));
-        }
-        if kind.len() == 0 {
-            return Err(empty(name, "is empty"));
-        }
+        let Some(file) = open_file(path, name, "prompts.jsonl")? else { return Err(empty(name, "is empty")) };
         let Head { format, reading, from, lines } = head(&file, said)?;
         let plan = Plan { format, reading: &reading, from, lines_before: lines, limit: said.limit, piece };
         let found = survey(&file, plan).map_err(|broken| match broken {
@@ -182,7 +171,27 @@ impl Table {
     }
 }
 
-fn cannot_read(name: &str, error: &io::Error) -> DatasetError {
+/// Opens a regular file that messages call `name`; `None` where it is empty. `example` is what such a file is called.
+pub(in super::super) fn open_file(
+    path: &Path,
+    name: &str,
+    example: &str,
+) -> Result<Option<File>, DatasetError> {
+    let unread = |error: io::Error| cannot_read(name, &error);
+    let file = File::open(path).map_err(unread)?;
+    let kind = file.metadata().map_err(unread)?;
+    if kind.is_dir() {
+        let help = format!("name a file in it, such as `{}/{example}`", name.trim_end_matches('/'));
+        return Err(DatasetError::of_file(format!("`{name}` is a folder"), help));
+    }
+    if !kind.is_file() {
+        let help = "rows are read again when they are sent: save them as a file";
+        return Err(DatasetError::of_file(format!("`{name}` is no regular file"), help));
+    }
+    Ok((kind.len() > 0).then_some(file))
+}
+
+pub(in super::super) fn cannot_read(name: &str, error: &io::Error) -> DatasetError {
     let why = match error.kind() {
         ErrorKind::NotFound => "there is no such file".to_owned(),
         ErrorKind::PermissionDenied => "permission denied".to_owned(),
@@ -215,9 +224,8 @@ fn not_its_format(name: &str, format: DataFormat, what: &str) -> DatasetError {
     }
 }
 
-/// What stands before the rows of a file: a byte order mark, a header, the bracket of an array.
-fn head(file: &File, said: &DataFile) -> Result<Head, DatasetError> {
-    let name = &said.path;
+/// What a file begins with, and how much of that is a byte order mark.
+pub(in super::super) fn first_bytes(file: &File, name: &str) -> Result<(Vec<u8>, usize), DatasetError> {
     let mut first = Vec::new();
     let start = file;
     start.take(FIRST_LOOK).read_to_end(&mut first).map_err(|error| cannot_read(name, &error))?;
@@ -228,6 +236,13 @@ fn head(file: &File, said: &DataFile) -> Result<Head, DatasetError> {
         ));
     }
     let mark = if first.starts_with(MARK) { MARK.len() } else { 0 };
+    Ok((first, mark))
+}
+
+/// What stands before the rows of a file: a byte order mark, a header, the bracket of an array.
+fn head(file: &File, said: &DataFile) -> Result<Head, DatasetError> {
+    let name = &said.path;
+    let (first, mark) = first_bytes(file, name)?;
     let text = &first[mark..];
     let space = text.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     let first_byte = text.get(space).copied();
@@ -301,9 +316,21 @@ fn judge(said: &DataFile, found: &Survey, first_bad: Option<&(String, &BadRow)>)
     }
     let to_tell = good == 0 || said.on_bad_row == OnBadRow::Fail;
     let Some((place, what)) = first_bad.filter(|_| to_tell) else { return Ok(()) };
+    Err(bad_rows(name, place, what, good == 0, bad, good))
+}
+
+/// Rows of a file that cannot be used, of which `what` is wrong with the first, at its `place`: all of them, or beside so many good ones.
+pub(in super::super) fn bad_rows(
+    name: &str,
+    place: &str,
+    what: &BadRow,
+    all: bool,
+    bad: u64,
+    good: u64,
+) -> DatasetError {
     let first = format!("{place} of `{name}` {what}");
     let rows = show_count_of(good + bad, "row");
-    let (reason, label) = if good == 0 {
+    let (reason, label) = if all {
         (format!("{first}, and none of its {rows} can be used"), "prompts come from it")
     } else if bad == 1 {
         (first, "this file")
@@ -311,11 +338,11 @@ fn judge(said: &DataFile, found: &Survey, first_bad: Option<&(String, &BadRow)>)
         let more = show_count(bad - 1);
         (format!("{first}, and {more} more of its {rows} cannot be used"), "this file")
     };
-    let help = if good == 0 {
+    let help = if all {
         "correct the file, or `format`".to_owned()
     } else {
         let which = if bad == 1 { "the row" } else { "the rows" };
         format!("correct {which}, or leave such rows out: `on_bad_row = \"skip\"`")
     };
-    Err(DatasetError { key: "path", reason, label, help })
+    DatasetError { key: "path", reason, label, help }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::{survey::PIECE, *};
+use super::*;
 use crate::config::{Content, DataFormat, OnBadRow, PromptLength, Synthetic};
 
 /// A folder with one file.
