@@ -21,6 +21,7 @@ pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["endpoints", "*", "headers", "*"], &["env", "file"]),
     (&["workloads", "*"], KINDS),
     (&["workloads", "*", "synthetic"], &["prompt_tokens", "prompt_words"]),
+    (&["workloads", "*", "synthetic"], &["shared_prefix_tokens", "shared_prefix_share"]),
     (&["workloads", "*", "synthetic", "*"], DISTRIBUTIONS),
     (&["workloads", "*", "snippets", "*"], DISTRIBUTIONS),
     (&["workloads", "*", "conversation", "*"], DISTRIBUTIONS),

@@ -255,6 +255,21 @@ pub struct Synthetic {
     pub prefix: String,
     /// Tokens of made-up text that every prompt of the workload shares, to exercise prefix caches on purpose.
     pub shared_prefix_tokens: u32,
+    /// In place of that number, the share of all prompt tokens that it and the prefix are to come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_prefix_share: Option<f64>,
+    /// How many such texts there are, of which each prompt has one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub shared_prefix_groups: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_one(groups: &u32) -> bool {
+    *groups == 1
 }
 
 /// `[workloads.NAME.conversation]`: a user asks, reads the answer, and asks again, each time with all that was said before.

@@ -45,6 +45,8 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
             output_tokens: Lengths::Constant(10),
             prefix: String::new(),
             shared_prefix_tokens: 0,
+            shared_prefix_share: None,
+            shared_prefix_groups: 1,
         }),
         sim: None,
     }

@@ -124,6 +124,8 @@ pub(super) fn bare() -> Scenario {
                 output_tokens: Lengths::Constant(50),
                 prefix: String::new(),
                 shared_prefix_tokens: 0,
+                shared_prefix_share: None,
+                shared_prefix_groups: 1,
             }),
         )]),
         phases: IndexMap::new(),
@@ -189,6 +191,8 @@ pub(super) fn mixed() -> Scenario {
             output_tokens: Lengths::Constant(128),
             prefix: "Please summarize the following text: ".to_owned(),
             shared_prefix_tokens: 0,
+            shared_prefix_share: None,
+            shared_prefix_groups: 1,
         }),
     );
     let stages = vec![

@@ -44,7 +44,11 @@ fn sha256(tokenizer: &Tokenizer) -> Option<&str> {
 
 /// Whether what is sent follows from how tokens are counted, and not only what is said of it.
 pub(super) fn cuts(workload: &Workload) -> bool {
-    let prose = |of: &Synthetic| matches!(of.prompt, PromptLength::Tokens(_)) || of.shared_prefix_tokens > 0;
+    let prose = |of: &Synthetic| {
+        matches!(of.prompt, PromptLength::Tokens(_))
+            || of.shared_prefix_tokens > 0
+            || of.shared_prefix_share.is_some()
+    };
     match workload {
         Workload::Synthetic(synthetic) => prose(synthetic),
         Workload::Conversation(conversation) => prose(&conversation.said),

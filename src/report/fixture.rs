@@ -349,6 +349,8 @@ fn endpoint(name: &str, sim_name: Option<&str>) -> PlannedEndpoint {
             output_tokens: Lengths::Constant(128),
             prefix: String::new(),
             shared_prefix_tokens: 0,
+            shared_prefix_share: None,
+            shared_prefix_groups: 1,
         }),
         sim: sim_name.map(|_| sim()),
     }

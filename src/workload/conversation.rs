@@ -58,6 +58,8 @@ mod tests {
                 output_tokens: Lengths::Constant(30),
                 prefix: "Be kind. ".to_owned(),
                 shared_prefix_tokens: 10,
+                shared_prefix_share: None,
+                shared_prefix_groups: 1,
             },
             think_time: Duration::ZERO,
         }

@@ -70,6 +70,8 @@ fn prefixes_come_on_top_to_the_token() {
             let workload = Workload::Synthetic(Synthetic {
                 prefix: prefix.to_owned(),
                 shared_prefix_tokens: 100,
+                shared_prefix_share: None,
+                shared_prefix_groups: 1,
                 ..synthetic(PromptLength::Tokens(Lengths::Constant(50)))
             });
             let source = source(&workload, &tokenizer);
@@ -119,6 +121,8 @@ fn a_prompt_is_the_same_on_any_thread() {
     });
     let prose = Workload::Synthetic(Synthetic {
         shared_prefix_tokens: 30,
+        shared_prefix_share: None,
+        shared_prefix_groups: 1,
         ..synthetic(PromptLength::Tokens(Lengths::Uniform { min: 5, max: 200 }))
     });
     for workload in [code, prose] {
@@ -238,6 +242,8 @@ fn each_turn_of_a_conversation_has_the_tokens_that_were_drawn() {
         said: Synthetic {
             prefix: "Be kind: ".to_owned(),
             shared_prefix_tokens: 20,
+            shared_prefix_share: None,
+            shared_prefix_groups: 1,
             ..synthetic(PromptLength::Tokens(Lengths::Constant(40)))
         },
         think_time: Duration::ZERO,

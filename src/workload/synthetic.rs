@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::{
@@ -30,8 +31,8 @@ const SAMPLE: (u64, usize) = (1024, 4);
 pub(super) struct Writer {
     synthetic: Synthetic,
     counter: Counter,
-    /// What stands before all prompts of the first seed that was asked for, and that seed.
-    head: OnceLock<(u64, Arc<Head>)>,
+    /// What stands before the prompts of each group, of the first seed that was asked for, and that seed.
+    heads: OnceLock<(u64, Vec<Arc<Head>>)>,
 }
 
 /// What all prompts begin with.
@@ -44,7 +45,7 @@ struct Head {
 
 impl Writer {
     pub(super) fn new(synthetic: &Synthetic, counter: &Counter) -> Self {
-        Self { synthetic: synthetic.clone(), counter: counter.clone(), head: OnceLock::new() }
+        Self { synthetic: synthetic.clone(), counter: counter.clone(), heads: OnceLock::new() }
     }
 
     /// The drawn length is that of the request's own part; `prefix` and shared text come on top, as in other load
@@ -56,7 +57,7 @@ impl Writer {
             PromptLength::Tokens(lengths) => (lengths, unit_of(&self.counter)),
             PromptLength::Words(lengths) => (lengths, Unit::Words),
         };
-        let head = self.head(name, seed);
+        let head = self.head(name, seed, seq);
         let mut own = rng_of(name, seed, seq, place);
         let length = draw(lengths, &mut own);
         let text = write_own(&self.counter, unit, &head, (seq, place), length, &own);
@@ -65,35 +66,55 @@ impl Writer {
         Prompt { output_tokens: draw(&self.synthetic.output_tokens, &mut answer), text }
     }
 
-    fn head(&self, name: &str, seed: u64) -> Arc<Head> {
-        let (of, head) = self.head.get_or_init(|| (seed, Arc::new(self.write_head(name, seed))));
-        if *of == seed { Arc::clone(head) } else { Arc::new(self.write_head(name, seed)) }
+    /// What stands before a prompt: that of its group, which is drawn apart from the prompt.
+    fn head(&self, name: &str, seed: u64, seq: u64) -> Arc<Head> {
+        let groups = self.synthetic.shared_prefix_groups;
+        let group = match groups {
+            0 | 1 => 0,
+            _ => rng(seed, &format!("group of {name}"), seq).random_range(0..groups),
+        };
+        let write = |group| Arc::new(self.write_head(name, seed, group));
+        let (of, heads) = self.heads.get_or_init(|| (seed, (0..groups.max(1)).map(write).collect()));
+        if *of == seed { Arc::clone(&heads[group as usize]) } else { write(group) }
     }
 
-    fn write_head(&self, name: &str, seed: u64) -> Head {
-        let Synthetic { prefix, shared_prefix_tokens: shared, .. } = &self.synthetic;
-        let tokens = self.counter.count(prefix).saturating_add(*shared);
+    /// Tokens of the text that prompts share. Where they are a share of all, prompts have the same number, with which the tokens
+    /// of all of them come to it.
+    fn shared(&self) -> u32 {
+        let Synthetic { prefix, shared_prefix_tokens, shared_prefix_share, prompt, .. } = &self.synthetic;
+        let Some(share) = shared_prefix_share else { return *shared_prefix_tokens };
+        let own = match prompt {
+            PromptLength::Tokens(lengths) => mean(lengths),
+            PromptLength::Words(lengths) => mean(lengths) * TOKENS_PER_WORD + MARKS,
+        };
+        let known = (own * share / (1.0 - share)).round() as u32;
+        known.saturating_sub(self.counter.count(prefix))
+    }
+
+    fn write_head(&self, name: &str, seed: u64, group: u32) -> Head {
+        let Synthetic { prefix, .. } = &self.synthetic;
+        let shared = self.shared();
+        let tokens = self.counter.count(prefix).saturating_add(shared);
         let write = |length: u32| {
             let mut text = prefix.clone();
             write_sentences(
                 &mut text,
                 length,
                 unit_of(&self.counter),
-                &mut rng(seed, &format!("shared text of {name}"), 0),
+                &mut rng(seed, &format!("shared text of {name}"), group.into()),
             );
             text
         };
         let text = match unit_of(&self.counter) {
-            Unit::Counted(_) if *shared > 0 => fit(&self.counter, tokens, *shared, write),
-            _ => write(*shared),
+            Unit::Counted(_) if shared > 0 => fit(&self.counter, tokens, shared, write),
+            _ => write(shared),
         };
         Head { text, tokens }
     }
 
     /// Tokens that requests have on average.
     pub(super) fn mean_tokens(&self) -> MeanTokens {
-        let before =
-            self.counter.count(&self.synthetic.prefix).saturating_add(self.synthetic.shared_prefix_tokens);
+        let before = self.counter.count(&self.synthetic.prefix).saturating_add(self.shared());
         let own = match &self.synthetic.prompt {
             PromptLength::Tokens(lengths) => mean(lengths),
             PromptLength::Words(lengths) if self.counter.is_exact() => self.mean_of_words(lengths),
@@ -105,7 +126,7 @@ impl Writer {
     /// As many as a sample of prompts has for each word.
     fn mean_of_words(&self, lengths: &Lengths) -> f64 {
         const NAME: &str = "sample";
-        let head = f64::from(self.counter.count(&self.head(NAME, 0).text));
+        let head = f64::from(self.counter.count(&self.head(NAME, 0, 0).text));
         let (mut tokens, mut words) = (0.0, 0.0);
         let (numbers, stride) = SAMPLE;
         for seq in (0..numbers).step_by(stride) {

@@ -13,6 +13,8 @@ pub(super) fn synthetic(prompt: PromptLength) -> Synthetic {
         output_tokens: Lengths::Uniform { min: 32, max: 256 },
         prefix: String::new(),
         shared_prefix_tokens: 0,
+        shared_prefix_share: None,
+        shared_prefix_groups: 1,
     }
 }
 
@@ -166,6 +168,41 @@ fn the_shared_prefix_is_shared_and_comes_on_top() {
     let elsewhere = prompt(&workload, "v", 42, 0).text;
     assert!(estimate_tokens(&elsewhere[..shared(&prompts[0].text, &elsewhere)]) < 10);
     assert_eq!(mean_tokens(&workload).input, 133.0);
+}
+
+#[test]
+fn a_prefix_cache_knows_the_share_that_was_asked_for() {
+    for (share, groups, prefix) in [(0.6, 1, ""), (0.6, 8, "Please summarize:"), (0.2, 3, ""), (0.0, 5, "")] {
+        let lengths = Lengths::Lognormal { mean: 150.0, std_dev: 80.0, min: 20, max: 1000 };
+        let workload = Workload::Synthetic(Synthetic {
+            prefix: prefix.to_owned(),
+            shared_prefix_share: Some(share),
+            shared_prefix_groups: groups,
+            ..synthetic(PromptLength::Tokens(lengths))
+        });
+        let source = Datasets::default().open("w", &workload, None).expect("nothing to read");
+        // one that keeps the first prompt of each group and looks for the longest common beginning
+        let mut kept: Vec<String> = Vec::new();
+        let (mut known, mut all) = (0, 0);
+        for seq in 0..2000 {
+            let text = source.prompt(42, seq).expect("nothing to read").text;
+            let common = |other: &String| {
+                let same = text.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+                estimate_tokens(&text[..same])
+            };
+            let best = kept.iter().map(common).max().unwrap_or_default();
+            known += u64::from(best);
+            all += u64::from(estimate_tokens(&text));
+            if best < 15 && kept.len() < 50 {
+                kept.push(text);
+            }
+        }
+        let found = known as f64 / all as f64;
+        assert!((found - share).abs() < 0.03, "{found} for {share} in {groups}");
+        assert!(share == 0.0 || kept.len() == groups as usize, "{} for {groups}", kept.len());
+        let mean = all as f64 / 2000.0;
+        assert!((mean_tokens(&workload).input / mean - 1.0).abs() < 0.03);
+    }
 }
 
 fn bins() -> Vec<Bin> {

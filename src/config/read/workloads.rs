@@ -47,14 +47,51 @@ fn synthetic(mut synthetic: Fields<'_>) -> Option<Synthetic> {
     };
     let output_tokens = lengths(&mut synthetic, "output_tokens");
     let prefix = synthetic.get("prefix", leaf::text);
-    let shared = synthetic.get("shared_prefix_tokens", shared_tokens);
+    let shared = synthetic.variant(
+        &["shared_prefix_tokens", "shared_prefix_share"],
+        "add `shared_prefix_tokens = 0`",
+        "keep one: what prompts share is so many tokens, or such a share of all",
+    );
+    let (tokens, share) = match shared {
+        Some("shared_prefix_share") => (Some(0), synthetic.get("shared_prefix_share", known_share).map(Some)),
+        Some(_) => (synthetic.get("shared_prefix_tokens", shared_tokens), Some(None)),
+        None => (None, None),
+    };
+    let groups = synthetic.get("shared_prefix_groups", groups);
     synthetic.finish();
     Some(Synthetic {
         prompt: prompt?,
         output_tokens: output_tokens?,
         prefix: prefix?,
-        shared_prefix_tokens: shared?,
+        shared_prefix_tokens: tokens?,
+        shared_prefix_share: share?,
+        shared_prefix_groups: groups?,
     })
+}
+
+/// The share of prompts that others know: something has to be their own.
+fn known_share(node: &Node) -> Read<f64> {
+    match leaf::share(node)? {
+        share if share > 0.99 => wrong(
+            node,
+            "must be 99 % or less",
+            "leaves prompts nothing of their own",
+            "write a smaller share: `\"60%\"`",
+        ),
+        share => Ok(share),
+    }
+}
+
+/// Texts that prompts share at most: each of them is kept.
+const MOST_GROUPS: u32 = 10_000;
+
+fn groups(node: &Node) -> Read<u32> {
+    match leaf::count::<u32>(1)(node)? {
+        groups if groups > MOST_GROUPS => {
+            wrong(node, format!("must be {MOST_GROUPS} or less"), "too many", "write a smaller number")
+        }
+        groups => Ok(groups),
+    }
 }
 
 fn shared_tokens(node: &Node) -> Read<u32> {
@@ -83,6 +120,8 @@ fn conversation(mut conversation: Fields<'_>) -> Option<Conversation> {
         output_tokens: output_tokens?,
         prefix: prefix?,
         shared_prefix_tokens: shared?,
+        shared_prefix_share: None,
+        shared_prefix_groups: 1,
     };
     Some(Conversation { turns: turns?, said, think_time: think_time? })
 }

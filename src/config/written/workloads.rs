@@ -8,7 +8,7 @@ use super::{
     shape::{exclusive, not_empty, one_of, partial, requires, up_to},
     values::{
         Count, Duration, FilePath, Flag, LargeCount, Length, LengthFromZero, NotEmpty, NotNegative, Positive,
-        PositiveDuration, Text,
+        PositiveDuration, Share, Text,
     },
 };
 
@@ -39,7 +39,7 @@ pub(super) struct Workload {
 
 /// `[workloads.NAME.synthetic]`.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, transform = partial, transform = exclusive(&["prompt_tokens", "prompt_words"]))]
+#[schemars(deny_unknown_fields, transform = partial, transform = exclusive(&["prompt_tokens", "prompt_words"]), transform = exclusive(&["shared_prefix_tokens", "shared_prefix_share"]))]
 struct Synthetic {
     /// Length of prompts in tokens, by the endpoint's `tokenizer` or else by an estimate: a number or a distribution.
     prompt_tokens: Lengths,
@@ -55,6 +55,13 @@ struct Synthetic {
     /// Tokens of made-up text that all prompts share, to exercise prefix caches on purpose.
     #[schemars(extend("examples" = [512]))]
     shared_prefix_tokens: LengthFromZero,
+    /// In place of that number, the share of all prompt tokens that a prefix cache can know: those of `prefix` and of the text that is
+    /// shared.
+    #[schemars(extend("examples" = ["60%"]))]
+    shared_prefix_share: Share,
+    /// How many such texts there are. Each prompt begins with one of them, drawn.
+    #[schemars(extend("examples" = [8]), transform = up_to(10_000))]
+    shared_prefix_groups: Count,
 }
 
 /// `[workloads.NAME.conversation]`.

@@ -146,6 +146,8 @@ fn nothing_is_said_of_what_no_request_comes_from() {
             output_tokens: Lengths::Constant(10),
             prefix: String::new(),
             shared_prefix_tokens: 0,
+            shared_prefix_share: None,
+            shared_prefix_groups: 1,
         }),
     );
     "other".clone_into(&mut scenario.endpoints["flash"].workload);

@@ -81,6 +81,8 @@ prop_compose! {
             output_tokens: Lengths::Normal { mean, std_dev, min, max: 500 },
             prefix: "Say:".to_owned(),
             shared_prefix_tokens: 3,
+            shared_prefix_share: None,
+            shared_prefix_groups: 1,
         }));
         let mut closed = fixture::phase(requests, None, fixture::closed(&users));
         closed.duration = Some(std::time::Duration::from_micros(millis * 1001));

@@ -251,6 +251,8 @@ fn prefix_and_lengths_are_as_asked_for() {
         output_tokens: drawn,
         prefix: String::new(),
         shared_prefix_tokens: 0,
+        shared_prefix_share: None,
+        shared_prefix_groups: 1,
     });
     let made_up = datasets.open("chat", &made_up, None).expect("nothing to read");
     for seq in 0..20 {

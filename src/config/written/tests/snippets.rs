@@ -92,6 +92,7 @@ fn both_take_the_same() {
         "endpoints.main.body.tools = [{ name = \"f\", model = \"m\", parameters.properties = { n.type = \"integer\", echo = 1 } }]",
         "endpoints.main = { protocol = \"http\", http = { path = \"/a\", body = \"{}\", text = \"\", end = \"/b~1c\" } }",
         "endpoints.main = { protocol = \"http\", http = { path = \"/a\", body = \"{}\", text = \"a/b\", end = { at = \"x\", is = 1 } } }",
+        "workloads.w.synthetic = { shared_prefix_share = \"60%\", shared_prefix_groups = 4 }",
         "endpoints.main.http_version = \"auto\"",
         "endpoints.main = { url = \"https://a\", tls = {} }",
         "endpoints.main = { url = \"https://a\", tls = { ca = \"${NOBODY:-ca.pem}\" } }",
