@@ -1,10 +1,12 @@
 //! Text with places that are filled in: bodies of requests, and prompts.
 
-use std::fmt;
+use std::{cell::RefCell, fmt};
 
 use handlebars::{
     Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason, no_escape,
 };
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 /// The one name that a template is registered under.
@@ -24,6 +26,8 @@ pub struct TemplateError {
     pub reason: String,
     /// Line and column of the template, from 1, where that is known.
     pub at: Option<(usize, usize)>,
+    /// The name that is not there, where that is what is wrong.
+    pub missing: Option<String>,
 }
 
 impl fmt::Display for TemplateError {
@@ -51,7 +55,8 @@ impl Template {
         Self::new(text, within_quotes)
     }
 
-    /// A template of plain text, which goes in as it is; `{{json name}}` is a value as JSON.
+    /// A template of plain text, which goes in as it is; `{{json name}}` is a value as JSON, `{{number 1 6}}` a whole number from
+    /// 1 to 6, and `{{choice "a" "b"}}` one of its values.
     ///
     /// # Errors
     ///
@@ -68,28 +73,114 @@ impl Template {
         registry.set_strict_mode(true);
         registry.register_escape_fn(escape);
         registry.register_helper("json", Box::new(json));
-        registry
-            .register_template_string(NAME, text)
-            .map_err(|error| TemplateError { reason: error.reason().to_string(), at: error.pos() })?;
+        registry.register_helper("number", Box::new(number));
+        registry.register_helper("choice", Box::new(choice));
+        registry.register_template_string(NAME, text).map_err(|error| TemplateError {
+            reason: match error.reason().to_string() {
+                // what follows are names out of the grammar
+                reason if reason.starts_with("invalid handlebars syntax") => {
+                    "an expression `{{…}}` is not closed, or is none".to_owned()
+                }
+                reason => reason,
+            },
+            at: error.pos(),
+            missing: None,
+        })?;
         Ok(Self { registry })
     }
 
-    /// The text with its places filled in.
+    /// The same, with what is drawn in it drawn from `rng`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`fill`](Self::fill).
+    pub fn fill_drawing(&self, with: &impl Serialize, rng: ChaCha8Rng) -> Result<String, TemplateError> {
+        // helpers are given what is filled in, and nothing else
+        DRAWS.set(Some(rng));
+        let filled = self.fill(with);
+        DRAWS.set(None);
+        filled
+    }
+
+    /// The text with its places filled in; nothing can be drawn in it.
     ///
     /// # Errors
     ///
     /// When it names what is not there, or a helper refuses what it is given.
     pub fn fill(&self, with: &impl Serialize) -> Result<String, TemplateError> {
-        self.registry.render(NAME, with).map_err(|error| TemplateError {
-            reason: match error.reason() {
+        self.registry.render(NAME, with).map_err(|error| {
+            let missing = match error.reason() {
                 RenderErrorReason::MissingVariable(Some(name)) => {
-                    format!("there is no `{}` to fill in", name.trim_start_matches("this."))
+                    Some(name.trim_start_matches("this.").to_owned())
                 }
-                reason => reason.to_string(),
-            },
-            at: error.line_no.zip(error.column_no),
+                _ => None,
+            };
+            TemplateError {
+                reason: missing.as_ref().map_or_else(
+                    || error.reason().to_string(),
+                    |name| format!("there is no `{name}` to fill in"),
+                ),
+                at: error.line_no.zip(error.column_no),
+                missing,
+            }
         })
     }
+}
+
+thread_local! {
+    /// What the template that is being filled in on this thread draws from.
+    static DRAWS: RefCell<Option<ChaCha8Rng>> = const { RefCell::new(None) };
+}
+
+/// A whole number of a range, drawn.
+fn draw(from: i64, to: i64) -> Result<i64, RenderErrorReason> {
+    DRAWS.with_borrow_mut(|draws| {
+        let rng = draws.as_mut().ok_or_else(|| refusal("nothing can be drawn here"))?;
+        Ok(rng.random_range(from..=to))
+    })
+}
+
+fn refusal(why: &str) -> RenderErrorReason {
+    RenderErrorReason::Other(why.to_owned())
+}
+
+/// `{{number 1 6}}`: a whole number from the first to the second.
+fn number(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let end = |place| helper.param(place).and_then(|value| value.value().as_i64());
+    match (end(0), end(1), helper.params().len()) {
+        (Some(from), Some(to), 2) if from <= to => out.write(&draw(from, to)?.to_string())?,
+        _ => {
+            return Err(
+                refusal("`number` takes two whole numbers, the smaller one first: `{{number 1 6}}`").into()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// `{{choice "a" "b"}}`: one of the values.
+fn choice(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let Some(last) = helper.params().len().checked_sub(1) else {
+        return Err(refusal("`choice` takes values to choose from: `{{choice \"a\" \"b\"}}`").into());
+    };
+    let chosen = draw(0, last as i64)? as usize;
+    if let Some(value) = helper.param(chosen) {
+        let value = value.value();
+        out.write(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))?;
+    }
+    Ok(())
 }
 
 /// A text as it stands between the quotes of JSON.
@@ -141,6 +232,30 @@ mod tests {
     fn plain_text_goes_in_as_it_is() {
         let template = Template::of_text("{{a}} & {{json a}}").expect("a template");
         assert_eq!(template.fill(&json!({ "a": "<\"b\">" })).expect("filled"), r#"<"b"> & "<\"b\">""#);
+    }
+
+    #[test]
+    fn what_is_drawn_follows_from_what_it_is_drawn_from() {
+        use rand::SeedableRng;
+        let template =
+            Template::of_text("{{number 1 6}} {{choice \"a\" n 2}} {{number -3 -3}}").expect("a template");
+        let fill = |seed| {
+            template.fill_drawing(&json!({ "n": "b" }), ChaCha8Rng::seed_from_u64(seed)).expect("filled")
+        };
+        let all: std::collections::BTreeSet<String> = (0..200).map(fill).collect();
+        assert_eq!(fill(7), fill(7));
+        // every number with every choice
+        assert_eq!(all.len(), 18, "{all:?}");
+        assert!(all.iter().all(|text| text.ends_with(" -3")));
+        for (text, expected) in
+            [("{{number 6 1}}", "takes two whole numbers"), ("{{choice}}", "takes values")]
+        {
+            let template = Template::of_text(text).expect("a template");
+            let error = template.fill_drawing(&json!({}), ChaCha8Rng::seed_from_u64(0)).expect_err(text);
+            assert!(error.reason.contains(expected), "{error}");
+        }
+        let error = Template::of_text("{{number 1 6}}").expect("a template").fill(&json!({}));
+        assert!(error.expect_err("no draws").reason.contains("nothing can be drawn"));
     }
 
     #[test]

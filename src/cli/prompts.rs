@@ -1,5 +1,8 @@
 //! `scenario prompts`: what a run would send, without sending it.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
@@ -16,7 +19,7 @@ use super::{
 use crate::{
     config::Model,
     machine::Machine,
-    plan::{Plan, Step, arrivals_of, chosen_by, describe::step_name, model_of, request_of},
+    plan::{Plan, PlannedEndpoint, Step, arrivals_of, chosen_by, describe::step_name, model_of, request_of},
     protocol::{Ask, Dialect},
     units::show_count,
     workload::{Counter, Datasets, Prompt, Source},
@@ -207,16 +210,7 @@ fn line(
     counter: &Counter,
 ) -> anyhow::Result<String> {
     let endpoint = &plan.endpoints[endpoint];
-    let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
-    let tokens = texts.iter().map(|text| u64::from(counter.count(text))).sum();
-    // one limit for all prompts of a request
-    let output_tokens = prompts.first().map_or(1, |prompt| prompt.output_tokens);
-    let body = Dialect::of(endpoint.protocol, endpoint.http.as_ref()).body(&Ask::of(
-        endpoint,
-        model,
-        &texts,
-        output_tokens,
-    ));
+    let tokens = prompts.iter().map(|prompt| u64::from(counter.count(&prompt.text))).sum();
     Ok(serde_json::to_string(&Line {
         seq,
         phase: &step.phase,
@@ -224,9 +218,21 @@ fn line(
         endpoint: &endpoint.name,
         prompt_tokens: counter.is_exact().then_some(tokens),
         estimated_prompt_tokens: (!counter.is_exact()).then_some(tokens),
-        output_tokens: endpoint.output_tokens(output_tokens),
-        body: serde_json::from_slice(&body).context("the body is no JSON")?,
+        output_tokens: endpoint.output_tokens(asked_for(prompts)),
+        body: serde_json::from_slice(&body(endpoint, model, prompts)).context("the body is no JSON")?,
     })?)
+}
+
+/// The bytes of a request.
+fn body(endpoint: &PlannedEndpoint, model: &str, prompts: &[Prompt]) -> Vec<u8> {
+    let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
+    let ask = Ask::of(endpoint, model, &texts, asked_for(prompts));
+    Dialect::of(endpoint.protocol, endpoint.http.as_ref()).body(&ask)
+}
+
+/// The tokens of output that a request asks for: one limit for all of its prompts.
+fn asked_for(prompts: &[Prompt]) -> u32 {
+    prompts.first().map_or(1, |prompt| prompt.output_tokens)
 }
 
 fn usage(problem: &str) -> Exit {

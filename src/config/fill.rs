@@ -166,7 +166,7 @@ fn fill_datasets(root: &mut Node, builtin: &BuiltIn) {
             continue;
         };
         let spare = |key: &str| builtin.spare.at(&["datasets", key]);
-        if format.has_fields() {
+        if format.has_fields() && !dataset.contains_key("template") {
             insert_missing(dataset, "field", spare("field"));
         }
         if format != DataFormat::Sharegpt && !dataset.contains_key("output_tokens_field") {

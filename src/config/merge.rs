@@ -26,6 +26,7 @@ pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["workloads", "*", "snippets", "*"], DISTRIBUTIONS),
     (&["workloads", "*", "conversation", "*"], DISTRIBUTIONS),
     (&["workloads", "*", "dataset"], &["output_tokens", "output_tokens_field"]),
+    (&["workloads", "*", "dataset"], &["field", "template"]),
     (&["workloads", "*", "dataset", "*"], DISTRIBUTIONS),
     (&["phases", "*"], &["load", "pause"]),
     (&["phases", "*"], &["after", "during"]),

@@ -138,6 +138,8 @@ struct Rows<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     output_tokens_field: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u64>,
@@ -191,6 +193,7 @@ impl<'a> Sent<'a> {
                 sha256: content.as_ref().map(|content| content.sha256.as_str()),
                 format: file.format,
                 field: file.field.as_deref(),
+                template: file.template.as_deref(),
                 output_tokens_field: file.output_tokens_field.as_deref(),
                 limit: file.limit,
                 output_tokens: output_tokens.as_ref(),

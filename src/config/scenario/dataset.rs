@@ -33,6 +33,9 @@ pub struct DataFile {
     /// Where in a row the prompt is: a name, or a JSON pointer (RFC 6901); `None` where the format says that already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// What a prompt is made of a row by, in place of a field: a template of Handlebars over `row` and `seq`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
     /// Where in a row the number of output tokens is, likewise; `None` where it is not taken from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_tokens_field: Option<String>,

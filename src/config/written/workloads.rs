@@ -126,7 +126,7 @@ struct Mix {
 
 /// `[workloads.NAME.dataset]`.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, transform = partial, transform = exclusive(&["output_tokens", "output_tokens_field"]))]
+#[schemars(deny_unknown_fields, transform = partial, transform = exclusive(&["output_tokens", "output_tokens_field"]), transform = exclusive(&["field", "template"]))]
 struct Dataset {
     /// The file, from the folder of the file that names it.
     #[schemars(extend("examples" = ["prompts.jsonl"]))]
@@ -137,6 +137,10 @@ struct Dataset {
     /// Where in a row the prompt is: a name, or a JSON pointer; in a CSV file the name of a column. `prompt` otherwise.
     #[schemars(extend("examples" = ["prompt", "/messages/0/content"]))]
     field: NotEmpty,
+    /// What a prompt is made of a row by, in place of `field`: a template of Handlebars over `row`, the number of the request `seq`, and
+    /// what `number` and `choice` draw.
+    #[schemars(extend("examples" = ["Translate into {{choice \"French\" \"German\"}}: {{row.text}}"]))]
+    template: NotEmpty,
     /// Tokens of output that are asked for: a number or a distribution. 64 otherwise; of `ShareGPT` the length of the answer.
     #[schemars(extend("examples" = [64, { "uniform": { "min": 32, "max": 256 } }]))]
     output_tokens: Lengths,

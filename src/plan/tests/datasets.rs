@@ -14,6 +14,7 @@ fn dataset() -> Dataset {
             path: "data/chat.jsonl".to_owned(),
             format: DataFormat::Jsonl,
             field: Some("prompt".to_owned()),
+            template: None,
             output_tokens_field: None,
             answers: false,
             on_bad_row: OnBadRow::Fail,

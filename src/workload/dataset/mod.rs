@@ -24,6 +24,7 @@ use std::{
 };
 
 use self::order::Permutation;
+use self::row::Request;
 pub(super) use self::{
     data::read_exact_at,
     piece::{Place, each_row, records, trimmed},
@@ -222,7 +223,11 @@ impl Rows {
             RowOrder::File => position,
             RowOrder::Shuffled => Permutation::new(rows, seed, name).at(position),
         };
-        let (own, said) = table.row(number, counter)?;
+        let domain = match place {
+            0 => format!("template of {name}"),
+            place => format!("template {place} of a batch of {name}"),
+        };
+        let (own, said) = table.row(number, counter, &Request { seq, draws: rng(seed, &domain, seq) })?;
         let drawn = |lengths: &Lengths| draw(lengths, &mut rng(seed, &format!("output of {name}"), seq));
         Ok(Prompt {
             text: dataset.prefix.clone() + &own,

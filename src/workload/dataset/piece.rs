@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use super::{
-    row::{BadRow, Reading},
+    row::{BadRow, Reading, Request},
     split::{Splitter, lines},
 };
 use crate::config::DataFormat;
@@ -45,9 +45,9 @@ impl Found {
 
 /// Looks at every row of a piece.
 pub(super) fn look(format: DataFormat, reading: &Reading, piece: &[u8]) -> Found {
-    let mut found = Found::default();
+    let (mut found, sample) = (Found::default(), Request::sample());
     found.places = each_row(format, piece, &mut |Place { number, at, row, record }| {
-        found.add(number, at, reading.row(row, record).map(drop));
+        found.add(number, at, reading.row(row, record, &sample).map(drop));
     });
     found
 }
@@ -145,9 +145,9 @@ mod tests {
 
     #[test]
     fn rows_and_their_places() {
-        let json = Reading::Json { prompt: Pointer::new("q"), output_tokens: None };
+        let json = Reading::Json { prompt: Some(Pointer::new("q")), output_tokens: None };
         let names = ["q", "n"].map(str::to_owned).to_vec();
-        let csv = Reading::Csv(Columns { names, prompt: 0, output_tokens: None });
+        let csv = Reading::Csv(Columns { names, prompt: Some(0), output_tokens: None });
         let conversation = Reading::Conversation { answers: false };
         let turn = |text: &str| format!(r#"{{"conversations":[{{"from":"human","value":"{text}"}}]}}"#);
         let elements = format!("{},\n [] , {}]\n", turn("a"), turn("b"));

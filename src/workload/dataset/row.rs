@@ -2,14 +2,17 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{
-    super::counter::Counter,
+    super::{counter::Counter, rng},
     json::{Found, Pointer},
 };
 use crate::{
     config::{DataFile, DataFormat},
+    template::{Template, TemplateError},
     units::show_count_of,
 };
 
@@ -19,10 +22,43 @@ const LONGEST: u64 = 1_000_000;
 /// How a file's rows are read.
 #[derive(Debug, Clone)]
 pub(super) enum Reading {
-    Json { prompt: Pointer, output_tokens: Option<Pointer> },
+    /// A prompt has no place of its own where a template makes it.
+    Json {
+        prompt: Option<Pointer>,
+        output_tokens: Option<Pointer>,
+    },
     Csv(Columns),
-    Conversation { answers: bool },
+    Conversation {
+        answers: bool,
+    },
     Line,
+    /// Rows that are read by the other, of which the template makes prompts.
+    Filled {
+        template: Template,
+        rows: Box<Self>,
+    },
+}
+
+/// The request that a template is filled in for.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) seq: u64,
+    /// What is drawn for it.
+    pub(super) draws: ChaCha8Rng,
+}
+
+impl Request {
+    /// The one that stands for others where a row is looked at.
+    pub(super) fn sample() -> Self {
+        Self { seq: 0, draws: rng(0, "sample", 0) }
+    }
+}
+
+/// What can be filled into a template.
+#[derive(Serialize)]
+struct Filled {
+    row: Value,
+    seq: u64,
 }
 
 /// Where in a record of CSV things are.
@@ -30,7 +66,7 @@ pub(super) enum Reading {
 pub(super) struct Columns {
     /// The names, by the header.
     pub(super) names: Vec<String>,
-    pub(super) prompt: usize,
+    pub(super) prompt: Option<usize>,
     pub(super) output_tokens: Option<usize>,
 }
 
@@ -86,29 +122,98 @@ fn wrong<T>(what: impl Into<String>) -> Result<T, BadRow> {
 impl Reading {
     /// That of a file without columns.
     pub(super) fn new(file: &DataFile) -> Option<Self> {
-        Some(match file.format {
+        let rows = match file.format {
             DataFormat::Jsonl => Self::Json {
-                prompt: Pointer::new(file.field.as_deref()?),
+                prompt: file.field.as_deref().map(Pointer::new),
                 output_tokens: file.output_tokens_field.as_deref().map(Pointer::new),
             },
             DataFormat::Csv => return None,
             DataFormat::Sharegpt => Self::Conversation { answers: file.answers },
             DataFormat::Lines => Self::Line,
-        })
+        };
+        Some(rows.filled(file))
     }
 
-    /// Reads one row, without the end of its line; a record of CSV stands in `record`.
-    pub(super) fn row<'a>(&self, bytes: &'a [u8], record: &'a csv::ByteRecord) -> Result<Row<'a>, BadRow> {
-        let row = match self {
-            Self::Json { prompt, output_tokens } => json(text(bytes)?, prompt, output_tokens.as_ref())?,
-            Self::Csv(columns) => columns.row(record)?,
-            Self::Conversation { answers } => conversation(text(bytes)?, *answers)?,
-            Self::Line => Row { prompt: text(bytes)?.into(), output: Output::Nothing },
-        };
+    /// With the template of the file, if it has one.
+    pub(super) fn filled(self, file: &DataFile) -> Self {
+        // that of a checked scenario can be read
+        let template = file.template.as_deref().and_then(|text| Template::of_text(text).ok());
+        match template {
+            Some(template) => Self::Filled { template, rows: Box::new(self) },
+            None => self,
+        }
+    }
+
+    /// The names of the columns, of CSV.
+    pub(super) fn columns(&self) -> &[String] {
+        match self {
+            Self::Csv(columns) => &columns.names,
+            Self::Filled { rows, .. } => rows.columns(),
+            Self::Json { .. } | Self::Conversation { .. } | Self::Line => &[],
+        }
+    }
+
+    /// Reads one row, without the end of its line, for a request; a record of CSV stands in `record`.
+    pub(super) fn row<'a>(
+        &self,
+        bytes: &'a [u8],
+        record: &'a csv::ByteRecord,
+        request: &Request,
+    ) -> Result<Row<'a>, BadRow> {
+        let row = self.read(bytes, record, request)?;
         if row.prompt.trim_start().is_empty() {
             return wrong("has an empty prompt");
         }
         Ok(row)
+    }
+
+    fn read<'a>(
+        &self,
+        bytes: &'a [u8],
+        record: &'a csv::ByteRecord,
+        request: &Request,
+    ) -> Result<Row<'a>, BadRow> {
+        Ok(match self {
+            Self::Json { prompt, output_tokens } => {
+                json(text(bytes)?, prompt.as_ref(), output_tokens.as_ref())?
+            }
+            Self::Csv(columns) => columns.row(record)?,
+            Self::Conversation { answers } => conversation(text(bytes)?, *answers)?,
+            Self::Line => Row { prompt: text(bytes)?.into(), output: Output::Nothing },
+            Self::Filled { template, rows } => {
+                let Row { output, .. } = rows.read(bytes, record, request)?;
+                let with = Filled { row: rows.value(bytes, record)?, seq: request.seq };
+                let filled = template.fill_drawing(&with, request.draws.clone());
+                Row { prompt: filled.map_err(unfilled)?.into(), output }
+            }
+        })
+    }
+
+    /// A row as a whole: an object of its fields, or a text.
+    fn value(&self, bytes: &[u8], record: &csv::ByteRecord) -> Result<Value, BadRow> {
+        match self {
+            Self::Json { .. } | Self::Conversation { .. } => {
+                serde_json::from_str(text(bytes)?).map_err(|error| no_json(&error))
+            }
+            Self::Csv(columns) => {
+                let named = columns.names.iter().zip(record);
+                let fields = named.map(|(name, field)| Ok((name.clone(), text(field)?.into())));
+                Ok(Value::Object(fields.collect::<Result<Map<_, _>, BadRow>>()?))
+            }
+            Self::Line => Ok(text(bytes)?.into()),
+            Self::Filled { rows, .. } => rows.value(bytes, record),
+        }
+    }
+}
+
+/// Why a template makes no prompt of a row.
+fn unfilled(error: TemplateError) -> BadRow {
+    match error.missing {
+        Some(name) => {
+            let field = name.strip_prefix("row.").map_or(name.as_str(), |field| field).to_owned();
+            BadRow::Lacks { key: "template", field }
+        }
+        None => BadRow::Wrong(format!("makes no prompt with the template: {}", error.reason)),
     }
 }
 
@@ -126,14 +231,20 @@ pub(in super::super) fn no_json(error: &serde_json::Error) -> BadRow {
     })
 }
 
-fn json<'a>(row: &'a str, prompt: &Pointer, output_tokens: Option<&Pointer>) -> Result<Row<'a>, BadRow> {
+fn json<'a>(
+    row: &'a str,
+    prompt: Option<&Pointer>,
+    output_tokens: Option<&Pointer>,
+) -> Result<Row<'a>, BadRow> {
     let lacks = |key, pointer: &Pointer| BadRow::Lacks { key, field: pointer.written.clone() };
-    let found = prompt.find(row).map_err(|error| no_json(&error))?;
-    let text = match found {
-        Found::Text(text) => text,
-        Found::Nothing => return Err(lacks("field", prompt)),
-        Found::Number(_) => return wrong(format!("has a number as `{}`, not text", prompt.written)),
-        Found::Other(what) => return wrong(format!("has {what} as `{}`, not text", prompt.written)),
+    let text = match prompt.map(|place| (place, place.find(row))) {
+        None => "".into(),
+        Some((place, found)) => match found.map_err(|error| no_json(&error))? {
+            Found::Text(text) => text,
+            Found::Nothing => return Err(lacks("field", place)),
+            Found::Number(_) => return wrong(format!("has a number as `{}`, not text", place.written)),
+            Found::Other(what) => return wrong(format!("has {what} as `{}`, not text", place.written)),
+        },
     };
     let output = match output_tokens.map(|place| (place, place.find(row))) {
         None => Output::Nothing,
@@ -177,7 +288,8 @@ impl Columns {
                 }
             }
         };
-        Ok(Row { prompt: text(column(self.prompt))?.into(), output })
+        let prompt = self.prompt.map_or(Ok(""), |index| text(column(index)))?;
+        Ok(Row { prompt: prompt.into(), output })
     }
 }
 
@@ -237,7 +349,7 @@ mod tests {
         let mut record = csv::ByteRecord::new();
         let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(row);
         reader.read_byte_record(&mut record).expect("bytes of memory");
-        let row = reading.row(row, &record).map_err(|bad| bad.to_string())?;
+        let row = reading.row(row, &record, &Request::sample()).map_err(|bad| bad.to_string())?;
         Ok((row.prompt.clone().into_owned(), row.output_tokens(&Counter::Estimate)))
     }
 
@@ -254,7 +366,7 @@ mod tests {
     #[test]
     fn json_rows() {
         let reading =
-            Reading::Json { prompt: Pointer::new("q"), output_tokens: Some(Pointer::new("/meta/n")) };
+            Reading::Json { prompt: Some(Pointer::new("q")), output_tokens: Some(Pointer::new("/meta/n")) };
         check(
             &reading,
             &[
@@ -281,7 +393,7 @@ mod tests {
     #[test]
     fn records_of_csv() {
         let names = ["id", "text", "n"].map(str::to_owned).to_vec();
-        let reading = Reading::Csv(Columns { names, prompt: 1, output_tokens: Some(2) });
+        let reading = Reading::Csv(Columns { names, prompt: Some(1), output_tokens: Some(2) });
         check(
             &reading,
             &[

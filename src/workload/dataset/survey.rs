@@ -106,11 +106,20 @@ impl<'a> Gathering<'a> {
             self.survey.first_bad = Some((self.places + place + 1, bad));
         }
         if let Some(example) = found.example.filter(|_| self.survey.fields.is_empty())
-            && format == DataFormat::Jsonl
+            && let Some((_, BadRow::Lacks { key, .. })) = &self.survey.first_bad
         {
-            let of_text = matches!(&self.survey.first_bad, Some((_, BadRow::Lacks { key: "field", .. })));
-            let kind = if of_text { Value::is_string } else { Value::is_number };
-            self.survey.fields = json::places(&String::from_utf8_lossy(&bytes[example]), kind);
+            self.survey.fields = match (format, *key) {
+                (DataFormat::Jsonl, key) => {
+                    let kind = match key {
+                        "field" => Value::is_string,
+                        "output_tokens_field" => Value::is_number,
+                        _ => |value: &Value| !value.is_object() && !value.is_array(),
+                    };
+                    json::places(&String::from_utf8_lossy(&bytes[example]), kind)
+                }
+                (DataFormat::Csv, _) => reading.columns().to_vec(),
+                (DataFormat::Sharegpt | DataFormat::Lines, _) => Vec::new(),
+            };
         }
         self.places += found.places;
         self.end = piece.offset + bytes.len() as u64;

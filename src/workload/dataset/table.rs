@@ -12,7 +12,7 @@ use super::{
     index::Index,
     piece::{records, trimmed},
     pieces::{Broken, LONGEST_ROW, PIECE},
-    row::{BadRow, Columns, Reading},
+    row::{BadRow, Columns, Reading, Request},
     split::Splitter,
     survey::{Plan, Survey, survey},
 };
@@ -104,12 +104,17 @@ impl Table {
         &self.content
     }
 
-    /// The prompt of a row, and the tokens of output that it says, counted where it has an answer.
+    /// The prompt of a row for a request, and the tokens of output that it says, counted where it has an answer.
     ///
     /// # Errors
     ///
     /// Where it can no longer be read, or is no longer there.
-    pub(super) fn row(&self, number: u64, counter: &Counter) -> Result<(String, Option<u32>), DatasetError> {
+    pub(super) fn row(
+        &self,
+        number: u64,
+        counter: &Counter,
+        request: &Request,
+    ) -> Result<(String, Option<u32>), DatasetError> {
         let gone = |why: String| {
             let place = format!("row {} of `{}`", show_count(number + 1), self.path);
             DatasetError::of_file(
@@ -122,7 +127,8 @@ impl Table {
         if self.format == DataFormat::Csv {
             records(&bytes).read_byte_record(&mut record).map_err(|error| gone(error.to_string()))?;
         }
-        let row = self.reading.row(trimmed(&bytes), &record).map_err(|bad| gone(format!("it {bad}")))?;
+        let row = self.reading.row(trimmed(&bytes), &record, request);
+        let row = row.map_err(|bad| gone(format!("it {bad}")))?;
         let output_tokens = row.output_tokens(counter);
         Ok((row.prompt.into_owned(), output_tokens))
     }
@@ -163,7 +169,7 @@ impl Table {
         let (mut prompts, mut answers) = (0, 0);
         for n in 0..sample {
             let number = u128::from(n) * u128::from(rows) / u128::from(sample);
-            let (text, tokens) = self.row(number as u64, counter)?;
+            let (text, tokens) = self.row(number as u64, counter, &Request::sample())?;
             prompts += u64::from(counter.count(&text));
             answers += u64::from(tokens.unwrap_or_default());
         }
@@ -282,14 +288,14 @@ fn columns(name: &str, first: &[u8], said: &DataFile) -> Result<Head, DatasetErr
             help: suggest(field, "columns", names.iter().map(String::as_str)),
         })
     };
-    let prompt = column("field", said.field.as_deref().unwrap_or_default())?;
+    let prompt = said.field.as_deref().map(|field| column("field", field)).transpose()?;
     let output_tokens =
         said.output_tokens_field.as_deref().map(|field| column("output_tokens_field", field)).transpose()?;
     let from = reader.position().byte();
     let lines = super::split::lines(&first[..(from as usize).min(first.len())]);
     Ok(Head {
         format: DataFormat::Csv,
-        reading: Reading::Csv(Columns { names, prompt, output_tokens }),
+        reading: Reading::Csv(Columns { names, prompt, output_tokens }).filled(said),
         from,
         lines,
     })
@@ -306,7 +312,11 @@ fn judge(said: &DataFile, found: &Survey, first_bad: Option<&(String, &BadRow)>)
         && found.lacking == bad
         && let Some((_, BadRow::Lacks { key, field })) = first_bad
     {
-        let what = if *key == "field" { "text is in" } else { "numbers are in" };
+        let what = match *key {
+            "field" => "text is in",
+            "template" => "rows have",
+            _ => "numbers are in",
+        };
         return Err(DatasetError {
             key,
             reason: format!("no row of `{name}` has `{field}`"),

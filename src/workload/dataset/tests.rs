@@ -29,6 +29,7 @@ impl Bench {
             path: name,
             format,
             field: format.has_fields().then(|| "prompt".to_owned()),
+            template: None,
             output_tokens_field: None,
             answers: format == DataFormat::Sharegpt,
             on_bad_row: OnBadRow::Fail,
@@ -71,7 +72,9 @@ fn numbered(rows: u64) -> String {
 }
 
 fn prompts(table: &Table) -> Vec<String> {
-    (0..table.content().rows).map(|row| table.row(row, &Counter::Estimate).expect("a row").0).collect()
+    (0..table.content().rows)
+        .map(|row| table.row(row, &Counter::Estimate, &Request::sample()).expect("a row").0)
+        .collect()
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -259,6 +262,58 @@ fn prefix_and_lengths_are_as_asked_for() {
         let [rows, made_up] = [&source, &made_up].map(|source| source.prompt(42, seq).expect("a row"));
         assert_eq!(rows.output_tokens, made_up.output_tokens);
     }
+}
+
+#[test]
+fn a_template_makes_prompts_of_rows() {
+    let conversation = r#"{"conversations":[{"from":"system","value":"be brief"},{"from":"human","value":"why?"},{"from":"gpt","value":"so it is"}]}"#;
+    for (name, content, template, expected) in [
+        (
+            "x.jsonl",
+            "{\"q\": \"<why>?\", \"n\": 3, \"tags\": [\"a\", \"b\"]}\n",
+            "{{row.q}} {{row.n}}{{#each row.tags}} {{this}}{{/each}} ({{seq}})",
+            "<why>? 3 a b (7)",
+        ),
+        ("x.csv", "id,the text\n5,\"say \"\"so\"\"\"\n", "{{row.id}}: {{row.[the text]}}", "5: say \"so\""),
+        ("x.txt", "cats\n", "A poem about {{row}}, {{json row}}", "A poem about cats, \"cats\""),
+        (
+            "x.json",
+            &format!("[{conversation}]"),
+            "{{row.conversations.[0].value}}: {{row.conversations.[1].value}}",
+            "be brief: why?",
+        ),
+    ] {
+        let bench = Bench::new(name, content);
+        let file = DataFile { field: None, template: Some(template.to_owned()), ..bench.file() };
+        let answers = file.answers;
+        let source = bench
+            .source(Dataset { output_tokens: (!answers).then_some(Lengths::Constant(9)), ..dataset(file) });
+        let prompt = source.prompt(42, 7).expect("a row");
+        // of a conversation the length of its answer
+        assert_eq!(
+            (prompt.text.as_str(), prompt.output_tokens),
+            (expected, if answers { 3 } else { 9 }),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_a_template_draws_follows_from_the_seed_and_the_request() {
+    let bench = Bench::new("x.jsonl", numbered(40));
+    let template = "{{choice \"a\" \"b\"}} {{number 1 1000}} {{row.n}}".to_owned();
+    let file = DataFile { field: None, template: Some(template), ..bench.file() };
+    let [one, again] = [(); 2].map(|()| bench.source(dataset(file.clone())));
+    let text = |source: &Source, seed, seq| source.prompt(seed, seq).expect("a row").text;
+    let texts: Vec<String> = (0..200).map(|seq| text(&one, 42, seq)).collect();
+    assert_eq!(texts, (0..200).map(|seq| text(&again, 42, seq)).collect::<Vec<_>>());
+    assert_ne!(texts, (0..200).map(|seq| text(&one, 43, seq)).collect::<Vec<_>>());
+    // the rows come again, and what is drawn for them does not
+    assert!(texts.iter().collect::<HashSet<_>>().len() > 190);
+    let first = texts.iter().filter(|text| text.starts_with('a')).count();
+    assert!((60..140).contains(&first), "{first}");
+    let batch = one.batch(42, 3, 4).expect("rows");
+    assert_eq!(batch.iter().map(|prompt| &prompt.text).collect::<HashSet<_>>().len(), 4);
 }
 
 #[test]

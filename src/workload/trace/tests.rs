@@ -6,11 +6,14 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{
-    super::{Counter, Source, estimate_tokens, source::Kind},
+    super::{Counter, Datasets, Source, counter::fixture::Learnt, estimate_tokens, source::Kind},
     Requests, run,
 };
 use crate::{
-    config::{OnBadRow, TraceFile, TraceFormat, TracePart, TracePrompts, TraceWindow},
+    config::{
+        Encoding, OnBadRow, Tokenizer, Trace, TraceFile, TraceFormat, TracePart, TracePrompts, TraceWindow,
+        Vocabulary, Workload,
+    },
     record,
 };
 
@@ -318,6 +321,31 @@ fn prompts_have_the_lengths_of_rows_and_share_their_blocks() {
     let lengths: Vec<_> =
         (0..6).map(|seq| estimate_tokens(&source.prompt(42, seq).expect("a prompt").text)).collect();
     assert_eq!(lengths, [1030, 1536, 40, 40, 1030, 1536]);
+}
+
+#[test]
+fn made_up_prompts_have_the_tokens_of_their_rows_by_a_tokenizer() {
+    let asked: Vec<u32> = (0..200).map(|row| 8 + row * 37 % 900).collect();
+    let bench = Bench::new(asked.iter().enumerate().fold(
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n".to_owned(),
+        |mut rows, (row, tokens)| {
+            let _ = writeln!(rows, "2023-11-16 18:{:02}:{:02}.0000000,{tokens},7", row / 60, row % 60);
+            rows
+        },
+    ));
+    let workload = Workload::Trace(Trace { file: file(), content: None });
+    let learnt = Learnt::new(1500);
+    let encoding = Tokenizer { vocabulary: Vocabulary::Encoding(Encoding::Cl100kBase), counted: None };
+    for tokenizer in [learnt.tokenizer(), encoding] {
+        let mut datasets = Datasets::under(bench.folder.path());
+        let source = datasets.open("w", &workload, Some(&tokenizer)).expect("a trace and a tokenizer");
+        let off_by = |(row, asked): (u64, &u32)| {
+            let prompt = source.row(42, 500 + row, row).expect("a row");
+            source.counter().count(&prompt.text).abs_diff(*asked)
+        };
+        let off = (0..).zip(&asked).map(off_by).filter(|off| *off > 2).count();
+        assert!(off * 100 <= asked.len(), "{off} of {} are off: {tokenizer:?}", asked.len());
+    }
 }
 
 /// A record, of which so much is said.
