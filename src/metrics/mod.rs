@@ -8,6 +8,7 @@ mod batches;
 mod cell;
 mod distribution;
 mod instrument;
+mod ladder;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod notes;
@@ -21,6 +22,7 @@ mod survey;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod transit;
 mod window;
 
 use std::{collections::BTreeMap, io};
@@ -28,6 +30,7 @@ use std::{collections::BTreeMap, io};
 pub use account::{Account, Ending};
 pub use batches::{BatchCurve, batch_curves};
 pub use distribution::{Distribution, Values};
+pub use ladder::{Ladder, Level, ladders};
 pub use objectives::objectives_met;
 pub use pending::certain;
 pub use reading::{Reading, reading};
@@ -190,6 +193,8 @@ pub struct Scope {
     pub counts: Counts,
     /// Tokens of the requests due in the window.
     pub tokens: Tokens,
+    /// What their answers spent between client and server.
+    pub transit: Transit,
     /// One distribution per series that has at least one value or failure.
     pub series: BTreeMap<Metric, Distribution>,
     /// Rates and shares; absent is "no data".
@@ -303,6 +308,23 @@ pub struct Tokens {
     pub cached: u64,
     /// Requests whose counts are the number of chunks, for want of `usage`.
     pub from_chunks: u64,
+}
+
+/// What the successes due in the window spent between client and server, in sums of seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Transit {
+    /// Successes that opened a connection first.
+    pub opened: u64,
+    /// What that took, TLS included; it is in no latency.
+    pub connecting_s: f64,
+    /// `e2e` of all successes.
+    pub e2e_s: f64,
+    /// Successes whose server told how long it had them, with all their waiting.
+    pub told: u64,
+    /// What it told of those.
+    pub told_s: f64,
+    /// `service.e2e` of those.
+    pub service_s: f64,
 }
 
 /// The run in slices.

@@ -212,6 +212,7 @@ fn gather(
         window,
         counts: sum.counts,
         tokens: sum.tokens,
+        transit: sum.transit,
         series,
         rates,
     }

@@ -269,6 +269,15 @@ pub(super) fn not_the_limit(plan: &Plan, summary: &Summary, targets: &[Judged]) 
     }
 }
 
+/// Whether the tool lacked processors, memory or connections, or read too late.
+pub(super) fn was_short(instrument: &Instrument) -> bool {
+    let lacked = instrument.usage.is_some_and(|usage| {
+        let busy = usage.cpu_share.is_some_and(|share| share >= ALLOWED_CPU);
+        busy || usage.swapped_bytes.is_some_and(|bytes| bytes > 0) || usage.refused > 0
+    });
+    lacked || instrument.late as f64 > ALLOWED_LATE * (instrument.exact + instrument.bounded) as f64
+}
+
 fn priority(usage: &Usage) -> Option<String> {
     usage.nice.map(|nice| match nice {
         ..0 => format!("raised priority ({nice})"),

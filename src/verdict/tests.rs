@@ -4,6 +4,8 @@ mod abort;
 mod analysis;
 mod conclusion;
 mod instrument;
+mod ladder;
+mod recommend;
 mod targets;
 mod validity;
 
