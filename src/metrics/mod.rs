@@ -16,6 +16,7 @@ mod objectives;
 mod pending;
 mod reading;
 mod scopes;
+mod stability;
 mod stop;
 mod summarize;
 mod survey;
@@ -139,6 +140,42 @@ pub struct StepQuality {
     pub in_flight: Option<Look>,
     /// Whether it settled; `None` where its load changes by plan.
     pub settled: Option<Settled>,
+    /// How it went over its window; `None` where its load changes by plan, or it is too short for the question.
+    pub stability: Option<Stability>,
+}
+
+/// How a long step went from the end of its transient on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stability {
+    /// Where that is, in seconds from the beginning of the window.
+    pub from_s: f64,
+    /// The length of the window, in seconds.
+    pub length_s: f64,
+    /// Mean `e2e` of the first tenth of the successes, in seconds.
+    pub first_tenth_s: f64,
+    /// The same of the last tenth.
+    pub last_tenth_s: f64,
+    /// The drift of `e2e`.
+    pub drift: Option<stats::Drift>,
+    /// Where the level of `e2e` is most likely to change, in seconds.
+    pub latency: Option<Shift>,
+    /// The same of the share of requests that failed.
+    pub errors: Option<Shift>,
+}
+
+/// A change of level at a moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shift {
+    /// When, in seconds from the beginning of the window; known to a fortieth of its requests.
+    pub at_s: f64,
+    /// The mean before.
+    pub before: f64,
+    /// The mean from then on.
+    pub after: f64,
+    /// How probable so clear a change is where there is none, at most.
+    pub p_value: f64,
+    /// Whether it is a leap rather than a slope.
+    pub sudden: bool,
 }
 
 /// How many requests were in flight at the moments at which the engine counted them. By Little's law the mean is the rate

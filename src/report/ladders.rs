@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// What the numbers of a level are called, behind its throughput.
-pub(super) const FIGURES: [&str; 14] = [
+pub(super) const FIGURES: [&str; 13] = [
+    "errors",
     "speed-up",
     "efficiency",
     "e2e p50",
@@ -19,11 +20,9 @@ pub(super) const FIGURES: [&str; 14] = [
     "e2e p99/p50",
     "TTFT p50",
     "TTFT p95",
-    "TTFT p99",
     "TTFT p95/p50",
     "TTFT p99/p50",
     "TPOT p50",
-    "errors",
 ];
 
 /// A ladder as a table.
@@ -46,7 +45,7 @@ pub(super) struct Row {
     pub(super) stable: bool,
     pub(super) throughput: String,
     /// In the order of [`FIGURES`].
-    pub(super) figures: [String; 14],
+    pub(super) figures: [String; 13],
 }
 
 /// The tables of a run, in the order of the plan.
@@ -72,11 +71,12 @@ fn table<'a>(report: &Report<'a>, ladder: Ladder<'a>) -> Table<'a> {
     Table { ladder, optimum, unit, rows }
 }
 
-fn figures(level: &Level<'_>) -> [String; 14] {
+fn figures(level: &Level<'_>) -> [String; 13] {
     use Statistic::{P50, P95, P99};
     let latency = |metric, statistic| words::of_scope(level.scope, metric, Some(statistic));
     let tail = |metric, statistic| number(level.tail(metric, statistic));
     [
+        words::of_scope(level.scope, Metric::ErrorRate, None),
         number(level.speedup),
         level.efficiency.map_or(words::MISSING.to_owned(), units::show_share),
         latency(Metric::E2e, P50),
@@ -86,11 +86,9 @@ fn figures(level: &Level<'_>) -> [String; 14] {
         tail(Metric::E2e, P99),
         latency(Metric::Ttft, P50),
         latency(Metric::Ttft, P95),
-        latency(Metric::Ttft, P99),
         tail(Metric::Ttft, P95),
         tail(Metric::Ttft, P99),
         latency(Metric::Tpot, P50),
-        words::of_scope(level.scope, Metric::ErrorRate, None),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 mod batch_means;
 mod binomial;
+mod change;
 mod holm;
 mod moments;
 mod ranks;
@@ -10,6 +11,7 @@ mod steady;
 
 pub use batch_means::{MeanInterval, batch_means, student_quantile};
 pub use binomial::cumulative;
+pub use change::{Change, change_point};
 pub use holm::holm;
 pub use moments::{Moments, median, median_absolute_deviation};
 pub use ranks::{lower_rank, nearest_rank, sample_floor, settles_at, upper_rank};

@@ -6,7 +6,7 @@ use crate::{
     plan::Plan,
     record::Outcome,
     units::{show_count, show_count_of, show_seconds, show_share},
-    verdict::{Finding, Level, contention, validity::title},
+    verdict::{Finding, Level, contention, stability, validity::title},
 };
 
 /// More failures than this share of the due requests are a FAIL line.
@@ -44,6 +44,7 @@ pub(super) fn findings(plan: &Plan, summary: &Summary) -> Vec<Finding> {
         }
     }
     findings.extend(contention::findings(plan, summary));
+    findings.extend(stability::findings(summary));
     findings.extend(not_run(summary).map(|text| Finding { level: Level::Info, text }));
     findings.extend(wrong_path(summary).map(|text| Finding { level: Level::Warning, text }));
     findings.extend(simulated(plan).map(|text| Finding { level: Level::Info, text }));

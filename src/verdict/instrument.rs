@@ -33,10 +33,10 @@ const LEAST_LOOKS: u32 = 20;
 const LEAST_IN_FLIGHT: f64 = 1.0;
 
 /// A drift of less than this share of the median is of no interest, however certain it is.
-const ALLOWED_DRIFT: f64 = 0.10;
+pub(super) const ALLOWED_DRIFT: f64 = 0.10;
 
 /// How improbable a drift has to be in a steady step.
-const SURELY: f64 = 0.01;
+pub(super) const SURELY: f64 = 0.01;
 
 /// Check 2b: requests went out when they were due.
 pub(super) fn sent_on_time(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Check {

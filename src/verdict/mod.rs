@@ -9,6 +9,7 @@ mod judge;
 mod optimum;
 mod recommend;
 mod side;
+mod stability;
 mod targets;
 #[cfg(test)]
 mod tests;

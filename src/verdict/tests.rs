@@ -6,6 +6,7 @@ mod conclusion;
 mod instrument;
 mod ladder;
 mod recommend;
+mod stability;
 mod targets;
 mod validity;
 

@@ -331,11 +331,24 @@ fn ladders(report: &Report) -> Value {
         .collect()
 }
 
-/// Columns of a ladder, some of which a narrow page leaves out.
+/// The columns of a ladder, with whether a narrow page has room for them. What is not among them stands with the results.
+const OF_LADDERS: [(usize, bool); 10] = [
+    (0, true),
+    (1, true),
+    (2, false),
+    (3, false),
+    (4, true),
+    (5, false),
+    (6, false),
+    (7, false),
+    (10, false),
+    (11, false),
+];
+
 fn cells<T: AsRef<str>>(figures: &[T]) -> Value {
-    let narrow = [0, 3, 13];
-    let each = figures.iter().enumerate();
-    each.map(|(i, text)| json!({ "text": text.as_ref(), "narrow": narrow.contains(&i) })).collect()
+    let cell =
+        |(figure, narrow): &(usize, bool)| json!({ "text": figures[*figure].as_ref(), "narrow": narrow });
+    OF_LADDERS.iter().map(cell).collect()
 }
 
 fn recommendations(report: &Report) -> Value {

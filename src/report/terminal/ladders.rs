@@ -7,7 +7,7 @@ use crate::report::{
 };
 
 /// Which of [`FIGURES`] are shown: a screen has no room for the tails of the first token.
-const SHOWN: [usize; 11] = [13, 0, 1, 7, 8, 12, 2, 3, 4, 5, 6];
+const SHOWN: [usize; 11] = [0, 1, 2, 8, 9, 12, 3, 4, 5, 6, 7];
 
 /// A table for each ladder, with why its optimum is the optimum.
 pub(super) fn ladders(report: &Report, style: Style) -> Vec<String> {
