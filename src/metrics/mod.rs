@@ -16,6 +16,7 @@ mod objectives;
 mod pending;
 mod reading;
 mod scopes;
+mod slices;
 mod stability;
 mod stop;
 mod summarize;
@@ -30,7 +31,7 @@ use std::{collections::BTreeMap, io};
 
 pub use account::{Account, Ending};
 pub use batches::{BatchCurve, batch_curves};
-pub use distribution::{Distribution, Values};
+pub use distribution::{Dependence, Distribution, Values};
 pub use ladder::{Ladder, Level, ladders};
 pub use objectives::objectives_met;
 pub use pending::certain;
@@ -236,6 +237,8 @@ pub struct Scope {
     pub series: BTreeMap<Metric, Distribution>,
     /// Rates and shares; absent is "no data".
     pub rates: BTreeMap<Metric, f64>,
+    /// The rates of one window with their errors; those that are absent have none.
+    pub estimates: BTreeMap<Metric, stats::Estimate>,
 }
 
 impl Scope {
