@@ -332,11 +332,10 @@ fn ladders(report: &Report) -> Value {
 }
 
 /// The columns of a ladder, with whether a narrow page has room for them. What is not among them stands with the results.
-const OF_LADDERS: [(usize, bool); 10] = [
+const OF_LADDERS: [(usize, bool); 9] = [
     (0, true),
     (1, true),
     (2, false),
-    (3, false),
     (4, true),
     (5, false),
     (6, false),
