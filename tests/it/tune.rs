@@ -98,7 +98,7 @@ fn only_the_value_changes() {
             "{}",
             done.stderr
         );
-        assert!(done.stderr.contains("the fewest users in `ladder`"), "{}", done.stderr);
+        assert!(done.stderr.contains(&format!(": {number} user")), "{}", done.stderr);
 
         // of all bytes only those of the value
         let same = before.bytes().zip(after.bytes()).take_while(|(one, other)| one == other).count();
@@ -272,7 +272,7 @@ fn the_run_has_to_have_a_ladder() {
       help: its ladders: `one`, `other`
     ");
     let done = tuned.tune("server.yaml", "max", &["--phase", "other"]).expect_code(0);
-    assert!(done.stderr.contains("the fewest users in `other`"), "{}", done.stderr);
+    assert!(done.stderr.contains("throughput"), "{}", done.stderr);
 
     let of = |run: &str| tuned.bench.run(&["tune", run, "--write", "server.yaml", "--key", "max"]);
     let done = of("nowhere").expect_code(2);

@@ -22,8 +22,7 @@ use crate::{
 /// What `--help` says about the choice and the exit codes.
 pub(super) const HELP: &str = "\
 The best concurrency of a ladder is the smallest number of users whose throughput is within
-5 % of the best level, of those with at most 5 % errors that meet the at-most targets on latency
-that are named for them.
+5 % of the best level, of those with errors under 5 % that meet the at-most targets on latency.
 
 Only the number is changed: comments, order, quotes and line ends stay. The old text is kept
 beside the file as FILE.bak, or FILE.bak1 and so on where that is taken.

@@ -1,21 +1,13 @@
 //! The level of a ladder of users that is worth writing down.
 
 use crate::{
-    catalog::{Metric, Unit},
-    config::{Bound, Severity, suggest},
-    metrics::{Ending, Scope, Summary, scope_key},
+    config::suggest,
+    metrics::{Ending, Summary},
     plan::{Pattern, Plan},
-    units::{show_count_of, show_share},
+    verdict::optima,
 };
 
-/// More failures than this share of its requests, and a level is out.
-const ERROR_RATE_LIMIT: f64 = 0.05;
-
-/// A level whose throughput lies within this share of the highest is as good: more users only wait longer.
-const ENOUGH: f64 = 0.05;
-
-/// The users of the optimum of a ladder, and why it is that level: of the levels whose error rate is at most 5 % and whose
-/// latency meets the at-most targets that are named for them, the smallest whose throughput lies within 5 % of the best.
+/// The users of the optimum of a ladder, and why it is that level.
 ///
 /// # Errors
 ///
@@ -27,32 +19,14 @@ pub(super) fn best_level(
     phase: Option<&str>,
 ) -> Result<(u32, String), String> {
     let phase = ladder(plan, phase)?;
-    let levels = levels(plan, summary, phase)?;
-    let tokens = levels.iter().any(|(_, level)| level.value(Metric::OutputTokensPerSecond, None).is_some());
-    let metric = if tokens { Metric::OutputTokensPerSecond } else { Metric::RequestsPerSecond };
-    let throughput = |level: &Scope| level.value(metric, None).unwrap_or(0.0);
-    let mut out = Vec::new();
-    let sound: Vec<_> = levels
-        .iter()
-        .filter(|(users, level)| {
-            let why = why_not(plan, summary, level);
-            out.extend(
-                why.iter().map(|why| format!("with {} {why}", show_count_of(u64::from(*users), "user"))),
-            );
-            why.is_none()
-        })
-        .collect();
-    let best = sound.iter().map(|(_, level)| throughput(level)).fold(0.0, f64::max);
-    let chosen = sound.iter().find(|(_, level)| best > 0.0 && throughput(level) >= best * (1.0 - ENOUGH));
-    let Some((users, level)) = chosen else {
-        let why = out.first().map_or_else(|| "nothing was answered".to_owned(), Clone::clone);
-        return Err(format!("no level of `{phase}` will do: {why}"));
-    };
-    let (shown, share) = (metric.unit().show(throughput(level)), show_share(throughput(level) / best));
-    Ok((
-        *users,
-        format!("the fewest users in `{phase}` with {shown}, {share} of the best level that will do"),
-    ))
+    check_whole(plan, summary, phase)?;
+    let optimum = optima(plan, summary).into_iter().find(|optimum| optimum.phase == phase);
+    let optimum = optimum.ok_or_else(|| format!("`{phase}` has no levels to compare"))?;
+    let level = planned(plan, phase).find(|(_, step)| optimum.step.as_deref() == Some(*step));
+    match level {
+        Some((users, _)) => Ok((users, optimum.reason)),
+        None => Err(format!("`{phase}` has no best level: {}", optimum.reason)),
+    }
 }
 
 /// The measured phase with several levels of users.
@@ -94,25 +68,20 @@ fn planned<'a>(plan: &'a Plan, phase: &str) -> impl Iterator<Item = (u32, &'a st
     })
 }
 
-/// The numbers of every level of a phase, from the fewest users on.
-fn levels<'a>(plan: &Plan, summary: &'a Summary, phase: &str) -> Result<Vec<(u32, &'a Scope)>, String> {
-    let mut levels = Vec::new();
-    for (users, step) in planned(plan, phase) {
-        let own = summary.scopes.iter().find(|scope| {
-            let key = &scope.key;
-            key.phase == phase && key.step.as_deref() == Some(step) && key.endpoint.is_none()
-        });
-        let whole = own.filter(|scope| scope.counts.due > 0 && was_finished(summary, phase, step));
-        let level = whole.ok_or_else(|| {
-            format!(
-                "the ladder `{phase}` is not whole: `{step}` was not measured to its end\n  help: run it again, or give the \
-                 number with `--value N`"
-            )
-        })?;
-        levels.push((users, level));
+/// Looks whether every level of a phase was measured.
+fn check_whole(plan: &Plan, summary: &Summary, phase: &str) -> Result<(), String> {
+    let was_measured = |step: &str| {
+        let mut accounts = summary.accounts.iter();
+        accounts.any(|account| account.phase == phase && account.name == step && account.issued > 0)
+            && was_finished(summary, phase, step)
+    };
+    match planned(plan, phase).find(|(_, step)| !was_measured(step)) {
+        Some((_, step)) => Err(format!(
+            "the ladder `{phase}` is not whole: `{step}` was not measured to its end\n  help: run it again, or give the \
+             number with `--value N`"
+        )),
+        None => Ok(()),
     }
-    levels.sort_by_key(|(users, _)| *users);
-    Ok(levels)
 }
 
 /// Whether nothing cut a step short: the run went to its end, or to a later step.
@@ -121,29 +90,10 @@ fn was_finished(summary: &Summary, phase: &str, step: &str) -> bool {
     summary.ending == Ending::Completed || behind.skip(1).any(|later| later.issued > 0)
 }
 
-/// What speaks against a level.
-fn why_not(plan: &Plan, summary: &Summary, level: &Scope) -> Option<String> {
-    let errors = level.value(Metric::ErrorRate, None).unwrap_or(0.0);
-    if errors > ERROR_RATE_LIMIT {
-        return Some(format!("{} of the requests failed", show_share(errors)));
-    }
-    plan.targets.iter().filter(|target| target.severity != Severity::Info).find_map(|target| {
-        let Bound::AtMost(limit) = target.bound else { return None };
-        let (metric, statistic) = (target.metric.metric, target.metric.statistic);
-        let mut here = target.scopes.iter().filter(|key| {
-            metric.unit() == Unit::Seconds && key.phase == level.key.phase && key.step == level.key.step
-        });
-        here.any(|key| {
-            let value = summary.scope(&scope_key(plan, key)).and_then(|scope| scope.value(metric, statistic));
-            value.is_none_or(|value| value > limit)
-        })
-        .then(|| format!("`{}` is not at most {}", target.metric, metric.unit().show(limit)))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Bound;
     use crate::metrics::fixture::{MS, Run, SEC, answer, closed, failure, level, plan, target};
     use crate::record::Outcome;
 
@@ -198,7 +148,11 @@ mod tests {
     fn a_level_with_errors_is_out() {
         assert_eq!(users(&[(1, 100, 0), (4, 100, 0), (16, 100, 1)]), Ok(4));
         let error = users(&[(1, 100, 5), (4, 100, 10)]).expect_err("there is none");
-        assert_eq!(error, "no level of `ladder` will do: with 1 user 50.0 % of the requests failed");
+        assert_eq!(
+            error,
+            "`ladder` has no best level: no level has errors under 5.0 % and latency within the targets: at 1 user 50.0 % of its \
+             requests failed"
+        );
     }
 
     #[test]
