@@ -31,6 +31,7 @@ pub mod verdict;
 pub mod control;
 pub mod report;
 pub mod store;
+pub mod tune;
 pub mod live;
 pub mod sim;
 pub mod calibrate;

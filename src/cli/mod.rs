@@ -24,6 +24,7 @@ mod signals;
 mod sim;
 mod starter;
 mod terminal;
+mod tune;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -67,6 +68,9 @@ enum Subcommands {
     Plan(plan::Arguments),
     /// Grade and draw a finished or killed run again from its records
     Report(rebuild::Arguments),
+    /// Write the best concurrency that a run found into a server's own configuration file
+    #[command(after_help = tune::HELP)]
+    Tune(tune::Arguments),
     /// Send one request and show everything that comes back, with its times
     #[command(after_help = probe::HELP)]
     Probe(probe::Arguments),
@@ -149,6 +153,7 @@ pub fn main() -> ExitCode {
         Subcommands::Check(arguments) => check::check(&arguments, terminal),
         Subcommands::Plan(arguments) => plan::plan(&arguments, terminal),
         Subcommands::Report(arguments) => rebuild::report(&arguments, terminal),
+        Subcommands::Tune(arguments) => tune::tune(&arguments),
         Subcommands::Probe(arguments) => probe::probe(&arguments, terminal),
         Subcommands::Prompts(arguments) => prompts::prompts(&arguments, terminal),
         Subcommands::Data(arguments) => data::data(&arguments, terminal),

@@ -1,11 +1,13 @@
 //! `results/`: the only code that writes there.
 //!
 //! `requests.jsonl`, `chunks.bin` and `events.jsonl` are the truth, appended in whole records while a run goes on;
-//! every other file is rebuilt from them, `plan.json` and `system-info.json`, and replaced whole.
+//! every other file is rebuilt from them, `plan.json` and `system-info.json`, and replaced whole. A file that is not ours is
+//! changed by [`rewrite`], and only where a person named it.
 
 mod append;
 mod chunks;
 mod read;
+mod rewrite;
 
 use std::{
     fs,
@@ -18,6 +20,7 @@ use time::{OffsetDateTime, macros::format_description};
 pub use self::{
     append::{RecordLine, TextLine, Writer},
     read::Run,
+    rewrite::rewrite,
 };
 use crate::{config::case_name, plan::Plan};
 

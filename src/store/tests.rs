@@ -51,3 +51,14 @@ fn names_become_file_names() {
         assert_eq!(file_name(name), file);
     }
 }
+
+#[test]
+fn a_file_that_somebody_else_changed_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("server.yaml");
+    fs::write(&file, "max: 9\n").expect("a file");
+    let error = rewrite(&file, "max: 8\n", "max: 16\n").expect_err("it says something else").to_string();
+    assert!(error.ends_with("somebody else changed it in the meantime"), "{error}");
+    assert_eq!(fs::read_to_string(&file).expect("a file"), "max: 9\n");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+}

@@ -53,3 +53,4 @@ mod timing;
 mod tokenizer;
 mod trace;
 mod traps;
+mod tune;
