@@ -1,10 +1,13 @@
 //! The only code that prints, reads the environment or decides an exit code; wires everything above.
 
+mod baseline;
 mod by_url;
 mod calibrate;
 mod check;
+mod compare;
 mod data;
 mod exit;
+mod gate;
 mod init;
 mod limits;
 mod load;
@@ -20,6 +23,7 @@ mod rerun;
 mod run;
 mod schema;
 mod secrets;
+mod sides;
 mod signals;
 mod sim;
 mod starter;
@@ -67,6 +71,10 @@ enum Subcommands {
     Plan(plan::Arguments),
     /// Grade and draw a finished or killed run again from its records
     Report(rebuild::Arguments),
+    /// Compare runs with runs: how far each metric moved, and whether that is noise or change
+    Compare(compare::Arguments),
+    /// Keep runs under a name, for `run --baseline` to hold later ones against
+    Baseline(baseline::Arguments),
     /// Send one request and show everything that comes back, with its times
     #[command(after_help = probe::HELP)]
     Probe(probe::Arguments),
@@ -149,6 +157,8 @@ pub fn main() -> ExitCode {
         Subcommands::Check(arguments) => check::check(&arguments, terminal),
         Subcommands::Plan(arguments) => plan::plan(&arguments, terminal),
         Subcommands::Report(arguments) => rebuild::report(&arguments, terminal),
+        Subcommands::Compare(arguments) => compare::run(&arguments, terminal),
+        Subcommands::Baseline(arguments) => baseline::baseline(&arguments),
         Subcommands::Probe(arguments) => probe::probe(&arguments, terminal),
         Subcommands::Prompts(arguments) => prompts::prompts(&arguments, terminal),
         Subcommands::Data(arguments) => data::data(&arguments, terminal),

@@ -15,6 +15,7 @@ use super::{
     by_url::{self, ByUrl},
     calibrate,
     exit::Exit,
+    gate::{Against, Gate},
     limits,
     load::{Loaded, examine, plural, say_problems},
     problems,
@@ -52,6 +53,8 @@ pub(super) struct Arguments {
     /// Look for 5 s what this machine can do before anything is sent, as `run.calibrate = true` does
     #[arg(long)]
     calibrate: bool,
+    #[command(flatten)]
+    against: Against,
     #[command(flatten)]
     output: Output,
 }
@@ -94,7 +97,14 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         settle_files(plan)?;
         plan.calibrate |= arguments.calibrate;
     }
-    run_plans(&plans, &mut datasets, &machine, &arguments.output, terminal)
+    let gate = match Gate::open(&arguments.against, &plans, &machine, &arguments.output.results) {
+        Ok(gate) => gate,
+        Err(problem) => {
+            terminal::say(&format!("error: {problem}\nnothing was sent"));
+            return Ok(Exit::Usage);
+        }
+    };
+    run_plans(&plans, &mut datasets, &machine, gate.as_ref(), &arguments.output, terminal)
 }
 
 /// The plans of all files; `None` after it was said what is wrong with any.
@@ -183,11 +193,13 @@ fn settle_files(plan: &mut Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs plans one after another, each under the name of the file that it came from. The worst exit code counts.
+/// Runs plans one after another, each under the name of the file that it came from, and holds them against a baseline where
+/// there is one. The worst exit code counts.
 pub(super) fn run_plans(
     plans: &[(PathBuf, Plan)],
     datasets: &mut Datasets,
     machine: &Machine,
+    gate: Option<&Gate>,
     output: &Output,
     terminal: Terminal,
 ) -> anyhow::Result<Exit> {
@@ -271,6 +283,10 @@ pub(super) fn run_plans(
         if left > 0 {
             terminal::say(&format!("{} without a report", plural(left, "scenario")));
         }
+    }
+    if let Some(gate) = gate {
+        worst =
+            worst.max(gate.judge(rows.iter().filter_map(|ran| ran.rebuilt.as_ref()), output, terminal)?);
     }
     if let Some(file) = &output.json {
         let mut summaries: Vec<_> =

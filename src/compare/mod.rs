@@ -172,7 +172,8 @@ pub struct Row {
     pub note: String,
 }
 
-/// Compares two sides. `margin` is the change that matters in practice, above 0.
+/// Compares two sides; what has a target in the plan of the second decides. `margin` is the change that matters in
+/// practice, above 0; `forced`, that obstacles were known and nobody minded.
 pub fn compare(before: &Side, after: &Side, margin: f64, forced: bool) -> Comparison {
     let (pairs, notes) = pairs(before, after);
     let tests = pairs.iter().filter(|pair| pair.decides).count() as u64;
@@ -198,7 +199,8 @@ pub fn compare(before: &Side, after: &Side, margin: f64, forced: bool) -> Compar
     }
 }
 
-/// How many rows of a plan's runs decide: metrics with a target of severity `fail`, in each of its scopes.
+/// How many rows decide where runs of this plan are the new side: metrics with a target of severity `fail`, in each of its
+/// scopes.
 pub fn tests_of(plan: &Plan) -> u64 {
     targets(plan).len() as u64
 }
@@ -244,8 +246,7 @@ fn targets(plan: &Plan) -> BTreeSet<(ScopeKey, MetricName)> {
 
 /// The values of every metric that both sides have, and what is said of those that only one has.
 fn pairs(before: &Side, after: &Side) -> (Vec<Pair>, Vec<String>) {
-    let mut deciding = targets(after.plan);
-    deciding.extend(targets(before.plan));
+    let deciding = targets(after.plan);
     let scopes = after.runs.iter().flat_map(|run| &run.scopes).map(|figures| &figures.scope);
     let whole: BTreeSet<&ScopeKey> = scopes.filter(|scope| scope.endpoint.is_none()).collect();
     let headlines = whole.into_iter().flat_map(|scope| {

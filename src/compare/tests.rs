@@ -97,7 +97,7 @@ fn a_slowdown_of_a_tenth_is_found() {
 fn a_slowdown_within_the_margin_is_no_regression() {
     assert_eq!(alarms(&simulate(500, FIVE_A_SIDE, 0.01, 1.03)), 0.0);
     // five runs may by chance lie far closer together than the system varies, and the interval from them is then too
-    // narrow: 1 in 1,700 rows by integration over that chance
+    // narrow: about 1 in 1,300 rows by integration over that chance
     let rows = found(&simulate(500, ONE_AGAINST_FIVE, 0.01, 1.03));
     assert!(rows <= 0.002, "{rows}");
 }

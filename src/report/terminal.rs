@@ -2,13 +2,14 @@
 
 mod calibration;
 mod cases;
+mod comparison;
 mod repeats;
 mod scopes;
 mod targets;
 
 use std::fmt;
 
-pub use self::{calibration::calibration, cases::cases, repeats::repeats};
+pub use self::{calibration::calibration, cases::cases, comparison::comparison, repeats::repeats};
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, Table};
 

@@ -4,8 +4,10 @@
 //! every other file is rebuilt from them, `plan.json` and `system-info.json`, and replaced whole.
 
 mod append;
+mod baselines;
 mod chunks;
 mod read;
+mod repeats;
 
 use std::{
     fs,
@@ -17,7 +19,9 @@ use time::{OffsetDateTime, macros::format_description};
 
 pub use self::{
     append::{RecordLine, TextLine, Writer},
+    baselines::{baselines, is_baseline_name, load_baseline, remove_baseline, save_baseline},
     read::Run,
+    repeats::repeats_of,
 };
 use crate::{config::case_name, plan::Plan};
 
@@ -27,7 +31,7 @@ pub enum StoreError {
     /// The system refused.
     #[error("cannot {action} `{path}`: {reason}", path = path.display())]
     Io {
-        /// What was attempted: `create`, `write`, `read`.
+        /// What was attempted: `create`, `write`, `read`, `remove`.
         action: &'static str,
         /// On which file.
         path: PathBuf,
