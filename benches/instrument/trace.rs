@@ -43,15 +43,18 @@ pub(crate) fn trace(tell: &mut dyn FnMut(Figures)) {
     let mut bare = timer.join().unwrap();
     let truth = server.null.truth(driven.clock).unwrap();
     assert_eq!(driven.finished.len(), due.len());
-    let mut late: Vec<f64> = driven
+    // when the kernel of the server received it, and when the server wrote its first token, between which it may wait for a processor
+    let (mut late, mut answered): (Vec<f64>, Vec<f64>) = driven
         .finished
         .iter()
         .map(|(record, _)| {
             assert!(!record.outcome.failed(), "{record:?}");
             let written = truth.of(&record.request_id, record.chunks as usize).unwrap();
-            written[0] - record.due_ns as f64
+            let received = truth.received(&record.request_id).unwrap();
+            let due = record.due_ns as f64;
+            (received - due, written[0] - due)
         })
-        .collect();
+        .unzip();
     let mut sent: Vec<f64> =
         driven.finished.iter().filter_map(|(record, _)| Some(record.send_lag()? * 1e9)).collect();
     let us = |values: &mut Vec<f64>, q| quantile(values, q) / 1e3;
@@ -63,6 +66,7 @@ pub(crate) fn trace(tell: &mut dyn FnMut(Figures)) {
             ("timer_p50", us(&mut bare, 0.5), "us"),
             ("sent_p99", us(&mut sent, 0.99), "us"),
             ("server_p99", ours, "us"),
+            ("answered_p99", us(&mut answered, 0.99), "us"),
             ("timer_p99", timer, "us"),
             ("ratio", ours / timer, "x"),
             ("limit", LIMIT, "x"),

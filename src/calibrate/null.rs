@@ -34,7 +34,7 @@ pub struct Driven {
     pub diary: Vec<Diary>,
 }
 
-/// When the server wrote each chunk of each request, on the clock of a run.
+/// When the server received each request and wrote each chunk of its answer, on the clock of a run.
 pub struct Truth(HashMap<String, Vec<f64>>);
 
 impl Null {
@@ -141,7 +141,7 @@ impl Null {
 }
 
 impl Truth {
-    /// Reads lines of `REQUEST_ID WALL_NS WALL_NS …`. The wall clock may run a little fast or slow beside the clock of the
+    /// Reads lines of `REQUEST_ID WALL_NS WALL_NS …`, of which the first is when the request was received. The wall clock may run a little fast or slow beside the clock of the
     /// run: how much is known from both, read at the start and now.
     pub(super) fn read(text: &str, clock: Clock, wall_ns: i128, now_ns: u64) -> Self {
         let drift = (wall_ns - clock.wall_ns() - i128::from(now_ns)) as f64 / (now_ns as f64).max(1.0);
@@ -159,7 +159,12 @@ impl Truth {
     /// When the chunks of a request were written, in nanoseconds of the run; `None` where the server does not know it, or
     /// wrote another number of them.
     pub fn of(&self, request_id: &str, chunks: usize) -> Option<&[f64]> {
-        self.0.get(request_id).map(Vec::as_slice).filter(|stamps| stamps.len() == chunks)
+        self.0.get(request_id)?.get(1..).filter(|written| written.len() == chunks)
+    }
+
+    /// When the kernel of the server received a request, in nanoseconds of the run; `None` where the server does not know it.
+    pub fn received(&self, request_id: &str) -> Option<f64> {
+        self.0.get(request_id)?.first().copied()
     }
 }
 
@@ -175,11 +180,12 @@ mod tests {
     fn the_truth_is_put_on_the_clock_of_the_run() {
         let clock = Clock::start();
         let at = |ms: i128| clock.wall_ns() + ms * 1_000_000;
-        let text = format!("a {} {}\nb {}\n", at(10), at(20), at(500));
+        let text = format!("a {} {} {}\nb {} {}\n", at(5), at(10), at(20), at(400), at(500));
         // both clocks agree
         let truth = Truth::read(&text, clock, at(1000), 1_000_000_000);
         assert_eq!(truth.of("a", 2), Some(&[10e6, 20e6][..]));
-        assert_eq!((truth.of("a", 1), truth.of("c", 1)), (None, None));
+        assert_eq!((truth.received("a"), truth.received("c")), (Some(5e6), None));
+        assert_eq!((truth.of("a", 1), truth.of("a", 3), truth.of("c", 1)), (None, None, None));
         // the wall clock ran 1 % fast, so that what it calls half a second was less
         let truth = Truth::read(&text, clock, at(1010), 1_000_000_000);
         assert_eq!(truth.of("b", 1), Some(&[495e6][..]));

@@ -4,13 +4,13 @@
 //! One thread, one poll. The path says what is wanted: `/GAP/v1/chat/completions` streams `max_tokens` chunks, the
 //! first at once and each of the others GAP microseconds after the one before; with a gap of 0 as fast as the socket
 //! takes them. `GET /stamps` hands out when each chunk of each answer that has ended was written, and forgets it:
-//! lines of `REQUEST_ID WALL_NS WALL_NS …`, on the wall clock. Every other `GET` answers as a list of models.
+//! lines of `REQUEST_ID WALL_NS WALL_NS …`, on the wall clock, of which the first is when the kernel received the request. Every other `GET` answers as a list of models.
 
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
     fmt::Write as _,
-    io::{self, ErrorKind, Read as _, Write as _},
+    io::{self, ErrorKind, Write as _},
     net,
     time::{Duration, Instant, SystemTime},
 };
@@ -19,6 +19,8 @@ use mio::{
     Events, Interest, Poll, Token,
     net::{TcpListener, TcpStream},
 };
+
+use crate::wire::kernel::{self, Received};
 
 /// The listener; connections have their index.
 const LISTENER: Token = Token(usize::MAX);
@@ -69,6 +71,8 @@ struct Connection {
     request: Vec<u8>,
     /// Written as soon as the socket takes it.
     unsent: Vec<u8>,
+    /// When the last bytes came, on the wall clock.
+    received_ns: i64,
     answer: Option<Answer>,
 }
 
@@ -79,6 +83,7 @@ struct Answer {
     next: Instant,
     left: u64,
     tokens: u64,
+    /// When the request was received, and each chunk written.
     stamps: Vec<i64>,
 }
 
@@ -143,14 +148,20 @@ impl Server {
                 Err(error) => return Err(error),
             };
             let _ = socket.set_nodelay(true);
+            kernel::ask_for_stamps(&socket);
             let index = self.free.pop().unwrap_or_else(|| {
                 self.connections.push(None);
                 self.connections.len() - 1
             });
             let interest = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().register(&mut socket, Token(index), interest)?;
-            self.connections[index] =
-                Some(Connection { socket, request: Vec::new(), unsent: Vec::new(), answer: None });
+            self.connections[index] = Some(Connection {
+                socket,
+                request: Vec::new(),
+                unsent: Vec::new(),
+                received_ns: 0,
+                answer: None,
+            });
         }
     }
 
@@ -181,9 +192,12 @@ impl Server {
         let mut buffer = [0; 8 << 10];
         loop {
             let Some(connection) = &mut self.connections[index] else { return Ok(()) };
-            match connection.socket.read(&mut buffer) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(read) => connection.request.extend_from_slice(&buffer[..read]),
+            match kernel::receive(&connection.socket, &mut buffer) {
+                Ok(Received { bytes: 0, .. }) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(Received { bytes, wall_ns: received }) => {
+                    connection.request.extend_from_slice(&buffer[..bytes]);
+                    connection.received_ns = received.unwrap_or_else(wall_ns);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
@@ -204,7 +218,8 @@ impl Server {
             Asked::Stream { request_id, gap, tokens } => {
                 let Some(connection) = &mut self.connections[index] else { return Ok(()) };
                 connection.write(HEAD.as_bytes())?;
-                let stamps = Vec::with_capacity(tokens as usize);
+                let mut stamps = Vec::with_capacity(tokens as usize + 1);
+                stamps.push(connection.received_ns);
                 let next = Instant::now();
                 connection.answer =
                     Some(Answer { number, request_id, gap, next, left: tokens, tokens, stamps });

@@ -4,45 +4,45 @@
 //! that wait in the socket's queue are merged, and the stamp of a read is that of the last byte it brought: see
 //! [`Arrival`](super::Arrival) for what follows.
 
-use std::io;
-
-use tokio::net::TcpStream;
+use std::{io, os::fd::AsFd};
 
 /// What one read brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Received {
+pub struct Received {
     /// Bytes; 0 at the end of the stream.
-    pub(super) bytes: usize,
+    pub bytes: usize,
     /// When the kernel received the last of them, in nanoseconds since the Unix epoch.
-    pub(super) wall_ns: Option<i64>,
+    pub wall_ns: Option<i64>,
 }
 
 #[cfg(target_os = "linux")]
 mod system {
     use std::{
         io::{self, IoSliceMut},
-        os::fd::AsRawFd as _,
+        os::fd::{AsFd, AsRawFd as _},
     };
 
-    use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt::ReceiveTimestampns};
-    use tokio::net::TcpStream;
-
     use super::Received;
+    use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt::ReceiveTimestampns};
 
     /// Room for one control message with a time stamp, aligned as the kernel's headers are.
     #[repr(align(8))]
     struct Control([u8; 64]);
 
-    pub(in super::super) fn ask_for_stamps(socket: &TcpStream) {
+    pub(super) fn ask_for_stamps(socket: &impl AsFd) {
         // without them arrival times are taken behind the read, and every record says so
-        let _ = setsockopt(socket, ReceiveTimestampns, &true);
+        let _ = setsockopt(&socket.as_fd(), ReceiveTimestampns, &true);
     }
 
-    pub(in super::super) fn receive(socket: &TcpStream, into: &mut [u8]) -> io::Result<Received> {
+    pub(super) fn receive(socket: &impl AsFd, into: &mut [u8]) -> io::Result<Received> {
         let mut control = Control([0; 64]);
         let mut into = [IoSliceMut::new(into)];
-        let message =
-            recvmsg::<()>(socket.as_raw_fd(), &mut into, Some(&mut control.0), MsgFlags::MSG_DONTWAIT)?;
+        let message = recvmsg::<()>(
+            socket.as_fd().as_raw_fd(),
+            &mut into,
+            Some(&mut control.0),
+            MsgFlags::MSG_DONTWAIT,
+        )?;
         let wall_ns = message.cmsgs()?.find_map(|control| match control {
             ControlMessageOwned::ScmTimestampns(time) => Some(time.tv_sec() * 1_000_000_000 + time.tv_nsec()),
             _ => None,
@@ -53,23 +53,25 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use std::io::{self, Read as _};
+    use std::{
+        io::{self, Read as _},
+        os::fd::AsFd,
+    };
 
     use socket2::SockRef;
-    use tokio::net::TcpStream;
 
     use super::Received;
 
-    pub(in super::super) fn ask_for_stamps(_: &TcpStream) {}
+    pub(super) fn ask_for_stamps(_: &impl AsFd) {}
 
-    pub(in super::super) fn receive(socket: &TcpStream, into: &mut [u8]) -> io::Result<Received> {
+    pub(super) fn receive(socket: &impl AsFd, into: &mut [u8]) -> io::Result<Received> {
         let bytes = (&*SockRef::from(socket)).read(into)?;
         Ok(Received { bytes, wall_ns: None })
     }
 }
 
 /// Asks for stamps from now on.
-pub(super) fn ask_for_stamps(socket: &TcpStream) {
+pub fn ask_for_stamps(socket: &impl AsFd) {
     system::ask_for_stamps(socket);
 }
 
@@ -78,6 +80,6 @@ pub(super) fn ask_for_stamps(socket: &TcpStream) {
 /// # Errors
 ///
 /// [`io::ErrorKind::WouldBlock`] when there is nothing, and whatever the socket says.
-pub(super) fn receive(socket: &TcpStream, into: &mut [u8]) -> io::Result<Received> {
+pub fn receive(socket: &impl AsFd, into: &mut [u8]) -> io::Result<Received> {
     system::receive(socket, into)
 }

@@ -20,7 +20,7 @@ mod framing;
 mod head;
 mod http;
 mod http2;
-mod kernel;
+pub mod kernel;
 mod mark;
 mod origin;
 mod pool;
