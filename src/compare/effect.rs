@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CONFIDENCE;
-use crate::stats::{Moments, median, prediction, rank_sum_tail, shift_rank, welch};
+use crate::stats::{Moments, median, prediction, rank_sum_tails, shift_rank, welch};
 
 /// Runs on a side from which the next one can be predicted.
 pub(super) const PREDICTS: u64 = 5;
@@ -71,6 +71,7 @@ impl Effect {
     }
 
     fn by_logs(before: &[f64], after: &[f64]) -> Self {
+        let (above, below) = rank_sum_tails(before, after);
         let (old, new) = (logs(before), logs(after));
         let interval = welch(&old, &new, CONFIDENCE).map(|between| {
             ((between.mean - between.half_width).exp(), (between.mean + between.half_width).exp())
@@ -78,8 +79,8 @@ impl Effect {
         let variance = |logs: &[f64]| logs.iter().copied().collect::<Moments>().stddev().powi(2);
         Self {
             interval,
-            above: rank_sum_tail(before, after),
-            below: rank_sum_tail(after, before),
+            above,
+            below,
             deviation: Some(f64::midpoint(variance(&old), variance(&new)).sqrt()),
             basis: Basis::Welch,
             ..Self::bare(before, after)
@@ -90,13 +91,14 @@ impl Effect {
         let mut ratios: Vec<f64> =
             before.iter().flat_map(|old| after.iter().map(|new| ratio(*old, *new))).collect();
         ratios.sort_unstable_by(f64::total_cmp);
+        let (above, below) = rank_sum_tails(before, after);
         let rank = shift_rank(before.len() as u64, after.len() as u64, CONFIDENCE);
         Self {
             interval: rank
                 .map(|rank| rank as usize)
                 .map(|rank| (ratios[rank - 1], ratios[ratios.len() - rank])),
-            above: rank_sum_tail(before, after),
-            below: rank_sum_tail(after, before),
+            above,
+            below,
             basis: Basis::Ranks,
             ..Self::bare(before, after)
         }

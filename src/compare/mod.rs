@@ -144,14 +144,17 @@ pub struct Row {
     pub unit: Unit,
     /// The middle of the runs before: their geometric mean, or the median where one is 0 or infinite; null is infinite, as so many
     /// requests failed.
+    #[schemars(with = "Option<f64>")]
     pub before: f64,
     /// The same of the runs after.
+    #[schemars(with = "Option<f64>")]
     pub after: f64,
     /// Runs before that have it.
     pub runs_before: u64,
     /// Runs after that have it.
     pub runs_after: u64,
     /// After ÷ before; null is infinite.
+    #[schemars(with = "Option<f64>")]
     pub change: f64,
     /// The lower end of the 90 % interval of the change; null where there is none, or it is infinite.
     pub change_low: Option<f64>,

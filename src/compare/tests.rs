@@ -71,14 +71,14 @@ const ONE_AGAINST_FIVE: (usize, usize) = (5, 1);
 fn identical_systems_are_hardly_ever_called_worse() {
     for runs in [FIVE_A_SIDE, ONE_AGAINST_FIVE] {
         // with little noise the margin guards, with much of it Holm's correction does
-        for (noise, most) in [(0.01, 0.0), (0.1, 0.05)] {
-            let share = alarms(&simulate(500, runs, noise, 1.0));
+        for (comparisons, noise, most) in [(500, 0.01, 0.0), (300, 0.1, 0.05)] {
+            let share = alarms(&simulate(comparisons, runs, noise, 1.0));
             assert!(share <= most, "{runs:?} at {noise}: {share}");
         }
     }
-    let calls = simulate(200, FIVE_A_SIDE, 0.01, 1.0);
+    let calls = simulate(100, FIVE_A_SIDE, 0.01, 1.0);
     let same: usize = calls.iter().map(|calls| calls[3]).sum();
-    assert!(same > 1_900, "{same} of 2,000 found equivalent");
+    assert!(same > 950, "{same} of 1,000 found equivalent");
 }
 
 #[test]
@@ -87,9 +87,9 @@ fn a_slowdown_of_a_tenth_is_found() {
         let counts = simulate(500, runs, 0.01, 1.1);
         assert!(found(&counts) >= 0.9 && alarms(&counts) >= 0.99, "{runs:?}: {}", found(&counts));
         // and a gain as large is found as often
-        let gains = simulate(200, runs, 0.01, 1.0 / 1.1);
+        let gains = simulate(100, runs, 0.01, 1.0 / 1.1);
         let improved: usize = gains.iter().map(|calls| calls[2]).sum();
-        assert!(improved >= 1_800, "{runs:?}: {improved} of 2,000");
+        assert!(improved >= 900, "{runs:?}: {improved} of 1,000");
     }
 }
 
@@ -235,5 +235,15 @@ fn what_too_few_runs_need_is_said() {
         (5, 5, 0, Some("no target of severity `fail` is declared, so no metric decides")),
     ] {
         assert_eq!(too_few(before, after, tests).as_deref(), said, "{before} {after} {tests}");
+    }
+}
+
+#[test]
+fn what_is_infinite_is_null_by_the_schema_too() {
+    let validator = jsonschema::draft7::new(&crate::schema::written::<Row>()).expect("a schema");
+    for (before, after) in [(vec![0.0; 5], vec![1.0; 5]), (vec![1.0; 5], vec![f64::INFINITY; 5])] {
+        let row = serde_json::to_value(one("tpot.p50", &before, &after)).expect("a row");
+        assert!(row["change"].is_null() && row["call"] == "REGRESSED", "{row}");
+        assert!(validator.is_valid(&row), "{row}");
     }
 }

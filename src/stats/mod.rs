@@ -17,7 +17,7 @@ pub use binomial::cumulative;
 pub use difference::{Prediction, prediction, runs_to_exceed, welch};
 pub use holm::holm;
 pub use moments::{Moments, median, median_absolute_deviation};
-pub use rank_sum::{rank_sum_floor, rank_sum_tail, runs_to_reject, shift_rank};
+pub use rank_sum::{rank_sum_floor, rank_sum_tails, runs_to_reject, shift_rank};
 pub use ranks::{lower_rank, nearest_rank, sample_floor, settles_at, upper_rank};
 pub use shares::{normal_quantile, normal_tail, score, share_settles_at, wilson};
 pub use steady::{Drift, STEADY_FLOOR, drift, transient};

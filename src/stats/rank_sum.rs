@@ -4,17 +4,18 @@
 //! other* (1947); exact with ties by the distribution over all ways to deal the ranks out, as M. Hollander, D. A. Wolfe and
 //! E. Chicken, *Nonparametric Statistical Methods* (3rd ed., 2014), section 4.1.
 
-/// The chance that `ys` rank at least so high among all values if both sides came from the same source; exact. For the
-/// other direction swap the sides.
-pub fn rank_sum_tail(xs: &[f64], ys: &[f64]) -> f64 {
+/// The chance that `ys` rank at least so high among all values if both sides came from the same source, and the chance
+/// that they rank at least so low; both exact.
+pub fn rank_sum_tails(xs: &[f64], ys: &[f64]) -> (f64, f64) {
     let ranks = doubled_ranks(xs, ys);
     let seen: usize = ranks[xs.len()..].iter().sum();
     let ways = ways(&ranks, ys.len());
     let all: f64 = ways.iter().sum();
-    ways[seen..].iter().sum::<f64>() / all
+    let [above, below] = [&ways[seen..], &ways[..=seen]].map(|part| part.iter().sum::<f64>() / all);
+    (above, below)
 }
 
-/// The smallest chance that [`rank_sum_tail`] can come to with so many values on the two sides.
+/// The smallest chance that [`rank_sum_tails`] can come to with so many values on the two sides.
 pub fn rank_sum_floor(xs: u64, ys: u64) -> f64 {
     // C(x + y, y); every step is a whole number
     let dealings = (1..=ys).fold(1.0, |ways, k| ways * (xs + k) as f64 / k as f64);
@@ -86,8 +87,9 @@ mod tests {
             (vec![1.0, 2.0], vec![f64::INFINITY, f64::INFINITY], 1.0 / 6.0),
             (vec![0.0; 5], vec![1.0], 1.0 / 6.0),
         ] {
-            let p = rank_sum_tail(&xs, &ys);
-            assert!((p - expected).abs() < 1e-12, "{xs:?} {ys:?}: {p}");
+            let (above, below) = rank_sum_tails(&xs, &ys);
+            assert!((above - expected).abs() < 1e-12, "{xs:?} {ys:?}: {above}");
+            assert_eq!(rank_sum_tails(&ys, &xs), (below, above), "{xs:?} {ys:?}");
         }
     }
 
@@ -97,8 +99,8 @@ mod tests {
         assert!((rank_sum_floor(4, 4) - 1.0 / 70.0).abs() < 1e-15);
         assert!((rank_sum_floor(5, 1) - 1.0 / 6.0).abs() < 1e-15);
         let (four, five) = ([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0, 5.0]);
-        assert!((rank_sum_tail(&four, &four.map(|x| x + 10.0)) - 1.0 / 70.0).abs() < 1e-15);
-        assert!((rank_sum_tail(&five, &five.map(|x| x + 10.0)) - 1.0 / 252.0).abs() < 1e-15);
+        assert!((rank_sum_tails(&four, &four.map(|x| x + 10.0)).0 - 1.0 / 70.0).abs() < 1e-15);
+        assert!((rank_sum_tails(&five, &five.map(|x| x + 10.0)).0 - 1.0 / 252.0).abs() < 1e-15);
         for (tests, runs) in [(0, 3), (1, 3), (2, 4), (3, 4), (4, 5), (10, 5), (12, 5), (13, 6), (46, 6)] {
             assert_eq!(runs_to_reject(tests, 0.05), runs, "{tests}");
         }
