@@ -1,4 +1,5 @@
-//! `scenario run --baseline`: refuses what cannot be compared before anything is sent, and judges afterwards.
+//! `scenario run --baseline` and `--interleave`: refuses what cannot be compared before anything is sent, and judges
+//! afterwards.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,9 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
-    compare::{Baseline, Call, Comparison, Differing, Side, compare, obstacles, tests_of, too_few},
+    compare::{
+        Baseline, Call, Comparison, Differing, RunFigures, Side, compare, obstacles, tests_of, too_few,
+    },
     machine::Machine,
     plan::Plan,
     report, store,
@@ -25,15 +28,27 @@ pub(super) struct Against {
     /// Compare although experiment or hardware are not those of the baseline, and say so in the result
     #[arg(long, requires = "baseline")]
     force_baseline: bool,
+    /// Run two scenarios in turn, first, second, second, first and so on, and hold the second against the first as against a
+    /// baseline
+    #[arg(long, conflicts_with = "baseline")]
+    pub(super) interleave: bool,
     #[command(flatten)]
     margin: Margin,
 }
 
 /// What runs are held against.
 pub(super) struct Gate {
-    baseline: Baseline,
+    before: Before,
     margin: f64,
     forced: bool,
+}
+
+/// The side that was there first.
+enum Before {
+    /// Saved runs.
+    Baseline(Box<Baseline>),
+    /// The runs of this group.
+    Group(Option<String>),
 }
 
 impl Gate {
@@ -48,7 +63,16 @@ impl Gate {
         machine: &Machine,
         results: &Path,
     ) -> Result<Option<Self>, String> {
-        let (Some(name), Some((_, plan))) = (&against.baseline, plans.first()) else { return Ok(None) };
+        let Some((_, plan)) = plans.first() else { return Ok(None) };
+        let margin = against.margin.share;
+        if against.interleave {
+            let of_first = plans.iter().filter(|(_, other)| other.group == plan.group).count();
+            let second =
+                plans.iter().find(|(_, other)| other.group != plan.group).map_or(plan, |(_, plan)| plan);
+            warn(too_few(of_first as u64, (plans.len() - of_first) as u64, tests_of(second)));
+            return Ok(Some(Self { before: Before::Group(plan.group.clone()), margin, forced: false }));
+        }
+        let Some(name) = &against.baseline else { return Ok(None) };
         if !store::baselines(results).contains(name) {
             return Err(no_such_baseline(results, name));
         }
@@ -67,36 +91,34 @@ impl Gate {
                 fields(&found)
             ));
         }
-        if let Some(reason) = too_few(baseline.runs.len() as u64, plans.len() as u64, tests_of(plan)) {
-            terminal::say(&format!("warning: baseline `{name}`: {reason}"));
-        }
-        Ok(Some(Self { baseline, margin: against.margin.share, forced: !found.is_empty() }))
+        let few = too_few(baseline.runs.len() as u64, plans.len() as u64, tests_of(plan));
+        warn(few.map(|reason| format!("baseline `{name}`: {reason}")));
+        Ok(Some(Self { before: Before::Baseline(Box::new(baseline)), margin, forced: !found.is_empty() }))
     }
 
-    /// Holds runs against the baseline: prints what came of it and leaves it in the folder of each. What is no measurement
-    /// is left out.
+    /// Holds runs against what was there first: prints what came of it and leaves it in the folder of each. What is no
+    /// measurement is left out.
     pub(super) fn judge<'a>(
         &self,
         runs: impl Iterator<Item = &'a Rebuilt>,
         output: &Output,
         terminal: Terminal,
     ) -> anyhow::Result<Exit> {
-        let (mut figures, mut fit, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-        for run in runs {
-            if let Some(reason) = run.unfit() {
-                notes.push(reason);
-            } else {
-                figures.push(run.figures());
-                fit.push(run.report());
-            }
-        }
-        let Some(first) = fit.first() else {
-            terminal::say(&format!("nothing to hold against baseline `{}`", self.baseline.name));
+        let (unfit, fit): (Vec<_>, Vec<_>) = runs.partition(|run| run.unfit().is_some());
+        let first = |run: &&Rebuilt| matches!(&self.before, Before::Group(group) if run.report().plan.group == *group);
+        let (old, new): (Vec<&Rebuilt>, Vec<&Rebuilt>) = fit.iter().copied().partition(first);
+        let [old_figures, new_figures] =
+            [&old, &new].map(|runs| runs.iter().map(|run| run.figures()).collect::<Vec<_>>());
+        let before = match &self.before {
+            Before::Baseline(baseline) => Some(baseline.side()),
+            Before::Group(_) => side(&old, &old_figures),
+        };
+        let (Some(before), Some(after)) = (before, side(&new, &new_figures)) else {
+            terminal::say("there are no runs left to compare");
             return Ok(Exit::Pass);
         };
-        let side = Side { name: &first.plan.name, plan: first.plan, system: first.system, runs: &figures };
-        let mut comparison = compare(&self.baseline.side(), &side, self.margin, self.forced);
-        comparison.notes.extend(notes);
+        let mut comparison = compare(&before, &after, self.margin, self.forced);
+        comparison.notes.extend(unfit.iter().filter_map(|run| run.unfit()));
         terminal::print(&if output.quiet {
             line(&comparison)
         } else {
@@ -104,10 +126,50 @@ impl Gate {
         });
         let text = serde_json::to_string_pretty(&comparison)? + "\n";
         for run in &fit {
-            store::replace(Path::new(run.folder), "comparison.json", text.as_bytes())?;
+            store::replace(Path::new(run.report().folder), "comparison.json", text.as_bytes())?;
         }
         Ok(if comparison.call == Call::Regressed { Exit::Fail } else { Exit::Pass })
     }
+}
+
+/// The side that runs make; `None` of nothing.
+fn side<'a>(runs: &[&'a Rebuilt], figures: &'a [RunFigures]) -> Option<Side<'a>> {
+    let first = runs.first()?.report();
+    Some(Side { name: &first.plan.name, plan: first.plan, system: first.system, runs: figures })
+}
+
+fn warn(reason: Option<String>) {
+    if let Some(reason) = reason {
+        terminal::say(&format!("warning: {reason}"));
+    }
+}
+
+/// The runs of two scenarios in turn: first, second, second, first and so on, so that what drifts meets both alike.
+///
+/// # Errors
+///
+/// That they are not two, each run equally often.
+pub(super) fn in_turn(runs: Vec<(PathBuf, Plan)>) -> Result<Vec<(PathBuf, Plan)>, String> {
+    let first = runs.first().map(|(file, _)| file.clone());
+    let (one, other): (Vec<_>, Vec<_>) = runs.into_iter().partition(|(file, _)| Some(file) == first.as_ref());
+    let files = other.iter().all(|(file, _)| Some(file) == other.first().map(|(file, _)| file));
+    let plain = one.iter().chain(&other).all(|(_, plan)| plan.case.is_empty());
+    if !files || !plain || one.len() != other.len() {
+        return Err("`--interleave` runs two scenarios without a matrix equally often\n  help: name two files, and say by \
+                    `--repeats` how often each is run"
+            .to_owned());
+    }
+    let side = |(file, mut plan): (PathBuf, Plan), letter: &str| {
+        // both may have one name, and a scenario that is run once has no group
+        let group = plan.group.as_ref().unwrap_or(&plan.name);
+        plan.group = Some(format!("{group}_{letter}"));
+        (file, plan)
+    };
+    let pairs = one.into_iter().zip(other).enumerate().flat_map(|(i, (one, other))| {
+        let (one, other) = (side(one, "a"), side(other, "b"));
+        if i % 2 == 0 { [one, other] } else { [other, one] }
+    });
+    Ok(pairs.collect())
 }
 
 /// A comparison on one line.
@@ -116,9 +178,9 @@ fn line(comparison: &Comparison) -> String {
     let names: Vec<String> = regressed.map(|row| format!("{} in {}", row.metric, row.scope)).collect();
     let forced = if comparison.forced { ", forced" } else { "" };
     if names.is_empty() {
-        return format!("no regression against baseline {}{forced}", comparison.before.name);
+        return format!("no regression against {}{forced}", comparison.before.name);
     }
-    format!("REGRESSED against baseline {}{forced}: {}", comparison.before.name, names.join(", "))
+    format!("REGRESSED against {}{forced}: {}", comparison.before.name, names.join(", "))
 }
 
 /// Fields that differ, a line for each.

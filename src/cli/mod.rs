@@ -152,7 +152,7 @@ pub fn main() -> ExitCode {
     };
     let terminal = terminal::Terminal::new(arguments.color);
     let done = match arguments.command {
-        Subcommands::Run(arguments) => run::run(&arguments, terminal),
+        Subcommands::Run(arguments) => run::run(arguments, terminal),
         Subcommands::Rerun(arguments) => rerun::rerun(&arguments, terminal),
         Subcommands::Check(arguments) => check::check(&arguments, terminal),
         Subcommands::Plan(arguments) => plan::plan(&arguments, terminal),

@@ -107,7 +107,7 @@ fn a_slower_server_fails_the_gate() {
 
     delay.store(300, Ordering::Relaxed);
     let done = bench.run(&["run", &file, "--baseline", "main", "--quiet"]).expect_code(1);
-    assert!(done.stdout.contains("REGRESSED against baseline main: ttft.p50 in load"), "{}", done.stdout);
+    assert!(done.stdout.contains("REGRESSED against main: ttft.p50 in load"), "{}", done.stdout);
     let comparison = bench.runs().pop().unwrap().json("comparison.json");
     assert_eq!(
         (&comparison["call"], &row(&comparison, "ttft.p50")["call"]),
@@ -143,7 +143,7 @@ fn another_experiment_is_refused_before_anything_is_sent() {
 
     let done = bench.run(&[&other[..], &["--force-baseline"]].concat()).expect_code(0);
     assert!(done.stderr.contains(&format!("warning: baseline `one`: {few}")), "{}", done.stderr);
-    assert!(done.stdout.contains("no regression against baseline one, forced"), "{}", done.stdout);
+    assert!(done.stdout.contains("no regression against one, forced"), "{}", done.stdout);
     let comparison = bench.runs().pop().unwrap().json("comparison.json");
     check("comparison", &comparison);
     assert_eq!((&comparison["forced"], &comparison["same_experiment"]), (&true.into(), &false.into()));
@@ -229,4 +229,35 @@ fn anything_is_compared_with_anything() {
     assert!(alone.stderr.contains("a comparison has two sides"), "{}", alone.stderr);
     let together = bench.run(&["compare", single, repeat, "--by", "platform"]).expect_code(2);
     assert!(together.stderr.contains("two platforms"), "{}", together.stderr);
+}
+
+#[test]
+fn two_scenarios_in_turn_are_compared_at_the_end() {
+    let ((fast, _), (slow, delay)) = (server(), server());
+    delay.store(200, Ordering::Relaxed);
+    let bench = Bench::new();
+    let text = std::fs::read_to_string(bench.path(&scenario(&bench, &fast.url()))).unwrap();
+    let one = bench.file("one.toml", &text);
+    let other = bench.file("other.toml", &text.replace(&fast.url(), &slow.url()));
+    let done = bench.run(&["run", &one, &other, "--interleave", "--repeats", "4"]).expect_code(1);
+    let order: Vec<_> = done.stderr.lines().filter(|line| line.starts_with("── ")).collect();
+    let files: Vec<bool> = order.iter().map(|line| line.contains("(one.toml)")).collect();
+    assert_eq!(files, [true, false, false, true, true, false, false, true], "{order:?}");
+    assert_eq!(done.stdout.matches("4 runs of gate").count(), 2, "{}", done.stdout);
+    assert!(done.stdout.contains("REGRESSED  1 of 2 metrics with a target"), "{}", done.stdout);
+    let comparison = bench.runs()[0].json("comparison.json");
+    check("comparison", &comparison);
+    for side in ["before", "after"] {
+        assert_eq!(comparison[side]["runs"].as_array().unwrap().len(), 4);
+    }
+    assert!(row(&comparison, "ttft.p50")["change"].as_f64().unwrap() > 1.0);
+
+    let count = bench.runs().len();
+    for files in [vec![&one], vec![&one, &other, &bench.file("third.toml", &text)]] {
+        let mut arguments = vec!["run", "--interleave"];
+        arguments.extend(files.iter().map(|file| file.as_str()));
+        let done = bench.run(&arguments).expect_code(2);
+        assert!(done.stderr.contains("`--interleave` runs two scenarios"), "{}", done.stderr);
+    }
+    assert_eq!(bench.runs().len(), count);
 }
