@@ -401,6 +401,17 @@ impl MetricName {
         })
     }
 
+    /// Whether it is a mean over requests or over time, whose error the means of batches tell.
+    pub fn is_mean(self) -> bool {
+        match self.statistic {
+            Some(statistic) => statistic == Statistic::Mean && self.metric != Metric::Itl,
+            None => matches!(
+                self.metric,
+                Metric::OutputTokensPerSecond | Metric::RequestsPerSecond | Metric::Goodput
+            ),
+        }
+    }
+
     /// Whether it is judged by counting requests: each lies beyond a limit or does not, as for shares of the requests
     /// due and percentiles of a series with one value per request. Such evidence only grows with every request.
     pub fn counts_requests(self) -> bool {

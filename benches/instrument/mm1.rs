@@ -2,7 +2,7 @@
 
 mod mm1_study;
 
-use mm1_study::study;
+use mm1_study::{CONFIDENCE, study};
 
 use crate::Figures;
 
@@ -16,11 +16,11 @@ pub(crate) fn figures() -> Vec<Figures> {
             let figures = vec![
                 ("requests", run.requests as f64, ""),
                 ("mean", run.measured.mean * 1e3, "ms"),
-                ("half_width", run.measured.half_width * 1e3, "ms"),
+                ("half_width", run.measured.half_width(CONFIDENCE) * 1e3, "ms"),
                 ("modelled", run.modelled.mean * 1e3, "ms"),
                 ("late", run.late * 1e3, "ms"),
                 ("late_p99", run.late_p99 * 1e3, "ms"),
-                ("holds", f64::from(u8::from(run.measured.holds(study.expected))), ""),
+                ("holds", f64::from(u8::from(run.measured.holds(study.expected, CONFIDENCE))), ""),
             ];
             (format!("mm1 seed {}", run.seed), figures)
         })

@@ -9,7 +9,7 @@ use std::{
 
 use scenario::{
     sim::{Arrival, Request, parse_settings, simulate},
-    stats::{MeanInterval, batch_means},
+    stats::{Estimate, batch_means},
 };
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ const UTILIZATION: f64 = 0.7;
 
 /// Batches of an interval, and the confidence of each of its bounds: together 95 %.
 const BATCHES: usize = 20;
-const CONFIDENCE: f64 = 0.975;
+pub(crate) const CONFIDENCE: f64 = 0.975;
 
 /// Of so many requests the first is left out: a queue begins empty, and takes some hundred requests to forget it.
 const SETTLING: usize = 10;
@@ -36,9 +36,9 @@ pub(crate) struct Seen {
     pub(crate) seed: u64,
     pub(crate) requests: usize,
     /// The interval of the mean of `e2e`, in seconds.
-    pub(crate) measured: MeanInterval,
+    pub(crate) measured: Estimate,
     /// The same of what the model says of the same arrivals and service times in virtual time: the truth.
-    pub(crate) modelled: MeanInterval,
+    pub(crate) modelled: Estimate,
     /// How much longer than in the model a request took, in seconds: mean and 99th percentile.
     pub(crate) late: f64,
     pub(crate) late_p99: f64,
@@ -47,8 +47,8 @@ pub(crate) struct Seen {
 impl Study {
     /// In how many runs the measured and the modelled interval hold the expected mean.
     pub(crate) fn held(&self) -> (usize, usize) {
-        let held = |of: fn(&Seen) -> &MeanInterval| {
-            self.runs.iter().filter(|run| of(run).holds(self.expected)).count()
+        let held = |of: fn(&Seen) -> &Estimate| {
+            self.runs.iter().filter(|run| of(run).holds(self.expected, CONFIDENCE)).count()
         };
         (held(|run| &run.measured), held(|run| &run.modelled))
     }
@@ -142,8 +142,7 @@ fn seen(seed: u64, results: &Path) -> Seen {
     let mut late: Vec<f64> =
         measured.iter().zip(&modelled).map(|(measured, modelled)| measured - modelled).collect();
     late.sort_by(f64::total_cmp);
-    let interval =
-        |series: &[f64]| batch_means(&series[series.len() / SETTLING..], BATCHES, CONFIDENCE).unwrap();
+    let interval = |series: &[f64]| batch_means(&series[series.len() / SETTLING..], BATCHES).unwrap();
     Seen {
         seed,
         requests: requests.len(),

@@ -210,7 +210,9 @@ mod tests {
         let mut finished = Vec::new();
         for stream in 0..streams {
             let written: Vec<u64> = (1..=100).map(|i| i * 10 * MS * stretch).collect();
-            let stamps = std::iter::once(&0).chain(&written).map(|ns| format!(" {}", clock.wall_ns() + i128::from(*ns)));
+            let stamps = std::iter::once(&0)
+                .chain(&written)
+                .map(|ns| format!(" {}", clock.wall_ns() + i128::from(*ns)));
             text.extend([stream.to_string(), stamps.collect(), "\n".to_owned()]);
             let at_ns = written.iter().map(|ns| ns + late_ns).collect();
             let mut record = answer(0, MS, &[]).0;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CONFIDENCE;
-use crate::stats::{Moments, median, prediction, rank_sum_tails, shift_rank, welch};
+use crate::stats::{Estimate, Moments, median, prediction, rank_sum_tails, shift_rank, welch};
 
 /// Runs on a side from which the next one can be predicted.
 pub(super) const PREDICTS: u64 = 5;
@@ -73,9 +73,7 @@ impl Effect {
     fn by_logs(before: &[f64], after: &[f64]) -> Self {
         let (above, below) = rank_sum_tails(before, after);
         let (old, new) = (logs(before), logs(after));
-        let interval = welch(&old, &new, CONFIDENCE).map(|between| {
-            ((between.mean - between.half_width).exp(), (between.mean + between.half_width).exp())
-        });
+        let interval = welch(&old, &new).map(ratios);
         let variance = |logs: &[f64]| logs.iter().copied().collect::<Moments>().stddev().powi(2);
         Self {
             interval,
@@ -88,15 +86,15 @@ impl Effect {
     }
 
     fn by_ranks(before: &[f64], after: &[f64]) -> Self {
-        let mut ratios: Vec<f64> =
+        let mut pairwise: Vec<f64> =
             before.iter().flat_map(|old| after.iter().map(|new| ratio(*old, *new))).collect();
-        ratios.sort_unstable_by(f64::total_cmp);
+        pairwise.sort_unstable_by(f64::total_cmp);
         let (above, below) = rank_sum_tails(before, after);
         let rank = shift_rank(before.len() as u64, after.len() as u64, CONFIDENCE);
         Self {
             interval: rank
                 .map(|rank| rank as usize)
-                .map(|rank| (ratios[rank - 1], ratios[ratios.len() - rank])),
+                .map(|rank| (pairwise[rank - 1], pairwise[pairwise.len() - rank])),
             above,
             below,
             basis: Basis::Ranks,
@@ -125,10 +123,9 @@ impl Effect {
             let (above, below) = if after == 0.0 { (1.0, 0.0) } else { (0.0, 1.0) };
             return Self { interval, above, below, deviation, basis, ..bare };
         }
-        let Some(seen) = prediction(&logs, after.ln(), CONFIDENCE) else { return bare };
-        let (mean, half_width) = (seen.difference.mean, seen.difference.half_width);
-        let interval = Some(((mean - half_width).exp(), (mean + half_width).exp()));
-        Self { interval, above: seen.above, below: seen.below, deviation, basis, ..bare }
+        let Some(seen) = prediction(&logs, after.ln()) else { return bare };
+        let above = seen.chance_above(0.0);
+        Self { interval: Some(ratios(seen)), above, below: 1.0 - above, deviation, basis, ..bare }
     }
 
     fn mirrored(self) -> Self {
@@ -142,6 +139,12 @@ impl Effect {
             ..self
         }
     }
+}
+
+/// The interval of a ratio by the difference of its logarithms.
+fn ratios(between: Estimate) -> (f64, f64) {
+    let half_width = between.half_width(CONFIDENCE);
+    ((between.mean - half_width).exp(), (between.mean + half_width).exp())
 }
 
 fn logs(values: &[f64]) -> Vec<f64> {

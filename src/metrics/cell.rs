@@ -8,20 +8,15 @@ use crate::{
     catalog::{Carrier, Metric},
     config::{Objective, Price},
     metrics::{
-        Counts, Distribution, Met, Reading, Stop, Tokens, Values, objectives_met, reading, window::Span,
+        Counts, Dependence, Distribution, Met, Reading, Stop, Tokens, Values, objectives_met, reading,
+        slices::Slices, window::Span,
     },
     record::{ChunkTimes, Record, TokenSource},
-    stats::{Moments, median, median_absolute_deviation},
+    stats::{Estimate, Moments, beyond_deviations, beyond_mads},
 };
 
 /// Longest gap that the pooled histogram tells apart, in microseconds: one hour.
 const LONGEST_GAP_US: u64 = 3_600_000_000;
-
-/// `spike_rate` and `spike_rate.mad` count what lies beyond so many deviations.
-const SPIKE_DEVIATIONS: f64 = 3.0;
-
-/// Makes the median absolute deviation of a normal distribution its standard deviation.
-const MAD_TO_SIGMA: f64 = 1.4826;
 
 /// What is to be known of a request beside its record.
 #[derive(Clone, Copy)]
@@ -55,14 +50,18 @@ pub(super) struct Cell {
     pub(super) without_input: u64,
     /// Streams whose chunk times are lost.
     pub(super) without_chunk_times: u64,
+    /// The same by slices of the window.
+    slices: Slices,
     series: BTreeMap<Metric, Series>,
     gaps: Option<Gaps>,
 }
 
 #[derive(Default)]
 struct Series {
-    values: Vec<f64>,
-    failed: u64,
+    /// When each request was due, and its value.
+    values: Vec<(u64, f64)>,
+    /// When each failed request was due.
+    failed: Vec<u64>,
 }
 
 /// Pooled gaps; the moments are exact where the histogram rounds.
@@ -95,13 +94,16 @@ impl Cell {
         if !record.outcome.failed() && window.contains(record.end_ns) {
             self.counts.completed_in_window += 1;
             self.count_met(met, |met| met.completed_in_window += 1);
+            self.slices.add_completed(window, record.end_ns, met == Some(true));
         }
         self.add_input(record, window);
         let streamed = record.first_token_ns.is_some();
         self.without_chunk_times += u64::from(streamed && chunks.is_empty());
         if let Some(tokens) = record.output_tokens {
             self.counted += 1;
+            let slices = &mut self.slices;
             let inside = arrivals(record, &chunks.at_ns, |moments| {
+                slices.add_tokens(window, tokens as f64, moments);
                 window.count(moments) as f64 / moments.len() as f64
             });
             self.output_in_window += tokens as f64 * inside;
@@ -176,8 +178,12 @@ impl Cell {
     fn add_readings(&mut self, record: &Record, of: Carrier) {
         for metric in Metric::ALL {
             match reading(metric, record, of) {
-                Some(Reading::Value(value)) => self.series.entry(metric).or_default().values.push(value),
-                Some(Reading::Failed) => self.series.entry(metric).or_default().failed += 1,
+                Some(Reading::Value(value)) => {
+                    self.series.entry(metric).or_default().values.push((record.due_ns, value));
+                }
+                Some(Reading::Failed) => {
+                    self.series.entry(metric).or_default().failed.push(record.due_ns);
+                }
                 None => {}
             }
         }
@@ -212,10 +218,11 @@ impl Cell {
         self.input_in_window += other.input_in_window;
         self.without_input += other.without_input;
         self.without_chunk_times += other.without_chunk_times;
+        self.slices.merge(&other.slices);
         for (metric, series) in &other.series {
             let own = self.series.entry(*metric).or_default();
             own.values.extend_from_slice(&series.values);
-            own.failed += series.failed;
+            own.failed.extend_from_slice(&series.failed);
         }
         if let Some(gaps) = &other.gaps {
             let own = self.gaps.get_or_insert_with(Gaps::new);
@@ -255,17 +262,10 @@ impl Cell {
         }
         if let Some(e2e) = series.get(&Metric::E2e)
             && let Values::Sorted(values) = &e2e.values
-            && values.len() > 1
         {
-            let beyond = |limit: f64| {
-                (values.len() - values.partition_point(|value| *value <= limit)) as f64 / values.len() as f64
-            };
-            rates.insert(Metric::SpikeRate, beyond(e2e.mean + SPIKE_DEVIATIONS * e2e.stddev));
-            // without any spread around the median every other value would be a spike
-            let spread = median_absolute_deviation(values).filter(|mad| *mad > 0.0);
-            if let (Some(centre), Some(mad)) = (median(values), spread) {
-                rates.insert(Metric::SpikeRateMad, beyond(centre + SPIKE_DEVIATIONS * MAD_TO_SIGMA * mad));
-            }
+            let spikes =
+                [(Metric::SpikeRate, beyond_deviations(values)), (Metric::SpikeRateMad, beyond_mads(values))];
+            rates.extend(spikes.into_iter().filter_map(|(metric, rate)| Some((metric, rate?))));
         }
         rates
     }
@@ -292,22 +292,29 @@ impl Cell {
     pub(super) fn distributions(&mut self) -> BTreeMap<Metric, Distribution> {
         let mut all = BTreeMap::new();
         let gaps = self.gaps.take();
-        for (metric, Series { mut values, failed }) in std::mem::take(&mut self.series) {
-            values.sort_unstable_by(f64::total_cmp);
-            let moments: Moments = values.iter().copied().collect();
-            all.insert(metric, distribution(metric, Values::Sorted(values), failed, moments));
+        for (metric, Series { values, failed }) in std::mem::take(&mut self.series) {
+            all.insert(metric, Distribution::of(values, &failed, metric));
         }
         if let Some(Gaps { histogram, moments }) = gaps {
             let failed = all.get(&Metric::Itl).map_or(0, |failures| failures.failed);
-            let values = Values::Histogram(Box::new(histogram));
-            all.insert(Metric::Itl, distribution(Metric::Itl, values, failed, moments));
+            let pooled = Distribution {
+                values: Values::Histogram(Box::new(histogram)),
+                failed,
+                worst: Metric::Itl.worst(),
+                mean: moments.mean(),
+                stddev: moments.stddev(),
+                dependence: Dependence::default(),
+                in_order: Vec::new(),
+            };
+            all.insert(Metric::Itl, pooled);
         }
         all
     }
-}
 
-fn distribution(metric: Metric, values: Values, failed: u64, moments: Moments) -> Distribution {
-    Distribution { values, failed, worst: metric.worst(), mean: moments.mean(), stddev: moments.stddev() }
+    /// The rates that have an error.
+    pub(super) fn estimates(&self, changes_by_plan: bool) -> BTreeMap<Metric, Estimate> {
+        self.slices.estimates(changes_by_plan)
+    }
 }
 
 /// Shows the moments at which the output of a request arrived, each with an equal part of its tokens: its chunks, or

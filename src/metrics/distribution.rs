@@ -1,6 +1,13 @@
 //! A series of one scope, and the ranks by which it is read.
 
-use crate::{catalog::Statistic, stats::nearest_rank};
+use crate::{
+    catalog::{Metric, Statistic},
+    stats::{BATCHES, Estimate, Indicators, Moments, batch_means, nearest_rank},
+};
+
+/// The percentiles at which dependence is looked for.
+const PERCENTILES: [Statistic; 5] =
+    [Statistic::P50, Statistic::P90, Statistic::P95, Statistic::P99, Statistic::P999];
 
 /// A series of one scope: values of successes, and how many requests failed and so have none.
 #[derive(Debug, Clone)]
@@ -16,9 +23,79 @@ pub struct Distribution {
     pub mean: f64,
     /// Sample standard deviation of the values; 0 for a single one.
     pub stddev: f64,
+    /// How much they depend on each other in the order in which their requests were due.
+    pub dependence: Dependence,
+    /// Of `e2e`, by which spikes are told, the values of successes in the order in which their requests were due; else nothing.
+    pub in_order: Vec<f64>,
+}
+
+/// How much the values of a series depend on each other.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Dependence {
+    /// The autocorrelation time of lying above each percentile, failures at the bad end; empty where it is not known.
+    times: Vec<(Statistic, f64)>,
+    /// The mean of the successes with its error, by batches; `None` where they are fewer than batches.
+    pub mean: Option<Estimate>,
+}
+
+impl Dependence {
+    /// That of values in the order in which their requests were due, `judged` with failures as what they count as and `ascending`
+    /// the same in their order.
+    fn of(judged: &[f64], ascending: &[f64], successes: &[f64]) -> Self {
+        let time = |statistic: Statistic| {
+            let rank = nearest_rank(statistic.quantile()?, ascending.len() as u64);
+            let at = *ascending.get(rank as usize - 1)?;
+            let above: Indicators = judged.iter().map(|value| *value > at).collect();
+            let time = above.autocorrelation_time();
+            // where many values tie there, what lies above may be another part of the sample than what lies below
+            let tied = (rank as usize).checked_sub(2).is_some_and(|before| ascending[before] == at)
+                || ascending.get(rank as usize) == Some(&at);
+            let not_below = || judged.iter().map(|value| *value >= at).collect::<Indicators>();
+            let time = if tied { time.max(not_below().autocorrelation_time()) } else { time };
+            Some((statistic, time))
+        };
+        Self {
+            times: PERCENTILES.into_iter().filter_map(time).collect(),
+            mean: batch_means(successes, BATCHES),
+        }
+    }
+
+    /// How many values say as much of a percentile as one that depends on no other would; 1 where nothing is known.
+    pub fn time(&self, statistic: Statistic) -> f64 {
+        self.times.iter().find(|(of, _)| *of == statistic).map_or(1.0, |(_, time)| *time)
+    }
 }
 
 impl Distribution {
+    /// That of values, each with the moment at which its request was due, and of the moments of failed ones.
+    pub(super) fn of(mut values: Vec<(u64, f64)>, failed: &[u64], metric: Metric) -> Self {
+        let worst = metric.worst();
+        values.sort_by_key(|(due_ns, _)| *due_ns);
+        let successes: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
+        let mut ascending = successes.clone();
+        ascending.sort_unstable_by(f64::total_cmp);
+        let dependence = if failed.is_empty() {
+            Dependence::of(&successes, &ascending, &successes)
+        } else {
+            values.extend(failed.iter().map(|due_ns| (*due_ns, worst)));
+            values.sort_by_key(|(due_ns, _)| *due_ns);
+            let judged: Vec<f64> = values.into_iter().map(|(_, value)| value).collect();
+            let mut judged_ascending = judged.clone();
+            judged_ascending.sort_unstable_by(f64::total_cmp);
+            Dependence::of(&judged, &judged_ascending, &successes)
+        };
+        let moments: Moments = ascending.iter().copied().collect();
+        Self {
+            values: Values::Sorted(ascending),
+            failed: failed.len() as u64,
+            worst,
+            mean: moments.mean(),
+            stddev: moments.stddev(),
+            dependence,
+            in_order: if metric == Metric::E2e { successes } else { Vec::new() },
+        }
+    }
+
     /// Successes.
     pub fn count(&self) -> u64 {
         match &self.values {

@@ -7,7 +7,10 @@ use hdrhistogram::Histogram;
 
 use crate::{
     config::Arrivals,
-    metrics::{Instrument, Look, Settled, StepQuality, Usage, survey::StepSurvey, window::Span},
+    metrics::{
+        Instrument, Look, Settled, StepQuality, Usage, slices::changes_by_plan, survey::StepSurvey,
+        window::Span,
+    },
     plan::{LoadStep, Pattern, ScopeKey},
     record::{ChunkTimes, ClockSource, Diary, Generator, Outcome, Record},
     stats,
@@ -154,16 +157,9 @@ impl StepWatch {
 
 /// Whether nothing in the plan changes the load of a step while it runs.
 fn is_steady(load: &LoadStep) -> bool {
-    match &load.pattern {
-        Pattern::Closed { .. } => true,
-        Pattern::Trace { .. } => false,
-        Pattern::Open { arrivals, stages, .. } => {
-            let rate = stages.first().map(|stage| stage.from);
-            // bursts are what the plan asks for, and come and go
-            !matches!(arrivals, Arrivals::Gamma { .. })
-                && stages.iter().all(|stage| Some(stage.from) == rate && Some(stage.to) == rate)
-        }
-    }
+    // bursts are what the plan asks for, and come and go
+    let bursts = matches!(&load.pattern, Pattern::Open { arrivals: Arrivals::Gamma { .. }, .. });
+    !bursts && !changes_by_plan(load)
 }
 
 /// What the tool used: its processor time in the busiest stretch of the windows, and the worst of everything else.

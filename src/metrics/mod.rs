@@ -15,6 +15,7 @@ mod objectives;
 mod pending;
 mod reading;
 mod scopes;
+mod slices;
 mod stop;
 mod summarize;
 mod survey;
@@ -27,7 +28,7 @@ use std::{collections::BTreeMap, io};
 
 pub use account::{Account, Ending};
 pub use batches::{BatchCurve, batch_curves};
-pub use distribution::{Distribution, Values};
+pub use distribution::{Dependence, Distribution, Values};
 pub use objectives::objectives_met;
 pub use pending::certain;
 pub use reading::{Reading, reading};
@@ -194,6 +195,8 @@ pub struct Scope {
     pub series: BTreeMap<Metric, Distribution>,
     /// Rates and shares; absent is "no data".
     pub rates: BTreeMap<Metric, f64>,
+    /// The rates of one window with their errors; those that are absent have none.
+    pub estimates: BTreeMap<Metric, stats::Estimate>,
 }
 
 impl Scope {

@@ -9,6 +9,7 @@ use crate::{
     metrics::{
         ModelScope, Scope, Window,
         cell::Cell,
+        slices::changes_by_plan,
         survey::{StepSurvey, Survey},
         window::Span,
     },
@@ -210,6 +211,7 @@ fn gather(
         batch,
         offered_rate,
         window,
+        estimates: sum.estimates(steps.iter().any(|step| changes_by_plan(step.load))),
         counts: sum.counts,
         tokens: sum.tokens,
         series,

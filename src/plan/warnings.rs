@@ -11,7 +11,7 @@ use super::{
 use crate::{
     catalog::{Metric, Statistic},
     config::{self, Bound, Objective, Scenario, Severity},
-    stats::{STEADY_FLOOR, sample_floor, share_settles_at},
+    stats::{BATCHES, STEADY_FLOOR, sample_floor, share_settles_at},
     units::{
         seconds_to_duration, show_count, show_count_of, show_number, show_seconds, show_share, write_duration,
     },
@@ -404,6 +404,9 @@ pub(super) fn floor(target: &PlannedTarget) -> Option<(u64, Option<u64>)> {
     if let Some(quantile) = target.metric.statistic.and_then(Statistic::quantile) {
         let good = share_on_good_side(target.bound, quantile);
         return Some((sample_floor(good, CONFIDENCE), comfortable(good)));
+    }
+    if target.metric.is_mean() {
+        return Some((BATCHES as u64, None));
     }
     if !target.metric.metric.is_share_of_due() {
         return None;

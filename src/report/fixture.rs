@@ -17,8 +17,8 @@ use crate::{
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
-        Counts, Distribution, Ending, Failure, Instrument, Met, Point, Scope, Slice, Summary, Timeline,
-        Tokens, Values, Window,
+        Counts, Dependence, Distribution, Ending, Failure, Instrument, Met, Point, Scope, Slice, Summary,
+        Timeline, Tokens, Values, Window,
     },
     plan::{
         Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Traffic,
@@ -161,6 +161,8 @@ fn distribution(mut values: Vec<f64>, failed: u64, higher: bool) -> Distribution
         mean,
         stddev: if n < 2.0 { 0.0 } else { (squares / (n - 1.0)).sqrt() },
         values: Values::Sorted(values),
+        dependence: Dependence::default(),
+        in_order: Vec::new(),
     }
 }
 
@@ -202,6 +204,7 @@ fn scope(key: ScopeKey, load: &Load, requests: &[&Request]) -> Scope {
         (Metric::SpikeRateMad, 0.064),
     ]);
     Scope {
+        estimates: BTreeMap::new(),
         measured: load.phase != "warmup",
         explores: load.phase == "ladder",
         users,

@@ -6,37 +6,71 @@
 //! 2015), section 9.5.3; that 10 to 30 batches are enough whatever the length, B. Schmeiser, *Batch size effects in the
 //! analysis of simulation output* (1982).
 
-use super::{Moments, student_quantile};
+use super::{Moments, student_quantile, student_tail};
 
-/// A mean, and how far it may be off on either side.
+/// Batches that the error of a mean comes from: as many as are enough whatever the length, so that a mean of fewer values has none.
+pub const BATCHES: usize = 20;
+
+/// A mean, and how far it may be off.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MeanInterval {
-    /// The mean of all that was counted.
+pub struct Estimate {
+    /// The mean.
     pub mean: f64,
-    /// The true mean lies at most so far away, with the confidence asked for on each side.
-    pub half_width: f64,
+    /// Its standard error.
+    pub error: f64,
+    /// The degrees of freedom of the error.
+    pub degrees: u64,
 }
 
-impl MeanInterval {
-    /// Whether a value lies within.
-    pub fn holds(&self, value: f64) -> bool {
-        (value - self.mean).abs() <= self.half_width
+impl Estimate {
+    /// The distance from the mean to either bound, each of which holds with this confidence.
+    pub fn half_width(self, confidence: f64) -> f64 {
+        student_quantile(self.degrees, confidence) * self.error
+    }
+
+    /// Whether a value lies within both bounds.
+    pub fn holds(self, value: f64, confidence: f64) -> bool {
+        (value - self.mean).abs() <= self.half_width(confidence)
+    }
+
+    /// The chance of a mean so far above a limit, or farther, if the truth were the limit.
+    pub fn chance_above(self, limit: f64) -> f64 {
+        let apart = self.mean - limit;
+        if self.error > 0.0 {
+            student_tail(self.degrees, apart / self.error)
+        } else if apart > 0.0 {
+            0.0
+        } else {
+            1.0
+        }
     }
 }
 
-/// The interval of the mean of a series in the order of time, with a bound of this confidence on each side. Batches
-/// have equal length; what is left over is the beginning, which knows the steady state least. `None` where there are fewer than
-/// two batches, or not a value for each.
-pub fn batch_means(series: &[f64], batches: usize, confidence: f64) -> Option<MeanInterval> {
+/// The mean of a stationary series and its error, by so many batches, of which [`BATCHES`] are enough. All have equal length; what is left over is the beginning,
+/// which knows the steady state least. `None` where there are fewer than two batches, or not a value for each.
+pub fn batch_means(series: &[f64], batches: usize) -> Option<Estimate> {
     let length = series.len().checked_div(batches).filter(|length| batches > 1 && *length > 0)?;
     let counted = &series[series.len() - length * batches..];
     let mean_of = |batch: &[f64]| batch.iter().copied().collect::<Moments>().mean();
     let means: Moments = counted.chunks_exact(length).map(mean_of).collect();
     let error = means.stddev() / (batches as f64).sqrt();
-    Some(MeanInterval {
-        mean: means.mean(),
-        half_width: student_quantile(batches as u64 - 1, confidence) * error,
-    })
+    Some(Estimate { mean: means.mean(), error, degrees: batches as u64 - 1 })
+}
+
+/// The mean of batches that follow a plan which changes from one to the next, and its error by what lies between neighbours: a change
+/// that the plan makes over many of them is no noise. By the mean square successive difference, J. von Neumann, R. H. Kent,
+/// H. R. Bellinson and B. I. Hart, *The mean square successive difference* (1941), whose variance gives the degrees of freedom.
+/// `None` of fewer than three.
+pub fn changing_means(batches: &[f64]) -> Option<Estimate> {
+    let n = batches.len() as f64;
+    if batches.len() < 3 {
+        return None;
+    }
+    let squares: f64 = batches.windows(2).map(|pair| (pair[1] - pair[0]).powi(2)).sum();
+    let variance = squares / (n - 1.0) / 2.0;
+    let degrees = 2.0 * (n - 1.0).powi(2) / 3.0_f64.mul_add(n, -4.0);
+    let mean = batches.iter().copied().collect::<Moments>().mean();
+    Some(Estimate { mean, error: (variance / n).sqrt(), degrees: (degrees as u64).max(1) })
 }
 
 #[cfg(test)]
@@ -50,20 +84,46 @@ mod tests {
     #[test]
     fn a_few_values_by_hand() {
         // means of batches 2, 4, 6, 8; the first value is left over
-        let interval =
-            batch_means(&[99.0, 1.0, 3.0, 4.0, 4.0, 6.0, 6.0, 7.0, 9.0], 4, 0.975).expect("batches");
-        assert_eq!(interval.mean, 5.0);
+        let estimate = batch_means(&[99.0, 1.0, 3.0, 4.0, 4.0, 6.0, 6.0, 7.0, 9.0], 4).expect("batches");
+        assert_eq!((estimate.mean, estimate.degrees), (5.0, 3));
         let error = (20.0_f64 / 3.0).sqrt() / 2.0;
-        assert!((interval.half_width - 3.182_446 * error).abs() < 1e-5, "{interval:?}");
-        assert!(interval.holds(5.0 + 4.0) && !interval.holds(5.0 - 4.2));
+        assert!((estimate.half_width(0.975) - 3.182_446 * error).abs() < 1e-5, "{estimate:?}");
+        assert!(estimate.holds(5.0 + 4.0, 0.975) && !estimate.holds(5.0 - 4.2, 0.975));
+        // at its own bound the chance is what the confidence leaves
+        let chance = estimate.chance_above(5.0 - estimate.half_width(0.975));
+        assert!((chance - 0.025).abs() < 1e-9, "{chance}");
+        assert!((estimate.chance_above(5.0) - 0.5).abs() < 1e-12);
     }
 
     #[test]
     fn what_cannot_be_cut_has_no_interval() {
-        assert_eq!(batch_means(&[1.0, 2.0, 3.0], 4, 0.95), None);
-        assert_eq!(batch_means(&[1.0, 2.0, 3.0], 1, 0.95), None);
-        assert_eq!(batch_means(&[1.0, 2.0, 3.0], 0, 0.95), None);
-        assert_eq!(batch_means(&[2.0; 40], 20, 0.95), Some(MeanInterval { mean: 2.0, half_width: 0.0 }));
+        assert_eq!(batch_means(&[1.0, 2.0, 3.0], 4), None);
+        assert_eq!(batch_means(&[1.0, 2.0, 3.0], 1), None);
+        assert_eq!(batch_means(&[1.0, 2.0, 3.0], 0), None);
+        let still = Estimate { mean: 2.0, error: 0.0, degrees: 19 };
+        assert_eq!(batch_means(&[2.0; 40], 20), Some(still));
+        assert_eq!((still.chance_above(1.9), still.chance_above(2.0)), (0.0, 1.0));
+        assert_eq!(changing_means(&[1.0, 2.0]), None);
+    }
+
+    #[test]
+    fn what_a_plan_changes_is_no_noise() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut covered = [0; 2];
+        for _ in 0..2000 {
+            // a ramp from 0 to 20 with a noise of 1
+            let slices: Vec<f64> =
+                (0..20).map(|i| f64::from(i) + rng.sample::<f64, _>(StandardNormal)).collect();
+            let changing = changing_means(&slices).expect("slices");
+            assert_eq!(changing.degrees, 12);
+            covered[0] += u32::from(changing.mean - changing.half_width(0.95) <= 9.5);
+            covered[1] += u32::from(changing.mean + changing.half_width(0.95) >= 9.5);
+            assert!(batch_means(&slices, 20).expect("slices").error > 3.0 * changing.error);
+        }
+        // the steps of the ramp count as noise, so that the bounds are a little wide
+        for covered in covered {
+            assert!((1900..=1990).contains(&covered), "{covered}");
+        }
     }
 
     #[test]
@@ -82,8 +142,8 @@ mod tests {
                 .collect();
             // as many batches as values: what a textbook says of independent ones
             for (covered, batches) in covered.iter_mut().zip([20, series.len()]) {
-                let interval = batch_means(&series, batches, 0.95).expect("enough values");
-                *covered += u64::from(interval.holds(0.0));
+                let estimate = batch_means(&series, batches).expect("enough values");
+                *covered += u64::from(estimate.holds(0.0, 0.95));
             }
         }
         let [batches, single] = covered.map(|covered| covered as f64 / TRIALS as f64);

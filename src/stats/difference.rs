@@ -1,59 +1,41 @@
 //! How far two small samples lie apart, where each is about normal: as logarithms of run-to-run values are, whose noise
 //! multiplies.
 
-use super::{MeanInterval, Moments, normal_quantile, student_quantile, student_tail};
+use super::{Estimate, Moments, normal_quantile, student_quantile};
 
-/// The difference of the means of two samples, `ys` − `xs`, with a bound of this confidence on each side; the
-/// variances need not be equal. `None` where a side has fewer than two values.
+/// The difference of the means of two samples, `ys` − `xs`, and its error; the variances need not be equal. `None` where a
+/// side has fewer than two values.
 ///
 /// B. L. Welch, *The generalization of "Student's" problem when several different population variances are involved*
 /// (1947), with the degrees of freedom of F. E. Satterthwaite, *An approximate distribution of estimates of variance
 /// components* (1946), rounded down, which errs on the wide side.
-pub fn welch(xs: &[f64], ys: &[f64], confidence: f64) -> Option<MeanInterval> {
+pub fn welch(xs: &[f64], ys: &[f64]) -> Option<Estimate> {
     let [x, y] = [xs, ys].map(|values| values.iter().copied().collect::<Moments>());
     if x.count() < 2 || y.count() < 2 {
         return None;
     }
     let [of_x, of_y] = [x, y].map(|side| side.stddev().powi(2) / side.count() as f64);
     let variance = of_x + of_y;
-    let mean = y.mean() - x.mean();
-    if variance == 0.0 {
-        return Some(MeanInterval { mean, half_width: 0.0 });
-    }
+    let least = x.count().min(y.count()) - 1;
     let share = |part: f64, count: u64| part * part / (count - 1) as f64;
+    // without any variance there is no number, which becomes 0
     let degrees = variance * variance / (share(of_x, x.count()) + share(of_y, y.count()));
     // in exact arithmetic never below the smaller side alone
-    let degrees = (degrees as u64).max(x.count().min(y.count()) - 1);
-    Some(MeanInterval { mean, half_width: student_quantile(degrees, confidence) * variance.sqrt() })
+    Some(Estimate { mean: y.mean() - x.mean(), error: variance.sqrt(), degrees: (degrees as u64).max(least) })
 }
 
-/// One new value against a sample that it may belong to.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Prediction {
-    /// How far the value lies above the mean of the sample, and how far a value of the same origin may.
-    pub difference: MeanInterval,
-    /// The chance of a value at least so high, if it came from where the sample did.
-    pub above: f64,
-    /// The chance of a value at least so low.
-    pub below: f64,
-}
-
-/// A value against a sample by the prediction interval of a normal distribution with unknown mean and variance,
+/// How far a value lies above the mean of a sample, with the error of such a distance if the value came from where the
+/// sample did: by the prediction interval of a normal distribution with unknown mean and variance,
 /// `t(n − 1) · s · √(1 + 1/n)`: W. Q. Meeker, G. J. Hahn, L. A. Escobar, *Statistical Intervals* (2nd ed., 2017),
 /// section 4.7. `None` below two values, and where they are all equal, which says nothing of how far another may lie.
-pub fn prediction(sample: &[f64], value: f64, confidence: f64) -> Option<Prediction> {
+pub fn prediction(sample: &[f64], value: f64) -> Option<Estimate> {
     let moments: Moments = sample.iter().copied().collect();
     let deviation = moments.stddev();
     if deviation <= 0.0 || !deviation.is_finite() {
         return None;
     }
-    let count = moments.count() as f64;
-    let error = deviation * (1.0 + 1.0 / count).sqrt();
-    let mean = value - moments.mean();
-    let degrees = moments.count() - 1;
-    let above = student_tail(degrees, mean / error);
-    let half_width = student_quantile(degrees, confidence) * error;
-    Some(Prediction { difference: MeanInterval { mean, half_width }, above, below: 1.0 - above })
+    let error = deviation * (1.0 + 1.0 / moments.count() as f64).sqrt();
+    Some(Estimate { mean: value - moments.mean(), error, degrees: moments.count() - 1 })
 }
 
 /// The fewest values on each of two sides with this standard deviation at which Student's bound of their difference
@@ -77,30 +59,27 @@ mod tests {
     fn welch_by_hand() {
         // variances 1 and 6 over 3 and 5 values
         let ys = [5.0, 9.0, 7.0, 7.0 + 8.0_f64.sqrt(), 7.0 - 8.0_f64.sqrt()];
-        let interval = welch(&[1.0, 2.0, 3.0], &ys, 0.95).expect("enough");
-        assert!((interval.mean - 5.0).abs() < 1e-12);
+        let between = welch(&[1.0, 2.0, 3.0], &ys).expect("enough");
+        assert!((between.mean - 5.0).abs() < 1e-12);
         let (x, y) = (1.0 / 3.0, 6.0 / 5.0_f64);
-        let degrees = ((x + y) * (x + y) / (x * x / 2.0 + y * y / 4.0)) as u64;
-        assert_eq!(degrees, 5);
-        let expected = student_quantile(5, 0.95) * (x + y).sqrt();
-        assert!((interval.half_width - expected).abs() < 1e-9, "{interval:?}");
-        assert_eq!(welch(&[1.0], &[1.0, 2.0], 0.95), None);
-        let same = MeanInterval { mean: 1.0, half_width: 0.0 };
-        assert_eq!(welch(&[1.0, 1.0], &[2.0, 2.0], 0.95), Some(same));
+        assert_eq!(((x + y) * (x + y) / (x * x / 2.0 + y * y / 4.0)) as u64, 5);
+        assert_eq!(between.degrees, 5);
+        assert!((between.error - (x + y).sqrt()).abs() < 1e-9, "{between:?}");
+        assert_eq!(welch(&[1.0], &[1.0, 2.0]), None);
+        let same = Estimate { mean: 1.0, error: 0.0, degrees: 1 };
+        assert_eq!(welch(&[1.0, 1.0], &[2.0, 2.0]), Some(same));
     }
 
     #[test]
     fn a_prediction_by_hand() {
         // mean 3, variance 2.5
         let sample = [1.0, 2.0, 3.0, 4.0, 5.0];
-        let seen = prediction(&sample, 7.0, 0.95).expect("a spread");
-        assert_eq!(seen.difference.mean, 4.0);
-        let error = (2.5_f64 * 1.2).sqrt();
-        assert!((seen.difference.half_width - 2.131_847 * error).abs() < 1e-5, "{seen:?}");
-        assert!((seen.above - student_tail(4, 4.0 / error)).abs() < 1e-15);
-        assert!((seen.above + seen.below - 1.0).abs() < 1e-15);
-        assert_eq!(prediction(&[2.0, 2.0, 2.0], 3.0, 0.95), None);
-        assert_eq!(prediction(&[2.0], 3.0, 0.95), None);
+        let seen = prediction(&sample, 7.0).expect("a spread");
+        assert_eq!((seen.mean, seen.degrees), (4.0, 4));
+        assert!((seen.error - 3.0_f64.sqrt()).abs() < 1e-12, "{seen:?}");
+        assert!((seen.half_width(0.95) - 2.131_847 * 3.0_f64.sqrt()).abs() < 1e-5, "{seen:?}");
+        assert_eq!(prediction(&[2.0, 2.0, 2.0], 3.0), None);
+        assert_eq!(prediction(&[2.0], 3.0), None);
     }
 
     #[test]

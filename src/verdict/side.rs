@@ -4,14 +4,17 @@ use crate::{
     catalog::{MetricName, Statistic},
     config::Bound,
     stats::{
-        cumulative, lower_rank, normal_quantile, normal_tail, sample_floor, score, settles_at,
-        share_settles_at, upper_rank,
+        Estimate, cumulative, dependent_lower_rank, dependent_upper_rank, effective, normal_quantile,
+        normal_tail, sample_floor, score, settles_at, share_settles_at,
     },
     verdict::Mark,
 };
 
 /// The confidence of each one-sided bound.
 pub(super) const CONFIDENCE: f64 = 0.95;
+
+/// More requests than these settle nothing that anybody would wait for.
+const MOST: f64 = 1e8;
 
 /// An end of the range in which a target wants its metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,27 +42,59 @@ impl End {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Side {
     pub(super) values: u64,
-    pub(super) beyond: u64,
+    beyond: u64,
     /// The share of values that the limit allows beyond it.
     allowed: f64,
     by: Test,
 }
 
 /// How a side is decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Test {
-    /// A percentile: exact order statistics.
-    Order,
+    /// A percentile: exact order statistics of as many values as those of the sample are worth, whose autocorrelation time this is.
+    Order { time: f64 },
     /// A share of requests: the score test, whose bounds are Wilson's.
     Score,
+    /// A mean or a rate, mirrored where the limit is the least that is asked for: Student's test on it.
+    Mean { estimate: Estimate, limit: f64 },
+    /// A number between two bounds, mirrored likewise: the limit lies beyond one of them or between them.
+    Bounds { low: f64, value: f64, high: f64, limit: f64 },
 }
 
 impl Side {
+    /// The side of a mean or a rate at one end of what is asked of it, of so many requests.
+    pub(super) fn of_mean(estimate: Estimate, end: End, requests: u64) -> Self {
+        let (mean, limit) = match end {
+            End::High(limit) => (estimate.mean, limit),
+            End::Low(limit) => (-estimate.mean, -limit),
+        };
+        let by = Test::Mean { estimate: Estimate { mean, ..estimate }, limit };
+        Self { values: requests, beyond: 0, allowed: 0.0, by }
+    }
+
+    /// The side of a number that has bounds, at one end of what is asked of it.
+    pub(super) fn of_bounds(value: f64, (low, high): (f64, f64), end: End, requests: u64) -> Self {
+        let by = match end {
+            End::High(limit) => Test::Bounds { low, value, high, limit },
+            End::Low(limit) => Test::Bounds { low: -high, value: -value, high: -low, limit: -limit },
+        };
+        Self { values: requests, beyond: 0, allowed: 0.0, by }
+    }
+
+    /// The same percentile of values that depend on each other.
+    pub(super) fn dependent(self, time: f64) -> Self {
+        match self.by {
+            Test::Order { .. } => Self { by: Test::Order { time }, ..self },
+            Test::Score | Test::Mean { .. } | Test::Bounds { .. } => self,
+        }
+    }
+
     /// The side of a percentile or a share at one end of what is asked of it.
     pub(super) fn new(metric: MetricName, end: End, values: u64, beyond: u64) -> Self {
+        let independent = Test::Order { time: 1.0 };
         let (allowed, by) = match (metric.statistic.and_then(Statistic::quantile), end) {
-            (Some(quantile), End::High(_)) => (1.0 - quantile, Test::Order),
-            (Some(quantile), End::Low(_)) => (quantile, Test::Order),
+            (Some(quantile), End::High(_)) => (1.0 - quantile, independent),
+            (Some(quantile), End::Low(_)) => (quantile, independent),
             (None, End::High(limit)) => (limit, Test::Score),
             (None, End::Low(limit)) => (1.0 - limit, Test::Score),
         };
@@ -74,25 +109,53 @@ impl Side {
     /// FAIL.
     pub(super) fn p_value(self) -> f64 {
         match self.by {
-            Test::Order => self.exact_p_value(),
+            Test::Order { .. } => self.exact_p_value(),
             Test::Score => normal_tail(score(self.values, self.beyond, self.allowed)),
+            Test::Mean { estimate, limit } => estimate.chance_above(limit),
+            // as if the draws were normal on either side
+            Test::Bounds { low, value, high, limit } => {
+                let bound = if value > limit { value - low } else { high - value };
+                let apart = (value - limit) * normal_quantile(CONFIDENCE);
+                if bound > 0.0 { normal_tail(apart / bound) } else { f64::from(u8::from(value <= limit)) }
+            }
         }
     }
 
     /// The same by the binomial distribution itself, of which the score test is the limit in large samples.
     pub(super) fn exact_p_value(self) -> f64 {
-        cumulative(self.values, self.values - self.beyond, self.quantile())
+        let (values, beyond) = self.worth();
+        cumulative(values, values - beyond, self.quantile())
+    }
+
+    /// What the values and those beyond the limit are worth as independent ones.
+    fn worth(self) -> (u64, u64) {
+        match self.by {
+            Test::Order { time } if time > 1.0 => {
+                let values = effective(self.values, time);
+                let beyond = u128::from(self.beyond) * u128::from(values) / u128::from(self.values.max(1));
+                (values, beyond as u64)
+            }
+            _ => (self.values, self.beyond),
+        }
     }
 
     pub(super) fn mark(self) -> Mark {
         let (good, bad) = match self.by {
-            Test::Order => {
+            Test::Order { time } => {
                 let within = self.values - self.beyond;
+                let (values, quantile) = (self.values, self.quantile());
                 (
-                    upper_rank(self.values, self.quantile(), CONFIDENCE).is_some_and(|rank| rank <= within),
-                    lower_rank(self.values, self.quantile(), CONFIDENCE).is_some_and(|rank| rank > within),
+                    dependent_upper_rank(values, time, quantile, CONFIDENCE)
+                        .is_some_and(|rank| rank <= within),
+                    dependent_lower_rank(values, time, quantile, CONFIDENCE)
+                        .is_some_and(|rank| rank > within),
                 )
             }
+            Test::Mean { estimate, limit } => {
+                let half = estimate.half_width(CONFIDENCE);
+                (estimate.mean + half <= limit, estimate.mean - half > limit)
+            }
+            Test::Bounds { low, high, limit, .. } => (high <= limit, low > limit),
             Test::Score => {
                 let (score, z) = (score(self.values, self.beyond, self.allowed), normal_quantile(CONFIDENCE));
                 (score <= -z, score > z)
@@ -108,17 +171,38 @@ impl Side {
     /// The fewest values that could show the good side, none of them beyond the limit.
     pub(super) fn floor(self) -> Option<u64> {
         match self.by {
-            Test::Order => Some(sample_floor(self.quantile(), CONFIDENCE)),
+            Test::Order { time } => {
+                Some((sample_floor(self.quantile(), CONFIDENCE) as f64 * time).ceil() as u64)
+            }
             Test::Score => share_settles_at(0, 0, self.allowed, CONFIDENCE),
+            Test::Mean { .. } | Test::Bounds { .. } => None,
         }
     }
 
     /// How many more values would settle it.
     pub(super) fn needs(self, confidence: f64) -> Option<u64> {
         let total = match self.by {
-            Test::Order => settles_at(self.values, self.beyond, self.quantile(), confidence),
+            Test::Order { time } => {
+                let (values, beyond) = self.worth();
+                settles_at(values, beyond, self.quantile(), confidence)
+                    .map(|total| ((total as f64 * time).ceil() as u64).max(self.values))
+            }
             Test::Score => share_settles_at(self.values, self.beyond, self.allowed, confidence),
+            // the error falls with the root of what is measured
+            Test::Mean { estimate, limit } => {
+                self.times(estimate.half_width(confidence) / (estimate.mean - limit))
+            }
+            Test::Bounds { low, value, high, limit } => {
+                let wider = normal_quantile(confidence) / normal_quantile(CONFIDENCE);
+                self.times(wider * (high - value).max(value - low) / (value - limit))
+            }
         };
         total.map(|total| total - self.values)
+    }
+
+    /// The requests that bring an error down to so many times less.
+    fn times(self, less: f64) -> Option<u64> {
+        let total = less.powi(2) * self.values as f64;
+        (total.is_finite() && total < MOST).then(|| (total.ceil() as u64).max(self.values))
     }
 }

@@ -8,7 +8,10 @@ use crate::{
     metrics::{Distribution, Scope, Summary, scope_key},
     plan::{Plan, PlannedTarget, ScopeKey},
     record::Abort,
-    stats::{holm, lower_rank, upper_rank, wilson},
+    stats::{
+        BATCHES, Estimate, beyond_deviations, beyond_mads, bootstrap, dependent_lower_rank,
+        dependent_upper_rank, effective, holm, wilson,
+    },
     units::{show_count, show_count_of, show_share},
     verdict::{
         Judged, Mark,
@@ -115,17 +118,22 @@ impl Row {
         if values == 0 {
             return;
         }
+        let time = self.judged.metric.statistic.map_or(1.0, |statistic| series.dependence.time(statistic));
         let bound_at =
             |rank: Option<u64>, none: f64| rank.and_then(|rank| series.judged_at_rank(rank)).unwrap_or(none);
         let judged = &mut self.judged;
         judged.value = judged.metric.statistic.and_then(|statistic| series.judged(statistic));
         judged.interval = Some((
-            bound_at(lower_rank(values, quantile, CONFIDENCE), f64::NEG_INFINITY),
-            bound_at(upper_rank(values, quantile, CONFIDENCE), f64::INFINITY),
+            bound_at(dependent_lower_rank(values, time, quantile, CONFIDENCE), f64::NEG_INFINITY),
+            bound_at(dependent_upper_rank(values, time, quantile, CONFIDENCE), f64::INFINITY),
         ));
-        self.decide(values, |end| match end {
-            End::Low(limit) => leading(series, values, |value| value < limit),
-            End::High(limit) => values - leading(series, values, |value| value <= limit),
+        let metric = judged.metric;
+        self.decide(|end| {
+            let beyond = match end {
+                End::Low(limit) => leading(series, values, |value| value < limit),
+                End::High(limit) => values - leading(series, values, |value| value <= limit),
+            };
+            Side::new(metric, end, values, beyond).dependent(time)
         });
         let judged = &mut self.judged;
         if judged.metric.metric == Metric::Itl {
@@ -138,6 +146,10 @@ impl Row {
         } else {
             judged.samples = values;
             self.note(format!("exact order statistics of {}", show_count_of(values, "request")));
+            if time > 1.0 {
+                let worth = show_count(effective(values, time));
+                self.note(format!("neighbours hang together, so that they are worth {worth}"));
+            }
         }
         if series.failed > 0 {
             self.note(format!("{} failed, at the bad end", show_count(series.failed)));
@@ -153,18 +165,21 @@ impl Row {
         self.judged.samples = due;
         self.judged.value = Some(hits as f64 / due as f64);
         self.judged.interval = wilson(due, hits, CONFIDENCE);
-        self.decide(due, |end| match end {
-            End::Low(_) => due - hits,
-            End::High(_) => hits,
+        let metric = self.judged.metric;
+        self.decide(|end| {
+            let beyond = match end {
+                End::Low(_) => due - hits,
+                End::High(_) => hits,
+            };
+            Side::new(metric, end, due, beyond)
         });
         self.note(format!("Wilson bounds of {}", show_count_of(due, "request")));
         self.say_what_is_missing();
     }
 
-    /// Sets the sides that the bound has, each with the values beyond its end, and the mark that they come to.
-    fn decide(&mut self, values: u64, beyond: impl Fn(End) -> u64) {
-        let Judged { metric, bound, .. } = self.judged;
-        self.sides = End::of(bound).map(|end| Side::new(metric, end, values, beyond(end))).collect();
+    /// Sets the sides that the bound has, one for each end, and the mark that they come to.
+    fn decide(&mut self, side: impl Fn(End) -> Side) {
+        self.sides = End::of(self.judged.bound).map(side).collect();
         self.judged.mark = self.sides.iter().map(|side| side.mark()).min().unwrap_or(Mark::Inconclusive);
     }
 
@@ -193,13 +208,58 @@ impl Row {
         }
     }
 
-    /// Means, extremes, rates and shares of spikes.
+    /// A mean or a rate, by the means of batches.
+    fn judge_mean(&mut self, scope: &Scope, value: f64) {
+        let MetricName { metric, statistic } = self.judged.metric;
+        let estimate = match statistic {
+            Some(_) => scope.series.get(&metric).and_then(|series| series.dependence.mean),
+            None => scope.estimates.get(&metric).copied(),
+        };
+        let samples = self.judged.samples;
+        let Some(estimate) = estimate.map(|estimate| Estimate { mean: value, ..estimate }) else {
+            self.note(format!("a mean needs {BATCHES} requests for an interval"));
+            self.judged.needs = (BATCHES as u64).checked_sub(samples).filter(|needs| *needs > 0);
+            return;
+        };
+        let half = estimate.half_width(CONFIDENCE);
+        self.judged.interval = Some((value - half, value + half));
+        self.decide(|end| Side::of_mean(estimate, end, samples));
+        let what = if statistic.is_some() { "batches" } else { "slices of the window" };
+        self.note(format!("Student's bounds of the means of {BATCHES} {what}"));
+        self.say_what_is_missing();
+    }
+
+    /// A share of spikes, whose limit follows from the values themselves: by the bootstrap, and no surer than a share of so many
+    /// requests can be.
+    fn judge_spikes(&mut self, scope: &Scope, value: f64) {
+        let judged = &mut self.judged;
+        let Some(e2e) = scope.series.get(&Metric::E2e) else { return };
+        let share = if judged.metric.metric == Metric::SpikeRate { beyond_deviations } else { beyond_mads };
+        let drawn = bootstrap(&e2e.in_order, CONFIDENCE, |sample| {
+            sample.sort_unstable_by(f64::total_cmp);
+            share(sample)
+        });
+        let samples = judged.samples;
+        let hits = (value * samples as f64).round() as u64;
+        let Some(((low, high), (least, most))) = drawn.zip(wilson(samples, hits, CONFIDENCE)) else { return };
+        let bounds = (low.min(least).max(0.0), high.max(most).min(1.0));
+        judged.interval = Some(bounds);
+        self.decide(|end| Side::of_bounds(value, bounds, end, samples));
+        self.note(format!("bootstrap of {}", show_count_of(samples, "request")));
+        self.say_what_is_missing();
+    }
+
+    /// What is neither a percentile nor a share of the requests due; extremes and costs are judged on the value alone.
     fn judge_value(&mut self, scope: &Scope) {
         let judged = &mut self.judged;
         let MetricName { metric, statistic } = judged.metric;
         judged.samples = samples(scope, metric);
         judged.value = scope.value(metric, statistic);
         match judged.value {
+            Some(value) if judged.metric.is_mean() => self.judge_mean(scope, value),
+            Some(value) if matches!(metric, Metric::SpikeRate | Metric::SpikeRateMad) => {
+                self.judge_spikes(scope, value);
+            }
             Some(value) => {
                 let held = match judged.bound {
                     Bound::AtLeast(limit) => value >= limit,

@@ -7,6 +7,9 @@ mod instrument;
 mod targets;
 mod validity;
 
+use rand::{SeedableRng as _, seq::SliceRandom as _};
+use rand_chacha::ChaCha8Rng;
+
 use super::*;
 use crate::{
     metrics::fixture::{
@@ -32,9 +35,14 @@ fn run_of(latencies_ms: &[u64]) -> Run {
     run.end()
 }
 
-/// `count` values of one size, then others.
+/// `count` values of each size, in no order: those of independent requests.
 fn mix(parts: &[(usize, u64)]) -> Vec<u64> {
-    parts.iter().flat_map(|(count, ms)| std::iter::repeat_n(*ms, *count)).collect()
+    shuffled(parts.iter().flat_map(|(count, ms)| std::iter::repeat_n(*ms, *count)).collect())
+}
+
+fn shuffled(mut values: Vec<u64>) -> Vec<u64> {
+    values.shuffle(&mut ChaCha8Rng::seed_from_u64(1));
+    values
 }
 
 fn judge_with(run: &mut Run, targets: Vec<PlannedTarget>) -> Verdict {

@@ -14,7 +14,7 @@ fn one_server_with_exponential_service_times_takes_as_long_as_theory_says() {
             run.seed,
             run.requests,
             run.measured.mean * 1e3,
-            run.measured.half_width * 1e3,
+            run.measured.half_width(study::CONFIDENCE) * 1e3,
             run.modelled.mean * 1e3,
             run.late * 1e3,
             run.late_p99 * 1e3,

@@ -15,7 +15,7 @@ Pass `load`: none of 100 requests failed
 Pass `load`: `ttft.p50` is 149 ms, under 200 ms: excellent
 "#);
 
-    let mut bad = run_of(&mix(&[(80, 2500), (8, 9000), (12, 0)]));
+    let mut bad = run_of(&[[2500; 80].as_slice(), &[9000; 8], &[0; 12]].concat());
     for (record, _) in &mut bad.records {
         record.requested_output_tokens = 2;
     }
