@@ -15,7 +15,7 @@ mod trace;
 use std::collections::HashMap;
 
 use super::{
-    Chunks, Endpoint, Layer, Load, Phase, Target,
+    Chunks, Endpoint, Layer, Load, OPTIMUM, Phase, Target,
     diagnostic::{Diagnostic, Sink},
     nearest::{quoted, suggest},
     read::Draft,
@@ -95,6 +95,12 @@ impl<'a> Check<'a> {
     /// The names of a phase's steps.
     fn steps_of(&self, phase: &str) -> &[String] {
         self.steps.get(phase).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether a phase has a step that a target calls so: one of its own, or the best of several.
+    fn has_step(&self, phase: &str, step: &str) -> bool {
+        let steps = self.steps_of(phase);
+        steps.iter().any(|name| name == step) || (step == OPTIMUM && steps.len() > 1)
     }
 
     fn place(&self, path: &[&str]) -> &'a Place {
@@ -300,8 +306,13 @@ impl<'a> Check<'a> {
         };
 
         if let Some(step) = &target.step
-            && !phases.iter().any(|(name, _)| self.steps_of(name).contains(step))
+            && !phases.iter().any(|(name, _)| self.has_step(name, step))
         {
+            if step == OPTIMUM {
+                let why = "no phase for it has several levels".to_owned();
+                let help = "give a measured phase levels, such as `load.closed = { users = [1, 2, 4, 8] }`";
+                return self.sink.push(nothing("step", why).help(help));
+            }
             let measured = phases.iter().filter(|(_, phase)| phase.measure);
             let steps = measured.flat_map(|(name, _)| self.steps_of(name)).map(String::as_str);
             let known = suggest(step, "measured steps", steps);
@@ -309,7 +320,7 @@ impl<'a> Check<'a> {
                 .sink
                 .push(nothing("step", "no phase has a step of this name".to_owned()).help(known));
         }
-        let named = |at: &str| target.step.as_ref().is_none_or(|step| self.steps_of(at).contains(step));
+        let named = |at: &str| target.step.as_ref().is_none_or(|step| self.has_step(at, step));
         let phases: Vec<(&str, &Phase)> = phases.into_iter().filter(|(at, _)| named(at)).collect();
 
         let measured: Vec<(&str, &Phase)> =

@@ -462,6 +462,9 @@ impl Price {
     }
 }
 
+/// What a target calls the best level of a ladder, which only a run can tell.
+pub const OPTIMUM: &str = "optimum";
+
 /// `[targets.NAME]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
@@ -471,7 +474,7 @@ pub struct Target {
     pub bound: Bound,
     /// Only in this phase.
     pub phase: Option<String>,
-    /// Only in this step of it, such as `users=4`.
+    /// Only in this step of it, such as `users=4`; of a phase of several levels [`OPTIMUM`] is the best of them.
     pub step: Option<String>,
     /// Only this endpoint.
     pub endpoint: Option<String>,

@@ -8,8 +8,8 @@ use crate::{
     catalog::{Carrier, Metric},
     config::{Objective, Price},
     metrics::{
-        Counts, Dependence, Distribution, Met, Reading, Stop, Tokens, Values, objectives_met, reading,
-        slices::Slices, window::Span,
+        Counts, Dependence, Distribution, Met, Reading, Stop, Tokens, Transit, Values, objectives_met,
+        reading, slices::Slices, window::Span,
     },
     record::{ChunkTimes, Record, TokenSource},
     stats::{Estimate, Moments, beyond_deviations, beyond_mads},
@@ -36,6 +36,7 @@ pub(super) struct Setting<'a> {
 pub(super) struct Cell {
     pub(super) counts: Counts,
     pub(super) tokens: Tokens,
+    pub(super) transit: Transit,
     /// Output tokens that arrived inside the window.
     output_in_window: f64,
     /// Successes whose output tokens nobody counted.
@@ -164,6 +165,7 @@ impl Cell {
         for pair in chunks.windows(2) {
             self.gaps.get_or_insert_with(Gaps::new).push(pair[1].saturating_sub(pair[0]));
         }
+        self.transit.add(record);
         let tokens = &mut self.tokens;
         tokens.input += record.input_tokens.unwrap_or(0);
         tokens.reasoning += record.reasoning_tokens.unwrap_or(0);
@@ -211,6 +213,7 @@ impl Cell {
         self.tokens.reasoning += other.tokens.reasoning;
         self.tokens.cached += other.tokens.cached;
         self.tokens.from_chunks += other.tokens.from_chunks;
+        self.transit.merge(&other.transit);
         self.output_in_window += other.output_in_window;
         self.uncounted += other.uncounted;
         self.wordless += other.wordless;

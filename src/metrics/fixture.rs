@@ -202,6 +202,7 @@ pub(crate) fn target(name: &str, metric: &str, bound: Bound, in_phase: &str) -> 
         abort: None,
         from_preset: false,
         scopes: vec![phase(in_phase)],
+        bounds: Vec::new(),
     }
 }
 

@@ -8,8 +8,8 @@ use hdrhistogram::Histogram;
 use crate::{
     config::Arrivals,
     metrics::{
-        Instrument, Look, Settled, StepQuality, Usage, slices::changes_by_plan, survey::StepSurvey,
-        window::Span,
+        Instrument, Look, Settled, StepQuality, Usage, slices::changes_by_plan, stability::stability,
+        survey::StepSurvey, window::Span,
     },
     plan::{LoadStep, Pattern, ScopeKey},
     record::{ChunkTimes, ClockSource, Diary, Generator, Outcome, Record},
@@ -40,6 +40,8 @@ struct StepWatch {
     ended_ns: Vec<u64>,
     /// When successes were due inside the window, and the seconds that they took; empty where load changes by plan.
     took: Option<Vec<(u64, f64)>>,
+    /// When failures of the server were due inside the window.
+    failed_ns: Vec<u64>,
 }
 
 impl Watching {
@@ -49,7 +51,8 @@ impl Watching {
             Histogram::new_with_bounds(1, WIDEST_NS, 3).expect("constant bounds that the crate allows");
         let steps = windows.map(|(step, window)| {
             let took = is_steady(step.load).then(Vec::new);
-            let watch = StepWatch { window, began_ns: Vec::new(), ended_ns: Vec::new(), took };
+            let (began_ns, ended_ns, failed_ns) = (Vec::new(), Vec::new(), Vec::new());
+            let watch = StepWatch { window, began_ns, ended_ns, took, failed_ns };
             (step.step.id, watch)
         });
         Self { widths, exact: 0, late: 0, user: 0, steps: steps.collect() }
@@ -76,10 +79,13 @@ impl Watching {
             step.ended_ns.push(record.end_ns);
         }
         if let Some(took) = &mut step.took
-            && let Some(seconds) = record.e2e()
             && step.window.contains(record.due_ns)
         {
-            took.push((record.due_ns, seconds));
+            match record.e2e() {
+                Some(seconds) => took.push((record.due_ns, seconds)),
+                None if matches!(record.outcome, Outcome::Cancelled | Outcome::NotSent) => {}
+                None => step.failed_ns.push(record.due_ns),
+            }
         }
     }
 
@@ -116,6 +122,7 @@ impl Watching {
 impl StepWatch {
     fn finish(mut self, key: ScopeKey, step: usize, diary: &[Diary]) -> StepQuality {
         let in_flight = self.in_flight(step, diary);
+        let mut stable = None;
         let settled = self.took.map(|mut took| {
             took.sort_by_key(|(due_ns, _)| *due_ns);
             let series: Vec<f64> = took.iter().map(|(_, seconds)| *seconds).collect();
@@ -124,6 +131,8 @@ impl StepWatch {
                 let (due_ns, _) = took.get(end)?;
                 Some((due_ns - self.window.from_ns.min(*due_ns)) as f64 / 1e9)
             });
+            let settled = transient.unwrap_or(0);
+            stable = stability(self.window, &took[settled..], &self.failed_ns);
             Settled {
                 requests: series.len() as u64,
                 transient: transient.map(|end| end as u64),
@@ -131,7 +140,7 @@ impl StepWatch {
                 drift: stats::drift(&series[series.len() / 2..]),
             }
         });
-        StepQuality { key, in_flight, settled }
+        StepQuality { key, in_flight, settled, stability: stable }
     }
 
     /// The mean number in flight at the moments at which the engine counted, by its counter and by the records.

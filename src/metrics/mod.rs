@@ -8,6 +8,7 @@ mod batches;
 mod cell;
 mod distribution;
 mod instrument;
+mod ladder;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod notes;
@@ -16,12 +17,14 @@ mod pending;
 mod reading;
 mod scopes;
 mod slices;
+mod stability;
 mod stop;
 mod summarize;
 mod survey;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod transit;
 mod window;
 
 use std::{collections::BTreeMap, io};
@@ -29,6 +32,7 @@ use std::{collections::BTreeMap, io};
 pub use account::{Account, Ending};
 pub use batches::{BatchCurve, batch_curves};
 pub use distribution::{Dependence, Distribution, Values};
+pub use ladder::{Ladder, Level, ladders};
 pub use objectives::objectives_met;
 pub use pending::certain;
 pub use reading::{Reading, reading};
@@ -137,6 +141,42 @@ pub struct StepQuality {
     pub in_flight: Option<Look>,
     /// Whether it settled; `None` where its load changes by plan.
     pub settled: Option<Settled>,
+    /// How it went over its window; `None` where its load changes by plan, or it is too short for the question.
+    pub stability: Option<Stability>,
+}
+
+/// How a long step went from the end of its transient on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stability {
+    /// Where that is, in seconds from the beginning of the window.
+    pub from_s: f64,
+    /// The length of the window, in seconds.
+    pub length_s: f64,
+    /// Mean `e2e` of the first tenth of the successes, in seconds.
+    pub first_tenth_s: f64,
+    /// The same of the last tenth.
+    pub last_tenth_s: f64,
+    /// The drift of `e2e`.
+    pub drift: Option<stats::Drift>,
+    /// Where the level of `e2e` is most likely to change, in seconds.
+    pub latency: Option<Shift>,
+    /// The same of the share of requests that failed.
+    pub errors: Option<Shift>,
+}
+
+/// A change of level at a moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shift {
+    /// When, in seconds from the beginning of the window; known to a fortieth of its requests.
+    pub at_s: f64,
+    /// The mean before.
+    pub before: f64,
+    /// The mean from then on.
+    pub after: f64,
+    /// How probable so clear a change is where there is none, at most.
+    pub p_value: f64,
+    /// Whether it is a leap rather than a slope.
+    pub sudden: bool,
 }
 
 /// How many requests were in flight at the moments at which the engine counted them. By Little's law the mean is the rate
@@ -191,6 +231,8 @@ pub struct Scope {
     pub counts: Counts,
     /// Tokens of the requests due in the window.
     pub tokens: Tokens,
+    /// What their answers spent between client and server.
+    pub transit: Transit,
     /// One distribution per series that has at least one value or failure.
     pub series: BTreeMap<Metric, Distribution>,
     /// Rates and shares; absent is "no data".
@@ -306,6 +348,23 @@ pub struct Tokens {
     pub cached: u64,
     /// Requests whose counts are the number of chunks, for want of `usage`.
     pub from_chunks: u64,
+}
+
+/// What the successes due in the window spent between client and server, in sums of seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Transit {
+    /// Successes that opened a connection first.
+    pub opened: u64,
+    /// What that took, TLS included; it is in no latency.
+    pub connecting_s: f64,
+    /// `e2e` of all successes.
+    pub e2e_s: f64,
+    /// Successes whose server told how long it had them, with all their waiting.
+    pub told: u64,
+    /// What it told of those.
+    pub told_s: f64,
+    /// `service.e2e` of those.
+    pub service_s: f64,
 }
 
 /// The run in slices.

@@ -214,6 +214,7 @@ fn gather(
         estimates: sum.estimates(steps.iter().any(|step| changes_by_plan(step.load))),
         counts: sum.counts,
         tokens: sum.tokens,
+        transit: sum.transit,
         series,
         rates,
     }

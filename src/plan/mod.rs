@@ -55,7 +55,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    catalog::{Carrier, MetricName, Protocol},
+    catalog::{Carrier, Metric, MetricName, Protocol, Unit},
     config::{
         Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpApi, HttpVersion,
         Model, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs,
@@ -550,6 +550,26 @@ pub struct PlannedTarget {
     pub abort: Option<Duration>,
     /// Whether a platform preset set it rather than the scenario.
     pub from_preset: bool,
-    /// One row each; empty when the plan measures the metric nowhere, which the report lists as skipped.
+    /// One row each; empty when the plan measures the metric nowhere, which the report lists as skipped. The step
+    /// `optimum` of a phase of several levels is the one that the run shows to be the best.
     pub scopes: Vec<ScopeKey>,
+    /// Levels that explore, in which a limit on latency that names neither phase nor step is not judged: one beyond it is
+    /// no optimum.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bounds: Vec<ScopeKey>,
+}
+
+impl PlannedTarget {
+    /// The most that it allows of a latency; `None` where it is about something else. What is shown for information limits
+    /// nothing, and the client's own lateness is no latency of the server.
+    pub fn latency_limit(&self) -> Option<f64> {
+        let metric = self.metric.metric;
+        let latency = metric.unit() == Unit::Seconds && metric != Metric::SendLag;
+        match self.bound {
+            Bound::AtMost(limit) | Bound::Between(_, limit) => {
+                (latency && self.severity != Severity::Info).then_some(limit)
+            }
+            Bound::AtLeast(_) => None,
+        }
+    }
 }

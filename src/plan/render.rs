@@ -360,9 +360,16 @@ fn severity(target: &PlannedTarget) -> String {
 
 /// Where a target is judged; all steps of a phase in a word.
 fn places(plan: &Plan, target: &PlannedTarget) -> String {
+    let mut bounded: Vec<&str> = target.bounds.iter().map(|key| key.phase.as_str()).collect();
+    bounded.dedup();
+    let bounds = if bounded.is_empty() {
+        String::new()
+    } else {
+        format!("; bounds the optimum of {}", bounded.join(", "))
+    };
     if target.scopes.is_empty() {
         let why = if explored_only(plan, target.metric.metric) { ", levels only explore" } else { "" };
-        return format!("nowhere{why}: skipped");
+        return format!("nowhere{why}: skipped{bounds}");
     }
     let phases = target.scopes.chunk_by(|one, next| one.phase == next.phase);
     let places: Vec<String> = phases
@@ -376,7 +383,7 @@ fn places(plan: &Plan, target: &PlannedTarget) -> String {
             }
         })
         .collect();
-    places.join(", ")
+    places.join(", ") + &bounds
 }
 
 pub(super) fn warnings(warnings: &[String]) -> String {

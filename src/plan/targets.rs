@@ -3,19 +3,33 @@
 use super::{LoadStep, Plan, PlannedTarget, ScopeKey, Step};
 use crate::{
     catalog::Metric,
-    config::{Scenario, Severity, Target},
+    config::{OPTIMUM, Scenario, Severity, Target},
 };
 
 /// The targets of a scenario with their scopes.
 pub(super) fn place(scenario: &Scenario, plan: &Plan) -> Vec<PlannedTarget> {
-    let placed = scenario.targets.iter().map(|(name, target)| PlannedTarget {
-        name: name.clone(),
-        metric: target.metric,
-        bound: target.bound,
-        severity: severity(target, plan),
-        abort: target.abort.filter(|_| severity(target, plan) == Severity::Fail),
-        from_preset: target.from_preset,
-        scopes: plan.loads().filter_map(|(step, load)| scope(target, step, load, plan)).collect(),
+    let placed = scenario.targets.iter().map(|(name, target)| {
+        let named = target.phase.is_some() || target.step.is_some();
+        let places =
+            plan.loads().filter_map(|(step, load)| Some((load.explores, scope(target, step, load, plan)?)));
+        let (bounds, mut scopes): (Vec<_>, Vec<_>) = places.partition(|(explores, _)| *explores && !named);
+        // the optimum of a phase is one place, whichever of its levels it is
+        scopes.dedup();
+        let keys = |places: Vec<(bool, ScopeKey)>| places.into_iter().map(|(_, key)| key).collect();
+        let mut placed = PlannedTarget {
+            name: name.clone(),
+            metric: target.metric,
+            bound: target.bound,
+            severity: severity(target, plan),
+            abort: target.abort.filter(|_| severity(target, plan) == Severity::Fail),
+            from_preset: target.from_preset,
+            scopes: keys(scopes),
+            bounds: keys(bounds),
+        };
+        if placed.latency_limit().is_none() {
+            placed.bounds.clear();
+        }
+        placed
     });
     placed.collect()
 }
@@ -25,21 +39,22 @@ fn severity(target: &Target, plan: &Plan) -> Severity {
     if target.from_preset && !plan.platform.named { Severity::Info } else { target.severity }
 }
 
-/// The row of a target in one step, if it has one there.
+/// The place of a target in one step, if it has one there.
 ///
 /// A target holds in every measured step that carries its metric; `phase`, `step` and `endpoint` narrow it. The
-/// levels of a phase with several explore, and are judged only where `phase` or `step` names them.
+/// levels of a phase with several explore, and are judged only where `phase` or `step` names them, or `step` says that the
+/// best of them is meant.
 fn scope(target: &Target, step: &Step, load: &LoadStep, plan: &Plan) -> Option<ScopeKey> {
-    let named = target.phase.is_some() || target.step.is_some();
+    let optimum = load.explores && target.step.as_deref() == Some(OPTIMUM);
+    let name = if optimum { OPTIMUM } else { step.name.as_str() };
     let here = load.measure
         && known(target.metric.metric, plan)
-        && (named || !load.explores)
         && target.phase.as_ref().is_none_or(|phase| *phase == step.phase)
-        && target.step.as_ref().is_none_or(|name| *name == step.name)
+        && target.step.as_ref().is_none_or(|wanted| wanted == name)
         && share_that_carries(target.metric.metric, target.endpoint.as_deref(), load, plan) > 0.0;
     here.then(|| ScopeKey {
         phase: step.phase.clone(),
-        step: load.explores.then(|| step.name.clone()),
+        step: load.explores.then(|| name.to_owned()),
         endpoint: target.endpoint.clone(),
     })
 }

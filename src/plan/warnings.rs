@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     catalog::{Metric, Statistic},
-    config::{self, Bound, Objective, Scenario, Severity},
+    config::{self, Bound, OPTIMUM, Objective, Scenario, Severity},
     stats::{BATCHES, STEADY_FLOOR, sample_floor, share_settles_at},
     units::{
         seconds_to_duration, show_count, show_count_of, show_number, show_seconds, show_share, write_duration,
@@ -289,11 +289,19 @@ pub(super) struct Supply<'a> {
     values: f64,
 }
 
-/// `None` where the requests have no such values at all.
+/// `None` where the requests have no such values at all. Of an optimum, which any level may be, that of the level with
+/// most requests.
 pub(super) fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &'a ScopeKey) -> Option<Supply<'a>> {
-    let (step, load) = plan.loads().find(|(step, _)| {
-        step.phase == scope.phase && scope.step.as_ref().is_none_or(|name| *name == step.name)
-    })?;
+    let (step, load) = plan
+        .loads()
+        .filter(|(step, load)| {
+            let named = |name: &String| *name == step.name || (load.explores && name == OPTIMUM);
+            step.phase == scope.phase && scope.step.as_ref().is_none_or(named)
+        })
+        .reduce(|most, next| {
+            let more = next.0.expected.requests > most.0.expected.requests;
+            if more && scope.step.is_some() { next } else { most }
+        })?;
     let endpoint = scope.endpoint.as_deref();
     let per_request = values_per_request(plan, metric, endpoint, load);
     let values = (step.expected.requests? - outside(step, load)).max(0.0) * per_request;

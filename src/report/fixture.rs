@@ -18,14 +18,16 @@ use crate::{
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
         Counts, Dependence, Distribution, Ending, Failure, Instrument, Met, Point, Scope, Slice, Summary,
-        Timeline, Tokens, Values, Window,
+        Timeline, Tokens, Transit, Values, Window,
     },
     plan::{
         Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Traffic,
         Work,
     },
     record::{ClockSource, Outcome, Record, TokenSource},
-    verdict::{Check, Conclusion, Finding, Grade, Judged, Level, Mark, Verdict},
+    verdict::{
+        Cause, Check, Conclusion, Finding, Grade, Judged, Level, Mark, Recommendation, Verdict, optima,
+    },
 };
 
 /// Everything that a [`Report`] borrows.
@@ -237,6 +239,7 @@ fn scope(key: ScopeKey, load: &Load, requests: &[&Request]) -> Scope {
             cached: 0,
             from_chunks: 0,
         },
+        transit: Transit::default(),
         series: distributions,
         rates,
         key,
@@ -427,6 +430,7 @@ fn plan() -> Plan {
         abort: None,
         from_preset: false,
         scopes: vec![scope],
+        bounds: Vec::new(),
     };
     Plan {
         format: crate::plan::FORMAT,
@@ -751,13 +755,22 @@ fn verdict() -> Verdict {
                 text: "first tokens come fast in mixed · flash: ttft.p50 85 ms".to_owned(),
             },
         ],
+        optima: Vec::new(),
+        recommendations: vec![Recommendation {
+            cause: Cause::Queueing,
+            place: "ladder".to_owned(),
+            evidence: "from 4 users to 16 users `ttft.p50` grows from 161 ms to 550 ms".to_owned(),
+            next: "let the server run more sequences at once".to_owned(),
+        }],
     }
 }
 
 /// Two simulated endpoints, a warm-up, an open phase, a ladder of five levels; failures, an infinite percentile and
 /// missing values.
 pub(crate) fn mixed() -> Run {
-    Run { plan: plan(), system: system(), summary: summary(), verdict: verdict() }
+    let (plan, summary) = (plan(), summary());
+    let verdict = Verdict { optima: optima(&plan, &summary), ..verdict() };
+    Run { plan, system: system(), summary, verdict }
 }
 
 /// One real endpoint, one phase, no ladder, everything well; no GPU and no label.
@@ -792,6 +805,8 @@ pub(crate) fn quiet() -> Run {
     run.verdict.skipped.clear();
     run.verdict.validity.retain(|check| check.ok);
     run.verdict.analysis.remove(0);
+    run.verdict.optima.clear();
+    run.verdict.recommendations.clear();
     run.verdict.conclusion = Conclusion::Pass;
     "every judged target passed".clone_into(&mut run.verdict.reason);
     run.verdict.grade = Grade::Excellent;

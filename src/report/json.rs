@@ -6,6 +6,7 @@
 
 mod figures;
 mod instrument;
+mod ladder;
 mod objectives;
 mod scope;
 mod target;
@@ -16,18 +17,19 @@ use serde_json::Value;
 
 use self::{
     instrument::Instrument,
+    ladder::Ladder,
     objectives::Objectives,
     scope::{Numbers, OfModel},
     target::Row,
 };
-use super::{Report, words};
+use super::{Report, ladders::tables, words};
 use crate::{
     config::{Price, case_name},
     machine::Calibration,
     metrics,
     plan::totals,
     record::Outcome,
-    verdict::{Check, Conclusion, Finding, Grade},
+    verdict::{Check, Conclusion, Finding, Grade, Optimum, Recommendation},
 };
 
 /// The version of `summary.json`.
@@ -99,14 +101,14 @@ pub struct Document<'a> {
     targets_met: u64,
     /// Judged targets.
     total_targets: u64,
-    /// The best concurrency of a ladder; null where none was judged.
+    /// The best concurrency of the first ladder of users; null where there is none.
     optimal_concurrency: Option<u32>,
     /// The highest load that holds the targets; null where none was searched for.
     max_sustainable_load: Option<f64>,
-    /// Levels of a ladder at which errors and latency stay within their limits; null where none was judged.
+    /// Levels of that ladder at which errors and latency stay within their limits; null where there is none.
     stable_concurrency_levels: Option<Vec<u32>>,
-    /// What to try next; null where nobody looked.
-    recommendations: Option<Vec<String>>,
+    /// Causes that the numbers support, each with its evidence and what to try next.
+    recommendations: &'a [Recommendation],
     /// One row per target and scope, the worst first.
     targets: Vec<Row<'a>>,
     /// Targets whose metric the plan measures nowhere.
@@ -125,6 +127,8 @@ pub struct Document<'a> {
     notes: &'a [String],
     /// What the planner warned about before the run.
     warnings: &'a [String],
+    /// The levels of each ladder beside each other.
+    ladders: Vec<Ladder<'a>>,
     /// The numbers, per phase, step and endpoint; the whole before its parts.
     scopes: Vec<Numbers<'a>>,
     /// The same for each model of every endpoint that has several; empty where all requests to an endpoint name the same.
@@ -177,6 +181,7 @@ pub fn json(report: &Report) -> Value {
 fn document<'a>(report: &Report<'a>) -> Document<'a> {
     let Report { plan, system, summary, verdict, .. } = report;
     let simulated_servers = words::simulated(report);
+    let users = verdict.optima.iter().find_map(|optimum| users(summary, optimum));
     Document {
         format: FORMAT,
         tool_version: &system.tool_version,
@@ -214,11 +219,11 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         performance_grade: verdict.grade,
         targets_met: verdict.targets_met,
         total_targets: verdict.total_targets,
-        // what only a search, a ladder's judgement and advice can fill
-        optimal_concurrency: None,
+        optimal_concurrency: users.as_ref().and_then(|(best, _)| *best),
+        // what only a search can fill
         max_sustainable_load: None,
-        stable_concurrency_levels: None,
-        recommendations: None,
+        stable_concurrency_levels: users.map(|(_, stable)| stable),
+        recommendations: &verdict.recommendations,
         targets: verdict.targets.iter().map(Row::of).collect(),
         skipped_targets: verdict.skipped.iter().map(|(name, reason)| Skipped { name, reason }).collect(),
         validity: &verdict.validity,
@@ -228,9 +233,22 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         failures: summary.failures.iter().map(Failure::of).collect(),
         notes: &summary.notes,
         warnings: &plan.warnings,
+        ladders: tables(report).into_iter().map(Ladder::of).collect(),
         scopes: summary.scopes.iter().map(Numbers::of).collect(),
         models: summary.models.iter().map(OfModel::of).collect(),
     }
+}
+
+/// The users of an optimum, and those of all levels within limits; `None` where the levels are not of users alone.
+fn users(summary: &metrics::Summary, optimum: &Optimum) -> Option<(Option<u32>, Vec<u32>)> {
+    let ladders = metrics::ladders(summary);
+    let levels = &ladders.iter().find(|ladder| ladder.phase == optimum.phase)?.levels;
+    let alone = |level: &&metrics::Level| level.step == format!("users={}", level.load);
+    let all: Vec<_> = levels.iter().filter(alone).map(|level| (level.step, level.load as u32)).collect();
+    let within =
+        |(step, users): &(&str, u32)| optimum.stable.iter().any(|stable| stable == step).then_some(*users);
+    let best = all.iter().find(|(step, _)| optimum.step.as_deref() == Some(*step)).map(|(_, users)| *users);
+    (all.len() == levels.len()).then(|| (best, all.iter().filter_map(within).collect()))
 }
 
 impl<'a> Failure<'a> {

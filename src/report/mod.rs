@@ -11,6 +11,7 @@ mod csv;
 pub(crate) mod fixture;
 mod html;
 mod json;
+mod ladders;
 mod terminal;
 mod words;
 

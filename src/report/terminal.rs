@@ -3,6 +3,7 @@
 mod calibration;
 mod cases;
 mod comparison;
+mod ladders;
 mod repeats;
 mod scopes;
 mod targets;
@@ -59,8 +60,10 @@ pub fn terminal(report: &Report, style: Style) -> String {
         calibrated(report, style),
         conclusion(report, style),
         scopes::scopes(report, style),
+        ladders::ladders(report, style),
         failures(report, style),
         analysis(report, style),
+        recommendations(report, style),
         whereabouts(report, style),
     ];
     let mut out = String::new();
@@ -238,6 +241,25 @@ fn analysis(report: &Report, style: Style) -> Vec<String> {
             *first = format!("  {}  {}", style.paint(color, &word), first.trim_start());
         }
         lines.extend(rest);
+    }
+    lines
+}
+
+/// Each cause with its evidence, and below it what to try.
+fn recommendations(report: &Report, style: Style) -> Vec<String> {
+    let all = &report.verdict.recommendations;
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![style.paint(BOLD, "what to try next")];
+    for found in all {
+        let word = format!("{:<10}", words::cause(found.cause));
+        let mut evidence = indented(&format!("{}: {}", found.place, found.evidence), 14, style);
+        if let Some(first) = evidence.first_mut() {
+            *first = format!("  {}  {}", style.paint(OPEN, &word), first.trim_start());
+        }
+        lines.extend(evidence);
+        lines.extend(indented(&format!("→ {}", found.next), 14, style));
     }
     lines
 }
@@ -464,7 +486,7 @@ mod tests {
     fn a_run_with_everything() {
         let run = fixture::mixed();
         let text = terminal(&run.report(), PLAIN);
-        assert!(text.lines().count() <= 54, "{} lines", text.lines().count());
+        assert!(text.lines().count() <= 60, "{} lines", text.lines().count());
         assert!(text.lines().all(|line| width(line) <= 120));
         insta::assert_snapshot!(text);
     }

@@ -10,7 +10,7 @@ use crate::{
     metrics::{Failure, Scope},
     plan::{self, PlannedEndpoint, ScopeKey, describe, estimate},
     units,
-    verdict::{Conclusion, Grade, Judged, Level, Mark},
+    verdict::{Cause, Conclusion, Grade, Judged, Level, Mark},
 };
 
 /// What stands for a missing value.
@@ -325,6 +325,17 @@ pub(super) fn level(level: Level) -> &'static str {
         Level::Warning => "WARNING",
         Level::Pass => "PASS",
         Level::Info => "INFO",
+    }
+}
+
+/// The word of a cause, as in JSON.
+pub(super) fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Queueing => "queueing",
+        Cause::Decoding => "decoding",
+        Cause::Client => "client",
+        Cause::Network => "network",
+        Cause::Starvation => "starvation",
     }
 }
 

@@ -4,6 +4,7 @@
 mod batch_means;
 mod binomial;
 mod bootstrap;
+mod change;
 mod dependence;
 mod difference;
 mod holm;
@@ -18,6 +19,7 @@ mod student;
 pub use batch_means::{BATCHES, Estimate, batch_means, changing_means};
 pub use binomial::cumulative;
 pub use bootstrap::bootstrap;
+pub use change::{Change, change_point};
 pub use dependence::{Indicators, dependent_lower_rank, dependent_upper_rank, effective};
 pub use difference::{prediction, runs_to_exceed, welch};
 pub use holm::holm;

@@ -2,15 +2,15 @@
 
 use crate::{
     catalog::{Metric, Statistic},
-    metrics::{Account, BatchCurve, Ending, Failure, Scope, Summary, batch_curves},
+    metrics::{Account, Ending, Failure, Scope, Summary},
     plan::Plan,
     record::Outcome,
-    units::{show_count, show_count_of, show_number, show_seconds, show_share},
-    verdict::{Finding, Level, contention, validity::title},
+    units::{show_count, show_count_of, show_seconds, show_share},
+    verdict::{Finding, Level, contention, stability, validity::title},
 };
 
 /// More failures than this share of the due requests are a FAIL line.
-const ERROR_RATE_LIMIT: f64 = 0.05;
+pub(super) const ERROR_RATE_LIMIT: f64 = 0.05;
 
 /// An `e2e` over so many seconds, for more than a tenth of the requests, degrades the user's experience.
 const SLOW_E2E_P90_S: f64 = 2.0;
@@ -20,10 +20,6 @@ const EXCELLENT_TTFT_P50_S: f64 = 0.2;
 
 /// Answers with less than this share of the output tokens asked for are worth a line: they make a server look fast.
 const ACHIEVED_TOKENS_LIMIT: f64 = 0.9;
-
-/// A batch whose throughput lies within this share of the highest is as good: more prompts per request only make each of
-/// them wait longer.
-const ENOUGH_TOKENS: f64 = 0.05;
 
 /// The lines of every measured phase, in the order of the plan, and what is true of the run as a whole.
 pub(super) fn findings(plan: &Plan, summary: &Summary) -> Vec<Finding> {
@@ -43,12 +39,12 @@ pub(super) fn findings(plan: &Plan, summary: &Summary) -> Vec<Finding> {
                     .into_iter()
                     .chain([unchecked(scope)])
                     .flatten()
-                    .chain(batches(summary, phase))
                     .map(|(level, text)| Finding { level, text: format!("`{phase}`: {text}") }),
             );
         }
     }
     findings.extend(contention::findings(plan, summary));
+    findings.extend(stability::findings(summary));
     findings.extend(not_run(summary).map(|text| Finding { level: Level::Info, text }));
     findings.extend(wrong_path(summary).map(|text| Finding { level: Level::Warning, text }));
     findings.extend(simulated(plan).map(|text| Finding { level: Level::Info, text }));
@@ -140,36 +136,6 @@ fn fast_to(levels: &[&Scope]) -> Line {
     let last = levels.iter().take_while(|level| fast(level).is_some()).last()?;
     let limit = show_seconds(EXCELLENT_TTFT_P50_S);
     Some((Level::Pass, format!("up to `{}` `ttft.p50` is under {limit}: excellent", name(last))))
-}
-
-/// Which number of prompts per request brings most, and from which on more of them gain little; of several loads the
-/// one that reaches most.
-fn batches(summary: &Summary, phase: &str) -> Line {
-    let curves = batch_curves(summary).into_iter().filter(|curve| curve.phase == phase);
-    let reached = |curve: &BatchCurve| curve.best().map_or(0.0, |(_, tokens)| tokens);
-    let curve = curves.reduce(|a, b| if reached(&b) > reached(&a) { b } else { a })?;
-    let (best, tokens) = curve.best()?;
-    let (enough, _) = curve.enough(ENOUGH_TOKENS)?;
-    let at = if curve.load.is_empty() { String::new() } else { format!("at `{}` ", curve.load) };
-    let gain = curve.speedup(tokens).filter(|_| best > 1);
-    let gain = gain.map_or(String::new(), |gain| format!(", {} times those of 1", show_number(gain)));
-    let prompts = show_count_of(u64::from(best), "prompt");
-    let smallest = curve.points.iter().all(|(batch, _)| *batch >= best);
-    let rest = if smallest {
-        "more of them gain nothing".to_owned()
-    } else if enough < best {
-        format!("from {enough} on more prompts gain less than {}", show_share(ENOUGH_TOKENS))
-    } else {
-        format!("no smaller batch comes within {}", show_share(ENOUGH_TOKENS))
-    };
-    Some((
-        Level::Info,
-        format!(
-            "{at}{prompts} per request {} most, {} output tokens per second{gain}; {rest}",
-            if best == 1 { "brings" } else { "bring" },
-            show_number(tokens),
-        ),
-    ))
 }
 
 fn slow(scope: &Scope) -> Line {

@@ -79,14 +79,54 @@ fn scope<'a>(plan: &Plan, summary: &'a Summary, phase: &str, endpoint: usize) ->
     summary.scope(&scope_key(plan, &ScopeKey { phase: phase.to_owned(), step: None, endpoint }))
 }
 
+/// How much longer an endpoint takes to its first token beside others than alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Inflation<'a> {
+    pub(super) endpoint: &'a str,
+    /// The mixed phase.
+    pub(super) mixed: &'a str,
+    /// The medians alone and together, in seconds.
+    alone_s: f64,
+    together_s: f64,
+}
+
+impl Inflation<'_> {
+    /// How many times as long.
+    pub(super) fn times(&self) -> f64 {
+        self.together_s / self.alone_s
+    }
+}
+
+/// Those of all pairs that can be compared, by their mixed phase.
+pub(super) fn inflations<'a>(plan: &'a Plan, summary: &Summary) -> Vec<Inflation<'a>> {
+    let mut all: Vec<Inflation> = solos(plan)
+        .iter()
+        .filter(|solo| solo.uneven.is_none())
+        .flat_map(|solo| solo.load.traffic.iter().map(move |traffic| (solo, traffic.endpoint)))
+        .filter_map(|(solo, endpoint)| {
+            Some(Inflation {
+                endpoint: &plan.endpoints[endpoint].name,
+                mixed: solo.mixed,
+                alone_s: median(scope(plan, summary, solo.phase, endpoint)?)?,
+                together_s: median(scope(plan, summary, solo.mixed, endpoint)?)?,
+            })
+        })
+        .collect();
+    all.sort_by_key(|inflation| inflation.mixed);
+    all
+}
+
+/// The median first token, where there is one.
+fn median(scope: &Scope) -> Option<f64> {
+    let median = scope.value(Metric::Ttft, Some(Statistic::P50));
+    median.filter(|median| median.is_finite() && *median > 0.0)
+}
+
 /// The median first token together against that alone, and what failed under contention.
 fn inflation(plan: &Plan, summary: &Summary, solo: &Solo<'_>, endpoint: usize) -> Option<Finding> {
     let name = &plan.endpoints[endpoint].name;
     let alone = scope(plan, summary, solo.phase, endpoint)?;
     let together = scope(plan, summary, solo.mixed, endpoint)?;
-    let median = |scope: &Scope| {
-        scope.value(Metric::Ttft, Some(Statistic::P50)).filter(|median| median.is_finite() && *median > 0.0)
-    };
     let (before, after) = (median(alone)?, median(together)?);
     let errors = |scope: &Scope| scope.counts.counted(Metric::ContentionErrorRate).unwrap_or(0);
     let (errors_alone, errors_together) = (errors(alone), errors(together));

@@ -33,10 +33,10 @@ const LEAST_LOOKS: u32 = 20;
 const LEAST_IN_FLIGHT: f64 = 1.0;
 
 /// A drift of less than this share of the median is of no interest, however certain it is.
-const ALLOWED_DRIFT: f64 = 0.10;
+pub(super) const ALLOWED_DRIFT: f64 = 0.10;
 
 /// How improbable a drift has to be in a steady step.
-const SURELY: f64 = 0.01;
+pub(super) const SURELY: f64 = 0.01;
 
 /// Check 2b: requests went out when they were due.
 pub(super) fn sent_on_time(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Check {
@@ -267,6 +267,15 @@ pub(super) fn not_the_limit(plan: &Plan, summary: &Summary, targets: &[Judged]) 
             faults.join("; ")
         },
     }
+}
+
+/// Whether the tool lacked processors, memory or connections, or read too late.
+pub(super) fn was_short(instrument: &Instrument) -> bool {
+    let lacked = instrument.usage.is_some_and(|usage| {
+        let busy = usage.cpu_share.is_some_and(|share| share >= ALLOWED_CPU);
+        busy || usage.swapped_bytes.is_some_and(|bytes| bytes > 0) || usage.refused > 0
+    });
+    lacked || instrument.late as f64 > ALLOWED_LATE * (instrument.exact + instrument.bounded) as f64
 }
 
 fn priority(usage: &Usage) -> Option<String> {

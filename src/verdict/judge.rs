@@ -8,15 +8,23 @@ use crate::{
     record::{Abort, StopCause},
     units::{show_count, show_count_of, show_seconds},
     verdict::{
-        Check, Conclusion, Grade, Judged, Mark, Verdict, analysis::findings, grade::judged,
-        targets::judge_targets, validity::checks,
+        Check, Conclusion, Grade, Judged, Mark, Verdict,
+        analysis::findings,
+        grade::judged,
+        optimum::{named, optima, unnamed},
+        recommend::recommendations,
+        targets::judge_targets,
+        validity::checks,
     },
 };
 
 /// Judges a run: is it a measurement at all, what does the evidence say of each target, what grade follows. Pure.
 pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
-    let targets = judge_targets(plan, summary);
-    let validity = checks(plan, summary, &targets);
+    let optima = optima(plan, summary);
+    let with_levels = named(plan, &optima);
+    let mut targets = judge_targets(&with_levels, summary);
+    let validity = checks(&with_levels, summary, &targets);
+    unnamed(plan, &optima, &mut targets);
     let skipped = plan
         .targets
         .iter()
@@ -40,8 +48,10 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
         total_targets,
         targets,
         skipped,
-        validity,
         analysis: findings(plan, summary),
+        recommendations: recommendations(plan, summary, &validity, &optima),
+        validity,
+        optima,
     }
 }
 

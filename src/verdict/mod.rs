@@ -6,7 +6,10 @@ mod evidence;
 mod grade;
 mod instrument;
 mod judge;
+mod optimum;
+mod recommend;
 mod side;
+mod stability;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -18,6 +21,7 @@ use serde::Serialize;
 pub use evidence::Evidence;
 pub use instrument::ALLOWED_LAG_S;
 pub use judge::{judge, nothing_answered};
+pub use optimum::optima;
 
 use crate::{
     catalog::MetricName,
@@ -46,6 +50,52 @@ pub struct Verdict {
     pub validity: Vec<Check>,
     /// Plain-word lines that need no target.
     pub analysis: Vec<Finding>,
+    /// The best level of every ladder, in the order of the plan.
+    pub optima: Vec<Optimum>,
+    /// Causes that the numbers support, and what to try next.
+    pub recommendations: Vec<Recommendation>,
+}
+
+/// A cause, with its evidence and what to try next.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Recommendation {
+    /// The cause.
+    pub cause: Cause,
+    /// Where: a phase, an endpoint in one, or the tool itself.
+    pub place: String,
+    /// The numbers that show it.
+    pub evidence: String,
+    /// What to try next.
+    pub next: String,
+}
+
+/// What limits a server, or spoils its measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Requests wait for a place.
+    Queueing,
+    /// Tokens take longer, the more are decoded at once.
+    Decoding,
+    /// The load generator was late or short of something.
+    Client,
+    /// Connecting, or the way between client and server.
+    Network,
+    /// An endpoint suffers from another one far more than that does from it.
+    Starvation,
+}
+
+/// The best level of a ladder.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Optimum {
+    /// The phase.
+    pub phase: String,
+    /// The step that it is; `None` where no level may be it.
+    pub step: Option<String>,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// The steps whose errors and latency are within their limits, from the smallest load on.
+    pub stable: Vec<String>,
 }
 
 /// The run as a whole, in the order in which one beats the next.

@@ -4,6 +4,9 @@ mod abort;
 mod analysis;
 mod conclusion;
 mod instrument;
+mod ladder;
+mod recommend;
+mod stability;
 mod targets;
 mod validity;
 

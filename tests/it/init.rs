@@ -134,9 +134,9 @@ fn the_file_runs() {
         "run",
         "scenario.toml",
         "--set",
-        "phases.users.requests=60",
+        "phases.users.requests=240",
         "--set",
-        "phases.arrivals.duration=2s",
+        "phases.arrivals.duration=8s",
         "--set",
         "phases.arrivals.load.open.rate=30",
     ]);

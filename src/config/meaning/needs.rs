@@ -1,6 +1,9 @@
 //! What a target needs beside traffic: objectives, a price, a metric that can be judged while requests still come.
 
-use super::{super::Severity, Check, Diagnostic, Phase, Target, quoted};
+use super::{
+    super::{OPTIMUM, Severity},
+    Check, Diagnostic, Phase, Target, quoted,
+};
 use crate::catalog::Metric;
 
 impl Check<'_> {
@@ -114,6 +117,14 @@ impl Check<'_> {
                     .label(key, "ends the run")
                     .label(&severity.place, "does not fail it")
                     .help("remove `abort`, or let `severity` be `\"fail\"`"),
+            );
+        }
+        if target.step.as_deref() == Some(OPTIMUM) {
+            self.sink.push(
+                Diagnostic::new(format!("`targets.{name}.abort` cannot judge the optimum on the way"))
+                    .label(key, "asks for an end on the way")
+                    .label(self.place(&["targets", name, "step"]), "known only at the end")
+                    .help("remove `abort`, or name one step"),
             );
         }
         if !target.metric.counts_requests() {

@@ -37,8 +37,8 @@ pub(super) struct Target {
     /// Only in this phase; in every measured one that has the metric otherwise.
     #[schemars(extend("examples" = ["ramp"]))]
     phase: Name,
-    /// Only in this step of the phase.
-    #[schemars(extend("examples" = ["users=4"]))]
+    /// Only in this step of the phase; `optimum` is the best level of a phase of several, as the run shows it.
+    #[schemars(extend("examples" = ["users=4", "optimum"]))]
     step: Text,
     /// Only for this endpoint.
     #[schemars(extend("examples" = ["flash"]))]

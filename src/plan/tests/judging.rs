@@ -7,7 +7,7 @@ use crate::{
     config::{
         Bound, Load, Objective, OnInconclusive, Order, Phase, Price, Scenario, Severity, Shape, Target,
     },
-    plan::{Plan, compile, diff::diff, fixture, provable, render, totals},
+    plan::{Plan, ScopeKey, compile, diff::diff, fixture, provable, render, totals},
 };
 
 /// Everything that is judged, over the small scenario with one closed and one open phase and a pause.
@@ -260,4 +260,64 @@ fn what_the_seed_sends_to_an_endpoint_is_what_counts() {
     assert!(advised > 118, "{warning}");
     assert_eq!(provable::findings(&with(seed, advised, OnInconclusive::Fail)).count(), 0);
     assert_eq!(provable::findings(&with(seed, advised - 1, OnInconclusive::Fail)).count(), 1);
+}
+
+/// A mixed phase and a ladder of users, with this target on them.
+fn with_a_ladder(change: impl FnOnce(&mut Target)) -> Plan {
+    let mut scenario = fixture::bare();
+    scenario.phases = fixture::named([
+        ("mixed", fixture::phase(Some(100), None, fixture::closed(&[4]))),
+        ("ladder", fixture::phase(Some(100), None, fixture::closed(&[1, 2, 4]))),
+    ]);
+    let mut target = fixture::target("ttft.p95", Bound::AtMost(1.0));
+    change(&mut target);
+    scenario.targets = fixture::named([("only", target)]);
+    compile(&scenario)
+}
+
+fn keys(keys: &[ScopeKey]) -> Vec<String> {
+    keys.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_optimum_is_one_place_whichever_level_it_is() {
+    for phase in [None, Some("ladder".to_owned())] {
+        let plan = with_a_ladder(|target| (target.step, target.phase) = (Some("optimum".to_owned()), phase));
+        let [target] = &plan.targets[..] else { panic!("one target") };
+        assert_eq!((keys(&target.scopes), target.bounds.len()), (vec!["ladder · optimum".to_owned()], 0));
+        assert_eq!(provable::findings(&plan).count(), 0);
+        assert_eq!(Plan::from_json(&plan.to_json()).expect("what was written"), plan);
+    }
+    let unprovable = with_a_ladder(|target| {
+        target.metric = "ttft.p99".parse().expect("a metric");
+        target.step = Some("optimum".to_owned());
+    });
+    let [finding] = &provable::findings(&unprovable).collect::<Vec<_>>()[..] else { panic!("one target") };
+    assert!(finding.message.contains("in `ladder · optimum` needs 299 requests"), "{}", finding.message);
+    // a phase of one step has no best one
+    let nowhere = with_a_ladder(|target| {
+        (target.step, target.phase) = (Some("optimum".to_owned()), Some("mixed".to_owned()));
+    });
+    assert!(nowhere.targets[0].scopes.is_empty());
+}
+
+#[test]
+fn a_limit_on_latency_without_a_place_bounds_the_optimum() {
+    let levels = ["ladder · users=1", "ladder · users=2", "ladder · users=4"];
+    let places = |plan: &Plan| (keys(&plan.targets[0].scopes), keys(&plan.targets[0].bounds));
+    let everywhere = with_a_ladder(|_| ());
+    assert_eq!(places(&everywhere), (vec!["mixed".to_owned()], levels.map(str::to_owned).to_vec()));
+    let text = render::text(&everywhere);
+    assert!(text.contains("mixed; bounds the optimum of ladder"), "{text}");
+    for (plan, scopes) in [
+        (with_a_ladder(|target| target.phase = Some("ladder".to_owned())), 3),
+        (with_a_ladder(|target| target.phase = Some("mixed".to_owned())), 1),
+        (with_a_ladder(|target| target.severity = Severity::Info), 1),
+        (with_a_ladder(|target| target.bound = Bound::AtLeast(1.0)), 1),
+        (with_a_ladder(|target| target.metric = "error_rate".parse().expect("a metric")), 1),
+        (with_a_ladder(|target| target.metric = "send_lag".parse().expect("a metric")), 1),
+    ] {
+        let (judged, bounds) = places(&plan);
+        assert_eq!((judged.len(), bounds.len()), (scopes, 0));
+    }
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     catalog::{Metric, Statistic},
     report::Report,
+    verdict::Optimum,
 };
 
 /// Points of single requests drawn at most; more are thinned evenly.
@@ -95,7 +96,11 @@ fn by_step(report: &Report) -> Vec<Group> {
         let latency = scope.value(Metric::E2e, Some(Statistic::P95));
         let throughput = scope.value(Metric::OutputTokensPerSecond, None);
         let (Some(latency), Some(throughput)) = (latency, throughput) else { continue };
-        let spot = Spot { latency, throughput, label: step.clone() };
+        let phase = &scope.key.phase;
+        let is_best = |optimum: &Optimum| optimum.phase == *phase && optimum.step.as_ref() == Some(step);
+        let best = report.verdict.optima.iter().any(is_best);
+        let label = if best { format!("{step} (optimum)") } else { step.clone() };
+        let spot = Spot { latency, throughput, label };
         let index = groups.len();
         match groups.iter_mut().find(|group| group.name == scope.key.phase) {
             Some(group) => group.points.push(spot),

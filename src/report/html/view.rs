@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Report, words};
+use super::super::{
+    Report,
+    ladders::{FIGURES, Row, tables},
+    words,
+};
 use crate::{
     catalog::{Metric, Statistic},
     config::{Address, Layer, Severity},
@@ -33,7 +37,7 @@ const GROUPS: [(&str, Metric, &[Statistic]); 4] = [
 const MANY_ROWS: usize = 24;
 
 /// How metrics are defined, for the foot of the page.
-const GLOSSARY: [(&str, &str); 13] = [
+const GLOSSARY: [(&str, &str); 15] = [
     ("TTFT", "first event with output − due; connecting is left out"),
     ("e2e", "last event with output − due; for answers without a stream, end − due"),
     ("due", "the scheduled time of an open loop; in a closed loop, the moment the user was ready to send"),
@@ -50,6 +54,15 @@ const GLOSSARY: [(&str, &str); 13] = [
         "nearest rank, with failed requests as infinite (∞); JSON also has those of the successes alone",
     ),
     (
+        "speed-up, efficiency",
+        "of a level: throughput ÷ that of the smallest level, and that ÷ how many times its load the level has",
+    ),
+    (
+        "knee, optimum",
+        "where throughput bends by Kneedle (Satopää et al. 2011); the smallest level within 5 % of the highest \
+         throughput, of those with errors under 5 % and latency within the targets",
+    ),
+    (
         "90 % interval",
         "a 95 % bound on each side; PASS and FAIL need the bound, not only the value, to decide",
     ),
@@ -59,7 +72,7 @@ const GLOSSARY: [(&str, &str); 13] = [
 pub(super) fn page(report: &Report) -> Value {
     let Report { plan, system, summary, verdict, .. } = report;
     let failing = verdict.validity.iter().filter(|check| !check.ok).count();
-    json!({
+    let mut page = json!({
         "title": format!("{} · {}", plan.title(), words::conclusion(verdict.conclusion)),
         "name": plan.title(),
         "description": plan.description,
@@ -132,7 +145,11 @@ pub(super) fn page(report: &Report) -> Value {
         },
         "origins": origins(report),
         "glossary": GLOSSARY.iter().map(|(term, text)| json!({ "term": term, "text": text })).collect::<Value>(),
-    })
+    });
+    // apart, since the macro above goes no deeper
+    page["ladders"] = ladders(report);
+    page["recommendations"] = recommendations(report);
+    page
 }
 
 /// What prompts came from and what counted them.
@@ -288,6 +305,62 @@ fn row(depth: usize, name: &str, scope: &Scope) -> Value {
         "cost": words::of_scope(scope, Metric::CostPerMillionTokens, None),
         "latencies": latencies,
     })
+}
+
+fn ladders(report: &Report) -> Value {
+    let row = |row: Row| {
+        json!({
+            "name": row.name,
+            "marks": row.marks,
+            "stable": row.stable,
+            "throughput": row.throughput,
+            "figures": cells(&row.figures),
+        })
+    };
+    tables(report)
+        .into_iter()
+        .map(|table| {
+            json!({
+                "phase": table.ladder.phase,
+                "unit": table.unit,
+                "reason": table.optimum.map(|optimum| optimum.reason.as_str()),
+                "headings": cells(&FIGURES),
+                "rows": table.rows.into_iter().map(row).collect::<Value>(),
+            })
+        })
+        .collect()
+}
+
+/// The columns of a ladder, with whether a narrow page has room for them. What is not among them stands with the results.
+const OF_LADDERS: [(usize, bool); 10] = [
+    (0, true),
+    (1, true),
+    (2, false),
+    (3, false),
+    (4, true),
+    (5, false),
+    (6, false),
+    (7, false),
+    (10, false),
+    (11, false),
+];
+
+fn cells<T: AsRef<str>>(figures: &[T]) -> Value {
+    let cell =
+        |(figure, narrow): &(usize, bool)| json!({ "text": figures[*figure].as_ref(), "narrow": narrow });
+    OF_LADDERS.iter().map(cell).collect()
+}
+
+fn recommendations(report: &Report) -> Value {
+    let each = report.verdict.recommendations.iter().map(|found| {
+        json!({
+            "cause": words::cause(found.cause),
+            "place": found.place,
+            "evidence": found.evidence,
+            "next": found.next,
+        })
+    });
+    each.collect()
 }
 
 fn failures(report: &Report) -> Value {

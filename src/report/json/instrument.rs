@@ -59,6 +59,49 @@ struct Quality {
     drift_share: Option<f64>,
     /// How probable so clear a drift is where there is none; null likewise.
     drift_p_value: Option<f64>,
+    /// How it went from the end of the transient on; null where its load changes by plan, below three minutes and below 200
+    /// answers.
+    stability: Option<Stability>,
+}
+
+/// How a long step went.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Stability {
+    /// Mean `e2e` of its first tenth.
+    e2e_first_tenth_ms: Option<f64>,
+    /// Mean `e2e` of its last tenth.
+    e2e_last_tenth_ms: Option<f64>,
+    /// How much `e2e` drifts, as a share of its median; null where that is not known.
+    drift_share: Option<f64>,
+    /// How probable so clear a drift is where there is none; null likewise.
+    drift_p_value: Option<f64>,
+    /// Where the level of `e2e` is most likely to change, by Pettitt's test: in seconds from the beginning of the window.
+    change_s: Option<f64>,
+    /// How probable so clear a change is where there is none, at most; null likewise.
+    change_p_value: Option<f64>,
+    /// Whether that is a leap rather than a slope; null likewise.
+    change_is_sudden: Option<bool>,
+    /// Where the share of failures is most likely to change, in seconds from the beginning of the window.
+    errors_change_s: Option<f64>,
+    /// How probable so clear a change is where there is none, at most; null likewise.
+    errors_change_p_value: Option<f64>,
+}
+
+impl Stability {
+    fn of(stability: &metrics::Stability) -> Self {
+        let metrics::Stability { first_tenth_s, last_tenth_s, drift, latency, errors, .. } = stability;
+        Self {
+            e2e_first_tenth_ms: finite(first_tenth_s * 1e3),
+            e2e_last_tenth_ms: finite(last_tenth_s * 1e3),
+            drift_share: drift.and_then(|drift| finite(drift.share)),
+            drift_p_value: drift.map(|drift| drift.p_value),
+            change_s: latency.map(|shift| shift.at_s),
+            change_p_value: latency.map(|shift| shift.p_value),
+            change_is_sudden: latency.map(|shift| shift.sudden),
+            errors_change_s: errors.map(|shift| shift.at_s),
+            errors_change_p_value: errors.map(|shift| shift.p_value),
+        }
+    }
 }
 
 impl Instrument {
@@ -84,7 +127,7 @@ impl Instrument {
 
 impl Quality {
     fn of(quality: &StepQuality) -> Self {
-        let StepQuality { key, in_flight, settled } = quality;
+        let StepQuality { key, in_flight, settled, stability } = quality;
         let drift = settled.and_then(|settled: Settled| settled.drift);
         Self {
             phase: key.phase.clone(),
@@ -96,6 +139,7 @@ impl Quality {
             transient_s: settled.and_then(|settled| settled.transient_s),
             drift_share: drift.and_then(|drift| finite(drift.share)),
             drift_p_value: drift.map(|drift| drift.p_value),
+            stability: stability.as_ref().map(Stability::of),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{DIM, Grid, Style, indented};
 use crate::{
     catalog::{Metric, Statistic},
-    metrics::Scope,
+    metrics::{self, Scope},
     report::{Report, words},
     units,
 };
@@ -15,8 +15,21 @@ const MANY_ROWS: usize = 12;
 pub(super) fn scopes(report: &Report, style: Style) -> Vec<String> {
     let mut rows: Vec<_> =
         words::outline(report).into_iter().filter(|(_, _, scope)| scope.measured).collect();
+    // whose numbers stand below, but for what only this table has
+    let ladders = if report.plan.objectives.is_empty() && report.plan.price.is_none() {
+        metrics::ladders(report.summary)
+    } else {
+        Vec::new()
+    };
+    let below = |scope: &Scope| {
+        let levels = ladders.iter().filter(|ladder| ladder.phase == scope.key.phase);
+        levels.flat_map(|ladder| &ladder.levels).any(|level| scope.key.step.as_deref() == Some(level.step))
+    };
+    let failed = rows.iter().any(|(_, _, scope)| infinite(scope));
+    rows.retain(|(_, _, scope)| scope.key.endpoint.is_some() || !below(scope));
     let all = rows.len();
-    if all > MANY_ROWS {
+    rows.retain(|(_, _, scope)| !below(scope));
+    if rows.len() > MANY_ROWS {
         rows.retain(|(_, _, scope)| !(scope.explores && scope.key.endpoint.is_some()));
     }
     if rows.is_empty() {
@@ -41,7 +54,7 @@ pub(super) fn scopes(report: &Report, style: Style) -> Vec<String> {
     notes.extend(words::objectives(report).map(|objectives| format!("met: requests with {objectives}")));
     notes.extend(words::price(report).map(|price| format!("cost/M: of a million tokens at {price}")));
     notes.extend(words::cost(report).map(|cost| format!("the whole run cost {cost}")));
-    if rows.iter().any(|(_, _, scope)| infinite(scope)) {
+    if failed {
         notes.push("∞: percentiles count failed requests as infinite".to_owned());
     }
     if rows.len() < all {

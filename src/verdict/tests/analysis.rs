@@ -70,35 +70,6 @@ fn levels_of_a_ladder_are_not_mixed() {
 }
 
 #[test]
-fn the_best_batch_and_where_more_gains_little() {
-    let sizes = [1, 4, 16, 64];
-    let steps = sizes.map(|batch| {
-        let mut step = level(closed("batches", 1, 10), &format!("batch={batch}"));
-        load(&mut step).batch = batch;
-        step
-    });
-    let mut run = Run::new(plan(&["chat"], steps.to_vec()));
-    // four times the prompts take four times as long at the end
-    for (step, took_ms) in [(1, 1000), (2, 1000), (3, 1000), (4, 3900)] {
-        let start = step as u64 * 100 * SEC;
-        run.start(step, start);
-        for request in 0..10 {
-            let (mut record, chunks) = answer(start + request * took_ms * MS, MS, &[(took_ms - 1) * MS]);
-            record.batch = sizes[step - 1];
-            record.output_tokens = Some(100 * u64::from(record.batch));
-            run.push_user(step, 0, (record, chunks));
-        }
-        run.finish(step, start + 50 * SEC);
-    }
-    insta::assert_snapshot!(analysis(&run.end()), @"
-    Pass `batches`: none of 40 requests failed
-    Warning `batches`: from `batch=64` on `e2e.p90` is over 2.00 s: user experience degraded
-    Pass `batches`: up to `batch=64` `ttft.p50` is under 200 ms: excellent
-    Info `batches`: 64 prompts per request bring most, 1,641 output tokens per second, 16.4 times those of 1; from 16 on more prompts gain less than 5.0 %
-    ");
-}
-
-#[test]
 fn a_path_that_the_server_does_not_know_gets_a_hint() {
     let mut run = run_of(&mix(&[(3, 10), (1, 0)]));
     let failed = run.records.iter_mut().find(|(record, _)| record.outcome.failed()).expect("one failed");
@@ -114,7 +85,7 @@ fn a_path_that_the_server_does_not_know_gets_a_hint() {
 }
 
 /// Two endpoints alone, then together: a median first token of these milliseconds each, once a second.
-fn mixed_after_solo(alone: [u64; 2], together: [u64; 2]) -> Run {
+pub(super) fn mixed_after_solo(alone: [u64; 2], together: [u64; 2]) -> Run {
     let names = ["thinker", "flash"];
     let mut steps =
         vec![closed("thinker_alone", 1, 10), closed("flash_alone", 1, 10), closed("mixed", 2, 20)];

@@ -1,0 +1,235 @@
+//! Causes that the numbers support, and what to try next; none without its evidence.
+
+use super::{
+    contention::{Inflation, inflations},
+    instrument::was_short,
+};
+use crate::{
+    catalog::{Metric, Statistic},
+    metrics::{Ladder, Level, Scope, Summary, ladders},
+    plan::Plan,
+    units::{show_count, show_count_of, show_number, show_seconds, show_share},
+    verdict::{Cause, Check, Optimum, Recommendation},
+};
+
+/// `ttft.p50` that grows so many times between two levels grows by more than a longer step makes it.
+const TTFT_GROWS: f64 = 2.0;
+
+/// `tpot.p50` of two levels that differ by no more than this share is the same: the server decodes as many at once.
+const TPOT_STAYS: f64 = 0.05;
+
+/// A level whose efficiency is at most this share of that of another brings little for its load.
+const EFFICIENCY_FALLS: f64 = 0.75;
+
+/// `tpot.p50` that grows so many times: each token waits for half a step more of others than of its own.
+const TPOT_GROWS: f64 = 1.5;
+
+/// The share of an answer's time behind its first token from which on decoding is what takes the time.
+const DECODE_SHARE: f64 = 0.5;
+
+/// Connecting that takes this share of all the time that clients spend is worth to be avoided.
+const CONNECTING_SHARE: f64 = 0.10;
+
+/// The share of the service time that the server does not know of, and the mean seconds, from which on the way between is a
+/// cause of its own and no rounding.
+const OUTSIDE_SHARE: f64 = 0.30;
+const OUTSIDE_S: f64 = 0.005;
+
+/// Fewer requests than this show no cause.
+const LEAST_REQUESTS: u64 = 20;
+
+/// An endpoint whose first token takes so many times as long as alone suffers, and it starves where another one's grows at most
+/// by this part of that.
+const SUFFERS: f64 = 2.0;
+const UNEQUAL: f64 = 0.5;
+
+/// All that the numbers support: what the tool lacked first, since it casts doubt on the rest, then by phase.
+pub(super) fn recommendations(
+    plan: &Plan,
+    summary: &Summary,
+    checks: &[Check],
+    optima: &[Optimum],
+) -> Vec<Recommendation> {
+    let mut found: Vec<Recommendation> = client(summary, checks).into_iter().collect();
+    for ladder in ladders(summary).iter().filter(|ladder| of_load(ladder)) {
+        let optimum = optima.iter().find(|optimum| optimum.phase == ladder.phase);
+        found.extend(queueing(ladder, optimum));
+        found.extend(decoding(ladder));
+    }
+    let whole = |scope: &&Scope| scope.measured && scope.key.step.is_none();
+    // an endpoint apart where there are several, else the phase
+    let apart = |scope: &&Scope| {
+        let parts = summary.scopes.iter().filter(|other| other.key.phase == scope.key.phase);
+        scope.key.endpoint.is_some() || parts.filter(|other| other.key.endpoint.is_some()).count() == 0
+    };
+    let places = || summary.scopes.iter().filter(whole).filter(apart);
+    found.extend(places().filter_map(connecting));
+    found.extend(places().filter_map(outside));
+    found.extend(starving(&inflations(plan, summary)));
+    found
+}
+
+/// Whether the levels differ in how much comes at once, and not in what a request is.
+fn of_load(ladder: &Ladder<'_>) -> bool {
+    ladder.levels.iter().all(|level| !level.step.contains("batch="))
+}
+
+/// The tool itself was late, or lacked something.
+fn client(summary: &Summary, checks: &[Check]) -> Option<Recommendation> {
+    let missed = |id: &str| checks.iter().find(|check| check.id == id && !check.ok);
+    let short = missed("3").filter(|_| was_short(&summary.instrument));
+    let check = missed("2b").or(short)?;
+    Some(Recommendation {
+        cause: Cause::Client,
+        place: "the tool itself".to_owned(),
+        evidence: check.value.clone(),
+        next: check.advice.clone(),
+    })
+}
+
+/// The medians of a level's first token and of its time per token, over successes.
+fn medians(level: &Level<'_>) -> Option<(f64, f64)> {
+    let median = |metric| level.scope.series.get(&metric)?.of_successes(Statistic::P50);
+    let enough = level.scope.counts.ok() >= LEAST_REQUESTS;
+    median(Metric::Ttft).zip(median(Metric::Tpot)).filter(|(ttft, tpot)| enough && *ttft > 0.0 && *tpot > 0.0)
+}
+
+/// Between two levels the first token takes longer, and tokens do not: requests wait for a place.
+fn queueing(ladder: &Ladder<'_>, optimum: Option<&Optimum>) -> Option<Recommendation> {
+    let known: Vec<_> = ladder.levels.iter().filter_map(|level| Some((level, medians(level)?))).collect();
+    let (most, (ttft, tpot)) = *known.last()?;
+    let (from, (ttft_there, tpot_there)) =
+        *known.iter().find(|(_, (_, there))| tpot <= there * (1.0 + TPOT_STAYS))?;
+    let falls = from.efficiency.zip(most.efficiency);
+    if ttft < TTFT_GROWS * ttft_there || !falls.is_some_and(|(here, there)| there <= here * EFFICIENCY_FALLS)
+    {
+        return None;
+    }
+    let best = optimum.and_then(|optimum| optimum.step.as_deref());
+    let best = ladder.levels.iter().find(|level| Some(level.step) == best && level.step != most.step);
+    let more = best.map_or(" or add a replica".to_owned(), |level| {
+        format!(" add a replica, or send no more than {}", level.name)
+    });
+    Some(Recommendation {
+        cause: Cause::Queueing,
+        place: ladder.phase.to_owned(),
+        evidence: format!(
+            "from {} to {} `ttft.p50` grows from {} to {}, while `tpot.p50` goes from {} to {}",
+            from.name,
+            most.name,
+            show_seconds(ttft_there),
+            show_seconds(ttft),
+            show_seconds(tpot_there),
+            show_seconds(tpot),
+        ),
+        next: format!(
+            "let the server run more sequences at once where its memory allows (vLLM `--max-num-seqs`, llama.cpp \
+             `--parallel`),{more}"
+        ),
+    })
+}
+
+/// Every token takes longer, the more are decoded at once.
+fn decoding(ladder: &Ladder<'_>) -> Option<Recommendation> {
+    let mut known = ladder.levels.iter().filter_map(|level| Some((level, medians(level)?)));
+    let (least, (_, tpot_there)) = known.next()?;
+    let (most, (ttft, tpot)) = known.next_back()?;
+    let e2e = most.scope.series.get(&Metric::E2e)?.of_successes(Statistic::P50)?;
+    let share = (e2e - ttft) / e2e;
+    if tpot < TPOT_GROWS * tpot_there || share < DECODE_SHARE {
+        return None;
+    }
+    Some(Recommendation {
+        cause: Cause::Decoding,
+        place: ladder.phase.to_owned(),
+        evidence: format!(
+            "from {} to {} `tpot.p50` grows from {} to {}, {} times, and {} of an answer's time there lies behind its first \
+             token",
+            least.name,
+            most.name,
+            show_seconds(tpot_there),
+            show_seconds(tpot),
+            show_number(tpot / tpot_there),
+            show_share(share),
+        ),
+        next: "let the server decode fewer sequences at once, or make a step cheaper: quantized weights or cache, a smaller \
+               model, more GPUs for one model"
+            .to_owned(),
+    })
+}
+
+/// Connections are opened again and again.
+fn connecting(scope: &Scope) -> Option<Recommendation> {
+    let way = scope.transit;
+    let share = way.connecting_s / (way.connecting_s + way.e2e_s);
+    if scope.counts.ok() < LEAST_REQUESTS || way.opened == 0 || share < CONNECTING_SHARE {
+        return None;
+    }
+    Some(Recommendation {
+        cause: Cause::Network,
+        place: scope.key.to_string(),
+        evidence: format!(
+            "{} of {} opened a connection first, for {} on average, which no latency counts: {} of all the time until their \
+             ends",
+            show_count(way.opened),
+            show_count_of(scope.counts.ok(), "answer"),
+            show_seconds(way.connecting_s / way.opened as f64),
+            show_share(share),
+        ),
+        next: "let the server, or the proxy before it, keep connections open".to_owned(),
+    })
+}
+
+/// Answers take longer than the server knows of.
+fn outside(scope: &Scope) -> Option<Recommendation> {
+    let way = scope.transit;
+    let between_s = way.service_s - way.told_s;
+    if way.told < LEAST_REQUESTS
+        || between_s < OUTSIDE_SHARE * way.service_s
+        || between_s < OUTSIDE_S * way.told as f64
+    {
+        return None;
+    }
+    let mean = |seconds: f64| show_seconds(seconds / way.told as f64);
+    Some(Recommendation {
+        cause: Cause::Network,
+        place: scope.key.to_string(),
+        evidence: format!(
+            "{} took {} on average from the request to the end, and the server had them for {} of that: {} passed on the way",
+            show_count_of(way.told, "answer"),
+            mean(way.service_s),
+            mean(way.told_s),
+            show_share(between_s / way.service_s),
+        ),
+        next: "measure on the server's own machine or network, and look at what stands between".to_owned(),
+    })
+}
+
+/// Side by side, one endpoint suffers far more than another.
+fn starving(all: &[Inflation<'_>]) -> Vec<Recommendation> {
+    let mut found = Vec::new();
+    for together in all.chunk_by(|one, next| one.mixed == next.mixed) {
+        let by_times = |a: &&Inflation, b: &&Inflation| a.times().total_cmp(&b.times());
+        let ends = together.iter().max_by(by_times).zip(together.iter().min_by(by_times));
+        let Some((most, least)) = ends else { continue };
+        if most.times() < SUFFERS || least.times() > most.times() * UNEQUAL {
+            continue;
+        }
+        found.push(Recommendation {
+            cause: Cause::Starvation,
+            place: most.mixed.to_owned(),
+            evidence: format!(
+                "beside the others `{}` takes {} times as long to its first token as alone, and `{}` {} times",
+                most.endpoint,
+                show_number(most.times()),
+                least.endpoint,
+                show_number(least.times()),
+            ),
+            next: format!(
+                "give `{}` a server or a priority of its own, or let the server of `{}` run fewer sequences at once",
+                most.endpoint, least.endpoint,
+            ),
+        });
+    }
+    found
+}
