@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::units;
 
 /// What a metric's numbers are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Seconds.

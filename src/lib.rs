@@ -28,6 +28,7 @@ pub mod protocol;
 pub mod engine;
 pub mod metrics;
 pub mod verdict;
+pub mod compare;
 pub mod control;
 pub mod report;
 pub mod store;

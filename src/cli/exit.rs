@@ -8,8 +8,8 @@ use crate::{config::OnInconclusive, metrics::Ending, record::StopCause, verdict:
 pub(super) const HELP: &str = "\
 Exit codes:
   0    every judged target passed, or none was declared and the run is valid
-  1    a target failed (also when it ended the run), or every measured request did
-  2    wrong usage or an invalid scenario; nothing was sent
+  1    a target failed (also when it ended the run), every measured request did, or a metric regressed
+  2    wrong usage, an invalid scenario or another experiment than the baseline; nothing was sent
   3    the measurement is invalid or inconclusive
   4    the environment failed: no endpoint answered, disk, limits
   130  interrupted; what was measured is saved and graded as ABORTED

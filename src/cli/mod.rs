@@ -1,10 +1,13 @@
 //! The only code that prints, reads the environment or decides an exit code; wires everything above.
 
+mod baseline;
 mod by_url;
 mod calibrate;
 mod check;
+mod compare;
 mod data;
 mod exit;
+mod gate;
 mod init;
 mod limits;
 mod load;
@@ -20,6 +23,7 @@ mod rerun;
 mod run;
 mod schema;
 mod secrets;
+mod sides;
 mod signals;
 mod sim;
 mod starter;
@@ -71,6 +75,10 @@ enum Subcommands {
     /// Write the best concurrency that a run found into a server's own configuration file
     #[command(after_help = tune::HELP)]
     Tune(tune::Arguments),
+    /// Compare runs with runs: how far each metric moved, and whether that is noise or change
+    Compare(compare::Arguments),
+    /// Keep runs under a name, for `run --baseline` to hold later ones against
+    Baseline(baseline::Arguments),
     /// Send one request and show everything that comes back, with its times
     #[command(after_help = probe::HELP)]
     Probe(probe::Arguments),
@@ -148,12 +156,14 @@ pub fn main() -> ExitCode {
     };
     let terminal = terminal::Terminal::new(arguments.color);
     let done = match arguments.command {
-        Subcommands::Run(arguments) => run::run(&arguments, terminal),
+        Subcommands::Run(arguments) => run::run(arguments, terminal),
         Subcommands::Rerun(arguments) => rerun::rerun(&arguments, terminal),
         Subcommands::Check(arguments) => check::check(&arguments, terminal),
         Subcommands::Plan(arguments) => plan::plan(&arguments, terminal),
         Subcommands::Report(arguments) => rebuild::report(&arguments, terminal),
         Subcommands::Tune(arguments) => tune::tune(&arguments),
+        Subcommands::Compare(arguments) => compare::run(&arguments, terminal),
+        Subcommands::Baseline(arguments) => baseline::baseline(&arguments),
         Subcommands::Probe(arguments) => probe::probe(&arguments, terminal),
         Subcommands::Prompts(arguments) => prompts::prompts(&arguments, terminal),
         Subcommands::Data(arguments) => data::data(&arguments, terminal),

@@ -12,12 +12,13 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
+    compare::RunFigures,
     config::Format,
     metrics::{self, Source as _, Summary},
     record::{Abort, Diary, Generator},
     report::{self, Report},
     store::{self, Run},
-    verdict::{self, Verdict},
+    verdict::{self, Conclusion, Verdict},
 };
 
 /// Arguments of `report`.
@@ -50,6 +51,29 @@ impl Rebuilt {
         Exit::of(self.verdict.conclusion, self.summary.ending, silent, self.run.plan.on_inconclusive)
     }
 
+    /// Why it is no measurement that others could be held against; `None` where it is one.
+    pub(super) fn unfit(&self) -> Option<String> {
+        let Verdict { conclusion, reason, .. } = &self.verdict;
+        let word = match conclusion {
+            Conclusion::Invalid => "INVALID",
+            Conclusion::Aborted => "ABORTED",
+            Conclusion::Fail | Conclusion::Inconclusive | Conclusion::Pass => return None,
+        };
+        Some(format!("`{}` is {word}: {reason}", self.name()))
+    }
+
+    /// The name of its folder, wherever that is.
+    pub(super) fn name(&self) -> String {
+        let whole = self.run.folder.canonicalize();
+        let name = whole.ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+        name.unwrap_or_else(|| self.run.folder.display().to_string())
+    }
+
+    /// The numbers by which it is compared with others.
+    pub(super) fn figures(&self) -> RunFigures {
+        RunFigures::of(&self.name(), &self.summary)
+    }
+
     /// The view that renderers take.
     pub(super) fn report(&self) -> Report<'_> {
         Report {
@@ -79,14 +103,19 @@ fn elapsed_s(diary: &[Diary]) -> f64 {
     last.max().unwrap_or(0) as f64 / 1e9
 }
 
-/// Reads a run folder, judges it and writes every file that follows from its records. The inner result is that of
-/// writing: on a full disk there is still a verdict to show.
-pub(super) fn rebuild(folder: &Path) -> anyhow::Result<(Rebuilt, anyhow::Result<()>)> {
+/// Reads a run folder and judges it, and writes nothing.
+pub(super) fn read(folder: &Path) -> anyhow::Result<Rebuilt> {
     let run = Run::open(folder)?;
     let summary = metrics::summarize(&run.plan, &run)
         .with_context(|| format!("cannot read the records of `{}`", folder.display()))?;
     let verdict = verdict::judge(&run.plan, &summary);
-    let mut rebuilt = Rebuilt { run, summary, verdict, json: serde_json::Value::Null };
+    Ok(Rebuilt { run, summary, verdict, json: serde_json::Value::Null })
+}
+
+/// Reads a run folder, judges it and writes every file that follows from its records. The inner result is that of
+/// writing: on a full disk there is still a verdict to show.
+pub(super) fn rebuild(folder: &Path) -> anyhow::Result<(Rebuilt, anyhow::Result<()>)> {
+    let mut rebuilt = read(folder)?;
     rebuilt.json = report::json(&rebuilt.report());
     let written = write(folder, &rebuilt);
     Ok((rebuilt, written))

@@ -58,7 +58,7 @@ pub(super) fn rerun(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
         ));
         return Ok(Exit::Usage);
     }
-    run_plans(&[(folder.clone(), plan)], &mut datasets, &Machine::detect(), &arguments.output, terminal)
+    run_plans(&[(folder.clone(), plan)], &mut datasets, &Machine::detect(), None, &arguments.output, terminal)
 }
 
 /// The plan of a run as this program runs it again: the same experiment, under a note of where it comes from.

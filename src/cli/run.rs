@@ -15,6 +15,7 @@ use super::{
     by_url::{self, ByUrl},
     calibrate,
     exit::Exit,
+    gate::{Against, Gate, in_turn},
     limits,
     load::{Loaded, examine, plural, say_problems},
     problems,
@@ -52,6 +53,11 @@ pub(super) struct Arguments {
     /// Look for 5 s what this machine can do before anything is sent, as `run.calibrate = true` does
     #[arg(long)]
     calibrate: bool,
+    /// Run each scenario so often, as `run.repeats` says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    repeats: Option<u32>,
+    #[command(flatten)]
+    against: Against,
     #[command(flatten)]
     output: Output,
 }
@@ -70,7 +76,9 @@ struct Ran {
     rebuilt: Option<Rebuilt>,
 }
 
-pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
+pub(super) fn run(mut arguments: Arguments, terminal: Terminal) -> anyhow::Result<Exit> {
+    arguments.overrides.sets.extend(arguments.repeats.map(|repeats| format!("run.repeats={repeats}")));
+    let arguments = &arguments;
     let machine = Machine::detect();
     // with `conflicts_with`, clap would no longer ask for `--url` where a file stands beside another of its flags
     if arguments.by_url.url.is_some() && !arguments.files.is_empty() {
@@ -90,11 +98,26 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
         return Ok(Exit::Pass);
     }
     let mut plans: Vec<(PathBuf, Plan)> = loaded.into_iter().flat_map(runs).collect();
+    if arguments.against.interleave {
+        plans = match in_turn(plans) {
+            Ok(plans) => plans,
+            Err(problem) => return Ok(unsent(&problem)),
+        };
+    }
     for (_, plan) in &mut plans {
         settle_files(plan)?;
         plan.calibrate |= arguments.calibrate;
     }
-    run_plans(&plans, &mut datasets, &machine, &arguments.output, terminal)
+    let gate = match Gate::open(&arguments.against, &plans, &machine, &arguments.output.results) {
+        Ok(gate) => gate,
+        Err(problem) => return Ok(unsent(&problem)),
+    };
+    run_plans(&plans, &mut datasets, &machine, gate.as_ref(), &arguments.output, terminal)
+}
+
+fn unsent(problem: &str) -> Exit {
+    terminal::say(&format!("error: {problem}\nnothing was sent"));
+    Exit::Usage
 }
 
 /// The plans of all files; `None` after it was said what is wrong with any.
@@ -183,11 +206,13 @@ fn settle_files(plan: &mut Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs plans one after another, each under the name of the file that it came from. The worst exit code counts.
+/// Runs plans one after another, each under the name of the file that it came from, and holds them against a baseline where
+/// there is one. The worst exit code counts.
 pub(super) fn run_plans(
     plans: &[(PathBuf, Plan)],
     datasets: &mut Datasets,
     machine: &Machine,
+    gate: Option<&Gate>,
     output: &Output,
     terminal: Terminal,
 ) -> anyhow::Result<Exit> {
@@ -239,12 +264,12 @@ pub(super) fn run_plans(
         }
         rows.push(ran);
         let interrupted = signals.caught();
-        if let Some(repeat) = plan.repeat.filter(|n| *n == plan.repeats || interrupted)
-            && !output.quiet
-        {
-            let repeats = &rows[rows.len() - repeat as usize..];
+        if plan.repeat.is_some_and(|n| n == plan.repeats || interrupted) && !output.quiet {
+            // those of another plan may stand between them
+            let same = |other: &Plan| (&other.group, &other.case) == (&plan.group, &plan.case);
+            let repeats = rows.iter().zip(plans).filter(|(_, (_, other))| same(other));
             let reports: Vec<_> =
-                repeats.iter().filter_map(|ran| Some(ran.rebuilt.as_ref()?.report())).collect();
+                repeats.filter_map(|(ran, _)| Some(ran.rebuilt.as_ref()?.report())).collect();
             terminal::print(&report::repeats(&reports, terminal.style()));
         }
         if interrupted {
@@ -271,6 +296,10 @@ pub(super) fn run_plans(
         if left > 0 {
             terminal::say(&format!("{} without a report", plural(left, "scenario")));
         }
+    }
+    if let Some(gate) = gate {
+        worst =
+            worst.max(gate.judge(rows.iter().filter_map(|ran| ran.rebuilt.as_ref()), output, terminal)?);
     }
     if let Some(file) = &output.json {
         let mut summaries: Vec<_> =

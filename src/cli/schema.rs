@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{exit::Exit, probe, problems::Problem, terminal};
 use crate::{
+    compare::{Baseline, Comparison},
     config::{self, Origin},
     machine::{Calibration, SystemInfo},
     plan::{Plan, diff::Difference},
@@ -57,6 +58,12 @@ const ENTRIES: &[Entry] = &[
         of: "`summary.json`, and one element of `--json` with several",
         make: written::<Document>,
     },
+    Entry {
+        name: "comparison",
+        of: "`comparison.json`, and `compare --format json`",
+        make: written::<Comparison>,
+    },
+    Entry { name: "baseline", of: "a file of `baselines/`", make: written::<Baseline> },
     Entry {
         name: "calibration",
         of: "`calibrate --format json`, and the file that it leaves",

@@ -1,12 +1,17 @@
 //! What makes two runs the same experiment.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    time::Duration,
+};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{LoadStep, Pattern, Plan, Step, Work, schedule::step_key, tokenizers};
+use super::{LoadStep, Pattern, Plan, Step, Work, describe, schedule::step_key, tokenizers};
 use crate::{
     catalog::Protocol,
     config::{
@@ -229,6 +234,47 @@ struct Load<'a> {
 /// maps in the order of their keys.
 pub fn hash(plan: &Plan) -> String {
     sha256(&experiment(plan))
+}
+
+/// What two plans differ in as experiments: each value that the hash covers, by where it stands, as JSON on either side;
+/// `None` on a side that has no such value. Empty for plans of the same experiment.
+pub fn differing(before: &Plan, after: &Plan) -> Vec<(String, [Option<String>; 2])> {
+    let [mut old, mut new] = [before, after].map(leaves);
+    let names: BTreeSet<String> = old.keys().chain(new.keys()).cloned().collect();
+    let sides = names.into_iter().map(|name| {
+        let sides = [old.remove(&name), new.remove(&name)];
+        (name, sides)
+    });
+    sides.filter(|(_, [before, after])| before != after).collect()
+}
+
+/// Every value of the experiment of a plan, by where it stands; those of a step under its name.
+fn leaves(plan: &Plan) -> BTreeMap<String, String> {
+    let mut document = serde_json::to_value(experiment(plan)).expect("keys of maps are text");
+    let steps = document.as_object_mut().and_then(|object| object.remove("steps")).unwrap_or_default();
+    let mut leaves = BTreeMap::new();
+    gather(String::new(), &document, &mut leaves);
+    let sent = plan.steps.iter().filter(|step| !matches!(step.work, Work::Ready { .. }));
+    let names: Vec<String> = sent.map(describe::step_name).collect();
+    for (name, step) in names.iter().zip(steps.as_array().into_iter().flatten()) {
+        gather(format!("phases.{name}"), step, &mut leaves);
+    }
+    leaves.insert("order of phases".to_owned(), names.join(", "));
+    leaves
+}
+
+fn gather(at: String, value: &Value, leaves: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let at = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                gather(at, value, leaves);
+            }
+        }
+        Value::String(text) => _ = leaves.insert(at, text.clone()),
+        Value::Null => {}
+        value => _ = leaves.insert(at, value.to_string()),
+    }
 }
 
 /// SHA-256, in hex, over a value as JSON.

@@ -39,7 +39,7 @@ pub use admit::admit;
 pub use beyond::beyond;
 pub use compile::{compile, compile_all};
 pub use expect::totals;
-pub use experiment::hash as experiment_of;
+pub use experiment::{differing as experiments_differ_in, hash as experiment_of};
 pub use hour::{Stretch, paid_seconds};
 pub use rounding::{Rounding, rounding};
 pub use route::{

@@ -19,7 +19,7 @@ pub use chart::{Chart, ChartError, charts};
 pub use csv::{csv_header, csv_row};
 pub use html::{HtmlError, html};
 pub use json::{Document, FORMAT, json};
-pub use terminal::{Line, Style, calibration, cases, line, repeats, several, terminal};
+pub use terminal::{Line, Style, calibration, cases, comparison, line, repeats, several, terminal};
 
 use crate::{machine::SystemInfo, metrics::Summary, plan::Plan, verdict::Verdict};
 

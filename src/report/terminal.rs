@@ -2,6 +2,7 @@
 
 mod calibration;
 mod cases;
+mod comparison;
 mod ladders;
 mod repeats;
 mod scopes;
@@ -9,7 +10,7 @@ mod targets;
 
 use std::fmt;
 
-pub use self::{calibration::calibration, cases::cases, repeats::repeats};
+pub use self::{calibration::calibration, cases::cases, comparison::comparison, repeats::repeats};
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, Table};
 

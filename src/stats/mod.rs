@@ -1,25 +1,32 @@
-//! Mathematics without our nouns: ranks, order statistics, moments, robust spread, shares, several tests at once.
+//! Mathematics without our nouns: ranks, order statistics, moments, robust spread, shares, several tests at once, two
+//! sides of a comparison.
 
 mod batch_means;
 mod binomial;
 mod bootstrap;
-mod dependence;
 mod change;
+mod dependence;
+mod difference;
 mod holm;
 mod moments;
+mod rank_sum;
 mod ranks;
 mod shares;
 mod spikes;
 mod steady;
+mod student;
 
-pub use batch_means::{BATCHES, Estimate, batch_means, changing_means, student_quantile, student_tail};
+pub use batch_means::{BATCHES, Estimate, batch_means, changing_means};
 pub use binomial::cumulative;
 pub use bootstrap::bootstrap;
 pub use change::{Change, change_point};
 pub use dependence::{Indicators, dependent_lower_rank, dependent_upper_rank, effective};
+pub use difference::{prediction, runs_to_exceed, welch};
 pub use holm::holm;
 pub use moments::{Moments, median, median_absolute_deviation};
+pub use rank_sum::{rank_sum_floor, rank_sum_tails, runs_to_reject, shift_rank};
 pub use ranks::{lower_rank, nearest_rank, sample_floor, settles_at, upper_rank};
 pub use shares::{normal_quantile, normal_tail, score, share_settles_at, wilson};
 pub use spikes::{beyond_deviations, beyond_mads};
 pub use steady::{Drift, STEADY_FLOOR, drift, transient};
+pub use student::{student_quantile, student_tail};

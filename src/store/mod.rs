@@ -5,8 +5,10 @@
 //! changed by [`rewrite`], and only where a person named it.
 
 mod append;
+mod baselines;
 mod chunks;
 mod read;
+mod repeats;
 mod rewrite;
 
 use std::{
@@ -19,7 +21,9 @@ use time::{OffsetDateTime, macros::format_description};
 
 pub use self::{
     append::{RecordLine, TextLine, Writer},
+    baselines::{baselines, is_baseline_name, load_baseline, remove_baseline, save_baseline},
     read::Run,
+    repeats::repeats_of,
     rewrite::rewrite,
 };
 use crate::{config::case_name, plan::Plan};
@@ -30,7 +34,7 @@ pub enum StoreError {
     /// The system refused.
     #[error("cannot {action} `{path}`: {reason}", path = path.display())]
     Io {
-        /// What was attempted: `create`, `write`, `read`.
+        /// What was attempted: `create`, `write`, `read`, `remove`.
         action: &'static str,
         /// On which file.
         path: PathBuf,

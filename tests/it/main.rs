@@ -15,6 +15,7 @@ mod broken;
 mod by_url;
 mod calibrate;
 mod check;
+mod compare;
 mod conversations;
 mod data;
 mod dataset;

@@ -3,7 +3,7 @@ use crate::{
         Address, AnswerCheck, AnswerSchema, Arrivals, Bound, HeaderText, HttpVersion, Lengths, Load, Model,
         Open, Scenario, Secret, Spikes, Threads, Workload,
     },
-    plan::{compile, fixture},
+    plan::{compile, experiments_differ_in, fixture},
 };
 
 type Change = fn(&mut Scenario);
@@ -154,4 +154,30 @@ fn a_schema_is_what_it_says_wherever_it_stands_and_in_whatever_order() {
     let here = AnswerSchema { file: None, schema: serde_json::json!({ "minItems": 1, "type": "array" }) };
     assert_eq!(hash(schema("one.json", "array")), hash(here));
     assert_eq!(hash(schema("one.json", "array")), hash(schema("two.json", "array")));
+}
+
+#[test]
+fn what_makes_another_experiment_is_named() {
+    let before = compile(&fixture::mixed());
+    let mut scenario = fixture::mixed();
+    scenario.seed += 1;
+    scenario.endpoints["thinker"].url = Address::Url("http://elsewhere:1".to_owned());
+    scenario.endpoints["flash"].model = Model::Named("other".to_owned());
+    pause(&mut scenario, 1, 5);
+    let after = compile(&scenario);
+    let differing = experiments_differ_in(&before, &after);
+    let names: Vec<&str> = differing.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "endpoints.flash.model",
+            "endpoints.flash.model.named",
+            "order of phases",
+            "phases.rest.pause_s",
+            "phases.rest.phase",
+            "seed"
+        ]
+    );
+    assert_eq!(differing[3].1, [None, Some("5.0".to_owned())]);
+    assert_eq!(experiments_differ_in(&before, &before), []);
 }

@@ -1,0 +1,62 @@
+//! The numbers of a run that are compared.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    catalog::{Kind, Metric, MetricName, Statistic},
+    metrics::Summary,
+    plan::ScopeKey,
+};
+
+/// The numbers of one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunFigures {
+    /// The name of its folder.
+    pub name: String,
+    /// Each measured scope.
+    pub scopes: Vec<ScopeFigures>,
+}
+
+/// The numbers of one scope.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScopeFigures {
+    /// What they are about.
+    pub scope: ScopeKey,
+    /// As targets judge them, by the name of the metric with its statistic, in its base unit: seconds, shares from 0 to 1.
+    /// What has no data is left out; null is infinite, as so many requests failed.
+    pub values: BTreeMap<String, Option<f64>>,
+}
+
+impl RunFigures {
+    /// Those of a run, under the name of its folder.
+    pub fn of(name: &str, summary: &Summary) -> Self {
+        let measured = summary.scopes.iter().filter(|scope| scope.measured);
+        let scopes = measured.map(|scope| {
+            let named = names().filter_map(|name| {
+                let value = scope.value(name.metric, name.statistic)?;
+                Some((name.to_string(), Some(value).filter(|value| value.is_finite())))
+            });
+            ScopeFigures { scope: scope.key.clone(), values: named.collect() }
+        });
+        Self { name: name.to_owned(), scopes: scopes.collect() }
+    }
+
+    /// A value; `None` is no data.
+    pub(super) fn value(&self, scope: &ScopeKey, metric: MetricName) -> Option<f64> {
+        let figures = self.scopes.iter().find(|figures| figures.scope == *scope)?;
+        figures.values.get(&metric.to_string()).map(|value| value.unwrap_or(f64::INFINITY))
+    }
+}
+
+/// Every metric with each of its statistics.
+fn names() -> impl Iterator<Item = MetricName> {
+    Metric::ALL.into_iter().flat_map(|metric| {
+        let series = metric.kind() == Kind::Series;
+        let statistics = Statistic::ALL.into_iter().filter(move |_| series).map(Some);
+        let bare = (!series).then_some(None);
+        statistics.chain(bare).map(move |statistic| MetricName { metric, statistic })
+    })
+}

@@ -1,0 +1,249 @@
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+
+use super::{effect::Effect, judge::judge, *};
+use crate::catalog::Direction;
+
+fn scope() -> ScopeKey {
+    ScopeKey { phase: "load".to_owned(), step: None, endpoint: None }
+}
+
+fn pair(metric: &str, before: &[f64], after: &[f64]) -> Pair {
+    let metric = metric.parse().expect("a metric");
+    Pair { metric, scope: scope(), decides: true, before: before.to_vec(), after: after.to_vec() }
+}
+
+fn one(metric: &str, before: &[f64], after: &[f64]) -> Row {
+    judge(vec![pair(metric, before, after)], MARGIN).remove(0)
+}
+
+/// Ten metrics of both directions.
+const TEN: [&str; 10] = [
+    "ttft.p50",
+    "ttft.p95",
+    "tpot.p50",
+    "itl.p99",
+    "e2e.p50",
+    "e2e.p95",
+    "e2e.p99",
+    "output_tokens_per_second",
+    "requests_per_second",
+    "goodput",
+];
+
+/// Comparisons of runs whose logarithms are normal, each metric worse by a factor; per comparison how many of the ten came
+/// to each call.
+fn simulate(comparisons: u64, runs: (usize, usize), noise: f64, worse: f64) -> Vec<[usize; 4]> {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut draw = |count: usize, centre: f64| -> Vec<f64> {
+        let noises = (0..count).map(|_| rng.sample::<f64, _>(StandardNormal));
+        noises.map(|z| centre * (noise * z).exp()).collect()
+    };
+    let mut counts = Vec::new();
+    for _ in 0..comparisons {
+        let pairs = TEN.map(|name| {
+            let metric: MetricName = name.parse().expect("a metric");
+            let factor = if metric.metric.direction() == Direction::Lower { worse } else { 1.0 / worse };
+            pair(name, &draw(runs.0, 0.2), &draw(runs.1, 0.2 * factor))
+        });
+        let rows = judge(pairs.to_vec(), MARGIN);
+        let calls = [Call::Regressed, Call::Inconclusive, Call::Improved, Call::Equivalent];
+        counts.push(calls.map(|call| rows.iter().filter(|row| row.call == call).count()));
+    }
+    counts
+}
+
+/// In what share of comparisons something regressed.
+fn alarms(counts: &[[usize; 4]]) -> f64 {
+    counts.iter().filter(|calls| calls[0] > 0).count() as f64 / counts.len() as f64
+}
+
+/// The share of all rows that regressed.
+fn found(counts: &[[usize; 4]]) -> f64 {
+    counts.iter().map(|calls| calls[0]).sum::<usize>() as f64 / (counts.len() * TEN.len()) as f64
+}
+
+const FIVE_A_SIDE: (usize, usize) = (5, 5);
+const ONE_AGAINST_FIVE: (usize, usize) = (5, 1);
+
+#[test]
+fn identical_systems_are_hardly_ever_called_worse() {
+    for runs in [FIVE_A_SIDE, ONE_AGAINST_FIVE] {
+        // with little noise the margin guards, with much of it Holm's correction does
+        for (comparisons, noise, most) in [(500, 0.01, 0.0), (300, 0.1, 0.05)] {
+            let share = alarms(&simulate(comparisons, runs, noise, 1.0));
+            assert!(share <= most, "{runs:?} at {noise}: {share}");
+        }
+    }
+    let calls = simulate(100, FIVE_A_SIDE, 0.01, 1.0);
+    let same: usize = calls.iter().map(|calls| calls[3]).sum();
+    assert!(same > 950, "{same} of 1,000 found equivalent");
+}
+
+#[test]
+fn a_slowdown_of_a_tenth_is_found() {
+    for runs in [FIVE_A_SIDE, ONE_AGAINST_FIVE] {
+        let counts = simulate(500, runs, 0.01, 1.1);
+        assert!(found(&counts) >= 0.9 && alarms(&counts) >= 0.99, "{runs:?}: {}", found(&counts));
+        // and a gain as large is found as often
+        let gains = simulate(100, runs, 0.01, 1.0 / 1.1);
+        let improved: usize = gains.iter().map(|calls| calls[2]).sum();
+        assert!(improved >= 900, "{runs:?}: {improved} of 1,000");
+    }
+}
+
+#[test]
+fn a_slowdown_within_the_margin_is_no_regression() {
+    assert_eq!(alarms(&simulate(500, FIVE_A_SIDE, 0.01, 1.03)), 0.0);
+    // five runs may by chance lie far closer together than the system varies, and the interval from them is then too
+    // narrow: about 1 in 1,300 rows by integration over that chance
+    let rows = found(&simulate(500, ONE_AGAINST_FIVE, 0.01, 1.03));
+    assert!(rows <= 0.002, "{rows}");
+}
+
+#[test]
+fn four_runs_a_side_decide_nothing_over_ten_metrics() {
+    let counts = simulate(20, (4, 4), 0.001, 2.0);
+    assert_eq!(alarms(&counts), 0.0);
+    let rows = judge(
+        TEN.map(|name| pair(name, &[1.0, 1.01, 1.02, 1.03], &[2.0, 2.01, 2.02, 2.03])).to_vec(),
+        MARGIN,
+    );
+    let row = rows.iter().find(|row| row.metric.to_string() == "ttft.p50").expect("a row");
+    assert_eq!((row.call, row.runs_needed), (Call::Inconclusive, Some(5)));
+    assert!(
+        row.note.contains("beyond the margin, but not after Holm's correction over 10 tests"),
+        "{}",
+        row.note
+    );
+    // fewer metrics need fewer runs
+    assert_eq!(one("ttft.p50", &[1.0, 1.01, 1.02], &[2.0, 2.01, 2.02]).call, Call::Regressed);
+}
+
+#[test]
+fn calls_by_interval_margin_and_direction() {
+    use Call::{Equivalent, Improved, Inconclusive, Regressed};
+    let base = [100.0, 101.0, 99.0, 100.5, 99.5];
+    let times = |factor: f64| base.map(|value| value * factor).to_vec();
+    let inf = f64::INFINITY;
+    for (name, metric, before, after, call, basis) in [
+        ("same", "e2e.p95", base.to_vec(), times(1.0), Equivalent, Basis::Welch),
+        ("slower", "e2e.p95", base.to_vec(), times(1.1), Regressed, Basis::Welch),
+        ("faster", "e2e.p95", base.to_vec(), times(0.9), Improved, Basis::Welch),
+        ("less", "requests_per_second", base.to_vec(), times(0.9), Regressed, Basis::Welch),
+        ("more", "requests_per_second", base.to_vec(), times(1.1), Improved, Basis::Welch),
+        ("by the margin", "e2e.p95", base.to_vec(), times(1.05), Inconclusive, Basis::Welch),
+        ("one like them", "e2e.p95", base.to_vec(), vec![100.0], Equivalent, Basis::Prediction),
+        ("one slower", "e2e.p95", base.to_vec(), vec![120.0], Regressed, Basis::Prediction),
+        ("one against which", "e2e.p95", vec![120.0], base.to_vec(), Improved, Basis::Prediction),
+        ("one that fails", "e2e.p95", base.to_vec(), vec![inf], Regressed, Basis::Prediction),
+        (
+            "one that stands still",
+            "requests_per_second",
+            base.to_vec(),
+            vec![0.0],
+            Regressed,
+            Basis::Prediction,
+        ),
+        ("one against four", "e2e.p95", base[..4].to_vec(), vec![120.0], Inconclusive, Basis::None),
+        ("one against one", "e2e.p95", vec![100.0], vec![200.0], Inconclusive, Basis::None),
+        ("errors come", "error_rate", vec![0.0; 5], vec![0.1, 0.2, 0.1, 0.1, 0.1], Regressed, Basis::Ranks),
+        ("errors go", "error_rate", vec![0.1, 0.2, 0.1, 0.1, 0.1], vec![0.0; 5], Improved, Basis::Ranks),
+        ("never an error", "error_rate", vec![0.0; 5], vec![0.0; 5], Equivalent, Basis::Ranks),
+        (
+            "one error in all",
+            "error_rate",
+            vec![0.0; 5],
+            vec![0.0, 0.0, 0.01, 0.0, 0.0],
+            Inconclusive,
+            Basis::Ranks,
+        ),
+        ("one without errors", "error_rate", vec![0.0; 5], vec![0.0], Equivalent, Basis::Prediction),
+        ("one with an error", "error_rate", vec![0.0; 5], vec![0.01], Inconclusive, Basis::None),
+        ("one of fewer", "objectives_met_rate", vec![1.0; 5], vec![0.9], Inconclusive, Basis::None),
+        ("all fail", "ttft.p95", base.to_vec(), vec![inf; 5], Regressed, Basis::Ranks),
+        ("all failed", "ttft.p95", vec![inf; 5], vec![inf; 5], Equivalent, Basis::Ranks),
+    ] {
+        let row = one(metric, &before, &after);
+        assert_eq!((row.call, row.basis), (call, basis), "{name}: {row:?}");
+        let unknown = ["by the margin", "one error in all"].contains(&name);
+        assert_eq!(row.runs_needed.is_some(), call == Inconclusive && !unknown, "{name}: {row:?}");
+    }
+}
+
+#[test]
+fn the_worst_that_decides_is_on_top_and_what_is_shown_counts_apart() {
+    let base = [100.0, 101.0, 99.0, 100.5, 99.5];
+    let slower = base.map(|value| value * 1.2);
+    let mut pairs = vec![pair("e2e.p95", &base, &base), pair("ttft.p95", &base, &slower)];
+    for name in &TEN[..9] {
+        pairs.push(Pair { decides: false, ..pair(name, &base[..4], &slower[..4]) });
+    }
+    let rows = judge(pairs, MARGIN);
+    let first: Vec<_> = rows.iter().take(2).map(|row| (row.metric.to_string(), row.call)).collect();
+    assert_eq!(first, [("ttft.p95".to_owned(), Call::Regressed), ("e2e.p95".to_owned(), Call::Equivalent)]);
+    let shown = &rows[2..];
+    let names: Vec<_> = shown.iter().map(|row| row.metric.to_string()).collect();
+    assert_eq!(names, &TEN[..9]);
+    assert!(shown.iter().all(|row| row.call == Call::Inconclusive && !row.decides));
+}
+
+#[test]
+fn a_change_is_seen_the_same_from_both_sides() {
+    let (many, single) = ([100.0, 103.0, 98.0, 101.0, 99.0], [110.0]);
+    let (forth, back) = (Effect::of(&many, &single), Effect::of(&single, &many));
+    let close = |one: f64, other: f64| assert!((one - other).abs() < 1e-12, "{forth:?} {back:?}");
+    close(forth.change, 1.0 / back.change);
+    let (low, high) = forth.interval.expect("five runs");
+    let (back_low, back_high) = back.interval.expect("five runs");
+    close(low, 1.0 / back_high);
+    close(high, 1.0 / back_low);
+    assert_eq!((forth.above, forth.below), (back.below, back.above));
+}
+
+#[test]
+fn what_too_few_runs_need_is_said() {
+    for (before, after, tests, said) in [
+        (5, 1, 10, None),
+        (5, 5, 10, None),
+        (1, 5, 10, None),
+        (
+            4,
+            1,
+            1,
+            Some(
+                "1 run against 4 can show no regression in 1 metric: that takes 3 on each side, or one against 5 or more",
+            ),
+        ),
+        (
+            4,
+            4,
+            10,
+            Some(
+                "4 runs against 4 can show no regression in 10 metrics: that takes 5 on each side, or one against 5 or more",
+            ),
+        ),
+        (
+            5,
+            2,
+            3,
+            Some(
+                "2 runs against 5 can show no regression in 3 metrics: that takes 4 on each side, or one against 5 or more",
+            ),
+        ),
+        (5, 5, 0, Some("no target of severity `fail` is declared, so no metric decides")),
+    ] {
+        assert_eq!(too_few(before, after, tests).as_deref(), said, "{before} {after} {tests}");
+    }
+}
+
+#[test]
+fn what_is_infinite_is_null_by_the_schema_too() {
+    let validator = jsonschema::draft7::new(&crate::schema::written::<Row>()).expect("a schema");
+    for (before, after) in [(vec![0.0; 5], vec![1.0; 5]), (vec![1.0; 5], vec![f64::INFINITY; 5])] {
+        let row = serde_json::to_value(one("tpot.p50", &before, &after)).expect("a row");
+        assert!(row["change"].is_null() && row["call"] == "REGRESSED", "{row}");
+        assert!(validator.is_valid(&row), "{row}");
+    }
+}
