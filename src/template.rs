@@ -152,6 +152,7 @@ fn number(
     _: &mut RenderContext<'_, '_>,
     out: &mut dyn Output,
 ) -> HelperResult {
+    missing(helper)?;
     let end = |place| helper.param(place).and_then(|value| value.value().as_i64());
     match (end(0), end(1), helper.params().len()) {
         (Some(from), Some(to), 2) if from <= to => out.write(&draw(from, to)?.to_string())?,
@@ -172,6 +173,7 @@ fn choice(
     _: &mut RenderContext<'_, '_>,
     out: &mut dyn Output,
 ) -> HelperResult {
+    missing(helper)?;
     let Some(last) = helper.params().len().checked_sub(1) else {
         return Err(refusal("`choice` takes values to choose from: `{{choice \"a\" \"b\"}}`").into());
     };
@@ -181,6 +183,17 @@ fn choice(
         out.write(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))?;
     }
     Ok(())
+}
+
+/// Refuses what is given to a helper where one of its values is not there, which it would take for `null`.
+fn missing(helper: &Helper<'_>) -> Result<(), RenderErrorReason> {
+    match helper.params().iter().find(|value| value.is_value_missing()) {
+        Some(value) => {
+            let name = value.relative_path().map_or("value", String::as_str);
+            Err(RenderErrorReason::MissingVariable(Some(name.to_owned())))
+        }
+        None => Ok(()),
+    }
 }
 
 /// A text as it stands between the quotes of JSON.
@@ -200,10 +213,7 @@ fn json(
     let Some(value) = helper.param(0) else {
         return Err(RenderErrorReason::ParamNotFoundForIndex("json", 0).into());
     };
-    if value.is_value_missing() {
-        let name = value.relative_path().map_or("value", String::as_str);
-        return Err(RenderErrorReason::MissingVariable(Some(name.to_owned())).into());
-    }
+    missing(helper)?;
     out.write(&value.value().to_string())?;
     Ok(())
 }
@@ -253,6 +263,12 @@ mod tests {
             let template = Template::of_text(text).expect("a template");
             let error = template.fill_drawing(&json!({}), ChaCha8Rng::seed_from_u64(0)).expect_err(text);
             assert!(error.reason.contains(expected), "{error}");
+        }
+        for text in ["{{choice a n}}", "{{choice n a}}", "{{number 1 a}}"] {
+            let template = Template::of_text(text).expect("a template");
+            let error =
+                template.fill_drawing(&json!({ "n": 1 }), ChaCha8Rng::seed_from_u64(0)).expect_err(text);
+            assert_eq!(error.missing.as_deref(), Some("a"), "{text}: {error}");
         }
         let error = Template::of_text("{{number 1 6}}").expect("a template").fill(&json!({}));
         assert!(error.expect_err("no draws").reason.contains("nothing can be drawn"));

@@ -100,10 +100,15 @@ fn collect(name: &str, runs: &[PathBuf]) -> anyhow::Result<Result<Baseline, Stri
             )));
         }
     }
-    if let Some(reason) = side.unfit.first() {
+    if side.unfit.len() == folders.len()
+        && let Some(reason) = side.unfit.first()
+    {
         return Ok(Err(format!(
             "{reason}\n  help: leave it out: it is no measurement to hold others against"
         )));
+    }
+    for reason in &side.unfit {
+        terminal::say(&format!("left out: {reason}"));
     }
     let Owned { plan, system, figures, .. } = side;
     Ok(Ok(Baseline { format: compare::FORMAT, name: name.to_owned(), plan, system, runs: figures }))

@@ -71,7 +71,7 @@ impl Rebuilt {
 
     /// The numbers by which it is compared with others.
     pub(super) fn figures(&self) -> RunFigures {
-        RunFigures::of(&self.name(), &self.summary)
+        RunFigures::of(&self.name(), &self.summary, &self.verdict)
     }
 
     /// The view that renderers take.

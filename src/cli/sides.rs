@@ -75,7 +75,7 @@ pub(super) struct Owned {
     pub(super) figures: Vec<RunFigures>,
     /// The plan of each further run, and where it was run.
     pub(super) others: Vec<(Plan, SystemInfo)>,
-    /// Runs that are no measurement, and why.
+    /// Runs that are no measurement, and why: they are left out where others are left.
     pub(super) unfit: Vec<String>,
 }
 
@@ -86,20 +86,24 @@ impl Owned {
     ///
     /// That a run cannot be read.
     pub(super) fn read(name: &str, folders: &[Folder]) -> anyhow::Result<Option<Self>> {
-        let mut side: Option<Self> = None;
+        let mut runs = Vec::new();
         for folder in folders {
             let run = read(&folder.path)?;
             let report = run.report();
-            let (plan, system) = (report.plan.clone(), report.system.clone());
-            let (figures, unfit) = (run.figures(), run.unfit());
+            runs.push((report.plan.clone(), report.system.clone(), run.figures(), run.unfit()));
+        }
+        let unfit: Vec<String> = runs.iter().filter_map(|(.., unfit)| unfit.clone()).collect();
+        if unfit.len() < runs.len() {
+            runs.retain(|(.., unfit)| unfit.is_none());
+        }
+        let mut side: Option<Self> = None;
+        for (plan, system, figures, _) in runs {
             if let Some(side) = &mut side {
                 side.figures.push(figures);
                 side.others.push((plan, system));
-                side.unfit.extend(unfit);
             } else {
-                let (name, unfit) = (name.to_owned(), unfit.into_iter().collect());
-                let (figures, others) = (vec![figures], Vec::new());
-                side = Some(Self { name, plan, system, figures, others, unfit });
+                let (name, figures, unfit) = (name.to_owned(), vec![figures], unfit.clone());
+                side = Some(Self { name, plan, system, figures, others: Vec::new(), unfit });
             }
         }
         Ok(side)

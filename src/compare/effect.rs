@@ -41,15 +41,15 @@ pub(super) struct Effect {
 }
 
 impl Effect {
-    /// That between two sides with at least one value each, none below 0.
-    pub(super) fn of(before: &[f64], after: &[f64]) -> Self {
+    /// That between two sides with at least one value each, none below 0, of a metric of which `worst` is the worst value.
+    pub(super) fn of(before: &[f64], after: &[f64], worst: f64) -> Self {
         let plain = before.iter().chain(after).all(|value| *value > 0.0 && value.is_finite());
         match (before.len(), after.len()) {
             (2.., 2..) if plain => Self::by_logs(before, after),
             (2.., 2..) => Self::by_ranks(before, after),
-            (_, 1) => Self::of_one(before, after[0]),
+            (_, 1) => Self::of_one(before, after[0], worst),
             // the same with both sides changed over
-            (1, _) => Self::of_one(after, before[0]).mirrored(),
+            (1, _) => Self::of_one(after, before[0], worst).mirrored(),
             _ => Self::bare(before, after),
         }
     }
@@ -103,7 +103,7 @@ impl Effect {
     }
 
     /// One new value against several.
-    fn of_one(before: &[f64], after: f64) -> Self {
+    fn of_one(before: &[f64], after: f64, worst: f64) -> Self {
         let bare = Self::bare(before, &[after]);
         if (before.len() as u64) < PREDICTS {
             return bare;
@@ -117,11 +117,15 @@ impl Effect {
         }
         let logs = logs(before);
         let deviation = Some(logs.iter().copied().collect::<Moments>().stddev());
-        if after == 0.0 || after.is_infinite() {
+        if after == worst {
             // farther off than any value can be
             let interval = Some((bare.change, bare.change));
             let (above, below) = if after == 0.0 { (1.0, 0.0) } else { (0.0, 1.0) };
             return Self { interval, above, below, deviation, basis, ..bare };
+        }
+        if after == 0.0 || after.is_infinite() {
+            // of few errors a run may well have none, which has no logarithm
+            return bare;
         }
         let Some(seen) = prediction(&logs, after.ln()) else { return bare };
         let above = seen.chance_above(0.0);

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     catalog::{Kind, Metric, MetricName, Statistic},
+    config::OPTIMUM,
     metrics::Summary,
     plan::ScopeKey,
+    verdict::Verdict,
 };
 
 /// The numbers of one run.
@@ -31,15 +33,23 @@ pub struct ScopeFigures {
 }
 
 impl RunFigures {
-    /// Those of a run, under the name of its folder.
-    pub fn of(name: &str, summary: &Summary) -> Self {
-        let measured = summary.scopes.iter().filter(|scope| scope.measured);
-        let scopes = measured.map(|scope| {
+    /// Those of a run, under the name of its folder. The level that is the optimum of a ladder is there twice, under its own name and
+    /// as [`OPTIMUM`], which may be another one in the next run.
+    pub fn of(name: &str, summary: &Summary, verdict: &Verdict) -> Self {
+        let scopes = summary.scopes.iter().filter(|scope| scope.measured).flat_map(|scope| {
+            let of_optimum = verdict.optima.iter().any(|optimum| {
+                optimum.phase == scope.key.phase && optimum.step.is_some() && optimum.step == scope.key.step
+            });
+            let optimum =
+                of_optimum.then(|| ScopeKey { step: Some(OPTIMUM.to_owned()), ..scope.key.clone() });
+            [Some(scope.key.clone()), optimum].into_iter().flatten().map(move |key| (key, scope))
+        });
+        let scopes = scopes.map(|(key, scope)| {
             let named = names().filter_map(|name| {
                 let value = scope.value(name.metric, name.statistic)?;
                 Some((name.to_string(), Some(value).filter(|value| value.is_finite())))
             });
-            ScopeFigures { scope: scope.key.clone(), values: named.collect() }
+            ScopeFigures { scope: key, values: named.collect() }
         });
         Self { name: name.to_owned(), scopes: scopes.collect() }
     }

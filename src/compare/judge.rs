@@ -33,7 +33,8 @@ pub(super) fn judge(pairs: Vec<Pair>, margin: f64) -> Vec<Row> {
 
 fn family(pairs: Vec<Pair>, margin: f64) -> Vec<Row> {
     let tests = pairs.len() as u64;
-    let effects: Vec<Effect> = pairs.iter().map(|pair| Effect::of(&pair.before, &pair.after)).collect();
+    let effects: Vec<Effect> =
+        pairs.iter().map(|pair| Effect::of(&pair.before, &pair.after, pair.metric.metric.worst())).collect();
     let sides = pairs.iter().zip(&effects).map(|(pair, effect)| match pair.metric.metric.direction() {
         Direction::Lower => (effect.above, effect.below),
         Direction::Higher => (effect.below, effect.above),
@@ -125,8 +126,13 @@ impl Found {
         };
         let (size, margin) = (self.effect.change.ln().abs(), self.margin.ln_1p());
         let runs = runs_to_exceed((size - margin).abs(), deviation, CONFIDENCE)?;
+        // what both sides have already has not settled it, and a single run is no side
+        let more = match pair.before.len().min(pair.after.len()) as u64 {
+            1 => 2,
+            fewer => fewer + 1,
+        };
         // to be equivalent takes an interval, to be worse a test, too
-        Some(if size > margin { runs.max(self.least()) } else { runs })
+        Some(if size > margin { runs.max(self.least()).max(more) } else { runs.max(more) })
     }
 
     fn note(&self, pair: &Pair, call: Call, needs: Option<u64>) -> String {
@@ -142,7 +148,7 @@ impl Found {
                 notes.push(format!("prediction from {}", show_count_of(before.max(after), "run")));
             }
             Basis::None if before.max(after) >= PREDICTS => {
-                notes.push("the many runs do not vary, so nothing says how far one may".to_owned());
+                notes.push("among values of 0, or without any spread, nothing says how far a single run may be off".to_owned());
             }
             Basis::None => notes.push(format!(
                 "{after} against {}: how far runs lie apart is not known, and evidence within one run decides nothing",

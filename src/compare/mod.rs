@@ -178,10 +178,12 @@ pub struct Row {
 /// Compares two sides; what has a target in the plan of the second decides. `margin` is the change that matters in
 /// practice, above 0; `forced`, that obstacles were known and nobody minded.
 pub fn compare(before: &Side, after: &Side, margin: f64, forced: bool) -> Comparison {
-    let (pairs, notes) = pairs(before, after);
+    let (pairs, notes, vanished) = pairs(before, after);
     let tests = pairs.iter().filter(|pair| pair.decides).count() as u64;
     let rows = judge::judge(pairs, margin);
-    let call = rows.iter().filter(|row| row.decides).map(|row| row.call).min();
+    // what only one side has is no evidence of anything
+    let gone = vanished.then_some(Call::Inconclusive);
+    let call = rows.iter().filter(|row| row.decides).map(|row| row.call).chain(gone).min();
     let same_experiment = before.plan.experiment == after.plan.experiment;
     let same_hardware = differing::same_hardware(&before.system.machine, &after.system.machine);
     Comparison {
@@ -247,8 +249,8 @@ fn targets(plan: &Plan) -> BTreeSet<(ScopeKey, MetricName)> {
     each.collect()
 }
 
-/// The values of every metric that both sides have, and what is said of those that only one has.
-fn pairs(before: &Side, after: &Side) -> (Vec<Pair>, Vec<String>) {
+/// The values of every metric that both sides have, what is said of those that only one has, and whether one of those would decide.
+fn pairs(before: &Side, after: &Side) -> (Vec<Pair>, Vec<String>, bool) {
     let deciding = targets(after.plan);
     let scopes = after.runs.iter().flat_map(|run| &run.scopes).map(|figures| &figures.scope);
     let whole: BTreeSet<&ScopeKey> = scopes.filter(|scope| scope.endpoint.is_none()).collect();
@@ -256,7 +258,7 @@ fn pairs(before: &Side, after: &Side) -> (Vec<Pair>, Vec<String>) {
         HEADLINES.map(|(metric, statistic)| (scope.clone(), MetricName { metric, statistic }))
     });
     let shown: Vec<_> = headlines.filter(|key| !deciding.contains(key)).collect();
-    let (mut pairs, mut notes) = (Vec::new(), Vec::new());
+    let (mut pairs, mut notes, mut vanished) = (Vec::new(), Vec::new(), false);
     if deciding.is_empty() {
         notes.push("no target of severity `fail` is declared, so no metric decides".to_owned());
     }
@@ -271,7 +273,8 @@ fn pairs(before: &Side, after: &Side) -> (Vec<Pair>, Vec<String>) {
         } else if decides {
             let without = if old.is_empty() { before.name } else { after.name };
             notes.push(format!("`{metric}` in `{scope}` has a target and no value in {without}"));
+            vanished = true;
         }
     }
-    (pairs, notes)
+    (pairs, notes, vanished)
 }

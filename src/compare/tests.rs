@@ -160,6 +160,22 @@ fn calls_by_interval_margin_and_direction() {
             Basis::Ranks,
         ),
         ("one without errors", "error_rate", vec![0.0; 5], vec![0.0], Equivalent, Basis::Prediction),
+        (
+            "one without the few errors",
+            "error_rate",
+            vec![0.001, 0.002, 0.001, 0.003, 0.002],
+            vec![0.0],
+            Inconclusive,
+            Basis::None,
+        ),
+        (
+            "one that had none of the few errors",
+            "error_rate",
+            vec![0.0],
+            vec![0.001, 0.002, 0.001, 0.003, 0.002],
+            Inconclusive,
+            Basis::None,
+        ),
         ("one with an error", "error_rate", vec![0.0; 5], vec![0.01], Inconclusive, Basis::None),
         ("one of fewer", "objectives_met_rate", vec![1.0; 5], vec![0.9], Inconclusive, Basis::None),
         ("all fail", "ttft.p95", base.to_vec(), vec![inf; 5], Regressed, Basis::Ranks),
@@ -192,7 +208,8 @@ fn the_worst_that_decides_is_on_top_and_what_is_shown_counts_apart() {
 #[test]
 fn a_change_is_seen_the_same_from_both_sides() {
     let (many, single) = ([100.0, 103.0, 98.0, 101.0, 99.0], [110.0]);
-    let (forth, back) = (Effect::of(&many, &single), Effect::of(&single, &many));
+    let (forth, back) =
+        (Effect::of(&many, &single, f64::INFINITY), Effect::of(&single, &many, f64::INFINITY));
     let close = |one: f64, other: f64| assert!((one - other).abs() < 1e-12, "{forth:?} {back:?}");
     close(forth.change, 1.0 / back.change);
     let (low, high) = forth.interval.expect("five runs");
@@ -246,4 +263,59 @@ fn what_is_infinite_is_null_by_the_schema_too() {
         assert!(row["change"].is_null() && row["call"] == "REGRESSED", "{row}");
         assert!(validator.is_valid(&row), "{row}");
     }
+}
+
+fn side<'a>(name: &'a str, (plan, system): (&'a Plan, &'a SystemInfo), runs: &'a [RunFigures]) -> Side<'a> {
+    Side { name, plan, system, runs }
+}
+
+#[test]
+fn the_optimum_is_compared_under_its_name_and_what_vanished_decides_nothing() {
+    use crate::{
+        config::Bound,
+        metrics::fixture::{MS, Run, SEC, answer, closed, level, plan, target},
+        verdict,
+    };
+    let climb = |ms: u64| {
+        let steps = [1, 2].map(|users| level(closed("ladder", users, 40), &format!("users={users}")));
+        let mut run = Run::new(plan(&["chat"], steps.to_vec()));
+        for (step, users) in [(1, 1_u64), (2, 2)] {
+            let start_ns = step as u64 * 100 * SEC;
+            run.start(step, start_ns);
+            for request in 0..40 {
+                let due_ns = start_ns + request / users * SEC;
+                run.push_user(step, (request % users) as u32, answer(due_ns, ms * MS, &[10 * MS; 3]));
+            }
+        }
+        let mut run = run.end();
+        let mut speed = target("speed", "ttft.p50", Bound::AtMost(0.5), "ladder");
+        speed.scopes[0].step = Some("optimum".to_owned());
+        run.plan.targets = vec![speed];
+        let summary = run.summary();
+        let verdict = verdict::judge(&run.plan, &summary);
+        assert_eq!(verdict.optima[0].step.as_deref(), Some("users=2"));
+        (run.plan.clone(), RunFigures::of("run", &summary, &verdict))
+    };
+    let system = SystemInfo {
+        format: crate::machine::FORMAT,
+        tool_version: String::new(),
+        machine: crate::machine::Machine::default(),
+        servers: Vec::new(),
+        client_threads: None,
+        calibration: None,
+    };
+    let ((plan, before), (_, after)) = (climb(100), climb(200));
+    let of = (&plan, &system);
+    let (five, slower) = (vec![before; 5], vec![after; 5]);
+    let compared = compare(&side("before", of, &five), &side("after", of, &slower), MARGIN, false);
+    assert_eq!((compared.call, compared.tests), (Call::Regressed, 1), "{compared:?}");
+    assert_eq!(compared.rows[0].scope.step.as_deref(), Some("optimum"));
+
+    let mut without = slower.clone();
+    for figures in without.iter_mut().flat_map(|run| &mut run.scopes) {
+        figures.values.remove("ttft.p50");
+    }
+    let compared = compare(&side("before", of, &five), &side("after", of, &without), MARGIN, false);
+    assert_eq!(compared.call, Call::Inconclusive);
+    assert!(compared.notes[0].contains("has a target and no value in after"), "{:?}", compared.notes);
 }

@@ -18,7 +18,9 @@ pub(super) fn stability(window: Span, took: &[(u64, f64)], failed_ns: &[u64]) ->
     let tenth = series.len() / 10;
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let mut all: Vec<(u64, f64)> = took.iter().map(|(due_ns, _)| (*due_ns, 0.0)).collect();
-    all.extend(failed_ns.iter().map(|due_ns| (*due_ns, 1.0)));
+    // those of the transient are left out as its successes are
+    let from_ns = all.first().map_or(0, |(due_ns, _)| *due_ns);
+    all.extend(failed_ns.iter().filter(|due_ns| **due_ns >= from_ns).map(|due_ns| (*due_ns, 1.0)));
     all.sort_by_key(|(due_ns, _)| *due_ns);
     let failures: Vec<f64> = all.iter().map(|(_, failed)| *failed).collect();
     let shift = |series: &[f64], of: &[(u64, f64)]| {

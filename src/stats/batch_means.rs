@@ -46,13 +46,16 @@ impl Estimate {
     }
 }
 
-/// The mean of a stationary series and its error, by so many batches, of which [`BATCHES`] are enough. All have equal length; what is left over is the beginning,
-/// which knows the steady state least. `None` where there are fewer than two batches, or not a value for each.
+/// The mean of a stationary series and its error, by so many batches, of which [`BATCHES`] are enough. They are as equal in
+/// length as can be, and every value is in one. `None` where there are fewer than two batches, or not a value for each.
 pub fn batch_means(series: &[f64], batches: usize) -> Option<Estimate> {
-    let length = series.len().checked_div(batches).filter(|length| batches > 1 && *length > 0)?;
-    let counted = &series[series.len() - length * batches..];
-    let mean_of = |batch: &[f64]| batch.iter().copied().collect::<Moments>().mean();
-    let means: Moments = counted.chunks_exact(length).map(mean_of).collect();
+    if batches < 2 || series.len() < batches {
+        return None;
+    }
+    let start = |batch: usize| (batch as u128 * series.len() as u128 / batches as u128) as usize;
+    let mean_of =
+        |batch: usize| series[start(batch)..start(batch + 1)].iter().copied().collect::<Moments>().mean();
+    let means: Moments = (0..batches).map(mean_of).collect();
     let error = means.stddev() / (batches as f64).sqrt();
     Some(Estimate { mean: means.mean(), error, degrees: batches as u64 - 1 })
 }
@@ -83,8 +86,8 @@ mod tests {
 
     #[test]
     fn a_few_values_by_hand() {
-        // means of batches 2, 4, 6, 8; the first value is left over
-        let estimate = batch_means(&[99.0, 1.0, 3.0, 4.0, 4.0, 6.0, 6.0, 7.0, 9.0], 4).expect("batches");
+        // means of batches 2, 4, 6, 8; the last of them has a value more than the others
+        let estimate = batch_means(&[1.0, 3.0, 4.0, 4.0, 6.0, 6.0, 7.0, 9.0, 8.0], 4).expect("batches");
         assert_eq!((estimate.mean, estimate.degrees), (5.0, 3));
         let error = (20.0_f64 / 3.0).sqrt() / 2.0;
         assert!((estimate.half_width(0.975) - 3.182_446 * error).abs() < 1e-5, "{estimate:?}");
@@ -104,6 +107,10 @@ mod tests {
         assert_eq!(batch_means(&[2.0; 40], 20), Some(still));
         assert_eq!((still.chance_above(1.9), still.chance_above(2.0)), (0.0, 1.0));
         assert_eq!(changing_means(&[1.0, 2.0]), None);
+        // nineteen slow values and twenty fast ones: none of them may be left out
+        let mut series = vec![10.0; 19];
+        series.extend([1.0; 20]);
+        assert!(batch_means(&series, 20).expect("batches").half_width(0.95) > 1.0);
     }
 
     #[test]

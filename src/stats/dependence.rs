@@ -7,13 +7,16 @@
 //! is that of `n / τ` independent ones, with the integrated autocorrelation time `τ = 1 + 2 Σ ρ(k)`: G. S. Fishman, *Discrete-Event
 //! Simulation* (2001), section 6.
 
-use super::{lower_rank, normal_tail, upper_rank};
+use super::{BATCHES, Moments, lower_rank, normal_tail, upper_rank};
 
 /// Dependence shows in the first lags, alone or together, or it is too weak to matter.
 const LAGS: usize = 3;
 
 /// What independent indicators show by chance in this share of samples is no dependence.
 const NOISE: f64 = 0.02;
+
+/// Lags that are looked at. What hangs together over more of them drifts, and would take hours to be summed up.
+const MOST_LAGS: usize = 4096;
 
 /// Expected pairs below which their number is Poisson's, far from normal.
 const FEW: f64 = 10.0;
@@ -56,6 +59,9 @@ impl Indicators {
         }
         let (mut sum, mut before) = (0.0, f64::INFINITY);
         for lag in (0..self.count / 4).step_by(2) {
+            if lag > MOST_LAGS {
+                return self.time_by_batches();
+            }
             let pair = self.autocorrelation(lag) + self.autocorrelation(lag + 1);
             if pair <= 0.0 {
                 break;
@@ -64,6 +70,20 @@ impl Indicators {
             sum += before;
         }
         (2.0 * sum - 1.0).max(1.0)
+    }
+
+    /// The same by what the shares of [`BATCHES`] batches vary more than those of independent ones, for what hangs together over more
+    /// lags than can be summed.
+    fn time_by_batches(&self) -> f64 {
+        let share = self.ones as f64 / self.count as f64;
+        let start = |batch: usize| (batch as u128 * self.count as u128 / BATCHES as u128) as usize;
+        let shares = (0..BATCHES).map(|batch| {
+            let (from, to) = (start(batch), start(batch + 1));
+            (self.ones_before(to) - self.ones_before(from)) as f64 / (to - from) as f64
+        });
+        let length = self.count as f64 / BATCHES as f64;
+        let variance = shares.collect::<Moments>().stddev().powi(2);
+        (variance * length / (share * (1.0 - share))).max(1.0)
     }
 
     /// Whether more is to be seen than noise. A few ones have a neighbour by chance now and then, which a correlation of single
@@ -189,6 +209,10 @@ mod tests {
         assert_eq!(few(&[10, 11, 40]).autocorrelation_time(), 1.0);
         assert!(few(&[10, 11, 12, 13, 14, 15]).autocorrelation_time() > 3.0);
         assert!((poisson_tail(0.45, 2) - 0.0755).abs() < 1e-3 && poisson_tail(0.45, 0) == 1.0);
+        // what drifts from one side to the other over a hundred thousand values says about as much as its batches
+        let drifting: Indicators = (0..100_000).map(|i| i >= 50_000).collect();
+        let time = drifting.autocorrelation_time();
+        assert!((4_000.0..8_000.0).contains(&time), "{time}");
         // runs of ten are worth about a tenth
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         let runs: Indicators = (0..1000).map(|_| rng.random_bool(0.5)).flat_map(|yes| [yes; 10]).collect();

@@ -30,19 +30,24 @@ pub fn rewrite(path: &Path, old: &str, new: &str) -> Result<PathBuf, StoreError>
             "it is read-only",
         )));
     }
+    // nor would it mind whose the file is
+    OpenOptions::new().write(true).open(&real).map_err(failed("write", &real))?;
     if fs::read(&real).map_err(failed("read", &real))? != old.as_bytes() {
         let reason = "somebody else changed it in the meantime".to_owned();
         return Err(StoreError::Content { path: real, reason });
     }
     let kept = keep(&real, old, &known)?;
     let beside = named_like(&real, ".", ".part");
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ALONE).open(&beside);
-    let written = file.and_then(|file| fill(file, new, &known));
-    put_in_place(&beside, &real, written).inspect_err(|_| {
+    // never somebody's file, or what a link of that name leads to
+    let file = OpenOptions::new().write(true).create_new(true).mode(OWNER_ALONE).open(&beside);
+    let changed = file
+        .map_err(failed("create", &beside))
+        .and_then(|file| put_in_place(&beside, &real, fill(file, new, &known)));
+    if changed.is_err() {
         // nothing changed, so there is nothing to go back to
         let _ = fs::remove_file(&kept);
-    })?;
-    Ok(kept)
+    }
+    changed.map(|()| kept)
 }
 
 /// Writes the old text beside a file, under the first name that is free.
@@ -70,8 +75,11 @@ fn keep(real: &Path, old: &str, known: &Metadata) -> Result<PathBuf, StoreError>
 /// Writes a text that outlives a power cut, for the same people as the file that it comes from.
 fn fill(mut file: File, text: &str, known: &Metadata) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
-    // only root may give files away
-    let _ = fchown(&file, Some(known.uid()), Some(known.gid()));
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) != (known.uid(), known.gid()) {
+        // only root may give files away; with another owner or group others could read it, and its server no more
+        fchown(&file, Some(known.uid()), Some(known.gid()))?;
+    }
     file.set_permissions(known.permissions())?;
     file.sync_all()
 }

@@ -261,3 +261,34 @@ fn two_scenarios_in_turn_are_compared_at_the_end() {
     }
     assert_eq!(bench.runs().len(), count);
 }
+
+#[test]
+fn repeats_are_found_from_within_and_those_that_are_no_measurement_left_out() {
+    let bench = Bench::new();
+    let (server, _) = server();
+    let file = scenario(&bench, &server.url());
+    bench.run(&["run", &file, "--quiet", "--repeats", "3"]).expect_code(0);
+    let mut runs: Vec<_> = std::fs::read_dir(bench.path("results/runs")).unwrap().flatten().collect();
+    runs.sort_by_key(std::fs::DirEntry::file_name);
+    let first = runs[0].file_name().into_string().unwrap();
+    // `.` stands for all three as the folder does
+    let here = bench.path(&format!("results/runs/{first}"));
+    let within =
+        bench.command(&["baseline", "set", "here", ".", "--results", "../.."]).current_dir(here).output();
+    let within = String::from_utf8(within.unwrap().stdout).unwrap();
+    assert!(within.contains("3 runs of gate"), "{within}");
+    // a run that somebody interrupted
+    let events = runs[1].path().join("events.jsonl");
+    let text = std::fs::read_to_string(&events).unwrap();
+    let cut: Vec<&str> = text.lines().filter(|line| !line.contains("\"run_ended\"")).collect();
+    assert!(cut.len() < text.lines().count(), "{text}");
+    std::fs::write(&events, cut.join("\n") + "\n").unwrap();
+    let folder = format!("results/runs/{first}");
+    let done = bench.run(&["baseline", "set", "nightly", &folder]).expect_code(0);
+    assert!(
+        done.stderr.contains("left out: ") && done.stdout.contains("2 runs of gate"),
+        "{}{}",
+        done.stdout,
+        done.stderr
+    );
+}

@@ -171,7 +171,7 @@ mod tests {
         let run = fixture::mixed();
         let noises = [1.0, 1.01, 0.99, 1.004, 0.996].into_iter().enumerate();
         let each = noises.map(|(i, noise)| {
-            let mut figures = RunFigures::of(&format!("run-{i}"), &run.summary);
+            let mut figures = RunFigures::of(&format!("run-{i}"), &run.summary, &run.verdict);
             figures.scopes.retain(|scope| scope.scope.phase == "mixed");
             for scope in &mut figures.scopes {
                 for (name, value) in &mut scope.values {
