@@ -5,10 +5,6 @@ use crate::{
     stats::{BATCHES, Estimate, Indicators, Moments, batch_means, nearest_rank},
 };
 
-/// The percentiles at which dependence is looked for.
-const PERCENTILES: [Statistic; 5] =
-    [Statistic::P50, Statistic::P90, Statistic::P95, Statistic::P99, Statistic::P999];
-
 /// A series of one scope: values of successes, and how many requests failed and so have none.
 #[derive(Debug, Clone)]
 pub struct Distribution {
@@ -39,27 +35,6 @@ pub struct Dependence {
 }
 
 impl Dependence {
-    /// That of values in the order in which their requests were due, `judged` with failures as what they count as and `ascending`
-    /// the same in their order.
-    fn of(judged: &[f64], ascending: &[f64], successes: &[f64]) -> Self {
-        let time = |statistic: Statistic| {
-            let rank = nearest_rank(statistic.quantile()?, ascending.len() as u64);
-            let at = *ascending.get(rank as usize - 1)?;
-            let above: Indicators = judged.iter().map(|value| *value > at).collect();
-            let time = above.autocorrelation_time();
-            // where many values tie there, what lies above may be another part of the sample than what lies below
-            let tied = (rank as usize).checked_sub(2).is_some_and(|before| ascending[before] == at)
-                || ascending.get(rank as usize) == Some(&at);
-            let not_below = || judged.iter().map(|value| *value >= at).collect::<Indicators>();
-            let time = if tied { time.max(not_below().autocorrelation_time()) } else { time };
-            Some((statistic, time))
-        };
-        Self {
-            times: PERCENTILES.into_iter().filter_map(time).collect(),
-            mean: batch_means(successes, BATCHES),
-        }
-    }
-
     /// How many values say as much of a percentile as one that depends on no other would; 1 where nothing is known.
     pub fn time(&self, statistic: Statistic) -> f64 {
         self.times.iter().find(|(of, _)| *of == statistic).map_or(1.0, |(_, time)| *time)
@@ -68,32 +43,43 @@ impl Dependence {
 
 impl Distribution {
     /// That of values, each with the moment at which its request was due, and of the moments of failed ones.
-    pub(super) fn of(mut values: Vec<(u64, f64)>, failed: &[u64], metric: Metric) -> Self {
-        let worst = metric.worst();
-        values.sort_by_key(|(due_ns, _)| *due_ns);
-        let successes: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
-        let mut ascending = successes.clone();
+    pub(super) fn of(values: Vec<(u64, f64)>, failed: &[u64], metric: Metric) -> Self {
+        let mut by_due: Vec<(u64, Option<f64>)> =
+            values.into_iter().map(|(due_ns, value)| (due_ns, Some(value))).collect();
+        by_due.extend(failed.iter().map(|due_ns| (*due_ns, None)));
+        by_due.sort_by_key(|(due_ns, _)| *due_ns);
+        let in_order: Vec<f64> = by_due.iter().filter_map(|(_, value)| *value).collect();
+        let mut ascending = in_order.clone();
         ascending.sort_unstable_by(f64::total_cmp);
-        let dependence = if failed.is_empty() {
-            Dependence::of(&successes, &ascending, &successes)
-        } else {
-            values.extend(failed.iter().map(|due_ns| (*due_ns, worst)));
-            values.sort_by_key(|(due_ns, _)| *due_ns);
-            let judged: Vec<f64> = values.into_iter().map(|(_, value)| value).collect();
-            let mut judged_ascending = judged.clone();
-            judged_ascending.sort_unstable_by(f64::total_cmp);
-            Dependence::of(&judged, &judged_ascending, &successes)
-        };
         let moments: Moments = ascending.iter().copied().collect();
-        Self {
+        let mut series = Self {
             values: Values::Sorted(ascending),
             failed: failed.len() as u64,
-            worst,
+            worst: metric.worst(),
             mean: moments.mean(),
             stddev: moments.stddev(),
-            dependence,
-            in_order: if metric == Metric::E2e { successes } else { Vec::new() },
-        }
+            dependence: Dependence { times: Vec::new(), mean: batch_means(&in_order, BATCHES) },
+            in_order: if metric == Metric::E2e { in_order } else { Vec::new() },
+        };
+        let judged: Vec<f64> = by_due.into_iter().map(|(_, value)| value.unwrap_or(series.worst)).collect();
+        series.dependence.times = Statistic::ALL
+            .into_iter()
+            .filter_map(|statistic| Some((statistic, series.time(statistic.quantile()?, &judged)?)))
+            .collect();
+        series
+    }
+
+    /// The autocorrelation time of lying above a quantile, of all values in the order in which their requests were due.
+    fn time(&self, quantile: f64, judged: &[f64]) -> Option<f64> {
+        let rank = nearest_rank(quantile, judged.len() as u64);
+        let at = self.judged_at_rank(rank)?;
+        let above = |beyond: fn(&f64, &f64) -> bool| {
+            judged.iter().map(|value| beyond(value, &at)).collect::<Indicators>().autocorrelation_time()
+        };
+        // where many values tie there, what lies above may be another part of the sample than what lies below
+        let tied = [rank - 1, rank + 1].into_iter().any(|beside| self.judged_at_rank(beside) == Some(at));
+        let time = above(f64::gt);
+        Some(if tied { time.max(above(f64::ge)) } else { time })
     }
 
     /// Successes.

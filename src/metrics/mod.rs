@@ -1,7 +1,7 @@
 //! Records → [`Summary`]: distributions, rates, spikes. Pure.
 //!
 //! The records are read twice: once for the accounts and the windows, once for the numbers inside the windows. What
-//! is kept per request is one float per series; everything else is counted as it passes.
+//! is kept per request is one float per series, with the time at which it was due; everything else is counted as it passes.
 
 mod account;
 mod batches;

@@ -1,7 +1,7 @@
 //! Whether what a long step measures stays what it was.
 
 use super::{Shift, Stability, window::Span};
-use crate::stats::{self, STEADY_FLOOR};
+use crate::stats::{self, STEADY_FLOOR, mean};
 
 /// The shortest window of which stability is a question, in seconds: what drifts in less is a transient.
 const LONG_S: f64 = 180.0;
@@ -16,7 +16,6 @@ pub(super) fn stability(window: Span, took: &[(u64, f64)], failed_ns: &[u64]) ->
     let since_s = |due_ns: u64| due_ns.saturating_sub(window.from_ns) as f64 / 1e9;
     let series: Vec<f64> = took.iter().map(|(_, seconds)| *seconds).collect();
     let tenth = series.len() / 10;
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let mut all: Vec<(u64, f64)> = took.iter().map(|(due_ns, _)| (*due_ns, 0.0)).collect();
     // those of the transient are left out as its successes are
     let from_ns = all.first().map_or(0, |(due_ns, _)| *due_ns);

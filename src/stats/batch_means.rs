@@ -6,7 +6,7 @@
 //! 2015), section 9.5.3; that 10 to 30 batches are enough whatever the length, B. Schmeiser, *Batch size effects in the
 //! analysis of simulation output* (1982).
 
-use super::{Moments, student_quantile, student_tail};
+use super::{Moments, mean, parts, student_quantile, student_tail};
 
 /// Batches that the error of a mean comes from: as many as are enough whatever the length, so that a mean of fewer values has none.
 pub const BATCHES: usize = 20;
@@ -52,10 +52,7 @@ pub fn batch_means(series: &[f64], batches: usize) -> Option<Estimate> {
     if batches < 2 || series.len() < batches {
         return None;
     }
-    let start = |batch: usize| (batch as u128 * series.len() as u128 / batches as u128) as usize;
-    let mean_of =
-        |batch: usize| series[start(batch)..start(batch + 1)].iter().copied().collect::<Moments>().mean();
-    let means: Moments = (0..batches).map(mean_of).collect();
+    let means: Moments = parts(series.len(), batches).map(|batch| mean(&series[batch])).collect();
     let error = means.stddev() / (batches as f64).sqrt();
     Some(Estimate { mean: means.mean(), error, degrees: batches as u64 - 1 })
 }
@@ -72,7 +69,7 @@ pub fn changing_means(batches: &[f64]) -> Option<Estimate> {
     let squares: f64 = batches.windows(2).map(|pair| (pair[1] - pair[0]).powi(2)).sum();
     let variance = squares / (n - 1.0) / 2.0;
     let degrees = 2.0 * (n - 1.0).powi(2) / 3.0_f64.mul_add(n, -4.0);
-    let mean = batches.iter().copied().collect::<Moments>().mean();
+    let mean = mean(batches);
     Some(Estimate { mean, error: (variance / n).sqrt(), degrees: (degrees as u64).max(1) })
 }
 
@@ -83,6 +80,7 @@ mod tests {
     use rand_distr::StandardNormal;
 
     use super::*;
+    use crate::stats::fixture::normal;
 
     #[test]
     fn a_few_values_by_hand() {
@@ -138,15 +136,7 @@ mod tests {
         const TRIALS: u64 = 400;
         let mut covered = [0; 2];
         for seed in 0..TRIALS {
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let mut value: f64 = rng.sample(StandardNormal);
-            let series: Vec<f64> = (0..4_000)
-                .map(|_| {
-                    let noise: f64 = rng.sample(StandardNormal);
-                    value = 0.9 * value + (1.0 - 0.81_f64).sqrt() * noise;
-                    value
-                })
-                .collect();
+            let series = normal(seed, 4_000, 0.9);
             // as many batches as values: what a textbook says of independent ones
             for (covered, batches) in covered.iter_mut().zip([20, series.len()]) {
                 let estimate = batch_means(&series, batches).expect("enough values");

@@ -3,6 +3,8 @@
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
+use super::mean;
+
 /// Samples that are drawn: enough for bounds at 95 %, each of which 20 of them lie beyond.
 const DRAWS: usize = 400;
 
@@ -40,7 +42,7 @@ pub fn bootstrap(
         sample.truncate(size);
         drawn.extend(statistic(&mut sample));
     }
-    let middle = drawn.iter().sum::<f64>() / drawn.len().max(1) as f64;
+    let middle = mean(&drawn);
     let scale = (size as f64 / n as f64).sqrt();
     for draw in &mut drawn {
         *draw = whole + (*draw - middle) * scale;
@@ -52,30 +54,18 @@ pub fn bootstrap(
 
 #[cfg(test)]
 mod tests {
-    use rand_distr::StandardNormal;
-
     use super::*;
-    use crate::stats::{Moments, batch_means};
+    use crate::stats::{batch_means, fixture::normal};
 
-    fn mean(sample: &mut [f64]) -> Option<f64> {
-        (!sample.is_empty()).then(|| sample.iter().copied().collect::<Moments>().mean())
-    }
-
-    fn series(seed: u64, n: usize, rho: f64) -> Vec<f64> {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut value: f64 = rng.sample(StandardNormal);
-        let next = |_| {
-            value = rho * value + (1.0 - rho * rho).sqrt() * rng.sample::<f64, _>(StandardNormal);
-            value
-        };
-        (0..n).map(next).collect()
+    fn of_all(sample: &mut [f64]) -> Option<f64> {
+        (!sample.is_empty()).then(|| mean(sample))
     }
 
     #[test]
     fn bounds_of_a_mean_are_those_of_its_error() {
         for n in [400, 8000] {
-            let series = series(1, n, 0.0);
-            let (low, high) = bootstrap(&series, 0.95, mean).expect("a mean");
+            let series = normal(1, n, 0.0);
+            let (low, high) = bootstrap(&series, 0.95, of_all).expect("a mean");
             let estimate = batch_means(&series, n).expect("as many batches as values");
             let half = estimate.half_width(0.95);
             assert!(((high - low) / 2.0 / half - 1.0).abs() < 0.15, "{n}: {low} {high} {half}");
@@ -86,7 +76,7 @@ mod tests {
     #[test]
     fn bounds_cover_what_hangs_together() {
         let covered = (0..200).filter(|seed| {
-            let (low, high) = bootstrap(&series(*seed, 500, 0.5), 0.95, mean).expect("a mean");
+            let (low, high) = bootstrap(&normal(*seed, 500, 0.5), 0.95, of_all).expect("a mean");
             (low..high).contains(&0.0)
         });
         // 90 % between both bounds; independent draws would hold 66 %
@@ -96,8 +86,8 @@ mod tests {
 
     #[test]
     fn what_has_no_statistic_has_no_bounds() {
-        assert_eq!(bootstrap(&[1.0], 0.95, mean), None);
+        assert_eq!(bootstrap(&[1.0], 0.95, of_all), None);
         assert_eq!(bootstrap(&[1.0, 2.0], 0.95, |_| None), None);
-        assert_eq!(bootstrap(&[3.0; 50], 0.95, mean), Some((3.0, 3.0)));
+        assert_eq!(bootstrap(&[3.0; 50], 0.95, of_all), Some((3.0, 3.0)));
     }
 }

@@ -1,5 +1,7 @@
 //! Whether and where the level of a series changes.
 
+use super::{mean, parts};
+
 /// Parts whose means are compared: each long enough that neighbours are hardly dependent.
 const PARTS: usize = 40;
 
@@ -26,8 +28,8 @@ pub fn change_point(series: &[f64]) -> Option<Change> {
     if series.len() < 5 * PARTS {
         return None;
     }
-    let bound = |part: usize| part * series.len() / PARTS;
-    let means: Vec<f64> = (0..PARTS).map(|part| mean(&series[bound(part)..bound(part + 1)])).collect();
+    let bounds: Vec<_> = parts(series.len(), PARTS).collect();
+    let means: Vec<f64> = bounds.iter().map(|part| mean(&series[part.clone()])).collect();
     // how much more often parts before a cut lie above those behind it than below
     let excess = |cut: usize| {
         let pairs = means[..cut].iter().flat_map(|early| means[cut..].iter().map(move |late| early - late));
@@ -39,7 +41,7 @@ pub fn change_point(series: &[f64]) -> Option<Change> {
     let p_value = 2.0 * (-6.0 * most * most / (n.powi(3) + n.powi(2))).exp();
     let (early, late) = means.split_at(cut);
     let by_levels = squares(early, |_| mean(early)) + squares(late, |_| mean(late));
-    let at = bound(cut);
+    let at = bounds[cut].start;
     Some(Change {
         at,
         before: mean(&series[..at]),
@@ -62,29 +64,10 @@ fn squares(values: &[f64], expected: impl Fn(usize) -> f64) -> f64 {
     values.iter().enumerate().map(|(i, value)| (value - expected(i)).powi(2)).sum()
 }
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
 #[cfg(test)]
 mod tests {
-    use rand::{RngExt as _, SeedableRng as _};
-    use rand_chacha::ChaCha8Rng;
-
     use super::*;
-
-    /// Latencies around 1 that depend on the one before: ρ = 0.5, skewed.
-    fn steady(seed: u64, count: usize) -> Vec<f64> {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let mut state = 0.0;
-        (0..count)
-            .map(|_| {
-                let u: f64 = random.random();
-                state = 0.5 * state + 0.1 * (-(1.0 - u).ln() - 1.0);
-                1.0 + state
-            })
-            .collect()
-    }
+    use crate::stats::fixture::steady;
 
     #[test]
     fn a_step_is_found_where_it_is_and_noise_has_none() {

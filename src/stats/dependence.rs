@@ -7,7 +7,7 @@
 //! is that of `n / τ` independent ones, with the integrated autocorrelation time `τ = 1 + 2 Σ ρ(k)`: G. S. Fishman, *Discrete-Event
 //! Simulation* (2001), section 6.
 
-use super::{BATCHES, Moments, lower_rank, normal_tail, upper_rank};
+use super::{BATCHES, Moments, lower_rank, normal_tail, parts, upper_rank};
 
 /// Dependence shows in the first lags, alone or together, or it is too weak to matter.
 const LAGS: usize = 3;
@@ -76,10 +76,8 @@ impl Indicators {
     /// lags than can be summed.
     fn time_by_batches(&self) -> f64 {
         let share = self.ones as f64 / self.count as f64;
-        let start = |batch: usize| (batch as u128 * self.count as u128 / BATCHES as u128) as usize;
-        let shares = (0..BATCHES).map(|batch| {
-            let (from, to) = (start(batch), start(batch + 1));
-            (self.ones_before(to) - self.ones_before(from)) as f64 / (to - from) as f64
+        let shares = parts(self.count, BATCHES).map(|batch| {
+            (self.ones_before(batch.end) - self.ones_before(batch.start)) as f64 / batch.len() as f64
         });
         let length = self.count as f64 / BATCHES as f64;
         let variance = shares.collect::<Moments>().stddev().powi(2);
@@ -171,10 +169,9 @@ pub fn dependent_lower_rank(n: u64, time: f64, quantile: f64, confidence: f64) -
 mod tests {
     use rand::{RngExt as _, SeedableRng as _};
     use rand_chacha::ChaCha8Rng;
-    use rand_distr::StandardNormal;
 
     use super::*;
-    use crate::stats::{cumulative, nearest_rank};
+    use crate::stats::{cumulative, fixture::normal, nearest_rank};
 
     fn naive(indicators: &[bool], lag: usize) -> f64 {
         let n = indicators.len();
@@ -231,19 +228,14 @@ mod tests {
     }
 
     /// Log-normal values of which each depends on the one before it, by the autocorrelation ρ of their logarithms.
-    fn log_normal(rng: &mut ChaCha8Rng, n: usize, rho: f64) -> Vec<f64> {
-        let mut value: f64 = rng.sample(StandardNormal);
-        let next = |_| {
-            let noise: f64 = rng.sample(StandardNormal);
-            value = rho * value + (1.0 - rho * rho).sqrt() * noise;
-            (0.8 * value).exp()
-        };
-        (0..n).map(next).collect()
+    fn log_normal(seed: u64, n: usize, rho: f64) -> Vec<f64> {
+        normal(seed, n, rho).into_iter().map(|value| (0.8 * value).exp()).collect()
     }
 
     /// Seven in ten answers of one to two seconds and three of four to six; after one kind the same comes with the chance `stays`,
     /// beyond what it would have anyway.
-    fn bimodal(rng: &mut ChaCha8Rng, n: usize, stays: f64) -> Vec<f64> {
+    fn bimodal(seed: u64, n: usize, stays: f64) -> Vec<f64> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut slow = rng.random_bool(0.3);
         let next = |_| {
             if !rng.random_bool(stays) {
@@ -254,7 +246,7 @@ mod tests {
         (0..n).map(next).collect()
     }
 
-    type Draw = fn(&mut ChaCha8Rng, usize, f64) -> Vec<f64>;
+    type Draw = fn(u64, usize, f64) -> Vec<f64>;
 
     /// How often each bound of a quantile holds over 2,000 samples, the truth known, and how often a system whose quantile
     /// is exactly the limit would pass.
@@ -262,7 +254,7 @@ mod tests {
         const REPETITIONS: u64 = 2000;
         let mut held = [0_u32; 3];
         for seed in 0..REPETITIONS {
-            let values = draw(&mut ChaCha8Rng::seed_from_u64(seed), n, dependence);
+            let values = draw(seed, n, dependence);
             let mut ascending = values.clone();
             ascending.sort_unstable_by(f64::total_cmp);
             let at = ascending[nearest_rank(quantile, n as u64) as usize - 1];

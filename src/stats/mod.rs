@@ -7,6 +7,8 @@ mod bootstrap;
 mod change;
 mod dependence;
 mod difference;
+#[cfg(test)]
+mod fixture;
 mod holm;
 mod moments;
 mod rank_sum;
@@ -23,7 +25,7 @@ pub use change::{Change, change_point};
 pub use dependence::{Indicators, dependent_lower_rank, dependent_upper_rank, effective};
 pub use difference::{prediction, runs_to_exceed, welch};
 pub use holm::holm;
-pub use moments::{Moments, median, median_absolute_deviation};
+pub use moments::{Moments, mean, median, median_absolute_deviation, parts};
 pub use rank_sum::{rank_sum_floor, rank_sum_tails, runs_to_reject, shift_rank};
 pub use ranks::{lower_rank, nearest_rank, sample_floor, settles_at, upper_rank};
 pub use shares::{normal_quantile, normal_tail, score, share_settles_at, wilson};

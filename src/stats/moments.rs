@@ -55,6 +55,17 @@ impl FromIterator<f64> for Moments {
     }
 }
 
+/// The mean of values; not a number of none.
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The bounds of so many parts of a series of a length, one after another, as equal as can be.
+pub fn parts(length: usize, count: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let bound = move |part: usize| (part as u128 * length as u128 / count as u128) as usize;
+    (0..count).map(move |part| bound(part)..bound(part + 1))
+}
+
 /// The median of ascending values, halfway between the middle two of an even number; `None` of nothing.
 pub fn median(ascending: &[f64]) -> Option<f64> {
     let upper = *ascending.get(ascending.len() / 2)?;

@@ -1,6 +1,6 @@
 //! Whether a series has settled: where its transient ends, and whether it still drifts.
 
-use super::{median, normal_tail};
+use super::{mean, median, normal_tail, parts};
 
 /// Observations below which nothing is said of whether a series is steady: [`transient`] takes ten batches of five, and
 /// [`drift`] 100 observations of the second half.
@@ -64,8 +64,7 @@ pub fn drift(series: &[f64]) -> Option<Drift> {
     if series.len() < 5 * PARTS {
         return None;
     }
-    let bound = |part: usize| part * series.len() / PARTS;
-    let means: Vec<f64> = (0..PARTS).map(|part| mean(&series[bound(part)..bound(part + 1)])).collect();
+    let means: Vec<f64> = parts(series.len(), PARTS).map(|part| mean(&series[part])).collect();
     let mut slopes = Vec::with_capacity(PARTS * (PARTS - 1) / 2);
     let mut concordant = 0.0;
     for later in 1..PARTS {
@@ -86,29 +85,10 @@ pub fn drift(series: &[f64]) -> Option<Drift> {
     Some(Drift { share: median(&slopes)? * (n - 1.0) / level, p_value: (2.0 * normal_tail(z)).min(1.0) })
 }
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
 #[cfg(test)]
 mod tests {
-    use rand::{RngExt as _, SeedableRng as _};
-    use rand_chacha::ChaCha8Rng;
-
     use super::*;
-
-    /// Latencies that depend on the one before, around 1: ρ = 0.5, skewed.
-    fn steady(seed: u64, count: usize) -> Vec<f64> {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let mut state = 0.0;
-        (0..count)
-            .map(|_| {
-                let u: f64 = random.random();
-                state = 0.5 * state + 0.1 * (-(1.0 - u).ln() - 1.0);
-                1.0 + state
-            })
-            .collect()
-    }
+    use crate::stats::fixture::steady;
 
     #[test]
     fn the_end_of_a_transient_is_found() {

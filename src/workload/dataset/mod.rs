@@ -223,11 +223,7 @@ impl Rows {
             RowOrder::File => position,
             RowOrder::Shuffled => Permutation::new(rows, seed, name).at(position),
         };
-        let domain = match place {
-            0 => format!("template of {name}"),
-            place => format!("template {place} of a batch of {name}"),
-        };
-        let (own, said) = table.row(number, counter, &Request { seq, draws: rng(seed, &domain, seq) })?;
+        let (own, said) = table.row(number, counter, Request { name, seed, seq, place })?;
         let drawn = |lengths: &Lengths| draw(lengths, &mut rng(seed, &format!("output of {name}"), seq));
         Ok(Prompt {
             text: dataset.prefix.clone() + &own,

@@ -45,9 +45,9 @@ impl Found {
 
 /// Looks at every row of a piece.
 pub(super) fn look(format: DataFormat, reading: &Reading, piece: &[u8]) -> Found {
-    let (mut found, sample) = (Found::default(), Request::sample());
+    let mut found = Found::default();
     found.places = each_row(format, piece, &mut |Place { number, at, row, record }| {
-        found.add(number, at, reading.row(row, record, &sample).map(drop));
+        found.add(number, at, reading.row(row, record, Request::SAMPLE).map(drop));
     });
     found
 }

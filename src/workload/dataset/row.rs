@@ -39,18 +39,28 @@ pub(super) enum Reading {
     },
 }
 
-/// The request that a template is filled in for.
-#[derive(Debug, Clone)]
-pub(super) struct Request {
+/// The prompt of a request that a template is filled in for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request<'a> {
+    /// The name of the workload.
+    pub(super) name: &'a str,
+    pub(super) seed: u64,
     pub(super) seq: u64,
-    /// What is drawn for it.
-    pub(super) draws: ChaCha8Rng,
+    /// Which of its prompts.
+    pub(super) place: u32,
 }
 
-impl Request {
+impl Request<'_> {
     /// The one that stands for others where a row is looked at.
-    pub(super) fn sample() -> Self {
-        Self { seq: 0, draws: rng(0, "sample", 0) }
+    pub(super) const SAMPLE: Self = Request { name: "sample", seed: 0, seq: 0, place: 0 };
+
+    /// What is drawn for it.
+    fn draws(self) -> ChaCha8Rng {
+        let domain = match self.place {
+            0 => format!("template of {}", self.name),
+            place => format!("template {place} of a batch of {}", self.name),
+        };
+        rng(self.seed, &domain, self.seq)
     }
 }
 
@@ -158,7 +168,7 @@ impl Reading {
         &self,
         bytes: &'a [u8],
         record: &'a csv::ByteRecord,
-        request: &Request,
+        request: Request<'_>,
     ) -> Result<Row<'a>, BadRow> {
         let row = self.read(bytes, record, request)?;
         if row.prompt.trim_start().is_empty() {
@@ -171,7 +181,7 @@ impl Reading {
         &self,
         bytes: &'a [u8],
         record: &'a csv::ByteRecord,
-        request: &Request,
+        request: Request<'_>,
     ) -> Result<Row<'a>, BadRow> {
         Ok(match self {
             Self::Json { prompt, output_tokens } => {
@@ -183,7 +193,7 @@ impl Reading {
             Self::Filled { template, rows } => {
                 let Row { output, .. } = rows.read(bytes, record, request)?;
                 let with = Filled { row: rows.value(bytes, record)?, seq: request.seq };
-                let filled = template.fill_drawing(&with, request.draws.clone());
+                let filled = template.fill_drawing(&with, request.draws());
                 Row { prompt: filled.map_err(unfilled)?.into(), output }
             }
         })
@@ -349,7 +359,7 @@ mod tests {
         let mut record = csv::ByteRecord::new();
         let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(row);
         reader.read_byte_record(&mut record).expect("bytes of memory");
-        let row = reading.row(row, &record, &Request::sample()).map_err(|bad| bad.to_string())?;
+        let row = reading.row(row, &record, Request::SAMPLE).map_err(|bad| bad.to_string())?;
         Ok((row.prompt.clone().into_owned(), row.output_tokens(&Counter::Estimate)))
     }
 

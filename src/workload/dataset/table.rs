@@ -113,7 +113,7 @@ impl Table {
         &self,
         number: u64,
         counter: &Counter,
-        request: &Request,
+        request: Request<'_>,
     ) -> Result<(String, Option<u32>), DatasetError> {
         let gone = |why: String| {
             let place = format!("row {} of `{}`", show_count(number + 1), self.path);
@@ -169,7 +169,7 @@ impl Table {
         let (mut prompts, mut answers) = (0, 0);
         for n in 0..sample {
             let number = u128::from(n) * u128::from(rows) / u128::from(sample);
-            let (text, tokens) = self.row(number as u64, counter, &Request::sample())?;
+            let (text, tokens) = self.row(number as u64, counter, Request::SAMPLE)?;
             prompts += u64::from(counter.count(&text));
             answers += u64::from(tokens.unwrap_or_default());
         }

@@ -73,7 +73,7 @@ fn numbered(rows: u64) -> String {
 
 fn prompts(table: &Table) -> Vec<String> {
     (0..table.content().rows)
-        .map(|row| table.row(row, &Counter::Estimate, &Request::sample()).expect("a row").0)
+        .map(|row| table.row(row, &Counter::Estimate, Request::SAMPLE).expect("a row").0)
         .collect()
 }
 
