@@ -259,6 +259,11 @@ impl Metric {
         )
     }
 
+    /// Whether it is a time that the server takes; the client's own lateness is none.
+    pub fn is_latency(self) -> bool {
+        self.unit() == Unit::Seconds && self != Self::SendLag
+    }
+
     /// Which way is better.
     pub fn direction(self) -> Direction {
         match self {

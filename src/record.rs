@@ -3,10 +3,15 @@
 //!
 //! Times are nanoseconds since the start of the run on the monotonic clock.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{config::LONGEST_TEXT, plan::ScopeKey};
+use crate::{
+    config::LONGEST_TEXT,
+    plan::{ScopeKey, Tried},
+};
 
 /// The version of `requests.jsonl` and `events.jsonl`.
 pub const FORMAT: u32 = 1;
@@ -433,6 +438,27 @@ pub enum Diary {
         /// Requests that the plan's schedule had due in it; more than `issued` when it was cut short.
         due: u64,
     },
+    /// What the next step of a search is: `step_started` follows.
+    Trial {
+        /// Index in the plan.
+        step: usize,
+        /// When.
+        at_ns: u64,
+        /// Requests per second, or users.
+        level: f64,
+        /// How long requests are due in it.
+        duration_ns: u64,
+    },
+    /// A search has found what it looks for, or cannot: this step of it is not needed.
+    Spared {
+        /// Index in the plan.
+        step: usize,
+        /// When.
+        at_ns: u64,
+    },
+    /// A trial of a search ends before its time, since its server falls behind: requests in flight and the time to the first token
+    /// rise together.
+    Saturated(Saturated),
     /// What the tool itself has used by now: written at the start, once a second, and at the end.
     Generator(Generator),
     /// A target ends the run; `stopping` follows.
@@ -449,6 +475,19 @@ pub enum Diary {
         /// When.
         at_ns: u64,
     },
+}
+
+/// What ends a trial of a search before its time. Both rises are those over the trial so far, as a share of the mean.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Saturated {
+    /// Index in the plan.
+    pub step: usize,
+    /// When.
+    pub at_ns: u64,
+    /// The rise of the requests in flight.
+    pub in_flight_rise: f64,
+    /// The rise of the time to the first token, or of the whole answer where there is none.
+    pub latency_rise: f64,
 }
 
 /// What the tool itself has used by now.
@@ -556,10 +595,38 @@ pub struct Pending {
 }
 
 /// What steers a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Command {
     /// Send nothing new; let what is in flight end within the drain.
     Drain(StopCause),
     /// Cut off what is in flight.
     Cancel(StopCause),
+    /// The next trial of a search.
+    Try(Tried),
+    /// A trial that a search does not need.
+    Spare(usize),
+    /// A step has shown enough: nothing new of it, and what is in flight may end.
+    Enough(usize),
+}
+
+/// The trials of a run's searches, in their order, by its diary: one that ended before its time lasted so long.
+pub fn trials(diary: &[Diary]) -> Vec<Tried> {
+    let mut trials: Vec<Tried> = Vec::new();
+    let mut started: BTreeMap<usize, u64> = BTreeMap::new();
+    for line in diary {
+        match *line {
+            Diary::Trial { step, level, duration_ns, .. } => {
+                trials.push(Tried { step, level, duration: Duration::from_nanos(duration_ns) });
+            }
+            Diary::StepStarted { step, at_ns } => _ = started.insert(step, at_ns),
+            Diary::Saturated(Saturated { step, at_ns, .. }) => {
+                let trial = trials.iter_mut().find(|trial| trial.step == step);
+                if let (Some(trial), Some(started)) = (trial, started.get(&step)) {
+                    trial.duration = trial.duration.min(Duration::from_nanos(at_ns.saturating_sub(*started)));
+                }
+            }
+            _ => {}
+        }
+    }
+    trials
 }

@@ -15,7 +15,7 @@ use crate::{
     compare::RunFigures,
     config::Format,
     metrics::{self, Source as _, Summary},
-    record::{Abort, Diary, Generator},
+    record::{Abort, Diary, Generator, Saturated},
     report::{self, Report},
     store::{self, Run},
     verdict::{self, Conclusion, Verdict},
@@ -95,6 +95,9 @@ fn elapsed_s(diary: &[Diary]) -> f64 {
         Diary::StepStarted { at_ns, .. }
         | Diary::Issued { at_ns, .. }
         | Diary::StepEnded { at_ns, .. }
+        | Diary::Trial { at_ns, .. }
+        | Diary::Spared { at_ns, .. }
+        | Diary::Saturated(Saturated { at_ns, .. })
         | Diary::Generator(Generator { at_ns, .. })
         | Diary::Aborted(Abort { at_ns, .. })
         | Diary::Stopping { at_ns, .. }

@@ -1,17 +1,17 @@
 //! The thread between the engine and the disk: writes events as they come, and shows progress.
 
-use std::{thread::JoinHandle, time::Duration};
+use std::{collections::VecDeque, thread::JoinHandle, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use tokio::{
     runtime::Handle,
-    sync::mpsc::{Receiver, Sender},
+    sync::mpsc::{Receiver, Sender, error::TrySendError},
 };
 
 use super::terminal::{self, Terminal};
 use crate::{
     answers::Checks,
-    control::Watch,
+    control::{Control, Decision},
     live,
     plan::Plan,
     record::{Abort, Command, Diary, Event, StopCause},
@@ -121,13 +121,14 @@ pub(super) fn start(
     clock: Clock,
     mut progress: Progress,
     checks: Option<Checks>,
-    mut watch: Option<Watch>,
+    mut control: Control,
 ) -> JoinHandle<Result<(), StoreError>> {
     let runtime = Handle::current();
     let voice = progress.voice();
     std::thread::spawn(move || {
         let mut first_error = None;
         let mut batch = Vec::new();
+        let mut untold: VecDeque<Command> = VecDeque::new();
         runtime.block_on(async {
             let mut frames = tokio::time::interval(live::terminal::Bar::INTERVAL);
             frames.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -159,18 +160,27 @@ pub(super) fn start(
                                 voice.say(&format!("{why}, waiting for answers"));
                             }
                             progress.observe(&event);
-                            if let Some(watch) = &mut watch {
-                                watch.observe(&event);
-                            }
+                            control.observe(&event);
                         }
                     }
                     _ = frames.tick() => progress.tick(clock.now_ns()),
                 }
-                if let Some(abort) = watch.as_mut().and_then(|watch| watch.look(clock.now_ns())) {
-                    voice.say(&said(&abort));
-                    // what a disk refuses goes out with the next batch, which then says so
-                    let _ = writer.append(&[Event::Diary(Diary::Aborted(abort))]);
-                    let _ = commands.try_send(Command::Cancel(StopCause::Abort));
+                for Decision { note, command } in control.look(clock.now_ns()) {
+                    if let Some(note) = note {
+                        if let Diary::Aborted(abort) = &note {
+                            voice.say(&said(abort));
+                        }
+                        // what a disk refuses goes out with the next batch, which then says so
+                        let _ = writer.append(&[Event::Diary(note)]);
+                    }
+                    untold.push_back(command);
+                }
+                // those that find no room are told with the next batch
+                while let Some(command) = untold.pop_front() {
+                    if let Err(TrySendError::Full(command)) = commands.try_send(command) {
+                        untold.push_front(command);
+                        break;
+                    }
                 }
             }
         });

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     answers::Checks,
     config::{Address, Ceiling, HeaderText, Secret, Vocabulary, Workload},
-    control::Watch,
+    control::Control,
     engine::{self, Binding, Budget, Workers},
     machine::{self, Calibration, Machine, SystemInfo},
     plan::{Plan, PlannedEndpoint, estimate, unsafe_together},
@@ -481,8 +481,8 @@ async fn measure(
     let (events, events_out) = mpsc::channel(engine::EVENT_QUEUE);
     let (commands, commands_out) = mpsc::channel(8);
     let voice = progress.voice();
-    let (checks, watch) = (Checks::of(plan)?, Watch::new(plan));
-    let recording = recording::start(writer, events_out, commands.clone(), clock, progress, checks, watch);
+    let (checks, control) = (Checks::of(plan)?, Control::new(plan));
+    let recording = recording::start(writer, events_out, commands.clone(), clock, progress, checks, control);
     let workers = Workers::start(client_threads(plan)).context("cannot start the threads that measure")?;
     let mut running = engine::start(&workers, plan.clone(), bindings, clock, budgets, events, commands_out);
     let mut asked = 0;

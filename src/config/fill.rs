@@ -68,6 +68,7 @@ const SECTIONS: &[&str] = &[
     "load",
     "closed",
     "open",
+    "search",
     "synthetic",
     "snippets",
     "dataset",
@@ -236,8 +237,9 @@ fn fill_phases(root: &mut Node) {
             *sizes = Node { key: sizes.key.clone(), ..default.clone() };
         }
         let ends = staged || ["pause", "duration", "during"].iter().any(|key| phase.contains_key(*key));
-        // a phase with the load of another ends as that one does, and one that follows a trace ends with it
-        let with = |load: &Node| load.get("same_as").is_some() || load.get("trace").is_some();
+        // a phase with the load of another ends as that one does, one that follows a trace ends with it, and a search
+        // when it has found
+        let with = |load: &Node| ["same_as", "trace", "search"].iter().any(|kind| load.get(kind).is_some());
         if !ends && !phase.get("load").is_some_and(with) {
             insert_missing(phase, "requests", requests.as_ref());
         }

@@ -7,6 +7,7 @@ mod headers;
 mod needs;
 mod order;
 mod protocols;
+mod search;
 mod spikes;
 mod stages;
 mod steady;
@@ -15,7 +16,7 @@ mod trace;
 use std::collections::HashMap;
 
 use super::{
-    Chunks, Endpoint, Layer, Load, OPTIMUM, Phase, Target,
+    Chunks, Endpoint, Layer, Load, OPTIMUM, Phase, Target, Until,
     diagnostic::{Diagnostic, Sink},
     nearest::{quoted, suggest},
     read::Draft,
@@ -44,6 +45,7 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
             check.batches(name, phase);
             check.trace(name, phase);
             check.conversations(name, phase);
+            check.search(name, phase, named);
             check.during(name, phase);
         }
     }
@@ -100,7 +102,15 @@ impl<'a> Check<'a> {
     /// Whether a phase has a step that a target calls so: one of its own, or the best of several.
     fn has_step(&self, phase: &str, step: &str) -> bool {
         let steps = self.steps_of(phase);
-        steps.iter().any(|name| name == step) || (step == OPTIMUM && steps.len() > 1)
+        // of a search nobody knows the levels before it has run
+        let known = !self.searches(phase) && steps.iter().any(|name| name == step);
+        known || (step == OPTIMUM && steps.len() > 1)
+    }
+
+    /// Whether a phase looks for its load.
+    fn searches(&self, phase: &str) -> bool {
+        let phase = self.draft.phases.get(phase).and_then(Option::as_ref);
+        matches!(phase, Some(Phase { load: Load::Search(_), .. }))
     }
 
     fn place(&self, path: &[&str]) -> &'a Place {
@@ -289,7 +299,7 @@ impl<'a> Check<'a> {
     }
 
     /// A target must have at least one measured step to judge.
-    fn selects(&self, name: &str, target: &Target) {
+    fn selects(&self, target_name: &str, target: &Target) {
         let phases: Vec<(&str, &Phase)> = self
             .draft
             .phases
@@ -299,10 +309,10 @@ impl<'a> Check<'a> {
             .collect();
         let nothing = |key: &str, why: String| {
             let place = match key {
-                "" => self.key(&["targets", name]),
-                _ => self.place(&["targets", name, key]),
+                "" => self.key(&["targets", target_name]),
+                _ => self.place(&["targets", target_name, key]),
             };
-            Diagnostic::missing(format!("`targets.{name}` selects nothing")).label(place, why)
+            Diagnostic::missing(format!("`targets.{target_name}` selects nothing")).label(place, why)
         };
 
         if let Some(step) = &target.step
@@ -313,7 +323,8 @@ impl<'a> Check<'a> {
                 let help = "give a measured phase levels, such as `load.closed = { users = [1, 2, 4, 8] }`";
                 return self.sink.push(nothing("step", why).help(help));
             }
-            let measured = phases.iter().filter(|(_, phase)| phase.measure);
+            let known = |(at, phase): &&(&str, &Phase)| phase.measure && !self.searches(at);
+            let measured = phases.iter().filter(known);
             let steps = measured.flat_map(|(name, _)| self.steps_of(name)).map(String::as_str);
             let known = suggest(step, "measured steps", steps);
             return self
@@ -373,7 +384,16 @@ impl<'a> Check<'a> {
         };
 
         let explores = carriers.iter().all(|(name, _)| self.steps_of(name).len() > 1);
-        if explores && target.phase.is_none() && target.step.is_none() {
+        // what a search goes by has its use there
+        let sought = carriers.iter().any(|(name, phase)| match &phase.load {
+            Load::Search(search) => match &search.until {
+                Until::Named(names) => names.iter().any(|of| of == target_name),
+                Until::Targets => target.is_criterion(name, true),
+                Until::Broken => false,
+            },
+            _ => false,
+        });
+        if explores && !sought && target.phase.is_none() && target.step.is_none() {
             self.sink.push(
                 nothing("", "steps of a ladder are judged only when named".to_owned())
                     .label(self.key(&["phases", carrier]), "several steps")

@@ -13,7 +13,7 @@ pub(super) const DISTRIBUTIONS: &[&str] =
 pub(super) const KINDS: &[&str] = &["synthetic", "snippets", "dataset", "trace", "replay", "conversation"];
 
 /// Kinds of loads.
-pub(super) const LOADS: &[&str] = &["closed", "open", "trace", "same_as"];
+pub(super) const LOADS: &[&str] = &["closed", "open", "trace", "search", "same_as"];
 
 /// Keys of which only one can hold. A layer that sets one of them clears the others below it. `*` is any name.
 pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
@@ -32,6 +32,7 @@ pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["phases", "*"], &["after", "during"]),
     (&["phases", "*", "load"], LOADS),
     (&["phases", "*", "load", "open"], &["rate", "stages"]),
+    (&["phases", "*", "load", "search"], &["rate", "users"]),
     (&["price"], &["per_hour", "per_million_input_tokens"]),
     (&["price"], &["per_hour", "per_million_output_tokens"]),
     (&["targets", "*"], &["at_least", "at_most", "between"]),

@@ -6,6 +6,7 @@ mod dataset;
 mod http_api;
 mod phase;
 mod run;
+mod search;
 mod tokenizer;
 mod trace;
 
@@ -22,6 +23,7 @@ pub use self::{
     http_api::{EndMark, HttpApi},
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
+    search::{GROWTH, Search, Sought, Until},
     tokenizer::{Counted, Encoding, Tokenizer, Vocabulary},
     trace::{Follow, Trace, TraceContent, TraceFile, TraceFormat, TracePart, TracePrompts, TraceWindow},
 };
@@ -484,6 +486,27 @@ pub struct Target {
     pub abort: Option<Duration>,
     /// Whether it comes from the preset rather than from the file.
     pub from_preset: bool,
+}
+
+impl Target {
+    /// Whether it may be about the levels of a phase that looks for one.
+    pub fn may_hold_in(&self, phase: &str) -> bool {
+        self.phase.as_ref().is_none_or(|own| own == phase)
+            && self.step.as_ref().is_none_or(|step| step == OPTIMUM)
+    }
+
+    /// Whether a search goes by it where it goes by all targets: an at-most limit on latency or on a share of requests, or an at-least
+    /// one on a share. A throughput is none, since the lowest level would fail it. `named` is whether somebody chose the
+    /// platform; a preset that nobody named limits nothing.
+    pub fn is_criterion(&self, phase: &str, named: bool) -> bool {
+        let metric = self.metric.metric;
+        let limit = match self.bound {
+            Bound::AtMost(_) => metric.is_latency() || metric.is_share_of_due(),
+            Bound::AtLeast(_) => metric.is_share_of_due(),
+            Bound::Between(..) => false,
+        };
+        limit && self.severity != Severity::Info && (named || !self.from_preset) && self.may_hold_in(phase)
+    }
 }
 
 /// The limit of a target.

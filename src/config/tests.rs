@@ -220,7 +220,7 @@ fn defaults_fill_only_what_nobody_said() {
         match &phase.load {
             Load::Closed(closed) => assert_eq!(closed.users, users),
             Load::Open(open) => assert_eq!(open.arrivals, Arrivals::Poisson),
-            Load::Trace(_) | Load::Pause(_) => panic!("a load"),
+            Load::Trace(_) | Load::Search(_) | Load::Pause(_) => panic!("a load"),
         }
     }
     let scenario = compiled(None, CLOSED, &[]);

@@ -23,7 +23,7 @@ const UNREAD_NS: u64 = 1_000_000_000;
 /// age allows, and beyond the doubt that looking again and again brings. Once it has been so for as long as its `abort` says, and a step that
 /// it is about is running, it ends the run.
 #[derive(Debug)]
-pub struct Watch {
+pub(super) struct Watch {
     plan: Plan,
     targets: Vec<Watched>,
     running: BTreeMap<usize, Running>,
@@ -129,7 +129,7 @@ impl Watching {
 
 impl Watch {
     /// `None` where no target of the plan may end its run.
-    pub fn new(plan: &Plan) -> Option<Self> {
+    pub(super) fn new(plan: &Plan) -> Option<Self> {
         let targets: Vec<Watched> =
             plan.targets.iter().filter_map(|target| Watched::new(plan, target)).collect();
         (!targets.is_empty()).then(|| Self {
@@ -142,7 +142,7 @@ impl Watch {
     }
 
     /// Takes an event; they must come in their order.
-    pub fn observe(&mut self, event: &Event) {
+    pub(super) fn observe(&mut self, event: &Event) {
         match event {
             Event::Diary(Diary::StepStarted { step, at_ns }) => {
                 let Some(load) = self.plan.steps.get(*step).and_then(|step| step.load()) else { return };
@@ -199,7 +199,7 @@ impl Watch {
 
     /// Looks at the evidence, where a look is due at this moment of the run. Gives the target that ends
     /// the run, once.
-    pub fn look(&mut self, now_ns: u64) -> Option<Abort> {
+    pub(super) fn look(&mut self, now_ns: u64) -> Option<Abort> {
         if self.over || now_ns < self.next_ns {
             return None;
         }
@@ -259,14 +259,15 @@ impl Watched {
     }
 }
 
-/// The first due time that counts: the window of a closed loop by count opens with its last user.
+/// The first due time that counts: what settles does not, and the window of a closed loop by count opens with its last user.
 fn counts_from(load: &LoadStep, started_ns: u64) -> u64 {
-    match load.pattern {
+    let settled_ns = started_ns + load.settle.as_nanos() as u64;
+    settled_ns.max(match load.pattern {
         Pattern::Closed { users, ramp_up, .. } if load.requests.is_some() && users > 0 => {
             started_ns + ramp_up.mul_f64(f64::from(users - 1) / f64::from(users)).as_nanos() as u64
         }
         _ => started_ns,
-    }
+    })
 }
 
 /// What a request that has not ended will add at least; `None` where that is not certain yet.

@@ -1,6 +1,9 @@
 //! The graph in motion: what may start is started, and everybody hears of commands.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use tokio::{
     sync::mpsc,
@@ -9,7 +12,7 @@ use tokio::{
 
 use super::{Shared, step::Arrivals, supervise};
 use crate::{
-    plan::Work,
+    plan::{Step, Tried, Work, tried},
     record::{Command, Diary, StopCause},
 };
 
@@ -21,14 +24,23 @@ pub(super) async fn run(
     recorder_full: &mut mpsc::Receiver<()>,
 ) {
     let mut dispatch = Dispatch::new(shared);
-    dispatch.start_what_may();
+    dispatch.start_what_may().await;
     while let Some(news) = dispatch.news(commands, recorder_full).await {
         match news {
             News::Ended(step) => {
                 // also where it died: what runs beside it ends with it
                 shared.arrivals[step].advance(Arrivals::Over);
                 dispatch.ended.insert(step);
-                dispatch.start_what_may();
+                dispatch.start_what_may().await;
+            }
+            News::Told(step, told) => {
+                dispatch.told.insert(step, told);
+                dispatch.start_what_may().await;
+            }
+            News::Enough(step) => {
+                if let Some(arrivals) = shared.arrivals.get(step) {
+                    arrivals.advance(Arrivals::Over);
+                }
             }
             News::Stop(arrivals, cause) => dispatch.stop(arrivals, cause).await,
         }
@@ -39,8 +51,18 @@ pub(super) async fn run(
 enum News {
     /// Nothing of this step is in flight any more.
     Ended(usize),
+    /// What is to become of a step of a search.
+    Told(usize, Told),
+    /// This step has shown enough.
+    Enough(usize),
     /// The run is to stop.
     Stop(Arrivals, StopCause),
+}
+
+/// What becomes of a step whose level nobody knew before the run.
+enum Told {
+    Try(Tried),
+    Spare,
 }
 
 struct Dispatch<'a> {
@@ -48,6 +70,10 @@ struct Dispatch<'a> {
     /// Steps that have not started.
     waiting: Vec<usize>,
     ended: BTreeSet<usize>,
+    /// What was told of steps of a search that have not started.
+    told: BTreeMap<usize, Told>,
+    /// Trials so far, whose names those behind them avoid.
+    tried: Vec<Tried>,
     under_way: JoinSet<()>,
     /// The step of each task under way.
     steps: Vec<(Id, usize)>,
@@ -62,27 +88,71 @@ impl<'a> Dispatch<'a> {
             waiting: all.clone().filter(|step| !is_ready(step)).collect(),
             // whoever runs a plan has waited for its servers
             ended: all.filter(is_ready).collect(),
+            told: BTreeMap::new(),
+            tried: Vec::new(),
             under_way: JoinSet::new(),
             steps: Vec::new(),
         }
     }
 
-    /// Starts every step that waits for nothing any more.
-    fn start_what_may(&mut self) {
-        let plan = &self.shared.plan;
-        let (start, waiting): (Vec<usize>, Vec<usize>) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition(|step| plan.steps[*step].after.iter().all(|before| self.ended.contains(before)));
-        self.waiting = waiting;
-        for step in start {
-            let shared = Arc::clone(self.shared);
-            let task = match &plan.steps[step].work {
-                Work::Ready { .. } => continue,
-                Work::Load(load) => self.under_way.spawn(supervise::load(shared, step, load.clone())),
-                Work::Pause { duration } => self.under_way.spawn(supervise::pause(shared, step, *duration)),
-            };
-            self.steps.push((task.id(), step));
+    /// Starts every step that waits for nothing any more, and of a search once it was told what that is.
+    async fn start_what_may(&mut self) {
+        while let Some(place) = self.waiting.iter().position(|step| self.may_start(*step)) {
+            let step = self.waiting.remove(place);
+            let planned = self.shared.plan.steps[step].clone();
+            match self.told.remove(&step) {
+                Some(Told::Try(trial)) => self.start_trial(&planned, trial).await,
+                Some(Told::Spare) => self.spare(step).await,
+                None => self.start(planned),
+            }
         }
+    }
+
+    fn may_start(&self, step: usize) -> bool {
+        self.is_next(step) && (!self.is_trial(step) || self.told.contains_key(&step))
+    }
+
+    /// Whether everything has ended that a step waits for.
+    fn is_next(&self, step: usize) -> bool {
+        self.shared.plan.steps[step].after.iter().all(|before| self.ended.contains(before))
+    }
+
+    fn is_trial(&self, step: usize) -> bool {
+        self.shared.plan.steps[step].load().is_some_and(|load| load.trial.is_some())
+    }
+
+    fn start(&mut self, step: Step) {
+        let shared = Arc::clone(self.shared);
+        let id = step.id;
+        let task = match step.work.clone() {
+            Work::Ready { .. } | Work::Spared => return,
+            Work::Load(load) => self.under_way.spawn(supervise::load(shared, step, load)),
+            Work::Pause { duration } => self.under_way.spawn(supervise::pause(shared, id, duration)),
+        };
+        self.steps.push((task.id(), id));
+    }
+
+    async fn start_trial(&mut self, planned: &Step, trial: Tried) {
+        let Shared { plan, recorder, clock, .. } = self.shared.as_ref();
+        let Some(step) = tried(plan, &self.tried, trial) else { return };
+        self.tried.push(trial);
+        let Tried { level, duration, .. } = trial;
+        let duration_ns = duration.as_nanos() as u64;
+        recorder.diary(Diary::Trial { step: planned.id, at_ns: clock.now_ns(), level, duration_ns }).await;
+        self.start(step);
+    }
+
+    /// Takes a step for one that has ended.
+    async fn spare(&mut self, step: usize) {
+        let Shared { recorder, clock, arrivals, .. } = self.shared.as_ref();
+        recorder.diary(Diary::Spared { step, at_ns: clock.now_ns() }).await;
+        arrivals[step].advance(Arrivals::Over);
+        self.ended.insert(step);
+    }
+
+    /// Whether anything goes on: a step under way, or one that is to be told what it is.
+    fn goes_on(&self) -> bool {
+        !self.under_way.is_empty() || self.waiting.iter().any(|step| self.is_next(*step))
     }
 
     /// Waits for what happens next; `None` when nothing is under way any more.
@@ -94,14 +164,17 @@ impl<'a> Dispatch<'a> {
         tokio::select! {
             // first: what could still start must not, once somebody stopped the run
             biased;
-            Some(command) = commands.recv(), if !self.under_way.is_empty() => Some(match command {
+            Some(command) = commands.recv(), if self.goes_on() => Some(match command {
                 Command::Drain(cause) => News::Stop(Arrivals::Stopped, cause),
                 Command::Cancel(cause) => News::Stop(Arrivals::Cancelled, cause),
+                Command::Try(trial) => News::Told(trial.step, Told::Try(trial)),
+                Command::Spare(step) => News::Told(step, Told::Spare),
+                Command::Enough(step) => News::Enough(step),
             }),
-            Some(()) = recorder_full.recv(), if !self.under_way.is_empty() => {
+            Some(()) = recorder_full.recv(), if self.goes_on() => {
                 Some(News::Stop(Arrivals::Stopped, StopCause::Recorder))
             }
-            ended = self.under_way.join_next_with_id() => {
+            ended = self.under_way.join_next_with_id(), if !(self.under_way.is_empty() && self.goes_on()) => {
                 // a task that died has ended, too
                 let task = ended?.map_or_else(|died| died.id(), |(task, ())| task);
                 let place = self.steps.iter().position(|(id, _)| *id == task)?;

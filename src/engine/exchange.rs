@@ -160,7 +160,7 @@ impl Prepared {
 
     /// A record of this request in which nothing has happened yet.
     fn record(&self, run: &StepRun, user: Option<u32>, due_ns: u64, queue_wait_ns: u64) -> Record {
-        let step = &run.shared.plan.steps[run.step_id];
+        let step = &run.step;
         Record {
             seq: self.seq,
             request_id: self.request_id.clone(),

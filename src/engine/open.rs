@@ -88,7 +88,7 @@ fn prepare(run: &StepRun, prepared: &SyncSender<(u64, Box<Prepared>)>, filled: o
     priority::ordinary();
     let plan = &run.shared.plan;
     let source = |endpoint: usize| &run.shared.endpoints[endpoint].binding.source;
-    let Some(offsets) = arrivals_of(plan, &plan.steps[run.step_id], source) else { return 0 };
+    let Some(offsets) = arrivals_of(plan, &run.step, source) else { return 0 };
     let mut filled = Some(filled);
     let mut count = 0;
     for offset_ns in offsets {
@@ -96,7 +96,7 @@ fn prepare(run: &StepRun, prepared: &SyncSender<(u64, Box<Prepared>)>, filled: o
         count += 1;
         if prepared.send((offset_ns, request)).is_err() {
             // the run was stopped; the planner has counted the schedule, or it is too long to be counted now
-            let planned = plan.steps[run.step_id].expected.requests.unwrap_or_default();
+            let planned = run.step.expected.requests.unwrap_or_default();
             return count.max(planned as u64);
         }
         if count == AHEAD as u64

@@ -8,7 +8,10 @@ use std::sync::{
 use tokio::sync::watch;
 
 use super::{Shared, pending::Registry};
-use crate::{plan::LoadStep, record::Diary};
+use crate::{
+    plan::{LoadStep, Step},
+    record::Diary,
+};
 
 /// How far the arrivals of a step have come. Only ever moves forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +63,8 @@ impl Course {
 pub(super) struct StepRun {
     pub(super) shared: Arc<Shared>,
     pub(super) step_id: usize,
+    /// The step, of a search as the trial that it is.
+    pub(super) step: Step,
     pub(super) load: LoadStep,
     /// What has not ended; `None` where no target may end the run by it.
     pub(super) pending: Option<Registry>,
@@ -71,12 +76,13 @@ pub(super) struct StepRun {
 }
 
 impl StepRun {
-    pub(super) fn new(shared: Arc<Shared>, step_id: usize, load: LoadStep) -> Arc<Self> {
+    pub(super) fn new(shared: Arc<Shared>, step: Step, load: LoadStep) -> Arc<Self> {
         let watched = load.measure && shared.plan.targets.iter().any(|target| target.abort.is_some());
         Arc::new(Self {
             pending: watched.then(Registry::default),
             shared,
-            step_id,
+            step_id: step.id,
+            step,
             load,
             started_ns: OnceLock::new(),
             issued: AtomicU64::new(0),

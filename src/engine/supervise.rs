@@ -10,7 +10,7 @@ use super::{
     stock::Stock,
 };
 use crate::{
-    plan::{LoadStep, Pattern, schedule::peak_rate},
+    plan::{LoadStep, Pattern, Step, schedule::peak_rate},
     record::Diary,
 };
 
@@ -23,9 +23,9 @@ const OPENING: Duration = Duration::from_secs(5);
 
 /// Runs a load step to its end: notes how many requests were issued, ends its arrivals with those of the step that it runs
 /// beside, and cuts off what is in flight when the drain has lasted long enough.
-pub(super) async fn load(shared: Arc<Shared>, step: usize, load: LoadStep) {
-    let host = load.until;
-    let run = StepRun::new(shared, step, load);
+pub(super) async fn load(shared: Arc<Shared>, planned: Step, load: LoadStep) {
+    let (step, host) = (planned.id, load.until);
+    let run = StepRun::new(shared, planned, load);
     let Shared { recorder, clock, .. } = run.shared.as_ref();
     let mut deadline = None;
     let mut noted = run.counts();
@@ -99,8 +99,8 @@ async fn perform(run: Arc<StepRun>) -> u64 {
             open::perform(&run, ahead, concurrency_limit).await
         }
     };
-    // what is due in a step that ends with another one is what was issued until then
-    if run.load.until.is_some() { run.issued() } else { due }
+    // what is due in a step that ends with another one, or when it has shown enough, is what was issued until then
+    if run.load.until.is_some() || run.load.trial.is_some() { run.issued() } else { due }
 }
 
 /// Fixes time 0 of the step and notes it.

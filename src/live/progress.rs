@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::window::Window;
 use crate::{
     metrics::Stop,
-    plan::{LoadStep, Pattern, Plan, Work},
+    plan::{LoadStep, Pattern, Plan, Step, Tried, Work, tried},
     record::{Diary, Event, Record},
     units,
 };
@@ -14,6 +14,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Progress {
     steps: Vec<Planned>,
+    /// The plan, where it has steps whose level is told on the way, and those that were told.
+    plan: Option<Plan>,
+    tried: Vec<Tried>,
     /// The steps under way that send or pause, in the order in which they started.
     running: Vec<Running>,
     window: Window,
@@ -60,34 +63,36 @@ struct Running {
     failed: u64,
 }
 
+impl Planned {
+    fn of(step: &Step) -> Self {
+        let (does, users, requests, duration) = match &step.work {
+            Work::Ready { .. } | Work::Spared => (Does::Wait, None, None, None),
+            Work::Load(load) => (Does::Send, users(load), load.requests, length(load)),
+            Work::Pause { duration } => (Does::Pause, None, None, Some(*duration)),
+        };
+        Self {
+            phase: step.phase.clone(),
+            name: step.name.clone(),
+            after: step.after.clone(),
+            guest: step.load().is_some_and(|load| load.until.is_some()),
+            does,
+            users,
+            requests,
+            duration,
+            expected_s: step.expected.duration_s,
+            started: false,
+            ended: false,
+        }
+    }
+}
+
 impl Progress {
     /// The state before anything happened.
     pub fn new(plan: &Plan) -> Self {
-        let steps = plan
-            .steps
-            .iter()
-            .map(|step| {
-                let (does, users, requests, duration) = match &step.work {
-                    Work::Ready { .. } => (Does::Wait, None, None, None),
-                    Work::Load(load) => (Does::Send, users(load), load.requests, length(load)),
-                    Work::Pause { duration } => (Does::Pause, None, None, Some(*duration)),
-                };
-                Planned {
-                    phase: step.phase.clone(),
-                    name: step.name.clone(),
-                    after: step.after.clone(),
-                    guest: step.load().is_some_and(|load| load.until.is_some()),
-                    does,
-                    users,
-                    requests,
-                    duration,
-                    expected_s: step.expected.duration_s,
-                    started: false,
-                    ended: false,
-                }
-            })
-            .collect();
-        Self { steps, running: Vec::new(), window: Window::new(0), stop: None }
+        let steps = plan.steps.iter().map(Planned::of).collect();
+        let searches = plan.loads().any(|(_, load)| load.trial.is_some());
+        let plan = searches.then(|| plan.clone());
+        Self { steps, plan, tried: Vec::new(), running: Vec::new(), window: Window::new(0), stop: None }
     }
 
     /// Takes an event.
@@ -106,12 +111,32 @@ impl Progress {
                     planned.ended = true;
                 }
             }
+            Event::Diary(Diary::Trial { step, level, duration_ns, .. }) => {
+                let trial =
+                    Tried { step: *step, level: *level, duration: Duration::from_nanos(*duration_ns) };
+                let named = self.plan.as_ref().and_then(|plan| tried(plan, &self.tried, trial));
+                self.tried.push(trial);
+                if let (Some(planned), Some(named)) = (self.steps.get_mut(*step), named) {
+                    *planned = Planned::of(&named);
+                }
+            }
+            Event::Diary(Diary::Spared { step, .. }) => {
+                if let Some(planned) = self.steps.get_mut(*step) {
+                    planned.ended = true;
+                    planned.started = true;
+                    planned.expected_s = Some(0.0);
+                }
+            }
             Event::Diary(Diary::Stopping { at_ns, cause }) => {
                 self.stop.get_or_insert(Stop { at_ns: *at_ns, cause: *cause });
             }
             Event::Pending { .. }
             | Event::Diary(
-                Diary::RunStarted { .. } | Diary::Generator(_) | Diary::Aborted(_) | Diary::RunEnded { .. },
+                Diary::RunStarted { .. }
+                | Diary::Saturated(_)
+                | Diary::Generator(_)
+                | Diary::Aborted(_)
+                | Diary::RunEnded { .. },
             ) => {}
         }
     }

@@ -66,6 +66,8 @@ fn step(phase: &str, pattern: Pattern, requests: Option<u64>, duration: Option<D
             traffic: Vec::new(),
             pattern,
             require_steady: false,
+            trial: None,
+            settle: Duration::ZERO,
             same_as: None,
             until: None,
             batch: 1,
@@ -119,7 +121,7 @@ pub(crate) fn level(mut step: Step, name: &str) -> Step {
 pub(crate) fn load(step: &mut Step) -> &mut LoadStep {
     match &mut step.work {
         Work::Load(load) => load,
-        Work::Ready { .. } | Work::Pause { .. } => panic!("a load step"),
+        Work::Ready { .. } | Work::Pause { .. } | Work::Spared => panic!("a load step"),
     }
 }
 

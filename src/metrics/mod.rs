@@ -46,7 +46,7 @@ use serde::Serialize;
 use crate::{
     catalog::{Metric, Statistic},
     plan::ScopeKey,
-    record::{Abort, ChunkTimes, Diary, Outcome, Record},
+    record::{Abort, ChunkTimes, Diary, Outcome, Record, Saturated},
     stats,
 };
 
@@ -80,6 +80,8 @@ pub struct Summary {
     pub ending: Ending,
     /// The target that ended it before its time, if one did.
     pub abort: Option<Abort>,
+    /// The trials of searches that ended before their time.
+    pub saturated: Vec<Saturated>,
     /// What became of every request, per load step in the order of the plan.
     pub accounts: Vec<Account>,
     /// What there is to say of the measuring itself.

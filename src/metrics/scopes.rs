@@ -53,7 +53,7 @@ pub fn scope_key(plan: &Plan, key: &ScopeKey) -> ScopeKey {
         .filter(|step| step.phase == key.phase)
         .filter_map(|step| match &step.work {
             Work::Load(load) => Some((step, load)),
-            Work::Ready { .. } | Work::Pause { .. } => None,
+            Work::Ready { .. } | Work::Pause { .. } | Work::Spared => None,
         })
         .collect();
     let step = key.step.clone().filter(|step| loads.len() > 1 || loads.iter().all(|(s, _)| s.name != *step));

@@ -83,6 +83,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         notes: notes(plan, &accounts, &cells, window_notes),
         ending: survey.ending,
         abort: survey.abort,
+        saturated: survey.saturated,
         accounts,
         instrument,
         cost,

@@ -9,7 +9,7 @@ use crate::{
     config::Price,
     metrics::{Account, Ending, Source, Stop, window::Span},
     plan::{LoadStep, Plan, Step, Work},
-    record::{Abort, Diary, Outcome, Record, StopCause},
+    record::{Abort, Diary, Outcome, Record, Saturated, StopCause},
 };
 
 /// What the first reading finds.
@@ -19,6 +19,8 @@ pub(super) struct Survey<'a> {
     pub(super) stop: Option<Stop>,
     /// The target that ended the run.
     pub(super) abort: Option<Abort>,
+    /// The trials that ended before their time.
+    pub(super) saturated: Vec<Saturated>,
     /// By index in the plan; load steps only.
     pub(super) steps: BTreeMap<usize, StepSurvey<'a>>,
     /// The end of the last request.
@@ -176,10 +178,10 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
         .iter()
         .filter_map(|step| match &step.work {
             Work::Load(load) => Some((step.id, StepSurvey::new(step, load))),
-            Work::Ready { .. } | Work::Pause { .. } => None,
+            Work::Ready { .. } | Work::Pause { .. } | Work::Spared => None,
         })
         .collect();
-    let (mut stop, mut abort) = (None, None);
+    let (mut stop, mut abort, mut saturated) = (None, None, Vec::new());
     let mut used = Used::default();
     for line in source.diary() {
         match *line {
@@ -207,6 +209,8 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
             Diary::Stopping { at_ns, cause } => {
                 stop.get_or_insert(Stop { at_ns, cause });
             }
+            Diary::Saturated(ref line) => saturated.push(line.clone()),
+            Diary::Trial { .. } | Diary::Spared { .. } => {}
             Diary::Generator(_) | Diary::RunStarted { .. } | Diary::RunEnded { .. } => {}
         }
     }
@@ -237,5 +241,5 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
     }
     // where somebody stopped the run first, it was not the target
     let abort = abort.filter(|_| ending == Ending::Stopped(StopCause::Abort));
-    Ok(Survey { ending, stop, abort, steps, last_end_ns, used })
+    Ok(Survey { ending, stop, abort, saturated, steps, last_end_ns, used })
 }

@@ -32,8 +32,27 @@ impl Span {
 ///
 /// Open loops and steps that end by time: from the start to the last due time. Closed loops that end by count: from
 /// the start of the last user (without a ramp-up all start together) to the first user without work, or everything where
-/// there is no such stretch.
+/// there is no such stretch. Of each, what is due while the step settles does not count.
 pub(super) fn window(step: &StepSurvey<'_>, ending: Ending) -> (Option<Span>, Option<String>) {
+    let (span, note) = unsettled(step, ending);
+    let settle_ns = step.load.settle.as_nanos() as u64;
+    let Some(mut span) = span.filter(|_| settle_ns > 0) else { return (span, note) };
+    span.from_ns = span.from_ns.max(step.started_ns.unwrap_or(span.from_ns) + settle_ns);
+    if span.from_ns < span.to_ns {
+        return (Some(span), note);
+    }
+    let settle = units::write_duration(step.load.settle);
+    (
+        None,
+        Some(format!(
+            "`{}`: it was over before it had settled for {settle}, so nothing of it counts",
+            step.title()
+        )),
+    )
+}
+
+/// The window of a step that has nothing to settle.
+fn unsettled(step: &StepSurvey<'_>, ending: Ending) -> (Option<Span>, Option<String>) {
     let Some(hull) = step.hull else { return (None, None) };
     let (users, together) = match step.load.pattern {
         Pattern::Closed { users, ramp_up, .. } if ended_by_count(step) => (users, ramp_up.is_zero()),

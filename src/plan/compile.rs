@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Expected, FORMAT, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, Step, Work, datasets,
-    expect, expect::Counts, experiment, graph, spikes, targets, traces, traffic, warnings,
+    Expected, FORMAT, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, Step, Trial, Work,
+    datasets, expect, expect::Counts, experiment, graph, search, spikes, targets, traces, traffic, warnings,
 };
 use crate::{
     config::{
@@ -65,9 +65,10 @@ fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
         warnings: Vec::new(),
         origins: scenario.origins.clone(),
     };
+    plan.targets = targets::place(scenario, &plan);
+    search::aim(scenario, &mut plan);
     expect::fill(&mut plan, counts);
     number(&mut plan.steps);
-    plan.targets = targets::place(scenario, &plan);
     plan.warnings = warnings::collect(&plan);
     plan.warnings.extend(warnings::crowd(scenario));
     plan.warnings.extend(datasets::warnings(&plan));
@@ -127,6 +128,10 @@ fn steps(scenario: &Scenario) -> Vec<Step> {
             used.extend(traffic.iter().map(|traffic| traffic.endpoint));
             let levels = levels(phase);
             let explores = levels.len() > 1;
+            let trial = match &phase.load {
+                Load::Search(search) => Some(Trial { search: search.clone(), criteria: Vec::new() }),
+                _ => None,
+            };
             for (level, (pattern, duration, batch)) in phase.levels().into_iter().zip(levels) {
                 let load = LoadStep {
                     measure: phase.measure,
@@ -135,6 +140,11 @@ fn steps(scenario: &Scenario) -> Vec<Step> {
                     first_seq: 0,
                     traffic: traffic.clone(),
                     pattern,
+                    trial: trial.clone(),
+                    settle: phase.settle.unwrap_or_else(|| match &trial {
+                        Some(trial) => trial.search.step.mul_f64(search::SETTLES),
+                        None => Duration::ZERO,
+                    }),
                     same_as: phase.same_as.clone(),
                     until: None,
                     batch,
@@ -212,6 +222,7 @@ fn loads(phase: &Phase) -> Vec<(Pattern, Option<Duration>)> {
                 Pattern::Trace { speed: *speed, concurrency_limit: *concurrency_limit, part: *part };
             vec![(pattern, phase.duration)]
         }
+        Load::Search(search) => search::loads(search),
         Load::Pause(_) => Vec::new(),
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, PlannedTarget, Step, Work};
 use crate::{
     config::{
-        AnswerCheck, Arrivals, Bound, Ceiling, Conversation, Language, Model, Objective, Price, Snippets,
-        Stage, Workload,
+        AnswerCheck, Arrivals, Bound, Ceiling, Conversation, Language, Model, Objective, Price, Search,
+        Snippets, Sought, Stage, Until, Workload,
     },
     units::{show_count, show_count_of, show_share, write_duration},
 };
@@ -25,6 +25,7 @@ pub(super) fn work(plan: &Plan, step: &Step) -> String {
             names.join(", ")
         }
         Work::Load(step) => load(plan, step),
+        Work::Spared => "not needed".to_owned(),
         Work::Pause { duration } => format!("pause {}", write_duration(*duration)),
     }
 }
@@ -100,11 +101,7 @@ pub(super) fn load(plan: &Plan, load: &LoadStep) -> String {
         }
         Pattern::Open { arrivals, stages, spikes, concurrency_limit } => {
             let stages = spikes.as_ref().map_or(stages, |spikes| &spikes.base);
-            let process = match arrivals {
-                Arrivals::Constant => "constant".to_owned(),
-                Arrivals::Poisson => "poisson".to_owned(),
-                Arrivals::Gamma { cv } => format!("gamma (cv {cv})"),
-            };
+            let process = process(*arrivals);
             let rates = if is_constant(stages) {
                 format!("{}/s", stages[0].from)
             } else {
@@ -127,6 +124,9 @@ pub(super) fn load(plan: &Plan, load: &LoadStep) -> String {
     parts.extend(load.duration.filter(|duration| !in_stages(&load.pattern, *duration)).map(write_duration));
     parts.extend(load.until.map(|until| format!("until {} ends", plan.steps[until].phase)));
     parts.extend(load.same_as.as_ref().map(|same| format!("{} of {}", show_share(same.share), same.phase)));
+    parts.extend(
+        (!load.settle.is_zero()).then(|| format!("the first {} settle", write_duration(load.settle))),
+    );
     if !load.measure {
         parts.push("not measured".to_owned());
     }
@@ -134,6 +134,35 @@ pub(super) fn load(plan: &Plan, load: &LoadStep) -> String {
         parts.push("has to be steady".to_owned());
     }
     parts.join(", ")
+}
+
+/// What a search does, in a line: `search rate 1 to 200, poisson, 30s each, at most 14 trials, until targets`.
+pub(super) fn search(search: &Search) -> String {
+    let Search { over, from, to, step, until, .. } = search;
+    let process = match over {
+        Sought::Rate { arrivals } => Some(process(*arrivals)),
+        Sought::Users => None,
+    };
+    let until = match until {
+        Until::Targets => "targets".to_owned(),
+        Until::Broken => "broken".to_owned(),
+        Until::Named(names) => names.join(", "),
+    };
+    let first = format!("search {} {from} to {to}", over.name());
+    let rest = [
+        format!("{} each", write_duration(*step)),
+        format!("at most {} trials", search.trials()),
+        format!("until {until}"),
+    ];
+    std::iter::once(first).chain(process).chain(rest).collect::<Vec<_>>().join(", ")
+}
+
+fn process(arrivals: Arrivals) -> String {
+    match arrivals {
+        Arrivals::Constant => "constant".to_owned(),
+        Arrivals::Poisson => "poisson".to_owned(),
+        Arrivals::Gamma { cv } => format!("gamma (cv {cv})"),
+    }
 }
 
 /// Whether the stages of a pattern say already how long it takes.

@@ -142,7 +142,7 @@ fn spans(plan: &Plan) -> Option<Vec<(f64, f64)>> {
     for step in &plan.steps {
         let begin = step.after.iter().map(|before| spans[*before].1).fold(0.0, f64::max);
         let length = match step.work {
-            Work::Ready { .. } => 0.0,
+            Work::Ready { .. } | Work::Spared => 0.0,
             Work::Load(_) | Work::Pause { .. } => step.expected.duration_s?,
         };
         spans.push((begin, begin + length));

@@ -15,7 +15,7 @@ use super::{LoadStep, Pattern, Plan, Step, Work, describe, schedule::step_key, t
 use crate::{
     catalog::Protocol,
     config::{
-        AnswerCheck, AnswerSchema, DataFormat, Dataset, HttpApi, Lengths, Model, RowOrder, Trace,
+        AnswerCheck, AnswerSchema, DataFormat, Dataset, HttpApi, Lengths, Model, RowOrder, Search, Trace,
         TraceContent, TraceFile, TraceFormat, TraceWindow, Workload,
     },
     workload,
@@ -221,6 +221,10 @@ struct Load<'a> {
     step: &'a str,
     measure: bool,
     pattern: Cow<'a, Pattern>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    search: Option<&'a Search>,
+    #[serde(with = "crate::units::seconds", skip_serializing_if = "Duration::is_zero")]
+    settle: Duration,
     #[serde(skip_serializing_if = "super::is_one")]
     batch: u32,
     requests: Option<u64>,
@@ -254,8 +258,9 @@ fn leaves(plan: &Plan) -> BTreeMap<String, String> {
     let steps = document.as_object_mut().and_then(|object| object.remove("steps")).unwrap_or_default();
     let mut leaves = BTreeMap::new();
     gather(String::new(), &document, &mut leaves);
-    let sent = plan.steps.iter().filter(|step| !matches!(step.work, Work::Ready { .. }));
-    let names: Vec<String> = sent.map(describe::step_name).collect();
+    let sent = plan.steps.iter().filter(|step| is_part(plan, step));
+    let name = |step| if searched(plan, step) { step.phase.clone() } else { describe::step_name(step) };
+    let names: Vec<String> = sent.map(name).collect();
     for (name, step) in names.iter().zip(steps.as_array().into_iter().flatten()) {
         gather(format!("phases.{name}"), step, &mut leaves);
     }
@@ -294,6 +299,12 @@ fn in_order(fields: &Map<String, Value>) -> Option<Value> {
     Some(fields)
 }
 
+/// Whether a step is a part of the experiment of its own. The levels of a search are found by a run: its first step stands for all.
+fn is_part(plan: &Plan, step: &Step) -> bool {
+    let first = || plan.steps.iter().find(|other| other.phase == step.phase).map(|step| step.id);
+    !matches!(step.work, Work::Ready { .. }) && (!searched(plan, step) || first() == Some(step.id))
+}
+
 fn experiment(plan: &Plan) -> Experiment<'_> {
     let used = plan.loads().flat_map(|(_, load)| &load.traffic).map(|traffic| {
         let endpoint = &plan.endpoints[traffic.endpoint];
@@ -314,21 +325,24 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
         };
         (endpoint.name.as_str(), part)
     });
-    let steps = plan.steps.iter().filter_map(|step| match &step.work {
-        Work::Ready { .. } => None,
+    let steps = plan.steps.iter().filter(|step| is_part(plan, step)).filter_map(|step| match &step.work {
+        Work::Ready { .. } | Work::Spared => None,
         Work::Pause { duration } => {
             Some(Part::Pause { after: after(plan, step), phase: &step.phase, pause: *duration })
         }
         Work::Load(load) => Some(Part::Load(Load {
             after: after(plan, step),
-            until: load.until.map(|until| key(&plan.steps[until])),
+            until: load.until.map(|until| key(plan, &plan.steps[until])),
             phase: &step.phase,
-            step: &step.name,
+            step: if load.trial.is_some() { SEARCH } else { &step.name },
             measure: load.measure,
-            pattern: written(&load.pattern),
+            pattern: written(load),
+            search: load.trial.as_ref().map(|trial| &trial.search),
+            settle: load.settle,
             batch: load.batch,
             requests: load.requests,
-            duration: load.duration,
+            // how long a trial lasts goes by its targets, which are no part of the experiment
+            duration: load.duration.filter(|_| load.trial.is_none()),
             traffic: traffic(plan, load),
         })),
     });
@@ -341,24 +355,35 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
     }
 }
 
-/// A pattern without what follows from a file.
-fn written(pattern: &Pattern) -> Cow<'_, Pattern> {
-    match pattern {
+/// The pattern of a step without what follows from a file, or from targets.
+fn written(load: &LoadStep) -> Cow<'_, Pattern> {
+    if let Some(trial) = &load.trial {
+        return Cow::Owned(load.at(trial.search.from, trial.search.step).pattern);
+    }
+    match &load.pattern {
         Pattern::Trace { speed, concurrency_limit, .. } => {
             Cow::Owned(Pattern::Trace { speed: *speed, concurrency_limit: *concurrency_limit, part: None })
         }
-        Pattern::Open { .. } | Pattern::Closed { .. } => Cow::Borrowed(pattern),
+        Pattern::Open { .. } | Pattern::Closed { .. } => Cow::Borrowed(&load.pattern),
     }
 }
 
 /// What a step waits for, unless that is the step before it: most plans are a chain, and their order says so already.
 fn after(plan: &Plan, step: &Step) -> Option<Vec<String>> {
     let chained = step.after.iter().copied().eq(step.id.checked_sub(1));
-    (!chained).then(|| step.after.iter().map(|before| key(&plan.steps[*before])).collect())
+    (!chained).then(|| step.after.iter().map(|before| key(plan, &plan.steps[*before])).collect())
 }
 
-fn key(step: &Step) -> String {
-    step_key(&step.phase, &step.name)
+fn key(plan: &Plan, step: &Step) -> String {
+    step_key(&step.phase, if searched(plan, step) { SEARCH } else { &step.name })
+}
+
+/// Stands for the steps of a search.
+const SEARCH: &str = "search";
+
+/// Whether a step is one of a search, needed or not.
+fn searched(plan: &Plan, step: &Step) -> bool {
+    plan.loads().any(|(other, load)| other.phase == step.phase && load.trial.is_some())
 }
 
 fn traffic<'a>(plan: &'a Plan, load: &LoadStep) -> BTreeMap<&'a str, String> {

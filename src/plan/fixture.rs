@@ -51,6 +51,7 @@ pub(super) fn phase(requests: Option<u64>, duration: Option<u64>, load: Load) ->
         measure: true,
         requests,
         duration: duration.map(seconds),
+        settle: None,
         endpoints: None,
         load,
         require_steady: false,

@@ -23,6 +23,7 @@ mod rounding;
 mod route;
 mod safety;
 pub mod schedule;
+mod search;
 mod spikes;
 mod targets;
 pub mod tokenizers;
@@ -46,6 +47,7 @@ pub use route::{
     Place, arrivals_of, chosen_by, conversation_of, endpoint_of, model_of, place_of, request_of,
 };
 pub use safety::{findings as unsafe_in, together as unsafe_together};
+pub use search::{Criterion, Trial, Tried, as_run, trial_length, tried};
 pub use targets::explored_only;
 
 use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
@@ -55,7 +57,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    catalog::{Carrier, Metric, MetricName, Protocol, Unit},
+    catalog::{Carrier, MetricName, Protocol},
     config::{
         Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpApi, HttpVersion,
         Model, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs,
@@ -321,7 +323,7 @@ impl Step {
     pub fn load(&self) -> Option<&LoadStep> {
         match &self.work {
             Work::Load(load) => Some(load),
-            Work::Ready { .. } | Work::Pause { .. } => None,
+            Work::Ready { .. } | Work::Pause { .. } | Work::Spared => None,
         }
     }
 }
@@ -345,6 +347,8 @@ pub enum Work {
         #[schemars(with = "Seconds")]
         duration: Duration,
     },
+    /// Nothing: a trial that its search did not need. Only a plan as it was run has any.
+    Spared,
 }
 
 /// A step that sends requests.
@@ -363,6 +367,18 @@ pub struct LoadStep {
     pub traffic: Vec<Traffic>,
     /// How they arrive.
     pub pattern: Pattern,
+    /// That its level is told while the run goes on, as one of the trials of a search; until then its pattern is the most that it may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
+    /// What is due in the first so long of it does not count.
+    #[serde(
+        default,
+        rename = "settle_s",
+        with = "crate::units::seconds",
+        skip_serializing_if = "Duration::is_zero"
+    )]
+    #[schemars(with = "Seconds")]
+    pub settle: Duration,
     /// The phase whose load this is a part of, where it was said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_as: Option<SameAs>,
@@ -561,13 +577,12 @@ pub struct PlannedTarget {
 
 impl PlannedTarget {
     /// The most that it allows of a latency; `None` where it is about something else. What is shown for information limits
-    /// nothing, and the client's own lateness is no latency of the server.
+    /// nothing.
     pub fn latency_limit(&self) -> Option<f64> {
         let metric = self.metric.metric;
-        let latency = metric.unit() == Unit::Seconds && metric != Metric::SendLag;
         match self.bound {
             Bound::AtMost(limit) | Bound::Between(_, limit) => {
-                (latency && self.severity != Severity::Info).then_some(limit)
+                (metric.is_latency() && self.severity != Severity::Info).then_some(limit)
             }
             Bound::AtLeast(_) => None,
         }

@@ -174,6 +174,11 @@ fn steps(plan: &Plan) -> String {
     let header = ["step", "load", "requests", "tokens in", "tokens out", "duration", "cost", "endpoints"];
     row(header.map(str::to_owned), "after".to_owned());
     for step in &plan.steps {
+        let of_search = |step: &Step| step.load().is_some_and(|load| load.trial.is_some());
+        // a search is one row, whatever it may take
+        if of_search(step) && step.after.iter().any(|before| plan.steps[*before].phase == step.phase) {
+            continue;
+        }
         row(step_row(plan, step), after(plan, step));
     }
     let [requests, input, output, duration, cost] = estimate::sum_shown([plan]);
@@ -233,6 +238,7 @@ fn step_row(plan: &Plan, step: &Step) -> [String; 8] {
     let (name, what) = (describe::step_name(step), describe::work(plan, step));
     let load = match &step.work {
         Work::Load(load) => load,
+        Work::Spared => return [name, what, blank(), blank(), blank(), blank(), blank(), blank()],
         Work::Ready { .. } => return [name, blank(), blank(), blank(), blank(), blank(), blank(), what],
         Work::Pause { duration } => {
             let duration = show_seconds(duration.as_secs_f64());
@@ -240,6 +246,11 @@ fn step_row(plan: &Plan, step: &Step) -> [String; 8] {
             return [name, what, blank(), blank(), blank(), duration, cost, blank()];
         }
     };
+    if let Some(trial) = &load.trial {
+        let what = describe::search(&trial.search);
+        let [requests, input, output, duration, cost] = search_shown(plan, step, load);
+        return [step.phase.clone(), what, requests, input, output, duration, cost, shares(plan, load)];
+    }
     let [requests, input, output, duration, cost] = step_shown(plan, step, load);
     [name, what, requests, input, output, duration, cost, shares(plan, load)]
 }
@@ -247,6 +258,24 @@ fn step_row(plan: &Plan, step: &Step) -> [String; 8] {
 /// What is expected of a step: requests, tokens in and out, duration, cost.
 pub(super) fn step_shown(plan: &Plan, step: &Step, load: &LoadStep) -> [String; 5] {
     figures(&step.expected, Estimated::of(plan, step, load))
+}
+
+/// What a search comes to at most: all its trials together.
+fn search_shown(plan: &Plan, first: &Step, load: &LoadStep) -> [String; 5] {
+    let sum = |figure: fn(&Expected) -> Option<f64>| {
+        let trials = plan.steps.iter().filter(|step| step.phase == first.phase);
+        trials.map(|step| figure(&step.expected)).sum::<Option<f64>>()
+    };
+    let whole = Expected {
+        requests: sum(|expected| expected.requests),
+        input_tokens: sum(|expected| expected.input_tokens),
+        output_tokens: sum(|expected| expected.output_tokens),
+        duration_s: sum(|expected| expected.duration_s),
+        cost: sum(|expected| expected.cost),
+        assumed: true,
+    };
+    let all = Estimated::of(plan, first, load);
+    figures(&whole, all).map(|figure| if figure.is_empty() { figure } else { format!("≤ {figure}") })
 }
 
 /// What is expected of all steps together.

@@ -45,7 +45,10 @@ fn severity(target: &Target, plan: &Plan) -> Severity {
 /// levels of a phase with several explore, and are judged only where `phase` or `step` names them, or `step` says that the
 /// best of them is meant.
 fn scope(target: &Target, step: &Step, load: &LoadStep, plan: &Plan) -> Option<ScopeKey> {
-    let optimum = load.explores && target.step.as_deref() == Some(OPTIMUM);
+    let named = target.step.as_deref() == Some(OPTIMUM);
+    // of the levels of a search only the one that it finds is judged
+    let sought = load.trial.is_some() && target.phase.is_some() && target.step.is_none();
+    let optimum = load.explores && (named || sought);
     let name = if optimum { OPTIMUM } else { step.name.as_str() };
     let here = load.measure
         && known(target.metric.metric, plan)

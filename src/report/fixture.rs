@@ -400,6 +400,8 @@ fn steps() -> Vec<Step> {
                 traffic: traffic.clone(),
                 pattern,
                 require_steady: false,
+                trial: None,
+                settle: Duration::ZERO,
                 same_as: None,
                 until: None,
                 batch: 1,
@@ -584,6 +586,7 @@ fn summary() -> Summary {
         notes: vec!["`flash`: 3 of 331 answers had fewer tokens than were asked for".to_owned()],
         ending: Ending::Completed,
         abort: None,
+        saturated: Vec::new(),
         accounts: Vec::new(),
         instrument: Instrument::default(),
         cost: None,
@@ -756,6 +759,7 @@ fn verdict() -> Verdict {
             },
         ],
         optima: Vec::new(),
+        searches: Vec::new(),
         recommendations: vec![Recommendation {
             cause: Cause::Queueing,
             place: "ladder".to_owned(),
@@ -769,7 +773,7 @@ fn verdict() -> Verdict {
 /// missing values.
 pub(crate) fn mixed() -> Run {
     let (plan, summary) = (plan(), summary());
-    let verdict = Verdict { optima: optima(&plan, &summary), ..verdict() };
+    let verdict = Verdict { optima: optima(&plan, &summary, &[]), ..verdict() };
     Run { plan, system: system(), summary, verdict }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     catalog::{Metric, Statistic},
     metrics::{Ladder, Level, ladders},
     units,
-    verdict::Optimum,
+    verdict::{Optimum, level_of},
 };
 
 /// What the numbers of a level are called, behind its throughput.
@@ -56,7 +56,7 @@ pub(super) fn tables<'a>(report: &Report<'a>) -> Vec<Table<'a>> {
 fn table<'a>(report: &Report<'a>, ladder: Ladder<'a>) -> Table<'a> {
     let optimum = report.verdict.optima.iter().find(|optimum| optimum.phase == ladder.phase);
     let rows = ladder.levels.iter().enumerate().map(|(place, level)| {
-        let best = optimum.is_some_and(|optimum| optimum.step.as_deref() == Some(level.step));
+        let best = optimum.is_some_and(|optimum| optimum.step.as_deref().map(level_of) == Some(level.step));
         let marks = [("optimum", best), ("knee", ladder.knee == Some(place))];
         Row {
             name: level.name.clone(),

@@ -15,7 +15,7 @@ use crate::{
     config::Chunks,
     machine::SystemInfo,
     metrics::Source,
-    plan::Plan,
+    plan::{Plan, as_run},
     record::{self, ChunkTimes, Diary, Record},
     schema::Expectation,
 };
@@ -25,7 +25,7 @@ use crate::{
 pub struct Run {
     /// Where it is.
     pub folder: PathBuf,
-    /// What was run.
+    /// What was run: the plan, its searches as they turned out.
     pub plan: Plan,
     /// Where, and what answered.
     pub system: SystemInfo,
@@ -64,6 +64,7 @@ impl Run {
         }
         let started = OffsetDateTime::from_unix_timestamp_nanos(i128::from(*wall_ns))
             .map_err(|error| content(&error.to_string()))?;
+        let plan = as_run(&plan, &record::trials(&diary));
         Ok(Self { folder: folder.to_owned(), plan, system, started, diary })
     }
 }

@@ -13,6 +13,7 @@ use crate::{
         grade::judged,
         optimum::{named, optima, unnamed},
         recommend::recommendations,
+        search::found,
         targets::judge_targets,
         validity::checks,
     },
@@ -20,7 +21,8 @@ use crate::{
 
 /// Judges a run: is it a measurement at all, what does the evidence say of each target, what grade follows. Pure.
 pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
-    let optima = optima(plan, summary);
+    let searches = found(plan, summary);
+    let optima = optima(plan, summary, &searches);
     let with_levels = named(plan, &optima);
     let mut targets = judge_targets(&with_levels, summary);
     let validity = checks(&with_levels, summary, &targets);
@@ -52,6 +54,7 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
         recommendations: recommendations(plan, summary, &validity, &optima),
         validity,
         optima,
+        searches,
     }
 }
 

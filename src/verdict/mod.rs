@@ -8,6 +8,7 @@ mod instrument;
 mod judge;
 mod optimum;
 mod recommend;
+mod search;
 mod side;
 mod stability;
 mod targets;
@@ -22,6 +23,7 @@ pub use evidence::Evidence;
 pub use instrument::ALLOWED_LAG_S;
 pub use judge::{judge, nothing_answered};
 pub use optimum::optima;
+pub use search::{Attempt, Found, Next, attempt, found, level_of, next};
 
 use crate::{
     catalog::MetricName,
@@ -52,6 +54,8 @@ pub struct Verdict {
     pub analysis: Vec<Finding>,
     /// The best level of every ladder, in the order of the plan.
     pub optima: Vec<Optimum>,
+    /// What every search found, in the order of the plan.
+    pub searches: Vec<Found>,
     /// Causes that the numbers support, and what to try next.
     pub recommendations: Vec<Recommendation>,
 }

@@ -7,7 +7,7 @@ use crate::{
     metrics::{Ladder, Level, Summary, ladders, scope_key},
     plan::{Plan, ScopeKey},
     units::{show_number, show_share},
-    verdict::{Judged, Optimum},
+    verdict::{Found, Judged, Optimum},
 };
 
 /// A level whose throughput lies within this share of the highest is as good: more load only makes each request wait
@@ -15,9 +15,19 @@ use crate::{
 const ENOUGH: f64 = 0.05;
 
 /// The optimum of every ladder, in the order of the plan: among the levels with errors under 5 % and latency within
-/// the at-most targets, the smallest whose throughput lies within 5 % of the best of them.
-pub fn optima(plan: &Plan, summary: &Summary) -> Vec<Optimum> {
-    ladders(summary).iter().map(|ladder| optimum(plan, summary, ladder)).collect()
+/// the at-most targets, the smallest whose throughput lies within 5 % of the best of them. That of a search is the limit that it
+/// found.
+pub fn optima(plan: &Plan, summary: &Summary, searches: &[Found]) -> Vec<Optimum> {
+    let ladders = ladders(summary);
+    let searched = |phase: &str| searches.iter().any(|found| found.phase == phase);
+    let of_ladders = ladders.iter().filter(|ladder| !searched(ladder.phase));
+    let limits = searches.iter().map(|found| Optimum {
+        phase: found.phase.clone(),
+        step: found.step.clone(),
+        reason: found.reason.clone(),
+        stable: found.holding(),
+    });
+    of_ladders.map(|ladder| optimum(plan, summary, ladder)).chain(limits).collect()
 }
 
 fn optimum(plan: &Plan, summary: &Summary, ladder: &Ladder<'_>) -> Optimum {

@@ -4,7 +4,7 @@ use crate::{
     config::suggest,
     metrics::{Ending, Summary},
     plan::{Pattern, Plan},
-    verdict::optima,
+    verdict::{found, optima},
 };
 
 /// The users of the optimum of a ladder, and why it is that level.
@@ -20,7 +20,8 @@ pub(super) fn best_level(
 ) -> Result<(u32, String), String> {
     let phase = ladder(plan, phase)?;
     check_whole(plan, summary, phase)?;
-    let optimum = optima(plan, summary).into_iter().find(|optimum| optimum.phase == phase);
+    let optimum =
+        optima(plan, summary, &found(plan, summary)).into_iter().find(|optimum| optimum.phase == phase);
     let optimum = optimum.ok_or_else(|| format!("`{phase}` has no levels to compare"))?;
     let level = planned(plan, phase).find(|(_, step)| optimum.step.as_deref() == Some(*step));
     match level {

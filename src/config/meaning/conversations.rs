@@ -3,7 +3,7 @@
 use super::{Check, Diagnostic, Phase};
 use crate::{
     catalog::Protocol,
-    config::{Load, Workload, nearest::quoted},
+    config::{Load, Search, Sought, Workload, nearest::quoted},
 };
 
 impl Check<'_> {
@@ -21,7 +21,8 @@ impl Check<'_> {
         };
         let workload = &endpoint.workload;
         let turns = self.key(&["workloads", workload, "conversation"]);
-        if let Load::Open(_) = phase.load {
+        let over_rates = matches!(&phase.load, Load::Search(Search { over: Sought::Rate { .. }, .. }));
+        if over_rates || matches!(phase.load, Load::Open(_)) {
             self.sink.push(
                 Diagnostic::new(format!(
                     "`phases.{name}` sends `{workload}` at times of its own, and a turn waits for the answer before it"

@@ -9,6 +9,7 @@ use super::{
     fields::Fields,
     leaf::{self, Read, Wrong, wrong},
     same_as::{Asked, Others, Written},
+    search::search,
     trace::follow,
 };
 
@@ -36,6 +37,8 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
     let bounded = (fields.node("requests").is_some(), fields.node("duration").is_some());
     let requests = fields.get("requests", leaf::count(1));
     let duration = fields.get("duration", leaf::positive_duration);
+    let settles = fields.node("settle").is_some();
+    let settle = fields.get("settle", leaf::duration);
     let restricted = fields.node("endpoints").is_some();
     let endpoints = fields.get("endpoints", |node| leaf::distinct(node, leaf::text));
     let order = order(fields);
@@ -54,6 +57,7 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
     let lost = (batched && batch_sizes.is_none())
         || (bounded.0 && requests.is_none())
         || (bounded.1 && duration.is_none())
+        || (settles && settle.is_none())
         || (restricted && endpoints.is_none());
     if lost || reserved {
         return None;
@@ -64,6 +68,7 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
         require_steady: require_steady?,
         requests: requests.or(taken),
         duration: duration.or(length),
+        settle,
         endpoints,
         load,
         batch_sizes: batch_sizes.unwrap_or(theirs),
@@ -143,7 +148,7 @@ fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
         let both = "a pause sends nothing: remove one of the two, or make two phases";
         fields.variant(&["load", "pause"], LOAD_HELP, both)?;
     }
-    for key in ["measure", "require_steady", "requests", "duration", "endpoints", "batch_sizes"] {
+    for key in ["measure", "require_steady", "requests", "duration", "settle", "endpoints", "batch_sizes"] {
         if table.get(key).is_none() {
             continue;
         }
@@ -175,6 +180,7 @@ fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
         require_steady: false,
         requests: None,
         duration: None,
+        settle: None,
         endpoints: None,
         load: Load::Pause(pause?),
         batch_sizes: Vec::new(),
@@ -196,6 +202,7 @@ fn load(fields: &mut Fields<'_>, asked: &Asked<'_>) -> Option<Written> {
     let load = match table.variant(LOADS, LOAD_HELP, both) {
         Some("closed") => table.table_at("closed").and_then(closed).map(Load::Closed).map(Written::own),
         Some("open") => table.table_at("open").and_then(open).map(Load::Open).map(Written::own),
+        Some("search") => table.table_at("search").and_then(search).map(Load::Search).map(Written::own),
         Some("trace") => table.table_at("trace").and_then(follow).map(Load::Trace).map(Written::own),
         Some(_) => table.get("same_as", |node| asked.take(node, &leaf::text(node)?)).flatten(),
         None => None,
@@ -242,7 +249,8 @@ fn spikes(fields: &mut Fields<'_>) -> Option<Spikes> {
     Some(Spikes { every: every?, lasting: lasting?, rate: rate? })
 }
 
-fn arrivals(fields: &mut Fields<'_>) -> Option<Arrivals> {
+/// Reads an arrival process.
+pub(super) fn arrivals(fields: &mut Fields<'_>) -> Option<Arrivals> {
     const WORDS: [(&str, Arrivals); 2] = [("poisson", Arrivals::Poisson), ("constant", Arrivals::Constant)];
     if fields.node("arrivals").is_some_and(|node| node.as_table().is_none()) {
         return fields.get("arrivals", |node| match &node.value {

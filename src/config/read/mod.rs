@@ -16,6 +16,7 @@ mod objectives;
 mod price;
 mod safety;
 mod same_as;
+mod search;
 mod output;
 mod servers;
 mod targets;

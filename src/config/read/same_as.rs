@@ -101,6 +101,12 @@ impl Asked<'_> {
             let what = format!("names `{of}`, which sends whole requests of a trace");
             return Err(vec![wrong(what, "nothing to take a share of", trace, help)]);
         }
+        if let Load::Search(_) = whole.load {
+            let search = there.at(&["load", "search"]).map(|search| (&search.key, "a search"));
+            let help = "give this phase a load of its own".to_owned();
+            let what = format!("names `{of}`, which looks for its load while it runs");
+            return Err(vec![wrong(what, "nothing to take a share of", search, help)]);
+        }
         let share = match self.share(whole) {
             None => return Ok(None),
             Some(Ok(share)) => share,
@@ -173,6 +179,7 @@ fn scaled(whole: &Phase, name: &str, share: f64) -> Written {
         }),
         // refused before this
         Load::Trace(follow) => Load::Trace(*follow),
+        Load::Search(search) => Load::Search(search.clone()),
         Load::Pause(length) => Load::Pause(*length),
     };
     Written {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Follow;
+use super::{Follow, Search};
 use crate::units::Seconds;
 
 /// `[phases.NAME]`.
@@ -19,6 +19,8 @@ pub struct Phase {
     pub requests: Option<u64>,
     /// Ends each step after so long.
     pub duration: Option<Duration>,
+    /// What is due in the first so long of each step is not counted; `None` where the kind of load decides.
+    pub settle: Option<Duration>,
     /// The endpoints that it loads; `None` means every endpoint that takes mixed traffic.
     pub endpoints: Option<Vec<String>>,
     /// How requests arrive.
@@ -84,6 +86,7 @@ impl Phase {
                 Some(self.duration.map_or(whole, |duration| duration.min(whole)))
             }
             Load::Open(_) | Load::Trace(_) | Load::Closed(_) => self.duration,
+            Load::Search(search) => Some(search.step),
         }
     }
 }
@@ -97,12 +100,15 @@ pub enum Load {
     Open(Open),
     /// Requests arrive as they once did.
     Trace(Follow),
+    /// One level after another, until it is known which still holds.
+    Search(Search),
     /// Nothing is sent for so long. Such a phase has no endpoints and is not measured.
     Pause(Duration),
 }
 
 impl Load {
-    /// The names of its levels, of which each is a step where they are several: `users=4`, `rate=8`.
+    /// The names of its levels, of which each is a step where they are several: `users=4`, `rate=8`. Those of a search are known
+    /// once it has tried them; until then `trial=1` and so on stand for them.
     pub fn levels(&self) -> Vec<String> {
         match self {
             Self::Closed(closed) => closed.users.iter().map(|users| format!("users={users}")).collect(),
@@ -111,6 +117,7 @@ impl Load {
                 Shape::Stages(_) => vec!["stages".to_owned()],
             },
             Self::Trace(_) => vec!["trace".to_owned()],
+            Self::Search(search) => (1..=search.trials()).map(|number| format!("trial={number}")).collect(),
             Self::Pause(_) => vec!["pause".to_owned()],
         }
     }
@@ -120,7 +127,7 @@ impl Load {
         match self {
             Self::Open(open) => open.concurrency_limit,
             Self::Trace(follow) => follow.concurrency_limit,
-            Self::Closed(_) | Self::Pause(_) => None,
+            Self::Closed(_) | Self::Search(_) | Self::Pause(_) => None,
         }
     }
 }

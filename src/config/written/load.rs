@@ -8,7 +8,7 @@ use super::{
     shape::{alone, demand, exclusive, one_of, partial, requires},
     values::{
         Count, Default, Duration, Flag, LargeCount, Name, PositiveDuration, PositiveRate, Prompts, Rate,
-        Speed, Variation,
+        Share, Speed, Variation,
     },
 };
 
@@ -19,7 +19,7 @@ use super::{
     transform = partial,
     transform = alone(
         "pause",
-        &["load", "measure", "require_steady", "requests", "duration", "endpoints", "batch_sizes", "during"]
+        &["load", "measure", "require_steady", "requests", "duration", "settle", "endpoints", "batch_sizes", "during"]
     ),
     transform = exclusive(&["after", "during"])
 )]
@@ -36,6 +36,10 @@ pub(super) struct Phase {
     /// Ends each step after so long.
     #[schemars(extend("examples" = ["60s"]))]
     duration: PositiveDuration,
+    /// Requests due in the first so long of each step are sent and not counted, as long as the server takes to settle. A tenth of
+    /// a step where `load.search` looks for a level; none elsewhere.
+    #[schemars(extend("examples" = ["5s"]))]
+    settle: Duration,
     /// Only these endpoints; all that take mixed traffic otherwise.
     #[schemars(extend("examples" = [["thinker"]]))]
     endpoints: Different<Name>,
@@ -50,7 +54,7 @@ pub(super) struct Phase {
     /// The phase beside which this one runs: it begins with that one, and its arrivals stop with that one's.
     #[schemars(extend("examples" = ["ramp"]))]
     during: Name,
-    /// How requests arrive: `closed`, `open`, as in a `trace`, or as in another phase.
+    /// How requests arrive: `closed`, `open`, as in a `trace`, by `search`, or as in another phase.
     #[schemars(extend("examples" = [{ "closed": { "users": 4 } }, { "open": { "arrivals": "poisson", "rate": 8 } }]))]
     load: Load,
     /// In place of a load and all the other keys but `after`: nothing is sent for so long.
@@ -72,6 +76,9 @@ struct Load {
     /// phase.
     #[schemars(extend("examples" = [{ "speed": 10 }]))]
     trace: Follow,
+    /// One level after another: finds the highest one at which the targets hold, or the one at which the server breaks.
+    #[schemars(extend("examples" = [{ "rate": { "from": 1, "to": 200 }, "step": "30s" }]))]
+    search: Search,
     /// The phase whose load this is, scaled to the share that the endpoints of this phase have in its traffic: a fair
     /// comparison of alone and together.
     #[schemars(extend("examples" = ["mixed"]))]
@@ -122,6 +129,66 @@ struct Follow {
     /// At most so many requests in flight; more wait in a queue, and the wait counts.
     #[schemars(extend("examples" = [5]))]
     concurrency_limit: Count,
+}
+
+/// `load.search`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial, transform = exclusive(&["rate", "users"]))]
+struct Search {
+    /// Over requests per second.
+    #[schemars(extend("examples" = [{ "from": 1, "to": 200 }]))]
+    rate: Rates,
+    /// Over users, each with one request at a time.
+    #[schemars(extend("examples" = [{ "from": 1, "to": 64 }]))]
+    users: Users,
+    /// How the gaps between requests vary around their mean; users wait for their answers instead.
+    #[schemars(extend("examples" = ["poisson", { "gamma": { "cv": 2.0 } }]))]
+    arrivals: AnyOf<Word<Process>, Drawn>,
+    /// How long each level is tried. Longer where the targets need more requests than it has, and twice as long where it is
+    /// undecided.
+    #[schemars(extend("examples" = ["30s"]))]
+    step: PositiveDuration,
+    /// How far the lowest level that does not hold may lie above the highest that does, 1 % to 50 %.
+    #[schemars(extend("examples" = ["5%"]))]
+    precision: Share,
+    /// What has to hold: `"targets"` for every limit on latency and errors that the phase has, names of targets, or `"broken"`,
+    /// which goes on until requests fail or throughput collapses.
+    #[schemars(extend("examples" = ["targets", ["first_token", "errors"], "broken"]))]
+    until: AnyOf<Word<UntilWord>, Different<Name>>,
+}
+
+/// `load.search.rate`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial, transform = requires(&["from", "to"]))]
+struct Rates {
+    /// The rate that is tried first.
+    #[schemars(extend("examples" = [1]))]
+    from: PositiveRate,
+    /// The highest that may be tried.
+    #[schemars(extend("examples" = [200]))]
+    to: PositiveRate,
+}
+
+/// `load.search.users`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial, transform = requires(&["from", "to"]))]
+struct Users {
+    /// How many are tried first.
+    #[schemars(extend("examples" = [1]))]
+    from: Count,
+    /// The most that may be tried.
+    #[schemars(extend("examples" = [64]))]
+    to: Count,
+}
+
+/// What a search goes by, in a word.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum UntilWord {
+    /// Every at-most target on latency and errors that the phase has, and every at-least one on a share of requests.
+    Targets,
+    /// The server: under 5 % of errors, and no collapse of throughput.
+    Broken,
 }
 
 /// An arrival process without parameters.

@@ -342,6 +342,8 @@ fn the_offered_load_is_the_area_under_the_rate() {
             concurrency_limit: None,
         },
         require_steady: false,
+        trial: None,
+        settle: Duration::ZERO,
         same_as: None,
         until: None,
         batch: 1,

@@ -1,0 +1,113 @@
+//! Whether a search knows what it looks for, and ends by itself.
+
+use super::{
+    super::{Search, Until},
+    Check, Diagnostic, Load, Phase,
+};
+use crate::{config::nearest::suggest, units::write_duration};
+
+impl Check<'_> {
+    /// `named` is whether somebody chose the platform whose preset is in the scenario.
+    pub(super) fn search(&self, name: &str, phase: &Phase, named: bool) {
+        self.settle(name, phase);
+        let Load::Search(search) = &phase.load else { return };
+        let here = self.key(&["phases", name, "load", "search"]);
+        let at = |key: &str| self.root.at(&["phases", name, key]);
+        if !phase.measure {
+            self.sink.push(
+                Diagnostic::new(format!("`phases.{name}` looks for a level by what is not measured"))
+                    .label(here, "goes by what is measured")
+                    .label(self.place(&["phases", name, "measure"]), "nothing is")
+                    .help("remove `measure = false`"),
+            );
+        }
+        for (key, why) in [("requests", "a count"), ("duration", "the clock")] {
+            let Some(node) = at(key) else { continue };
+            self.sink.push(
+                Diagnostic::new(format!("`phases.{name}` ends when it has found, and by `{key}`"))
+                    .label(&node.key, format!("ends by {why}"))
+                    .label(here, "ends when it has found")
+                    .help(format!("remove `{key}`; `load.search.step` says how long each level is tried")),
+            );
+        }
+        if let (Some(sizes), 2..) = (at("batch_sizes"), phase.batch_sizes.len()) {
+            self.sink.push(
+                Diagnostic::new(format!("`phases.{name}` looks for a level, and has several `batch_sizes`"))
+                    .label(&sizes.place, "one search for each of them")
+                    .label(here, "a search")
+                    .help("keep one size, or make a phase of each"),
+            );
+        }
+        self.until(name, search, named);
+    }
+
+    /// Whether there is anything that has to hold.
+    fn until(&self, name: &str, search: &Search, named: bool) {
+        let path = ["phases", name, "load", "search", "until"];
+        match &search.until {
+            Until::Broken => {}
+            Until::Targets => {
+                let read = self.draft.targets.values().all(Option::is_some);
+                let mut targets = self.draft.targets.values().flatten();
+                if read && !targets.any(|target| target.is_criterion(name, named)) {
+                    self.sink.push(
+                        Diagnostic::missing(format!("`phases.{name}` looks for the limit of no target"))
+                            .label(self.key(&path[..4]), "no at-most target on latency or errors for it")
+                            .help(
+                                "add one, such as `[targets.first_token]` with `metric = \"ttft.p95\"` and `at_most = \"500ms\"`, or \
+                                 write `until = \"broken\"`",
+                            ),
+                    );
+                }
+            }
+            Until::Named(names) => {
+                for target_name in names {
+                    let place = self.place(&path);
+                    let Some(target) = self.draft.targets.get(target_name) else {
+                        let known = self.draft.targets.keys().map(String::as_str);
+                        self.sink.push(
+                            Diagnostic::missing(format!(
+                                "`{}` names no target: `{target_name}`",
+                                path.join(".")
+                            ))
+                            .label(place, "no target of this name")
+                            .help(suggest(target_name, "targets", known)),
+                        );
+                        continue;
+                    };
+                    let elsewhere = target.as_ref().filter(|target| !target.may_hold_in(name));
+                    if elsewhere.is_some() {
+                        self.sink.push(
+                            Diagnostic::new(format!(
+                                "`{}` names `{target_name}`, which is about another place",
+                                path.join(".")
+                            ))
+                            .label(place, "has to hold at every level of this phase")
+                            .label(self.key(&["targets", target_name]), "names another phase or step")
+                            .help("remove its `phase` and `step`, or name another target"),
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// What settles has to come to an end within the step.
+    fn settle(&self, name: &str, phase: &Phase) {
+        let Some((settle, length)) = phase.settle.zip(phase.length()) else { return };
+        if settle < length {
+            return;
+        }
+        let end = if matches!(phase.load, Load::Search(_)) {
+            self.place(&["phases", name, "load", "search", "step"])
+        } else {
+            self.place(&["phases", name, "duration"])
+        };
+        self.sink.push(
+            Diagnostic::new(format!("`phases.{name}` settles until it is over"))
+                .label(self.place(&["phases", name, "settle"]), "nothing of it counts")
+                .label(end, format!("a step takes {}", write_duration(length)))
+                .help("let `settle` be shorter than the steps"),
+        );
+    }
+}
