@@ -7,6 +7,7 @@
 mod figures;
 mod instrument;
 mod ladder;
+mod search;
 mod objectives;
 mod scope;
 mod target;
@@ -20,6 +21,7 @@ use self::{
     ladder::Ladder,
     objectives::Objectives,
     scope::{Numbers, OfModel},
+    search::Search,
     target::Row,
 };
 use super::{Report, ladders::tables, words};
@@ -103,7 +105,7 @@ pub struct Document<'a> {
     total_targets: u64,
     /// The best concurrency of the first ladder of users; null where there is none.
     optimal_concurrency: Option<u32>,
-    /// The highest load that holds the targets; null where none was searched for.
+    /// The limit that the first search found, in requests per second or users; null where there is none.
     max_sustainable_load: Option<f64>,
     /// Levels of that ladder at which errors and latency stay within their limits; null where there is none.
     stable_concurrency_levels: Option<Vec<u32>>,
@@ -129,6 +131,8 @@ pub struct Document<'a> {
     warnings: &'a [String],
     /// The levels of each ladder beside each other.
     ladders: Vec<Ladder<'a>>,
+    /// What each search found, and its trials.
+    searches: Vec<Search<'a>>,
     /// The numbers, per phase, step and endpoint; the whole before its parts.
     scopes: Vec<Numbers<'a>>,
     /// The same for each model of every endpoint that has several; empty where all requests to an endpoint name the same.
@@ -221,7 +225,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         total_targets: verdict.total_targets,
         optimal_concurrency: users.as_ref().and_then(|(best, _)| *best),
         // what only a search can fill
-        max_sustainable_load: None,
+        max_sustainable_load: verdict.searches.iter().find_map(|found| found.limit),
         stable_concurrency_levels: users.map(|(_, stable)| stable),
         recommendations: &verdict.recommendations,
         targets: verdict.targets.iter().map(Row::of).collect(),
@@ -234,6 +238,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         notes: &summary.notes,
         warnings: &plan.warnings,
         ladders: tables(report).into_iter().map(Ladder::of).collect(),
+        searches: verdict.searches.iter().map(Search::of).collect(),
         scopes: summary.scopes.iter().map(Numbers::of).collect(),
         models: summary.models.iter().map(OfModel::of).collect(),
     }

@@ -28,6 +28,8 @@ pub(super) const FIGURES: [&str; 13] = [
 /// A ladder as a table.
 pub(super) struct Table<'a> {
     pub(super) ladder: Ladder<'a>,
+    /// Whether a search went through the levels, which says for itself what it found.
+    pub(super) searched: bool,
     /// What the verdict says of it.
     pub(super) optimum: Option<&'a Optimum>,
     /// `tok/s` or `req/s`.
@@ -39,7 +41,9 @@ pub(super) struct Table<'a> {
 pub(super) struct Row {
     /// `8 users`.
     pub(super) name: String,
-    /// What the level is: `optimum`, `knee`.
+    /// Whether it is the optimum, or the limit that a search found.
+    pub(super) best: bool,
+    /// What the level is: `optimum`, `limit`, `knee`.
     pub(super) marks: Vec<&'static str>,
     /// Whether its errors and latency allow it to be the optimum.
     pub(super) stable: bool,
@@ -55,11 +59,14 @@ pub(super) fn tables<'a>(report: &Report<'a>) -> Vec<Table<'a>> {
 
 fn table<'a>(report: &Report<'a>, ladder: Ladder<'a>) -> Table<'a> {
     let optimum = report.verdict.optima.iter().find(|optimum| optimum.phase == ladder.phase);
+    let searched = report.verdict.searches.iter().any(|found| found.phase == ladder.phase);
     let rows = ladder.levels.iter().enumerate().map(|(place, level)| {
         let best = optimum.is_some_and(|optimum| optimum.step.as_deref().map(level_of) == Some(level.step));
-        let marks = [("optimum", best), ("knee", ladder.knee == Some(place))];
+        let word = if searched { "limit" } else { "optimum" };
+        let marks = [(word, best), ("knee", ladder.knee == Some(place))];
         Row {
             name: level.name.clone(),
+            best,
             marks: marks.into_iter().filter(|(_, is)| *is).map(|(mark, _)| mark).collect(),
             stable: optimum.is_none_or(|optimum| optimum.stable.iter().any(|step| step == level.step)),
             throughput: number(level.throughput),
@@ -68,7 +75,7 @@ fn table<'a>(report: &Report<'a>, ladder: Ladder<'a>) -> Table<'a> {
     });
     let rows = rows.collect();
     let unit = if ladder.throughput == Metric::OutputTokensPerSecond { "tok/s" } else { "req/s" };
-    Table { ladder, optimum, unit, rows }
+    Table { ladder, searched, optimum, unit, rows }
 }
 
 fn figures(level: &Level<'_>) -> [String; 13] {

@@ -12,6 +12,7 @@ pub(crate) mod fixture;
 mod html;
 mod json;
 mod ladders;
+mod searches;
 mod terminal;
 mod words;
 

@@ -5,6 +5,7 @@ mod cases;
 mod comparison;
 mod ladders;
 mod repeats;
+mod searches;
 mod scopes;
 mod targets;
 
@@ -61,6 +62,7 @@ pub fn terminal(report: &Report, style: Style) -> String {
         conclusion(report, style),
         scopes::scopes(report, style),
         ladders::ladders(report, style),
+        searches::searches(report, style),
         failures(report, style),
         analysis(report, style),
         recommendations(report, style),

@@ -308,7 +308,7 @@ mod tests {
             ),
             (
                 json!({ "rest": {} }),
-                "it must be an object with `ready`, an object with `load` or an object with `pause`, found an object",
+                "it must be an object with `ready`, an object with `load`, an object with `pause` or `spared`, found an object",
             ),
             (json!(5), "it must be an object, found `5`"),
             (json!("x".repeat(100)), &format!("it must be an object, found `\"{}…`", "x".repeat(59))),

@@ -7,7 +7,7 @@ use crate::{
     plan::{LoadStep, Plan, ScopeKey},
     stats::STEADY_FLOOR,
     units::{show_bytes, show_count, show_count_of, show_seconds, show_share},
-    verdict::{Check, Judged, targets::judge_targets},
+    verdict::{Check, Found, Judged, targets::judge_targets},
 };
 
 /// `send_lag.p99` that check 2b always allows, in seconds.
@@ -323,12 +323,16 @@ pub(super) fn littles_law(summary: &Summary) -> Check {
 }
 
 /// Check 6: long enough and, for steady phases, steady. Void where the plan wants a step to be steady that is not; a run that
-/// was cut short broke its steps off, which is no fault of theirs.
-pub(super) fn is_steady(plan: &Plan, summary: &Summary) -> Check {
+/// was cut short broke its steps off, which is no fault of theirs. Of the trials of a search only the one that is its limit has to be:
+/// the others were to find out.
+pub(super) fn is_steady(plan: &Plan, summary: &Summary, searches: &[Found]) -> Check {
     let Instrument { steps, .. } = &summary.instrument;
     let (mut faults, mut missed) = (Vec::new(), Vec::new());
     let (mut judged, mut slowest_s) = (0, 0.0_f64);
     for (key, settled) in steps.iter().filter_map(|step| Some((&step.key, step.settled?))) {
+        if searches.iter().any(|found| found.phase == key.phase && found.step != key.step) {
+            continue;
+        }
         let required = summary.ending == Ending::Completed && has_to_be_steady(plan, key);
         let found = if settled.requests < STEADY_FLOOR {
             // fewer have no transient to tell

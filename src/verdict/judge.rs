@@ -25,7 +25,7 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
     let optima = optima(plan, summary, &searches);
     let with_levels = named(plan, &optima);
     let mut targets = judge_targets(&with_levels, summary);
-    let validity = checks(&with_levels, summary, &targets);
+    let validity = checks(&with_levels, summary, &targets, &searches);
     unnamed(plan, &optima, &mut targets);
     let skipped = plan
         .targets

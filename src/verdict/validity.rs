@@ -7,7 +7,7 @@ use crate::{
     record::StopCause,
     units::{show_count, show_count_of, show_number, write_duration},
     verdict::{
-        Check, Judged,
+        Check, Found, Judged,
         instrument::{is_steady, littles_law, not_the_limit, sent_on_time},
     },
 };
@@ -17,7 +17,7 @@ use crate::{
 const COUNT_DEVIATIONS: f64 = 4.0;
 
 /// All checks, in the order of their numbers.
-pub(super) fn checks(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<Check> {
+pub(super) fn checks(plan: &Plan, summary: &Summary, targets: &[Judged], searches: &[Found]) -> Vec<Check> {
     vec![
         accounts_balance(summary),
         nothing_capped(plan, summary),
@@ -25,7 +25,7 @@ pub(super) fn checks(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<
         not_the_limit(plan, summary, targets),
         load_as_planned(plan, summary),
         littles_law(summary),
-        is_steady(plan, summary),
+        is_steady(plan, summary, searches),
     ]
 }
 

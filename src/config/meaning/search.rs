@@ -4,7 +4,10 @@ use super::{
     super::{Search, Until},
     Check, Diagnostic, Load, Phase,
 };
-use crate::{config::nearest::suggest, units::write_duration};
+use crate::{
+    config::{nearest::suggest, tree::Value},
+    units::write_duration,
+};
 
 impl Check<'_> {
     /// `named` is whether somebody chose the platform whose preset is in the scenario.
@@ -61,8 +64,11 @@ impl Check<'_> {
                 }
             }
             Until::Named(names) => {
+                let list = self.root.at(&path).map(|node| &node.value);
+                let items = if let Some(Value::List(items)) = list { items.as_slice() } else { &[] };
                 for target_name in names {
-                    let place = self.place(&path);
+                    let item = items.iter().find(|item| item.as_text() == Some(target_name));
+                    let place = item.map_or_else(|| self.place(&path), |item| &item.place);
                     let Some(target) = self.draft.targets.get(target_name) else {
                         let known = self.draft.targets.keys().map(String::as_str);
                         self.sink.push(

@@ -124,7 +124,7 @@ mod tests {
             ),
             ("workloads.text", "mix", &["workloads.text.snippets"]),
             ("workloads.text", "prompt_words", &["workloads.text.synthetic"]),
-            ("phases.main", "users", &["phases.main.load.closed"]),
+            ("phases.main", "users", &["phases.main.load.closed", "phases.main.load.search"]),
             ("phases.main", "rate", &["phases.main.load.open"]),
             ("phases.main", "spikes", &["phases.main.load.open"]),
             ("phases.main", "lasting", &["phases.main.load.open.spikes"]),

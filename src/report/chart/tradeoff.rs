@@ -11,7 +11,7 @@ use super::{
 use crate::{
     catalog::{Metric, Statistic},
     report::Report,
-    verdict::Optimum,
+    verdict::{Optimum, level_of},
 };
 
 /// Points of single requests drawn at most; more are thinned evenly.
@@ -97,7 +97,9 @@ fn by_step(report: &Report) -> Vec<Group> {
         let throughput = scope.value(Metric::OutputTokensPerSecond, None);
         let (Some(latency), Some(throughput)) = (latency, throughput) else { continue };
         let phase = &scope.key.phase;
-        let is_best = |optimum: &Optimum| optimum.phase == *phase && optimum.step.as_ref() == Some(step);
+        let is_best = |optimum: &Optimum| {
+            optimum.phase == *phase && optimum.step.as_deref().map(level_of) == Some(step.as_str())
+        };
         let best = report.verdict.optima.iter().any(is_best);
         let label = if best { format!("{step} (optimum)") } else { step.clone() };
         let spot = Spot { latency, throughput, label };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::Report;
 use crate::{
     catalog::{Metric, Statistic},
-    metrics::{Point, Scope, Slice, Window},
+    metrics::{self, Point, Scope, Slice, Window},
     plan::Work,
 };
 
@@ -180,6 +180,13 @@ fn ladders<'a>(report: &Report<'a>) -> Vec<(&'a str, Vec<&'a Scope>)> {
         match ladders.iter_mut().find(|(phase, _)| *phase == scope.key.phase) {
             Some((_, steps)) => steps.push(scope),
             None => ladders.push((&scope.key.phase, vec![scope])),
+        }
+    }
+    // levels that were found come by their load, each once
+    for (phase, steps) in &mut ladders {
+        if report.verdict.searches.iter().any(|found| found.phase == *phase) {
+            let of = metrics::ladders(report.summary).into_iter().find(|ladder| ladder.phase == *phase);
+            *steps = of.map_or(Vec::new(), |ladder| ladder.levels.iter().map(|level| level.scope).collect());
         }
     }
     ladders.retain(|(_, steps)| steps.len() > 1);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::{
     Report,
     ladders::{FIGURES, Row, tables},
-    words,
+    searches, words,
 };
 use crate::{
     catalog::{Metric, Statistic},
@@ -148,6 +148,7 @@ pub(super) fn page(report: &Report) -> Value {
     });
     // apart, since the macro above goes no deeper
     page["ladders"] = ladders(report);
+    page["searches"] = searches(report);
     page["recommendations"] = recommendations(report);
     page
 }
@@ -323,12 +324,25 @@ fn ladders(report: &Report) -> Value {
             json!({
                 "phase": table.ladder.phase,
                 "unit": table.unit,
-                "reason": table.optimum.map(|optimum| optimum.reason.as_str()),
+                "reason": table.optimum.filter(|_| !table.searched).map(|optimum| optimum.reason.as_str()),
                 "headings": cells(&FIGURES),
                 "rows": table.rows.into_iter().map(row).collect::<Value>(),
             })
         })
         .collect()
+}
+
+fn searches(report: &Report) -> Value {
+    let row = |row: &searches::Row| {
+        let [trial, lasted, word, by] = &row.cells;
+        let class = words::mark(row.mark).to_lowercase();
+        json!({ "trial": trial, "lasted": lasted, "word": word, "by": by, "class": class })
+    };
+    let each = searches::tables(report).map(|(found, rows)| {
+        let rows: Vec<Value> = rows.iter().map(row).collect();
+        json!({ "phase": found.phase, "reason": found.reason, "rows": rows })
+    });
+    each.collect()
 }
 
 /// The columns of a ladder, with whether a narrow page has room for them. What is not among them stands with the results.

@@ -36,13 +36,13 @@ fn lines(table: &Table<'_>, style: Style) -> Vec<String> {
     for (row, line) in table.rows.iter().zip(shown) {
         let line = format!("  {line}");
         let line = line.trim_end();
-        lines.push(match (row.stable, row.marks.contains(&"optimum")) {
+        lines.push(match (row.stable, row.best) {
             (_, true) => style.paint(GOOD, line),
             (true, _) => line.to_owned(),
             (false, _) => style.paint(OPEN, line),
         });
     }
-    if let Some(optimum) = table.optimum {
+    if let Some(optimum) = table.optimum.filter(|_| !table.searched) {
         lines.extend(indented(&optimum.reason, 2, style));
     }
     lines

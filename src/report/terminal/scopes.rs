@@ -6,6 +6,7 @@ use crate::{
     metrics::{self, Scope},
     report::{Report, words},
     units,
+    verdict::level_of,
 };
 
 /// Rows of the table of scopes beyond which the endpoints of ladders are left to the other formats.
@@ -23,7 +24,9 @@ pub(super) fn scopes(report: &Report, style: Style) -> Vec<String> {
     };
     let below = |scope: &Scope| {
         let levels = ladders.iter().filter(|ladder| ladder.phase == scope.key.phase);
-        levels.flat_map(|ladder| &ladder.levels).any(|level| scope.key.step.as_deref() == Some(level.step))
+        // further trials of a level stand with the search
+        let step = scope.key.step.as_deref().map(level_of);
+        levels.flat_map(|ladder| &ladder.levels).any(|level| step == Some(level.step))
     };
     let failed = rows.iter().any(|(_, _, scope)| infinite(scope));
     rows.retain(|(_, _, scope)| scope.key.endpoint.is_some() || !below(scope));
