@@ -69,6 +69,7 @@ fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
     number(&mut plan.steps);
     plan.targets = targets::place(scenario, &plan);
     plan.warnings = warnings::collect(&plan);
+    plan.warnings.extend(spikes::warnings(&plan));
     plan.warnings.extend(warnings::crowd(scenario));
     plan.warnings.extend(datasets::warnings(&plan));
     plan.warnings.extend(traces::warnings(&plan));

@@ -46,6 +46,8 @@ pub use route::{
     Place, arrivals_of, chosen_by, conversation_of, endpoint_of, model_of, place_of, request_of,
 };
 pub use safety::{findings as unsafe_in, together as unsafe_together};
+#[cfg(test)]
+pub(crate) use spikes::lay_over;
 pub use targets::explored_only;
 
 use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
@@ -55,7 +57,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    catalog::{Carrier, Metric, MetricName, Protocol, Unit},
+    catalog::{Carrier, MetricName, Protocol},
     config::{
         Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpApi, HttpVersion,
         Model, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs,
@@ -185,6 +187,7 @@ impl Plan {
             streams: endpoint.stream,
             gaps: self.output.chunks == Chunks::Full && load.batch == 1,
             queues: load.pattern.concurrency_limit().is_some(),
+            spikes: load.spikes().next().is_some(),
         }
     }
 
@@ -561,13 +564,11 @@ pub struct PlannedTarget {
 
 impl PlannedTarget {
     /// The most that it allows of a latency; `None` where it is about something else. What is shown for information limits
-    /// nothing, and the client's own lateness is no latency of the server.
+    /// nothing, and neither the client's own lateness nor the time to recover is a latency of the server.
     pub fn latency_limit(&self) -> Option<f64> {
-        let metric = self.metric.metric;
-        let latency = metric.unit() == Unit::Seconds && metric != Metric::SendLag;
         match self.bound {
             Bound::AtMost(limit) | Bound::Between(_, limit) => {
-                (latency && self.severity != Severity::Info).then_some(limit)
+                (self.metric.metric.is_latency() && self.severity != Severity::Info).then_some(limit)
             }
             Bound::AtLeast(_) => None,
         }

@@ -9,6 +9,7 @@ mod instrument;
 mod ladder;
 mod objectives;
 mod scope;
+mod spikes;
 mod target;
 
 use schemars::JsonSchema;

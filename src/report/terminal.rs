@@ -6,6 +6,7 @@ mod comparison;
 mod ladders;
 mod repeats;
 mod scopes;
+mod spikes;
 mod targets;
 
 use std::fmt;
@@ -61,6 +62,7 @@ pub fn terminal(report: &Report, style: Style) -> String {
         conclusion(report, style),
         scopes::scopes(report, style),
         ladders::ladders(report, style),
+        spikes::spikes(report, style),
         failures(report, style),
         analysis(report, style),
         recommendations(report, style),

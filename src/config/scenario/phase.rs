@@ -123,6 +123,14 @@ impl Load {
             Self::Closed(_) | Self::Pause(_) => None,
         }
     }
+
+    /// Its spikes, where it has any.
+    pub fn spikes(&self) -> Option<&Spikes> {
+        match self {
+            Self::Open(open) => open.spikes.as_ref(),
+            Self::Trace(_) | Self::Closed(_) | Self::Pause(_) => None,
+        }
+    }
 }
 
 /// `load.closed`.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::{
     Report,
     ladders::{FIGURES, Row, tables},
-    words,
+    spikes, words,
 };
 use crate::{
     catalog::{Metric, Statistic},
@@ -148,6 +148,7 @@ pub(super) fn page(report: &Report) -> Value {
     });
     // apart, since the macro above goes no deeper
     page["ladders"] = ladders(report);
+    page["spikes"] = spikes_of(report);
     page["recommendations"] = recommendations(report);
     page
 }
@@ -326,6 +327,44 @@ fn ladders(report: &Report) -> Value {
                 "reason": table.optimum.map(|optimum| optimum.reason.as_str()),
                 "headings": cells(&FIGURES),
                 "rows": table.rows.into_iter().map(row).collect::<Value>(),
+            })
+        })
+        .collect()
+}
+
+/// The spikes of each phase that has some, with whether a narrow page has room for a column.
+fn spikes_of(report: &Report) -> Value {
+    let groups = |latency: &str| {
+        let of = |group: &'static str| spikes::FIGURES.iter().filter(move |(of, _)| *of == group).count();
+        json!([
+            { "name": "Requests", "span": of("requests") },
+            { "name": format!("{latency} p50"), "span": of("p50"), "roomy": true },
+            { "name": format!("{latency} p95"), "span": of("p95") },
+            { "name": "After it", "span": of("") },
+        ])
+    };
+    let cells = |texts: &[&str]| -> Value {
+        let cell = |(text, (group, name)): (&&str, &(&str, &str))| json!({ "text": text, "narrow": *group != "p50", "strong": *name == "recovery" });
+        texts.iter().zip(&spikes::FIGURES).map(cell).collect()
+    };
+    let row = |row: &spikes::Row| {
+        let state = match row.recovered {
+            Some(true) => "",
+            Some(false) => "lasting",
+            None => "untold",
+        };
+        let figures: Vec<&str> = row.figures.iter().map(String::as_str).collect();
+        json!({ "start": row.start, "state": state, "figures": cells(&figures) })
+    };
+    spikes::tables(report)
+        .iter()
+        .map(|table| {
+            json!({
+                "phase": table.scope.key.to_string(),
+                "sentence": table.sentence,
+                "groups": groups(table.latency),
+                "headings": cells(&spikes::FIGURES.map(|(_, name)| name)),
+                "rows": table.rows.iter().map(row).collect::<Value>(),
             })
         })
         .collect()
