@@ -4,6 +4,7 @@ use super::Metric;
 
 /// What the requests of a step to an endpoint have, as far as it decides which metrics they carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each says of one thing whether it is there")]
 pub struct Carrier {
     /// Whether the endpoint streams, so that answers have a first token and a speed.
     pub streams: bool,

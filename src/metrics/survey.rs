@@ -165,7 +165,9 @@ impl<'a> StepSurvey<'a> {
             account.unknown = account.issued - account.records;
             if account.unknown > 0 {
                 account.outcomes.insert(Outcome::Unknown, account.unknown);
-                let lost = (self.load.first_seq..).find(|seq| !self.seen.contains(seq));
+                let first_seq = self.load.first_seq;
+                let mut issued = first_seq..first_seq.saturating_add(account.issued);
+                let lost = issued.find(|seq| !self.seen.contains(seq));
                 self.first_unseen = lost.map_or(self.first_unseen, |lost| lost.min(self.first_unseen));
             }
         } else {

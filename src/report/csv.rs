@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use crate::{
     catalog::{Metric, Statistic},
-    metrics::Summary,
+    metrics::{Recovery, Summary},
     record::{ClockSource, Record, TokenSource},
 };
 
@@ -125,7 +125,7 @@ pub fn spikes_csv(summary: &Summary) -> Option<String> {
             }
         }
         let back = spike.recovery.filter(|recovery| recovery.happened());
-        row.display(spike.recovery.map(|recovery| recovery.happened()));
+        row.display(spike.recovery.map(Recovery::happened));
         row.number(back.map(|recovery| recovery.least_s));
         row.number(back.map(|recovery| recovery.most_s));
         out.push('\n');

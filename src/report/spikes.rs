@@ -73,7 +73,7 @@ fn row(spike: &Spike) -> Row {
     };
     Row {
         start: show_seconds(spike.from_s),
-        recovered: spike.recovery.map(|recovery| recovery.happened()),
+        recovered: spike.recovery.map(Recovery::happened),
         figures: [
             show_count(during.due),
             show_count(during.lost),

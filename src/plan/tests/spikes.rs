@@ -150,8 +150,7 @@ fn what_is_about_spikes_is_judged_where_there_are_some() {
 fn too_few_requests_in_spikes_are_found_before_the_run() {
     let refused = |metric: &str, duration: u64| -> Option<(String, String)> {
         let plan = judged(metric, Bound::AtMost(20.0), duration);
-        let found = provable::findings(&plan).next().map(|finding| (finding.message, finding.help));
-        found
+        provable::findings(&plan).next().map(|finding| (finding.message, finding.help))
     };
     // one spike has 200 requests
     assert_eq!(refused("spike.ttft.p95", 120), None);

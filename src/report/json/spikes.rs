@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::figures::{describe, put};
 use crate::{
     catalog::{Metric, Statistic, Unit},
-    metrics,
+    metrics::{self, Recovery},
 };
 
 /// The latencies that a stretch has.
@@ -71,7 +71,7 @@ impl Spike {
             during,
             after,
             recovered_by: spike.latency.name(),
-            recovered: spike.recovery.map(|recovery| recovery.happened()),
+            recovered: spike.recovery.map(Recovery::happened),
             recovery_ms: back.map(|recovery| recovery.least_s * 1e3),
             recovery_most_ms: back.map(|recovery| recovery.most_s * 1e3),
         }
