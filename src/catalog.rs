@@ -129,6 +129,12 @@ pub enum Metric {
     ContentionErrorRate,
     /// Share of requests due in the window that met every objective; failures did not.
     ObjectivesMetRate,
+    /// `ttft` of the requests due in the spikes of a load.
+    SpikeTtft,
+    /// `e2e` of the requests due in the spikes of a load.
+    SpikeE2e,
+    /// From the end of each spike of a load until latency is back in the band of before.
+    SpikeRecovery,
     /// Share of successes whose `e2e` lies beyond mean + 3 σ.
     SpikeRate,
     /// Share of successes whose `e2e` lies beyond median + 3 × 1.4826 × MAD.
@@ -139,7 +145,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order in which reports list them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Ttft,
         Self::Ttfc,
         Self::Tpot,
@@ -149,6 +155,9 @@ impl Metric {
         Self::ServiceE2e,
         Self::SendLag,
         Self::QueueWait,
+        Self::SpikeTtft,
+        Self::SpikeE2e,
+        Self::SpikeRecovery,
         Self::TokensPerChunk,
         Self::OutputTokensPerSecond,
         Self::DecodeTokensPerSecond,
@@ -184,6 +193,9 @@ impl Metric {
             Self::TimeoutRate => "timeout_rate",
             Self::ContentionErrorRate => "contention_error_rate",
             Self::ObjectivesMetRate => "objectives_met_rate",
+            Self::SpikeTtft => "spike.ttft",
+            Self::SpikeE2e => "spike.e2e",
+            Self::SpikeRecovery => "spike.recovery",
             Self::SpikeRate => "spike_rate",
             Self::SpikeRateMad => "spike_rate.mad",
             Self::CostPerMillionTokens => "cost_per_million_tokens",
@@ -201,7 +213,10 @@ impl Metric {
             | Self::SendLag
             | Self::QueueWait
             | Self::Tpot
-            | Self::Itl => Unit::Seconds,
+            | Self::Itl
+            | Self::SpikeTtft
+            | Self::SpikeE2e
+            | Self::SpikeRecovery => Unit::Seconds,
             Self::TokensPerChunk => Unit::Number,
             Self::DecodeTokensPerSecond | Self::OutputTokensPerSecond => Unit::TokensPerSecond,
             Self::RequestsPerSecond | Self::Goodput => Unit::RequestsPerSecond,
@@ -241,6 +256,7 @@ impl Metric {
                 | Self::Tpot
                 | Self::Itl
                 | Self::ServiceTtft
+                | Self::SpikeTtft
                 | Self::TokensPerChunk
                 | Self::DecodeTokensPerSecond
         )
@@ -251,17 +267,28 @@ impl Metric {
         matches!(self, Self::Goodput | Self::ObjectivesMetRate)
     }
 
+    /// Whether it is about the spikes of a load, and so is nothing without them.
+    pub fn needs_spikes(self) -> bool {
+        matches!(self, Self::SpikeTtft | Self::SpikeE2e | Self::SpikeRecovery)
+    }
+
+    /// Whether it is a latency of each request: a time that the server takes. The client's own lateness is none.
+    pub fn is_latency(self) -> bool {
+        let lateness = matches!(self, Self::SendLag | Self::SpikeRecovery);
+        self.unit() == Unit::Seconds && !lateness
+    }
+
+    /// What its values are of, one of them: most have one per request.
+    pub fn noun(self) -> &'static str {
+        if self == Self::SpikeRecovery { "spike" } else { "request" }
+    }
+
     /// Whether it is a share of the requests due, each of which counts or does not.
     pub fn is_share_of_due(self) -> bool {
         matches!(
             self,
             Self::ErrorRate | Self::TimeoutRate | Self::ContentionErrorRate | Self::ObjectivesMetRate
         )
-    }
-
-    /// Whether it is a time that the server takes; the client's own lateness is none.
-    pub fn is_latency(self) -> bool {
-        self.unit() == Unit::Seconds && self != Self::SendLag
     }
 
     /// Which way is better.
@@ -285,9 +312,11 @@ impl Metric {
         }
     }
 
-    /// The statistic that the bare name stands for; `None` for rates and shares, which have none.
+    /// The statistic that the bare name stands for; `None` for rates and shares, which have none. Spikes are few, so of them it is
+    /// the worst.
     pub fn default_statistic(self) -> Option<Statistic> {
         (self.kind() == Kind::Series).then_some(match self.unit() {
+            _ if self == Self::SpikeRecovery => Statistic::Max,
             Unit::Seconds => Statistic::P95,
             _ => Statistic::P50,
         })
@@ -420,6 +449,11 @@ impl MetricName {
     /// Whether it is judged by counting requests: each lies beyond a limit or does not, as for shares of the requests
     /// due and percentiles of a series with one value per request. Such evidence only grows with every request.
     pub fn counts_requests(self) -> bool {
+        self.counts() && !self.metric.needs_spikes()
+    }
+
+    /// Whether it is judged by counting what the plan has a number of: requests, those due in spikes, or spikes.
+    pub fn counts(self) -> bool {
         let percentile = self.statistic.and_then(Statistic::quantile).is_some();
         self.metric.is_share_of_due() || (percentile && self.metric != Metric::Itl)
     }

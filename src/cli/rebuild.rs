@@ -130,6 +130,9 @@ fn write(folder: &Path, rebuilt: &Rebuilt) -> anyhow::Result<()> {
     store::replace(folder, "summary.json", pretty(&rebuilt.json)?.as_bytes())?;
     if wants(Format::Csv) {
         write_csv(folder, &rebuilt.run)?;
+        if let Some(spikes) = report::spikes_csv(&rebuilt.summary) {
+            store::replace(folder, "spikes.csv", spikes.as_bytes())?;
+        }
     }
     if [Format::Html, Format::Png, Format::Svg].into_iter().any(wants) {
         let charts = report::charts(&report)?;

@@ -259,6 +259,7 @@ impl<'a> Check<'a> {
                 streams,
                 gaps: self.keeps_chunks() && phase.batches().contains(&1),
                 queues: phase.load.concurrency_limit().is_some(),
+                spikes: phase.load.spikes().is_some(),
             })
         };
         match &target.endpoint {
@@ -358,6 +359,13 @@ impl<'a> Check<'a> {
                 _ if target.metric.metric == Metric::QueueWait => {
                     nothing("metric", format!("`{}` needs a queue to wait in", target.metric))
                         .help("set `concurrency_limit` in the `load.open` of a measured phase")
+                }
+                _ if target.metric.metric.needs_spikes()
+                    && measured.iter().all(|(_, phase)| phase.load.spikes().is_none()) =>
+                {
+                    nothing("metric", format!("`{}` needs spikes", target.metric)).help(
+                        "add `spikes = { every = \"60s\", lasting = \"5s\", rate = 40 }` to the `load.open` of a measured phase",
+                    )
                 }
                 _ if target.metric.metric == Metric::Itl && !self.keeps_chunks() => {
                     nothing("metric", format!("`{}` needs the arrivals of chunks", target.metric))

@@ -9,7 +9,10 @@ use crate::{
     config::{Objective, Price},
     metrics::{
         Counts, Dependence, Distribution, Met, Reading, Stop, Tokens, Transit, Values, objectives_met,
-        reading, slices::Slices, window::Span,
+        reading,
+        recovery::{Sight, SpikeTimes},
+        slices::Slices,
+        window::Span,
     },
     record::{ChunkTimes, Record, TokenSource},
     stats::{Estimate, Moments, beyond_deviations, beyond_mads},
@@ -29,6 +32,8 @@ pub(super) struct Setting<'a> {
     pub(super) stop: Option<Stop>,
     /// What every request should meet.
     pub(super) objectives: &'a [Objective],
+    /// The spikes of its step.
+    pub(super) spikes: &'a SpikeTimes,
 }
 
 /// Counts, tokens and series; cells add up.
@@ -53,6 +58,8 @@ pub(super) struct Cell {
     pub(super) without_chunk_times: u64,
     /// The same by slices of the window.
     slices: Slices,
+    /// What it tells of the spikes of its step; looked at part by part, and so not summed.
+    pub(super) sights: Vec<Sight>,
     series: BTreeMap<Metric, Series>,
     gaps: Option<Gaps>,
 }
@@ -126,6 +133,7 @@ impl Cell {
         self.counts.unchecked += u64::from(record.unchecked.is_some());
         self.count_met(met, |met| met.due += 1);
         self.add_readings(record, setting.carrier);
+        self.sights.extend(setting.spikes.sight(record));
         if !record.outcome.failed() {
             self.add_success(record, if setting.carrier.gaps { &chunks.at_ns } else { &[] });
         }
@@ -304,6 +312,7 @@ impl Cell {
                 values: Values::Histogram(Box::new(histogram)),
                 failed,
                 worst: Metric::Itl.worst(),
+                whole: false,
                 mean: moments.mean(),
                 stddev: moments.stddev(),
                 dependence: Dependence::default(),

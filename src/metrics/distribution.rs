@@ -15,6 +15,9 @@ pub struct Distribution {
     pub failed: u64,
     /// What a failed request counts as in the percentiles that targets judge: infinity, or 0 where higher is better.
     pub worst: f64,
+    /// Whether failures are ranked in the extremes and the mean too: a spike that was not recovered from has no time, and is no less a
+    /// spike.
+    pub whole: bool,
     /// Mean of the values.
     pub mean: f64,
     /// Sample standard deviation of the values; 0 for a single one.
@@ -56,6 +59,7 @@ impl Distribution {
             values: Values::Sorted(ascending),
             failed: failed.len() as u64,
             worst: metric.worst(),
+            whole: metric == Metric::SpikeRecovery,
             mean: moments.mean(),
             stddev: moments.stddev(),
             dependence: Dependence { times: Vec::new(), mean: batch_means(&in_order, BATCHES) },
@@ -137,10 +141,16 @@ impl Distribution {
         }
     }
 
-    /// A statistic as targets judge it: percentiles rank failed requests at the bad end, the rest is of successes.
+    /// A statistic as targets judge it: percentiles rank failed requests at the bad end, the rest is of successes but where failures are
+    /// ranked in the whole.
     pub fn judged(&self, statistic: Statistic) -> Option<f64> {
         match statistic.quantile() {
             Some(quantile) => self.judged_at_rank(nearest_rank(quantile, self.count() + self.failed)),
+            None if self.whole && self.failed > 0 => match statistic {
+                Statistic::Min => self.judged_at_rank(1),
+                Statistic::Max | Statistic::Mean => Some(self.worst),
+                _ => None,
+            },
             None => self.of_successes(statistic),
         }
     }

@@ -6,14 +6,15 @@ use crate::{
     catalog::Protocol,
     config::{
         Address, Arrivals, Bound, Ceiling, HttpVersion, Lengths, Model, OnBottleneck, OnInconclusive, Output,
-        Platform, PromptLength, Severity, Stage, Synthetic, Threads, Tls, Workload,
+        Platform, PromptLength, Severity, Sim, Spikes, Stage, Synthetic, Threads, Tls, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
-        Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Traffic,
-        Work,
+        Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, PlannedTarget, ScopeKey,
+        Step, Traffic, Work, lay_over, schedule,
     },
     record::{ChunkTimes, ClockSource, Diary, Outcome, Record, StopCause, TokenSource},
+    sim::{Arrival, Request, Seen, simulate},
 };
 
 /// A millisecond in nanoseconds.
@@ -99,6 +100,29 @@ pub(crate) fn open(phase: &str, rate: f64, seconds: u64) -> Step {
         spikes: None,
         concurrency_limit: None,
     };
+    step(phase, pattern, None, Some(over))
+}
+
+/// Spikes of a length, in seconds, at each multiple of a period.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spiky {
+    pub(crate) arrivals: Arrivals,
+    pub(crate) rate: f64,
+    pub(crate) every: f64,
+    pub(crate) lasting: f64,
+    pub(crate) spike_rate: f64,
+    /// How many there are.
+    pub(crate) spikes: u32,
+}
+
+/// An open loop with spikes, the last with a period after it.
+pub(crate) fn spiky(phase: &str, of: Spiky) -> Step {
+    let (every, lasting) = (Duration::from_secs_f64(of.every), Duration::from_secs_f64(of.lasting));
+    let over = every * (of.spikes + 1);
+    let base = vec![Stage { from: of.rate, to: of.rate, over }];
+    let stages = lay_over(&base, &Spikes { every, lasting, rate: of.spike_rate }, over);
+    let spikes = Some(PlannedSpikes { every, lasting, rate: of.spike_rate, base });
+    let pattern = Pattern::Open { arrivals: of.arrivals, stages, spikes, concurrency_limit: None };
     step(phase, pattern, None, Some(over))
 }
 
@@ -288,17 +312,31 @@ pub(crate) fn failure(due_ns: u64, took_ns: u64, outcome: Outcome) -> (Record, V
     (record, Vec::new())
 }
 
+/// What a request of a simulated server comes to, whose clock began at a moment.
+pub(crate) fn seen(seen: &Seen, from_ns: u64) -> (Record, Vec<u64>) {
+    let due_ns = from_ns + seen.arrived_ns;
+    let Some((first, rest)) = seen.tokens_ns.split_first().filter(|_| seen.fault.is_none()) else {
+        let end_ns = seen.end_ns.expect("nothing stalls");
+        return failure(due_ns, end_ns - seen.arrived_ns, Outcome::HttpError);
+    };
+    let mut before = *first;
+    let gaps = rest.iter().map(|at_ns| at_ns - std::mem::replace(&mut before, *at_ns));
+    answer(due_ns, first - seen.arrived_ns, &gaps.collect::<Vec<_>>())
+}
+
 /// A run in memory.
 pub(crate) struct Run {
     pub(crate) plan: Plan,
     pub(crate) diary: Vec<Diary>,
     pub(crate) records: Vec<(Record, ChunkTimes)>,
+    /// Requests so far, by step.
+    pushed: BTreeMap<usize, u64>,
 }
 
 impl Run {
     pub(crate) fn new(plan: Plan) -> Self {
         let diary = vec![Diary::RunStarted { format: crate::record::FORMAT, wall_ns: 0 }];
-        Self { plan, diary, records: Vec::new() }
+        Self { plan, diary, records: Vec::new(), pushed: BTreeMap::new() }
     }
 
     /// Begins a step.
@@ -329,7 +367,9 @@ impl Run {
         user: Option<u32>,
         (mut record, chunks): (Record, Vec<u64>),
     ) -> &mut Record {
-        let before = self.records.iter().filter(|(record, _)| record.step_id == step).count() as u64;
+        let pushed = self.pushed.entry(step).or_default();
+        let before = *pushed;
+        *pushed += 1;
         let planned = &self.plan.steps[step];
         let Work::Load(load) = &planned.work else { panic!("a load step") };
         record.seq = load.first_seq + before;
@@ -342,6 +382,19 @@ impl Run {
         record.user = user;
         self.records.push((record, chunks.into()));
         &mut self.records.last_mut().expect("just pushed").0
+    }
+
+    /// Plays an open step against a simulated server in virtual time; gives what was seen.
+    pub(crate) fn play(&mut self, step: usize, from_ns: u64, server: &Sim, request: Request) -> Vec<Seen> {
+        let seed = self.plan.seed;
+        let due = schedule::of_step(&self.plan.steps[step], seed).expect("an open step");
+        let arrivals: Vec<Arrival> = due.map(|at_ns| Arrival { at_ns, request }).collect();
+        let all = simulate(server, seed, &arrivals);
+        self.start(step, from_ns);
+        for one in &all {
+            self.push(step, seen(one, from_ns));
+        }
+        all
     }
 
     /// Ends a step, with what was pushed as what was due.

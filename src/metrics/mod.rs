@@ -15,6 +15,7 @@ mod notes;
 mod objectives;
 mod pending;
 mod reading;
+mod recovery;
 mod scopes;
 mod slices;
 mod stability;
@@ -36,6 +37,7 @@ pub use ladder::{Ladder, Level, ladders};
 pub use objectives::objectives_met;
 pub use pending::certain;
 pub use reading::{Reading, reading};
+pub use recovery::{Recovery, Spike, Stretch};
 pub use scopes::scope_key;
 pub use stop::Stop;
 pub use summarize::summarize;
@@ -235,6 +237,8 @@ pub struct Scope {
     pub tokens: Tokens,
     /// What their answers spent between client and server.
     pub transit: Transit,
+    /// The spikes of its load, in their order.
+    pub spikes: Vec<Spike>,
     /// One distribution per series that has at least one value or failure.
     pub series: BTreeMap<Metric, Distribution>,
     /// Rates and shares; absent is "no data".

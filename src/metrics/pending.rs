@@ -76,8 +76,8 @@ mod tests {
         }
     }
 
-    const STREAM: Carrier = Carrier { streams: true, gaps: true, queues: true };
-    const WHOLE: Carrier = Carrier { streams: false, gaps: false, queues: false };
+    const STREAM: Carrier = Carrier { streams: true, gaps: true, queues: true, spikes: true };
+    const WHOLE: Carrier = Carrier { streams: false, gaps: false, queues: false, spikes: false };
 
     fn at_ten_seconds(metric: Metric, pending: &Pending, of: Carrier) -> Option<f64> {
         certain(metric, pending, 10 * SEC, of, &[])

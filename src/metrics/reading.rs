@@ -31,13 +31,13 @@ pub fn reading(metric: Metric, record: &Record, of: Carrier) -> Option<Reading> 
         _ => {}
     }
     if record.outcome.failed() {
-        let whole = matches!(metric, Metric::E2e | Metric::ServiceE2e);
+        let whole = matches!(metric, Metric::E2e | Metric::ServiceE2e | Metric::SpikeE2e);
         return (whole || metric.needs_stream()).then_some(Reading::Failed);
     }
     let value = match metric {
-        Metric::E2e => record.e2e(),
+        Metric::E2e | Metric::SpikeE2e => record.e2e(),
         Metric::ServiceE2e => record.service_e2e(),
-        Metric::Ttft => record.ttft(),
+        Metric::Ttft | Metric::SpikeTtft => record.ttft(),
         Metric::Ttfc => record.ttfc(),
         Metric::ServiceTtft => record.service_ttft(),
         Metric::Tpot => record.tpot(),

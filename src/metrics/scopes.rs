@@ -7,8 +7,9 @@ use crate::{
     catalog::Metric,
     config::Price,
     metrics::{
-        ModelScope, Scope, Window,
+        ModelScope, Scope, Spike, Window,
         cell::Cell,
+        recovery::{Sight, SpikeTimes, distribution},
         slices::changes_by_plan,
         survey::{StepSurvey, Survey},
         window::Span,
@@ -73,7 +74,12 @@ pub fn scope_key(plan: &Plan, key: &ScopeKey) -> ScopeKey {
 }
 
 /// Builds all scopes, in the order of the plan, the whole before its parts, and those of models.
-pub(super) fn assemble(plan: &Plan, survey: &Survey<'_>, cells: &Cells) -> (Vec<Scope>, Vec<ModelScope>) {
+pub(super) fn assemble(
+    plan: &Plan,
+    survey: &Survey<'_>,
+    cells: &Cells,
+    spikes: &BTreeMap<usize, SpikeTimes>,
+) -> (Vec<Scope>, Vec<ModelScope>) {
     let mut phases: Vec<(&str, Vec<&StepSurvey<'_>>)> = Vec::new();
     for step in survey.steps.values() {
         match phases.iter_mut().find(|(phase, _)| *phase == step.step.phase) {
@@ -91,7 +97,12 @@ pub(super) fn assemble(plan: &Plan, survey: &Survey<'_>, cells: &Cells) -> (Vec<
         };
         let scope = |step: Option<&StepSurvey<'_>>, of: &[&StepSurvey<'_>], endpoint: Option<usize>| {
             let part = endpoint.map(|endpoint| Part { endpoint, model: None });
-            gather(key(step, endpoint), of, part, cells, &costs)
+            let mut scope = gather(key(step, endpoint), of, part, cells, &costs);
+            scope.spikes =
+                of.iter().flat_map(|step| spikes_of(step.step.id, spikes, cells, endpoint)).collect();
+            let recoveries = distribution(&scope.spikes);
+            scope.series.extend(recoveries.map(|recoveries| (Metric::SpikeRecovery, recoveries)));
+            scope
         };
         let of_models = |step: Option<&StepSurvey<'_>>, of: &[&StepSurvey<'_>]| {
             let each = endpoints_of(of).into_iter().flat_map(|endpoint| {
@@ -116,6 +127,22 @@ pub(super) fn assemble(plan: &Plan, survey: &Survey<'_>, cells: &Cells) -> (Vec<
         models.extend(ladder.iter().flat_map(|step| of_models(Some(step), &[step])));
     }
     (scopes, models)
+}
+
+/// The spikes of a step by the requests of an endpoint, or of all.
+fn spikes_of(
+    step: usize,
+    spikes: &BTreeMap<usize, SpikeTimes>,
+    cells: &Cells,
+    endpoint: Option<usize>,
+) -> Vec<Spike> {
+    let (Some(spikes), Some((_, parts))) = (spikes.get(&step), cells.get(&step)) else { return Vec::new() };
+    let last_due_ns = parts.values().flat_map(|cell| &cell.sights).map(|sight| sight.due_ns).max();
+    let mut endpoints: BTreeMap<usize, Vec<Sight>> = BTreeMap::new();
+    for (part, cell) in parts.iter().filter(|(part, _)| endpoint.is_none_or(|own| own == part.endpoint)) {
+        endpoints.entry(part.endpoint).or_default().extend_from_slice(&cell.sights);
+    }
+    last_due_ns.map_or_else(Vec::new, |last| spikes.seen_by(endpoints.into_values().collect(), last))
 }
 
 /// The endpoints of these steps in the order of the plan, where they are several.
@@ -215,6 +242,7 @@ fn gather(
         counts: sum.counts,
         tokens: sum.tokens,
         transit: sum.transit,
+        spikes: Vec::new(),
         series,
         rates,
     }

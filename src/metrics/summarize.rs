@@ -9,10 +9,11 @@ use crate::{
         cell::{Cell, Setting},
         instrument::Watching,
         notes::notes,
+        recovery::SpikeTimes,
         scopes::{Cells, Part, assemble, scope_key},
         survey::{StepSurvey, Survey, survey},
         timeline::Drawing,
-        window::{Span, window},
+        window::window,
     },
     plan::{Plan, ScopeKey},
     record::{Outcome, Record},
@@ -34,6 +35,8 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         })
         .collect();
 
+    let spikes: BTreeMap<usize, SpikeTimes> =
+        survey.steps.iter().map(|(id, step)| (*id, SpikeTimes::of(step))).collect();
     let mut drawing = Drawing::new(&survey);
     let mut points = Thinning::new(&survey);
     let mut failures = Failures::default();
@@ -47,10 +50,14 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         // the survey has refused records of unknown steps and endpoints
         let Some(step) = survey.steps.get(&record.step_id) else { return };
         let Some(endpoint) = by_name.get(record.endpoint.as_str()) else { return };
+        let Some(spikes) = spikes.get(&record.step_id) else { return };
         let mut counts = false;
         if let Some((Some(span), of_step)) = cells.get_mut(&record.step_id) {
             let cell: &mut Cell = of_step.entry(Part::of(plan, *endpoint, record)).or_default();
-            counts = cell.add(record, chunks, setting(plan, &survey, step, *endpoint, *span));
+            let mut carrier = plan.carrier(&plan.endpoints[*endpoint], step.load);
+            carrier.spikes = spikes.contain(record.due_ns);
+            let (stop, objectives) = (survey.stop, &plan.objectives);
+            counts = cell.add(record, chunks, Setting { window: *span, carrier, stop, objectives, spikes });
         }
         if step.load.measure {
             points.add(step, record);
@@ -61,7 +68,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
     for step in survey.steps.values().filter(|step| step.load.measure) {
         failures.add_unknown(step.account.unknown);
     }
-    let (scopes, models) = assemble(plan, &survey, &cells);
+    let (scopes, models) = assemble(plan, &survey, &cells, &spikes);
     let cost = plan.price.and_then(|price| survey.used.cost(price));
     window_notes.extend(scopes.iter().filter_map(too_short));
     let keys: BTreeMap<usize, ScopeKey> = survey
@@ -100,21 +107,6 @@ fn too_short(scope: &Scope) -> Option<String> {
             scope.key
         )
     })
-}
-
-fn setting<'a>(
-    plan: &'a Plan,
-    survey: &Survey<'_>,
-    step: &StepSurvey<'_>,
-    endpoint: usize,
-    window: Span,
-) -> Setting<'a> {
-    Setting {
-        window,
-        carrier: plan.carrier(&plan.endpoints[endpoint], step.load),
-        stop: survey.stop,
-        objectives: &plan.objectives,
-    }
 }
 
 /// Keeps every so-many-th measured request by number, so that they need not all be kept to be thinned.

@@ -77,6 +77,8 @@ pub(super) struct StepSurvey<'a> {
     pub(super) users: BTreeMap<u32, Span>,
     /// One more than the highest number within the step.
     highest: u64,
+    /// The number of the first request that the tool cut off, or that left no record.
+    pub(super) first_unseen: u64,
     seen: HashSet<u64>,
 }
 
@@ -107,6 +109,7 @@ impl<'a> StepSurvey<'a> {
             last_due_ns: 0,
             users: BTreeMap::new(),
             highest: 0,
+            first_unseen: u64::MAX,
             seen: HashSet::new(),
         }
     }
@@ -120,7 +123,10 @@ impl<'a> StepSurvey<'a> {
         }
     }
 
-    fn take(&mut self, record: &Record) {
+    fn take(&mut self, record: &Record, stop: Option<Stop>) {
+        if stop.is_some_and(|stop| stop.cut_off(record)) {
+            self.first_unseen = self.first_unseen.min(record.seq);
+        }
         let account = &mut self.account;
         account.records += 1;
         *account.outcomes.entry(record.outcome).or_default() += 1;
@@ -161,6 +167,10 @@ impl<'a> StepSurvey<'a> {
             account.unknown = account.issued - account.records;
             if account.unknown > 0 {
                 account.outcomes.insert(Outcome::Unknown, account.unknown);
+                let first_seq = self.load.first_seq;
+                let mut issued = first_seq..first_seq.saturating_add(account.issued);
+                let lost = issued.find(|seq| !self.seen.contains(seq));
+                self.first_unseen = lost.map_or(self.first_unseen, |lost| lost.min(self.first_unseen));
             }
         } else {
             // a number that was never issued
@@ -221,7 +231,7 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
         used.take(record);
         let known = plan.endpoints.iter().any(|endpoint| endpoint.name == record.endpoint);
         match steps.get_mut(&record.step_id) {
-            Some(step) if known => step.take(record),
+            Some(step) if known => step.take(record, stop),
             _ => {
                 foreign.get_or_insert_with(|| {
                     format!(

@@ -4,6 +4,7 @@ mod models;
 mod numbers;
 mod objectives;
 mod runs;
+mod spikes;
 mod windows;
 
 use super::{fixture::*, *};

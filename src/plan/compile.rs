@@ -70,6 +70,7 @@ fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
     expect::fill(&mut plan, counts);
     number(&mut plan.steps);
     plan.warnings = warnings::collect(&plan);
+    plan.warnings.extend(spikes::warnings(&plan));
     plan.warnings.extend(warnings::crowd(scenario));
     plan.warnings.extend(datasets::warnings(&plan));
     plan.warnings.extend(traces::warnings(&plan));

@@ -48,6 +48,8 @@ pub use route::{
 };
 pub use safety::{findings as unsafe_in, together as unsafe_together};
 pub use search::{Criterion, Trial, Tried, as_run, trial_length, tried};
+#[cfg(test)]
+pub(crate) use spikes::lay_over;
 pub use targets::explored_only;
 
 use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
@@ -187,6 +189,7 @@ impl Plan {
             streams: endpoint.stream,
             gaps: self.output.chunks == Chunks::Full && load.batch == 1,
             queues: load.pattern.concurrency_limit().is_some(),
+            spikes: load.spikes().next().is_some(),
         }
     }
 
@@ -577,12 +580,11 @@ pub struct PlannedTarget {
 
 impl PlannedTarget {
     /// The most that it allows of a latency; `None` where it is about something else. What is shown for information limits
-    /// nothing.
+    /// nothing, and neither the client's own lateness nor the time to recover is a latency of the server.
     pub fn latency_limit(&self) -> Option<f64> {
-        let metric = self.metric.metric;
         match self.bound {
             Bound::AtMost(limit) | Bound::Between(_, limit) => {
-                (metric.is_latency() && self.severity != Severity::Info).then_some(limit)
+                (self.metric.metric.is_latency() && self.severity != Severity::Info).then_some(limit)
             }
             Bound::AtLeast(_) => None,
         }

@@ -5,6 +5,7 @@ use super::{
     warnings::{Supply, fix, floor, supply},
 };
 use crate::{
+    catalog::Metric,
     config::{Finding, OnInconclusive, Severity},
     units::{show_count, show_count_of},
 };
@@ -23,28 +24,32 @@ pub(super) fn findings(plan: &Plan) -> impl Iterator<Item = Finding> {
 
 fn unprovable(plan: &Plan, target: &PlannedTarget) -> Option<Finding> {
     // how many gaps a request has is for the server to say
-    let (floor, _) = floor(target).filter(|_| target.metric.counts_requests())?;
+    let (floor, _) = floor(target).filter(|_| target.metric.counts())?;
     target.scopes.iter().find_map(|scope| {
         let supply = supply(plan, target.metric.metric, scope)?;
         let all = most_requests(supply.step, supply.load)?;
         let most = most_values(plan, &supply, floor).filter(|most| *most < floor)?;
+        let inside = supply.spikes.is_some() && target.metric.metric != Metric::SpikeRecovery;
         let needed = show_count(floor);
         let metric = format!("targets.{}.metric", target.name);
         let asked = (metric, format!("no fewer than {needed} can show it at 95 %"));
         let there = match &scope.endpoint {
-            Some(name) if most < all => {
+            Some(name) if most < all && supply.spikes.is_none() => {
                 format!("{}, {} of them to `{name}`", show_count_of(all, "request"), show_count(most))
             }
+            _ if supply.spikes.is_some() => show_count_of(supply.load.spikes().count() as u64, "spike"),
             _ => show_count_of(all, "request"),
         };
         let given = ends(supply.step, supply.load)
             .map(|key| (format!("phases.{}.{key}", scope.phase), there.clone()));
         Some(Finding {
             message: format!(
-                "`targets.{}` cannot be proved: `{}` in `{scope}` needs {needed} requests, and there are {}",
+                "`targets.{}` cannot be proved: `{}` in `{scope}` needs {needed} {noun}s{place}, and there are {}",
                 target.name,
                 target.metric,
                 show_count(most),
+                noun = target.metric.metric.noun(),
+                place = if inside { " due in spikes" } else { "" },
             ),
             labels: std::iter::once(asked).chain(given).collect(),
             help: format!(
@@ -58,6 +63,9 @@ fn unprovable(plan: &Plan, target: &PlannedTarget) -> Option<Finding> {
 
 /// The most requests that a target can have, counted no further than `enough`; `None` where that depends on the server.
 pub(super) fn most_values(plan: &Plan, supply: &Supply<'_>, enough: u64) -> Option<u64> {
+    if let Some(spikes) = supply.spikes {
+        return spikes.counted.then_some(spikes.values as u64);
+    }
     let all = most_requests(supply.step, supply.load)?;
     let Some(endpoint) = supply.endpoint.filter(|_| all <= MANY) else { return Some(all) };
     let enough = usize::try_from(enough).unwrap_or(usize::MAX);

@@ -2,10 +2,193 @@
 
 use std::time::Duration;
 
-use crate::config::{Spikes, Stage};
+use super::{
+    LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, endpoint_of, schedule,
+    targets::share_that_carries,
+};
+use crate::{
+    catalog::{Metric, Statistic},
+    config::{Bound, Severity, Spikes, Stage},
+    stats::sample_floor,
+    units::{show_count_of, write_duration},
+};
+
+impl LoadStep {
+    /// From and to of every spike, since the start of the step.
+    pub fn spikes(&self) -> impl Iterator<Item = (Duration, Duration)> {
+        let all = match (&self.pattern, self.duration) {
+            (Pattern::Open { stages, spikes: Some(spikes), .. }, Some(length)) => {
+                let super::PlannedSpikes { every, lasting, rate, .. } = *spikes;
+                // each is a stage, however many a file that somebody wrote says that there are
+                let most = u32::try_from(stages.len()).unwrap_or(u32::MAX);
+                let count = Spikes { every, lasting, rate }.count(length).min(most);
+                Some((1..=count).map(move |k| {
+                    let from = every.saturating_mul(k);
+                    (from, from.saturating_add(lasting))
+                }))
+            }
+            _ => None,
+        };
+        all.into_iter().flatten()
+    }
+}
+
+/// Values that come of spikes alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OfSpikes {
+    /// Values in all.
+    pub(super) values: f64,
+    /// Whether the schedule says so, rather than the mean of the rates.
+    pub(super) counted: bool,
+    /// Values that a spike adds, on average.
+    per_spike: f64,
+    /// The period.
+    every: Duration,
+}
+
+impl OfSpikes {
+    /// What the spikes of a step give a metric in one scope; `None` where it has none, or nothing is due in them.
+    pub(super) fn of(
+        plan: &Plan,
+        step: &Step,
+        load: &LoadStep,
+        metric: Metric,
+        endpoint: Option<&str>,
+    ) -> Option<Self> {
+        let Pattern::Open { spikes: Some(spikes), .. } = &load.pattern else { return None };
+        let number = load.spikes().count() as f64;
+        let mean = match metric {
+            Metric::SpikeRecovery => number,
+            _ => {
+                number
+                    * spikes.rate
+                    * spikes.lasting.as_secs_f64()
+                    * share_that_carries(metric, endpoint, load, plan)
+            }
+        };
+        let counted = match metric {
+            Metric::SpikeRecovery => Some(number),
+            _ => due_in_spikes(plan, step, load, endpoint).map(|due| due as f64),
+        };
+        let values = counted.unwrap_or(mean);
+        let per_spike = mean.max(values) / number;
+        (per_spike > 0.0).then_some(Self {
+            values,
+            counted: counted.is_some(),
+            per_spike,
+            every: spikes.every,
+        })
+    }
+
+    /// How to get so many values into a step.
+    pub(super) fn fix(self, phase: &str, values: u64) -> String {
+        let spikes = (values as f64 / self.per_spike).ceil().min(f64::from(u32::MAX)) as u32;
+        // the last has a period after it
+        let length = self.every.saturating_mul(spikes.saturating_add(1));
+        format!(
+            "let `{phase}` last {} or longer, for {}",
+            write_duration(length),
+            show_count_of(spikes.into(), "spike")
+        )
+    }
+}
+
+/// The requests of a step that are due in its spikes, of one endpoint or of all; `None` where they are too many to be counted.
+fn due_in_spikes(plan: &Plan, step: &Step, load: &LoadStep, endpoint: Option<&str>) -> Option<u64> {
+    let schedule = schedule::of_step(step, plan.seed).filter(|_| !step.expected.assumed)?;
+    let spans: Vec<(u128, u128)> = load.spikes().map(|(from, to)| (from.as_nanos(), to.as_nanos())).collect();
+    let inside = |at_ns: u64| {
+        let begun = spans.partition_point(|(from, _)| *from <= u128::from(at_ns));
+        begun.checked_sub(1).is_some_and(|last| u128::from(at_ns) < spans[last].1)
+    };
+    let due =
+        schedule.zip(0..).filter(|(at_ns, place)| inside(*at_ns) && goes_to(plan, load, *place, endpoint));
+    Some(due.count() as u64)
+}
+
+/// Whether request `place` of a step goes to an endpoint, which follows from the seed.
+fn goes_to(plan: &Plan, load: &LoadStep, place: u64, endpoint: Option<&str>) -> bool {
+    endpoint.is_none_or(|name| {
+        plan.endpoints[endpoint_of(load, plan.seed, load.first_seq.saturating_add(place))].name == name
+    })
+}
+
+/// Targets on the recovery from spikes that will say little, or nothing.
+pub(super) fn warnings(plan: &Plan) -> Vec<String> {
+    let judging = plan
+        .targets
+        .iter()
+        .filter(|target| target.severity != Severity::Info && target.metric.metric == Metric::SpikeRecovery);
+    let rows = judging.flat_map(|target| target.scopes.iter().map(move |scope| (target, scope)));
+    rows.flat_map(|(target, scope)| {
+        let step = plan.loads().find(|(step, _)| {
+            step.phase == scope.phase && scope.step.as_ref().is_none_or(|name| *name == step.name)
+        });
+        step.map_or_else(Vec::new, |(step, load)| of_recovery(plan, target, scope, step, load))
+    })
+    .collect()
+}
+
+fn of_recovery(
+    plan: &Plan,
+    target: &PlannedTarget,
+    scope: &ScopeKey,
+    step: &Step,
+    load: &LoadStep,
+) -> Vec<String> {
+    let Some(of) = OfSpikes::of(plan, step, load, Metric::SpikeRecovery, None) else { return Vec::new() };
+    let Pattern::Open { spikes: Some(spikes), .. } = &load.pattern else { return Vec::new() };
+    let told = |text: String| format!("target `{}`: `{}` in `{scope}` {text}", target.name, target.metric);
+    let few = (of.values < 2.0 && target.metric.statistic == Some(Statistic::Max)).then(|| {
+        let enough = sample_floor(0.5, 0.95);
+        told(format!(
+            "rests on one spike, which says little of the next\nhelp: {}, which show at 95 % how long half of all are felt",
+            of.fix(&scope.phase, enough)
+        ))
+    });
+    let calm = spikes.every.saturating_sub(spikes.lasting);
+    let beyond = match target.bound {
+        Bound::AtMost(limit) | Bound::Between(_, limit) => limit > calm.as_secs_f64(),
+        Bound::AtLeast(_) => false,
+    };
+    let beyond = beyond.then(|| {
+        told(format!(
+            "allows more than the {} from the end of a spike to the next one, and what is not over by then counts as a miss\n\
+             help: let `every` be longer",
+            write_duration(calm)
+        ))
+    });
+    let needed = sample_floor(0.5, 0.95);
+    let before = before_the_first(plan, step, load, scope.endpoint.as_deref(), spikes.every);
+    let blind = before.filter(|before| *before < needed).map(|before| {
+        told(format!(
+            "has {} before the first spike, and it takes {needed} to know how long answers took\nhelp: let `every` be longer, or raise \
+             the rate",
+            show_count_of(before, "request"),
+        ))
+    });
+    [few, beyond, blind].into_iter().flatten().collect()
+}
+
+/// Requests before the first spike beyond which nobody asks how many there are.
+const ENOUGH: usize = 100;
+
+/// The requests due before the first spike, counted no further than it matters; `None` where there is no schedule.
+fn before_the_first(
+    plan: &Plan,
+    step: &Step,
+    load: &LoadStep,
+    endpoint: Option<&str>,
+    first: Duration,
+) -> Option<u64> {
+    let schedule =
+        schedule::of_step(step, plan.seed)?.take_while(|at_ns| u128::from(*at_ns) < first.as_nanos());
+    let there = schedule.zip(0..).filter(|(_, place)| goes_to(plan, load, *place, endpoint));
+    Some(there.take(ENOUGH).count() as u64)
+}
 
 /// The stages of a load of some length with spikes in place of what they cover.
-pub(super) fn lay_over(base: &[Stage], spikes: &Spikes, length: Duration) -> Vec<Stage> {
+pub(crate) fn lay_over(base: &[Stage], spikes: &Spikes, length: Duration) -> Vec<Stage> {
     let mut stages = Vec::new();
     let mut at = Duration::ZERO;
     for k in 1..=spikes.count(length) {

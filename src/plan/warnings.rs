@@ -6,6 +6,7 @@ use super::{
     provable::{most_values, requests_until},
     rounding,
     schedule::offered_rate,
+    spikes::OfSpikes,
     targets::share_that_carries,
 };
 use crate::{
@@ -225,7 +226,7 @@ fn too_short_to_be_steady(step: &Step, load: &LoadStep) -> bool {
 
 fn never_steady(plan: &Plan, step: &Step, load: &LoadStep, others: usize) -> String {
     let requests = step.expected.requests.unwrap_or_default();
-    let supply = Supply { step, load, endpoint: None, per_request: 1.0, values: requests };
+    let supply = Supply { step, load, endpoint: None, per_request: 1.0, values: requests, spikes: None };
     format!(
         "{place}{others}: has to be steady, which takes {STEADY_FLOOR} answers to show, and {about}{requests} are expected; \
          the run would be INVALID\nhelp: {fix}",
@@ -247,7 +248,7 @@ fn below_floor(plan: &Plan, target: &PlannedTarget, scopes: &[ScopeKey]) -> Opti
     let (floor, comfortable) = floor(target)?;
     // the seed may send an endpoint fewer than its share
     let values = |supply: &Supply| {
-        let most = most_values(plan, supply, floor).filter(|_| target.metric.counts_requests());
+        let most = most_values(plan, supply, floor).filter(|_| target.metric.counts());
         most.map_or(supply.values, |most| supply.values.min(most as f64))
     };
     let short: Vec<(&ScopeKey, Supply, f64)> = scopes
@@ -287,6 +288,8 @@ pub(super) struct Supply<'a> {
     per_request: f64,
     /// Values in all.
     values: f64,
+    /// What spikes give it, where its values come of them alone.
+    pub(super) spikes: Option<OfSpikes>,
 }
 
 /// `None` where the requests have no such values at all. Of an optimum, which any level may be, that of the level with
@@ -303,6 +306,11 @@ pub(super) fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &'a ScopeKey) ->
             if more && scope.step.is_some() { next } else { most }
         })?;
     let endpoint = scope.endpoint.as_deref();
+    if metric.needs_spikes() {
+        let spikes = OfSpikes::of(plan, step, load, metric, endpoint)?;
+        let values = spikes.values;
+        return Some(Supply { step, load, endpoint, per_request: 1.0, values, spikes: Some(spikes) });
+    }
     let per_request = values_per_request(plan, metric, endpoint, load);
     let values = (step.expected.requests? - outside(step, load)).max(0.0) * per_request;
     // answers of one token have no gaps, and no number of them would
@@ -312,6 +320,7 @@ pub(super) fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &'a ScopeKey) ->
         endpoint: endpoint.filter(|_| metric != Metric::Itl),
         per_request,
         values,
+        spikes: None,
     })
 }
 
@@ -319,6 +328,9 @@ pub(super) fn supply<'a>(plan: &'a Plan, metric: Metric, scope: &'a ScopeKey) ->
 pub(super) fn fix(plan: &Plan, supply: &Supply, floor: u64) -> String {
     let Supply { step, load, endpoint, per_request, .. } = supply;
     let phase = &step.phase;
+    if let Some(spikes) = supply.spikes {
+        return spikes.fix(phase, floor);
+    }
     let about = (floor as f64 / per_request).ceil();
     // as many as the share of an endpoint says, or as the seed really sends there
     let exact = endpoint.and_then(|name| requests_until(plan, load, name, floor, about as u64));

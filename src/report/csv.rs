@@ -5,7 +5,11 @@
 
 use std::fmt::Write;
 
-use crate::record::{ClockSource, Record, TokenSource};
+use crate::{
+    catalog::{Metric, Statistic},
+    metrics::{Recovery, Summary},
+    record::{ClockSource, Record, TokenSource},
+};
 
 /// The columns, in the order of [`csv_row`].
 const HEADER: &str = "\
@@ -88,6 +92,47 @@ pub fn csv_row(record: &Record, objectives_met: Option<bool>, out: &mut String) 
 }
 
 /// A line that is being written.
+/// The first line of `spikes.csv`, in the order of [`spikes_csv`].
+const SPIKES: &str = "\
+    phase,step,endpoint,spike,from,to,watched,\
+    before_due,before_lost,before_ttft_p50,before_ttft_p95,before_e2e_p50,before_e2e_p95,\
+    during_due,during_lost,during_ttft_p50,during_ttft_p95,during_e2e_p50,during_e2e_p95,\
+    after_due,after_lost,after_ttft_p50,after_ttft_p95,after_e2e_p50,after_e2e_p95,\
+    recovered,recovery,recovery_most\n";
+
+/// `spikes.csv`: one row per spike of every measured scope with spikes; `None` where there are none. Seconds; a percentile
+/// among lost requests is empty, as is the recovery from a spike that was not recovered from.
+pub fn spikes_csv(summary: &Summary) -> Option<String> {
+    let mut out = SPIKES.to_owned();
+    let scopes = summary.scopes.iter().filter(|scope| scope.measured);
+    for (scope, number, spike) in scopes
+        .flat_map(|scope| scope.spikes.iter().zip(1..).map(move |(spike, number)| (scope, number, spike)))
+    {
+        let mut row = Row { out: &mut out, first: true };
+        row.text(&scope.key.phase);
+        row.text(scope.key.step.as_deref().unwrap_or_default());
+        row.text(scope.key.endpoint.as_deref().unwrap_or_default());
+        row.display(Some(number));
+        for seconds in [spike.from_s, spike.to_s, spike.watched_s] {
+            row.number(Some(seconds));
+        }
+        for stretch in [&spike.before, &spike.during, &spike.after] {
+            row.display(Some(stretch.due));
+            row.display(Some(stretch.lost));
+            for metric in [Metric::Ttft, Metric::E2e] {
+                row.number(stretch.latency(metric, Statistic::P50));
+                row.number(stretch.latency(metric, Statistic::P95));
+            }
+        }
+        let back = spike.recovery.filter(|recovery| recovery.happened());
+        row.display(spike.recovery.map(Recovery::happened));
+        row.number(back.map(|recovery| recovery.least_s));
+        row.number(back.map(|recovery| recovery.most_s));
+        out.push('\n');
+    }
+    (out.len() > SPIKES.len()).then_some(out)
+}
+
 struct Row<'a> {
     out: &'a mut String,
     first: bool,

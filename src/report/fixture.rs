@@ -17,8 +17,8 @@ use crate::{
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
-        Counts, Dependence, Distribution, Ending, Failure, Instrument, Met, Point, Scope, Slice, Summary,
-        Timeline, Tokens, Transit, Values, Window,
+        Counts, Dependence, Distribution, Ending, Failure, Instrument, Met, Point, Recovery, Scope, Slice,
+        Spike, Stretch, Summary, Timeline, Tokens, Transit, Values, Window,
     },
     plan::{
         Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Traffic,
@@ -160,6 +160,7 @@ fn distribution(mut values: Vec<f64>, failed: u64, higher: bool) -> Distribution
     Distribution {
         failed,
         worst: if higher { 0.0 } else { f64::INFINITY },
+        whole: false,
         mean,
         stddev: if n < 2.0 { 0.0 } else { (squares / (n - 1.0)).sqrt() },
         values: Values::Sorted(values),
@@ -240,6 +241,7 @@ fn scope(key: ScopeKey, load: &Load, requests: &[&Request]) -> Scope {
             from_chunks: 0,
         },
         transit: Transit::default(),
+        spikes: Vec::new(),
         series: distributions,
         rates,
         key,
@@ -775,6 +777,43 @@ pub(crate) fn mixed() -> Run {
     let (plan, summary) = (plan(), summary());
     let verdict = Verdict { optima: optima(&plan, &summary, &[]), ..verdict() };
     Run { plan, system: system(), summary, verdict }
+}
+
+/// The same with three spikes in the open phase: one that was recovered from, one that was not and lost requests, and one of which too few
+/// requests tell.
+pub(crate) fn spiky() -> Run {
+    let mut run = mixed();
+    let stretch = |due: u64, lost: u64, p50: f64, p95: f64| Stretch {
+        due,
+        lost,
+        latencies: [(Metric::Ttft, (p50, p95)), (Metric::E2e, (p50 + 0.5, p95 + 1.0))].into(),
+    };
+    let spike = |from_s: f64, during: Stretch, recovery: Option<Recovery>| Spike {
+        from_s,
+        to_s: from_s + 3.0,
+        watched_s: 12.0,
+        before: stretch(40, 0, 0.08, 0.12),
+        during,
+        after: stretch(48, 0, 0.3, 1.9),
+        latency: Metric::Ttft,
+        recovery,
+    };
+    let back = Recovery { least_s: 4.25, most_s: 4.5 };
+    let lasting = Recovery { least_s: 12.0, most_s: f64::INFINITY };
+    let spikes = vec![
+        spike(17.0, stretch(120, 0, 1.1, 2.4), Some(back)),
+        Spike {
+            before: Stretch::default(),
+            ..spike(32.0, stretch(118, 9, 1.6, f64::INFINITY), Some(lasting))
+        },
+        Spike {
+            after: Stretch { due: 1, ..Stretch::default() },
+            ..spike(47.0, stretch(121, 0, 1.2, 2.6), None)
+        },
+    ];
+    let open = run.summary.scopes.iter_mut().find(|scope| scope.key == at("mixed", None, None));
+    open.expect("the open phase").spikes = spikes;
+    run
 }
 
 /// One real endpoint, one phase, no ladder, everything well; no GPU and no label.

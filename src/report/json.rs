@@ -10,6 +10,7 @@ mod ladder;
 mod search;
 mod objectives;
 mod scope;
+mod spikes;
 mod target;
 
 use schemars::JsonSchema;

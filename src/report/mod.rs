@@ -13,11 +13,12 @@ mod html;
 mod json;
 mod ladders;
 mod searches;
+mod spikes;
 mod terminal;
 mod words;
 
 pub use chart::{Chart, ChartError, charts};
-pub use csv::{csv_header, csv_row};
+pub use csv::{csv_header, csv_row, spikes_csv};
 pub use html::{HtmlError, html};
 pub use json::{Document, FORMAT, json};
 pub use terminal::{Line, Style, calibration, cases, comparison, line, repeats, several, terminal};

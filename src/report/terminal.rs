@@ -7,6 +7,7 @@ mod ladders;
 mod repeats;
 mod searches;
 mod scopes;
+mod spikes;
 mod targets;
 
 use std::fmt;
@@ -63,6 +64,7 @@ pub fn terminal(report: &Report, style: Style) -> String {
         scopes::scopes(report, style),
         ladders::ladders(report, style),
         searches::searches(report, style),
+        spikes::spikes(report, style),
         failures(report, style),
         analysis(report, style),
         recommendations(report, style),

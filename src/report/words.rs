@@ -354,8 +354,7 @@ pub(super) fn remark(target: &Judged) -> String {
     if !target.note.is_empty() {
         parts.push(target.note.clone());
     }
-    let needs = target.needs.map(|needs| units::show_count_of(needs, "more request"));
-    parts.extend(needs.map(|needs| format!("{needs} would settle it")));
+    parts.extend(target.needs_in_words());
     parts.join("; ")
 }
 

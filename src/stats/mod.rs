@@ -7,6 +7,7 @@ mod bootstrap;
 mod change;
 mod dependence;
 mod difference;
+mod excess;
 #[cfg(test)]
 mod fixture;
 mod holm;
@@ -24,6 +25,7 @@ pub use bootstrap::bootstrap;
 pub use change::{Change, change_point};
 pub use dependence::{Indicators, dependent_lower_rank, dependent_upper_rank, effective};
 pub use difference::{prediction, runs_to_exceed, welch};
+pub use excess::{Excess, excess};
 pub use holm::holm;
 pub use moments::{Moments, mean, median, median_absolute_deviation, parts};
 pub use rank_sum::{rank_sum_floor, rank_sum_tails, runs_to_reject, shift_rank};

@@ -98,7 +98,14 @@ fn allowed_lag(plan: &Plan) -> f64 {
     let limits =
         plan.targets.iter().filter(|target| target.severity == Severity::Fail).filter_map(|target| {
             let latency = from_due(target.metric.metric).is_some()
-                || matches!(target.metric.metric, Metric::Ttfc | Metric::ServiceTtft | Metric::ServiceE2e);
+                || matches!(
+                    target.metric.metric,
+                    Metric::Ttfc
+                        | Metric::ServiceTtft
+                        | Metric::ServiceE2e
+                        | Metric::SpikeTtft
+                        | Metric::SpikeE2e
+                );
             match target.bound {
                 Bound::AtMost(limit) | Bound::Between(_, limit) if latency => Some(limit * ALLOWED_LAG),
                 _ => None,
@@ -121,8 +128,8 @@ fn from_due(metric: Metric) -> Option<Metric> {
 fn changed_by_bounds(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<String> {
     let width_s = summary.instrument.width_p99_s.unwrap_or(0.0);
     let arrives = |metric| {
-        use Metric::{E2e, Itl, ServiceE2e, ServiceTtft, Tpot, Ttfc, Ttft};
-        matches!(metric, Ttft | Ttfc | E2e | ServiceTtft | ServiceE2e | Tpot | Itl)
+        use Metric::{E2e, Itl, ServiceE2e, ServiceTtft, SpikeE2e, SpikeTtft, Tpot, Ttfc, Ttft};
+        matches!(metric, Ttft | Ttfc | E2e | ServiceTtft | ServiceE2e | SpikeTtft | SpikeE2e | Tpot | Itl)
     };
     let moved = |by_s: f64| {
         let mut plan = plan.clone();

@@ -198,8 +198,6 @@ fn describe(row: &Judged) -> String {
         Bound::Between(low, high) => format!("between {} and {}", unit.show(low), unit.show(high)),
     };
     let value = row.value.map_or_else(|| row.note.clone(), |value| unit.show(value));
-    let needs = row
-        .needs
-        .map_or(String::new(), |needs| format!("; {} would settle it", show_count_of(needs, "more request")));
+    let needs = row.needs_in_words().map_or(String::new(), |needs| format!("; {needs}"));
     format!("`{}` in `{}`: {} is {value}, asked {limit}{needs}", row.name, row.scope, row.metric)
 }

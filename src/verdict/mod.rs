@@ -29,6 +29,7 @@ use crate::{
     catalog::MetricName,
     config::{Bound, Severity},
     plan::ScopeKey,
+    units::show_count_of,
 };
 
 /// What a run comes to.
@@ -154,14 +155,22 @@ pub struct Judged {
     pub value: Option<f64>,
     /// One-sided 95 % bounds on each side, where the metric has them.
     pub interval: Option<(f64, f64)>,
-    /// Requests behind it.
+    /// Requests behind it, or spikes where it is about those.
     pub samples: u64,
     /// What the evidence says.
     pub mark: Mark,
-    /// How many more requests would settle it, where that is known.
+    /// How many more of them would settle it, where that is known.
     pub needs: Option<u64>,
     /// The mark in words: how it was judged, what is missing.
     pub note: String,
+}
+
+impl Judged {
+    /// What would settle it, in words: `5 more requests would settle it`.
+    pub fn needs_in_words(&self) -> Option<String> {
+        let more = format!("more {}", self.metric.metric.noun());
+        Some(format!("{} would settle it", show_count_of(self.needs?, &more)))
+    }
 }
 
 /// What the evidence says of a target.

@@ -5,14 +5,14 @@ use std::cmp::Ordering;
 use crate::{
     catalog::{Kind, Metric, MetricName, Statistic},
     config::{Bound, Severity},
-    metrics::{Distribution, Scope, Summary, scope_key},
+    metrics::{Distribution, Recovery, Scope, Summary, scope_key},
     plan::{Plan, PlannedTarget, ScopeKey},
     record::Abort,
     stats::{
         BATCHES, Estimate, beyond_deviations, beyond_mads, bootstrap, dependent_lower_rank,
         dependent_upper_rank, effective, holm, wilson,
     },
-    units::{show_count, show_count_of, show_share},
+    units::{show_count, show_count_of, show_seconds, show_share},
     verdict::{
         Judged, Mark,
         side::{CONFIDENCE, End, Side},
@@ -82,6 +82,9 @@ impl Row {
                     None => row.judge_value(scope),
                 },
             }
+            if metric == Metric::SpikeRecovery {
+                row.hold_untold_spikes_against(scope);
+            }
         }
         row
     }
@@ -145,14 +148,15 @@ impl Row {
             );
         } else {
             judged.samples = values;
-            self.note(format!("exact order statistics of {}", show_count_of(values, "request")));
+            self.note(format!("exact order statistics of {}", show_count_of(values, metric.metric.noun())));
             if time > 1.0 {
                 let worth = show_count(effective(values, time));
                 self.note(format!("neighbours hang together, so that they are worth {worth}"));
             }
         }
         if series.failed > 0 {
-            self.note(format!("{} failed, at the bad end", show_count(series.failed)));
+            let what = if series.whole { "were not recovered from" } else { "failed" };
+            self.note(format!("{} {what}, at the bad end", show_count(series.failed)));
         }
         self.say_what_is_missing();
     }
@@ -204,7 +208,8 @@ impl Row {
         self.judged.needs =
             most.map(|values| (values as f64 * self.requests_per_value).ceil().max(1.0) as u64);
         if self.judged.needs.is_none() {
-            self.note("too near the limit for any number of requests to settle");
+            let noun = self.judged.metric.metric.noun();
+            self.note(format!("too near the limit for any number of {noun}s to settle"));
         }
     }
 
@@ -217,7 +222,7 @@ impl Row {
         };
         let samples = self.judged.samples;
         let Some(estimate) = estimate.map(|estimate| Estimate { mean: value, ..estimate }) else {
-            self.note(format!("a mean needs {BATCHES} requests for an interval"));
+            self.note(format!("a mean needs {BATCHES} {}s for an interval", metric.noun()));
             self.judged.needs = (BATCHES as u64).checked_sub(samples).filter(|needs| *needs > 0);
             return;
         };
@@ -256,7 +261,11 @@ impl Row {
         judged.samples = samples(scope, metric);
         judged.value = scope.value(metric, statistic);
         match judged.value {
-            Some(value) if judged.metric.is_mean() => self.judge_mean(scope, value),
+            Some(_) if metric == Metric::SpikeRecovery && statistic == Some(Statistic::Max) => {
+                self.judge_worst_recovery(scope);
+            }
+            // no number of spikes makes up for one that was not recovered from
+            Some(value) if judged.metric.is_mean() && value.is_finite() => self.judge_mean(scope, value),
             Some(value) if matches!(metric, Metric::SpikeRate | Metric::SpikeRateMad) => {
                 self.judge_spikes(scope, value);
             }
@@ -277,6 +286,59 @@ impl Row {
             }
             None => {}
         }
+    }
+}
+
+impl Row {
+    /// The worst of the spikes that there were, each known to the gap between two requests: all of them were seen, so nothing is
+    /// estimated but by that.
+    fn judge_worst_recovery(&mut self, scope: &Scope) {
+        let told = scope.spikes.iter().filter_map(|spike| spike.recovery);
+        let worst = |end: fn(Recovery) -> f64| told.clone().map(end).fold(0.0, f64::max);
+        let (least, most) = (worst(|recovery| recovery.least_s), worst(|recovery| recovery.most_s));
+        let (spikes, lasted) =
+            (told.clone().count() as u64, told.clone().filter(|of| !of.happened()).count());
+        self.judged.samples = spikes;
+        self.judged.interval = Some((least, most));
+        let marks = End::of(self.judged.bound).map(|end| match end {
+            End::High(limit) if most <= limit => Mark::Pass,
+            // one that did not end is a miss, however short it was watched
+            End::High(limit) if least > limit || most.is_infinite() => Mark::Fail,
+            End::Low(limit) if least >= limit => Mark::Pass,
+            End::Low(limit) if most < limit => Mark::Fail,
+            End::High(_) | End::Low(_) => Mark::Inconclusive,
+        });
+        self.judged.mark = marks.min().unwrap_or(Mark::Inconclusive);
+        self.note(match spikes {
+            1 => "the only spike".to_owned(),
+            _ => format!("the worst of {} spikes", show_count(spikes)),
+        });
+        if lasted > 0 {
+            let watched = show_seconds(least);
+            self.note(match (spikes, lasted) {
+                (1, _) => format!("not recovered from within {watched}"),
+                _ => format!("{lasted} of them not recovered from within {watched}"),
+            });
+        }
+        match self.judged.mark {
+            Mark::Inconclusive => self.note("the limit lies in the gap between two requests"),
+            Mark::Pass => {
+                let unseen = 1.0 - (1.0 - CONFIDENCE).powf(1.0 / spikes as f64);
+                self.note(format!("of spikes to come up to {} may still take longer", show_share(unseen)));
+            }
+            Mark::Fail => {}
+        }
+    }
+
+    /// A spike of which nothing tells how long it was felt may have been felt too long.
+    fn hold_untold_spikes_against(&mut self, scope: &Scope) {
+        let untold = scope.spikes.iter().filter(|spike| spike.recovery.is_none()).count() as u64;
+        if untold == 0 {
+            return;
+        }
+        self.judged.mark = self.judged.mark.min(Mark::Inconclusive);
+        let of = show_count_of(scope.spikes.len() as u64, "spike");
+        self.note(format!("{} of {of}: too few requests before or after to tell", show_count(untold)));
     }
 }
 

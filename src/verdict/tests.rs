@@ -6,6 +6,7 @@ mod conclusion;
 mod instrument;
 mod ladder;
 mod recommend;
+mod spikes;
 mod stability;
 mod targets;
 mod validity;

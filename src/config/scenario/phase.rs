@@ -130,6 +130,14 @@ impl Load {
             Self::Closed(_) | Self::Search(_) | Self::Pause(_) => None,
         }
     }
+
+    /// Its spikes, where it has any.
+    pub fn spikes(&self) -> Option<&Spikes> {
+        match self {
+            Self::Open(open) => open.spikes.as_ref(),
+            Self::Closed(_) | Self::Trace(_) | Self::Search(_) | Self::Pause(_) => None,
+        }
+    }
 }
 
 /// `load.closed`.

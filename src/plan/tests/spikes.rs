@@ -3,9 +3,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::{
-    config::{Arrivals, Load, Open, Shape, Spikes, Stage},
+    config::{Arrivals, Bound, Load, Open, Shape, Spikes, Stage},
     plan::{
-        Pattern, Plan, compile, fixture, render,
+        Pattern, Plan, compile, fixture, provable, render,
         schedule::{expected_arrivals, mean_count, of_step},
         spikes::lay_over,
     },
@@ -114,6 +114,94 @@ fn a_load_without_spikes_says_nothing_of_them() {
         Some(Pattern::Open { spikes: None, .. })
     ));
     assert!(!plan.to_json().contains("spikes"));
+}
+
+/// 4/s with spikes of 40/s for 5 s every minute, and one target.
+fn judged(metric: &str, bound: Bound, duration: u64) -> Plan {
+    let mut scenario = fixture::bare();
+    let open = Open {
+        arrivals: Arrivals::Constant,
+        shape: Shape::Rates(vec![4.0]),
+        spikes: Some(spikes(60, 5, 40.0)),
+        concurrency_limit: None,
+    };
+    scenario.phases = fixture::named([
+        ("calm", fixture::phase(None, Some(60), fixture::open(Shape::Rates(vec![4.0])))),
+        ("stress", fixture::phase(None, Some(duration), Load::Open(open))),
+    ]);
+    scenario.targets = fixture::named([("t", fixture::target(metric, bound))]);
+    compile(&scenario)
+}
+
+#[test]
+fn what_is_about_spikes_is_judged_where_there_are_some() {
+    for metric in ["spike.ttft.p95", "spike.e2e.p50", "spike.recovery"] {
+        let plan = judged(metric, Bound::AtMost(20.0), 300);
+        let phases: Vec<&str> = plan.targets[0].scopes.iter().map(|scope| scope.phase.as_str()).collect();
+        assert_eq!(phases, ["stress"], "{metric}");
+        assert_eq!((plan.warnings.len(), provable::findings(&plan).count()), (0, 0), "{:?}", plan.warnings);
+    }
+    // a time to recover is no latency that a level of a ladder could miss
+    assert_eq!(judged("spike.recovery", Bound::AtMost(20.0), 300).targets[0].latency_limit(), None);
+    assert_eq!(judged("spike.ttft.p95", Bound::AtMost(2.0), 300).targets[0].latency_limit(), Some(2.0));
+}
+
+#[test]
+fn too_few_requests_in_spikes_are_found_before_the_run() {
+    let refused = |metric: &str, duration: u64| -> Option<(String, String)> {
+        let plan = judged(metric, Bound::AtMost(20.0), duration);
+        provable::findings(&plan).next().map(|finding| (finding.message, finding.help))
+    };
+    // one spike has 200 requests
+    assert_eq!(refused("spike.ttft.p95", 120), None);
+    let (message, help) = refused("spike.ttft.p99", 120).expect("299 are needed");
+    assert_eq!(
+        message,
+        "`targets.t` cannot be proved: `spike.ttft.p99` in `stress` needs 299 requests due in spikes, and there are 200"
+    );
+    assert!(help.starts_with("let `stress` last 3m or longer, for 2 spikes, or"), "{help}");
+    assert_eq!(refused("spike.ttft.p99", 180), None);
+    let (message, help) = refused("spike.recovery.p50", 300).expect("five are needed");
+    assert_eq!(
+        message,
+        "`targets.t` cannot be proved: `spike.recovery.p50` in `stress` needs 5 spikes, and there are 4"
+    );
+    assert!(help.starts_with("let `stress` last 6m or longer, for 5 spikes, or"), "{help}");
+    assert_eq!(refused("spike.recovery.p50", 360), None);
+    assert_eq!(refused("spike.recovery", 120), None, "the worst of one is known");
+}
+
+#[test]
+fn what_says_little_of_recovery_is_warned_about() {
+    let warned = |bound: Bound, duration: u64| judged("spike.recovery", bound, duration).warnings;
+    assert_eq!(
+        warned(Bound::AtMost(20.0), 120),
+        ["target `t`: `spike.recovery.max` in `stress` rests on one spike, which says little of the next\n\
+          help: let `stress` last 6m or longer, for 5 spikes, which show at 95 % how long half of all are felt"]
+    );
+    assert_eq!(
+        warned(Bound::AtMost(60.0), 300),
+        [
+            "target `t`: `spike.recovery.max` in `stress` allows more than the 55s from the end of a spike to the next one, and what is not \
+          over by then counts as a miss\nhelp: let `every` be longer"
+        ]
+    );
+    let mut scenario = fixture::bare();
+    let open = Open {
+        arrivals: Arrivals::Constant,
+        shape: Shape::Rates(vec![0.05]),
+        spikes: Some(spikes(60, 5, 40.0)),
+        concurrency_limit: None,
+    };
+    scenario.phases = fixture::named([("stress", fixture::phase(None, Some(300), Load::Open(open)))]);
+    scenario.targets = fixture::named([("t", fixture::target("spike.recovery", Bound::AtMost(20.0)))]);
+    assert_eq!(
+        compile(&scenario).warnings,
+        [
+            "target `t`: `spike.recovery.max` in `stress` has 3 requests before the first spike, and it takes 5 to know how long answers \
+          took\nhelp: let `every` be longer, or raise the rate"
+        ]
+    );
 }
 
 proptest! {

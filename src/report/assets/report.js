@@ -25,7 +25,7 @@
     label, stroke: seriesColor(i), width: 2, dash: DASHES[i % 4], points: { show: false }, value: show(1), ...more,
   });
 
-  // the phases behind the curves, named at their head; warm-up is hatched
+  // the phases behind the curves, named at their head; warm-up is hatched; spikes, and how long they were felt, are shaded
   const phases = {
     drawAxes: [(u) => {
       const { ctx } = u, { top, height, left, width } = u.bbox, ratio = devicePixelRatio;
@@ -63,6 +63,14 @@
         const cut = Array.from(phase.name, (_, i) => `${phase.name.slice(0, phase.name.length - i - 1)}…`);
         const text = [name, phase.name, ...cut.filter((text) => text.length > 4)].find(fits);
         if (text) ctx.fillText(text, from + 5 * ratio, top + 5 * ratio);
+      });
+      data.spikes.forEach((spike) => {
+        const [from, to, felt] = [spike.from, spike.to, spike.felt].map((at) => u.valToPos(at, "x", true));
+        ctx.fillStyle = color("--spike");
+        ctx.fillRect(from, top, Math.max(to - from, ratio), height);
+        ctx.globalAlpha = 0.4;
+        ctx.fillRect(to, top, felt - to, height);
+        ctx.globalAlpha = 1;
       });
       ctx.restore();
     }],

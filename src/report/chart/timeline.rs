@@ -20,6 +20,8 @@ use crate::{
 const MANY: usize = 400;
 /// The line of all endpoints together.
 const TOTAL: Color = Color(120, 130, 142);
+/// What lies behind the curves in a spike.
+const SPIKE: Color = Color(255, 227, 194);
 
 /// A stretch of the run in one phase, or in the same ones side by side.
 struct Band {
@@ -87,6 +89,7 @@ pub(super) fn sketch(report: &Report) -> Option<Sketch> {
         y,
     };
     bands(&mut page.scene, &panel, report);
+    spikes(&mut page.scene, &panel, report);
     panel.grid(&mut page.scene, false);
     steps(&mut page.scene, &panel, report);
     let place = |points: &[(f64, f64)]| points.iter().map(|(x, y)| panel.at(*x, *y)).collect::<Vec<_>>();
@@ -134,6 +137,20 @@ fn bands(scene: &mut Scene, panel: &Panel, report: &Report) {
             let long = fitted(if counts { &name } else { &long }, SMALL, panel.bottom - top - 40.0);
             let middle = top + 20.0 + text_width(&long, SMALL, false) / 2.0;
             scene.upwards((f64::midpoint(from, to) + SMALL * 0.35, middle), long, SMALL, MUTED);
+        }
+    }
+}
+
+/// Shades the spikes, and more faintly for how long they were felt.
+fn spikes(scene: &mut Scene, panel: &Panel, report: &Report) {
+    let whole =
+        report.summary.scopes.iter().filter(|scope| scope.key.step.is_none() && scope.key.endpoint.is_none());
+    for spike in whole.flat_map(|scope| &scope.spikes) {
+        let (from, to) = (panel.x(spike.from_s), panel.x(spike.to_s));
+        scene.rect((from, panel.top), (to, panel.bottom), SPIKE, 1.0);
+        if let Some(recovery) = spike.recovery {
+            let felt = panel.x(spike.to_s + recovery.least_s);
+            scene.rect((to, panel.top), (felt, panel.bottom), SPIKE, 0.4);
         }
     }
 }

@@ -21,7 +21,15 @@ const MANY_POINTS: usize = 1500;
 /// The interactive charts that there is data for: their names in the script and their headings.
 pub(super) fn plots(report: &Report) -> Value {
     let mut plots = Vec::new();
+    let spikes = report.summary.scopes.iter().any(|scope| !scope.spikes.is_empty());
     let mut plot = |name: &str, title: String, about: &str| {
+        // what goes over time has them behind it
+        let shaded = spikes && matches!(name, "tokens" | "requests" | "ttft");
+        let about = if shaded {
+            format!("{about}; spikes are shaded, and fainter for how long they were felt")
+        } else {
+            about.to_owned()
+        };
         plots.push(json!({ "name": name, "title": title, "about": about }));
     };
     let slices = &report.summary.timeline.slices;
@@ -67,6 +75,7 @@ pub(super) fn data(report: &Report) -> Value {
         "endpoints": endpoints,
         "timeline": timeline(report, &endpoints),
         "phases": phases(report),
+        "spikes": spikes(report),
         "ladders": ladders(report).iter().map(|(_, steps)| ladder(steps)).collect::<Value>(),
         "points": points(report, &endpoints),
     })
@@ -135,6 +144,17 @@ fn phases(report: &Report) -> Value {
             json!({ "name": phases.join(" + "), "from": short(from), "to": short(to), "measured": measured })
         })
         .collect()
+}
+
+/// The spikes of the whole run: from, to, and when latency was back or nobody looked any more, in seconds.
+fn spikes(report: &Report) -> Value {
+    let whole =
+        report.summary.scopes.iter().filter(|scope| scope.key.step.is_none() && scope.key.endpoint.is_none());
+    let spikes = whole.flat_map(|scope| &scope.spikes).map(|spike| {
+        let felt_s = spike.recovery.map_or(0.0, |recovery| recovery.least_s);
+        json!({ "from": short(spike.from_s), "to": short(spike.to_s), "felt": short(spike.to_s + felt_s) })
+    });
+    spikes.collect()
 }
 
 /// A stretch of the run in which the same phases were measured.

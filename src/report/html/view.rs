@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::{
     Report,
     ladders::{FIGURES, Row, tables},
-    searches, words,
+    searches, spikes, words,
 };
 use crate::{
     catalog::{Metric, Statistic},
@@ -149,6 +149,7 @@ pub(super) fn page(report: &Report) -> Value {
     // apart, since the macro above goes no deeper
     page["ladders"] = ladders(report);
     page["searches"] = searches(report);
+    page["spikes"] = spikes_of(report);
     page["recommendations"] = recommendations(report);
     page
 }
@@ -343,6 +344,44 @@ fn searches(report: &Report) -> Value {
         json!({ "phase": found.phase, "reason": found.reason, "rows": rows })
     });
     each.collect()
+}
+
+/// The spikes of each phase that has some, with whether a narrow page has room for a column.
+fn spikes_of(report: &Report) -> Value {
+    let groups = |latency: &str| {
+        let of = |group: &'static str| spikes::FIGURES.iter().filter(move |(of, _)| *of == group).count();
+        json!([
+            { "name": "Requests", "span": of("requests") },
+            { "name": format!("{latency} p50"), "span": of("p50"), "roomy": true },
+            { "name": format!("{latency} p95"), "span": of("p95") },
+            { "name": "After it", "span": of("") },
+        ])
+    };
+    let cells = |texts: &[&str]| -> Value {
+        let cell = |(text, (group, name)): (&&str, &(&str, &str))| json!({ "text": text, "narrow": *group != "p50", "strong": *name == "recovery" });
+        texts.iter().zip(&spikes::FIGURES).map(cell).collect()
+    };
+    let row = |row: &spikes::Row| {
+        let state = match row.recovered {
+            Some(true) => "",
+            Some(false) => "lasting",
+            None => "untold",
+        };
+        let figures: Vec<&str> = row.figures.iter().map(String::as_str).collect();
+        json!({ "start": row.start, "state": state, "figures": cells(&figures) })
+    };
+    spikes::tables(report)
+        .iter()
+        .map(|table| {
+            json!({
+                "phase": table.scope.key.to_string(),
+                "sentence": table.sentence,
+                "groups": groups(table.latency),
+                "headings": cells(&spikes::FIGURES.map(|(_, name)| name)),
+                "rows": table.rows.iter().map(row).collect::<Value>(),
+            })
+        })
+        .collect()
 }
 
 /// The columns of a ladder, with whether a narrow page has room for them. What is not among them stands with the results.

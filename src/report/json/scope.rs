@@ -6,7 +6,10 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::figures::{self, Metrics, key_of};
+use super::{
+    figures::{self, Metrics, key_of},
+    spikes::Spike,
+};
 use crate::{
     metrics::{self, ModelScope, Scope, Values, Window},
     plan::ScopeKey,
@@ -40,6 +43,9 @@ pub(super) struct Numbers<'a> {
     tokens: Tokens,
     /// Every metric.
     metrics: Metrics,
+    /// The spikes of its load; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    spikes: Vec<Spike>,
     /// Pooled series, by name with their unit, as pairs of a value and its count, ascending: what merging and redrawing
     /// need.
     histograms: IndexMap<String, Vec<(u64, u64)>>,
@@ -118,6 +124,7 @@ impl<'a> Numbers<'a> {
             counts: Counts::of(&scope.counts),
             tokens: Tokens::of(&scope.tokens),
             metrics: Metrics::of(scope),
+            spikes: scope.spikes.iter().map(Spike::of).collect(),
             histograms: histograms(scope),
         }
     }

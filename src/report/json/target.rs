@@ -34,9 +34,9 @@ pub(super) struct Row<'a> {
     mark: Mark,
     #[serde(flatten)]
     figures: Figures,
-    /// Requests behind it.
+    /// Requests behind it, or spikes where it is about those.
     samples: u64,
-    /// How many more requests would settle it, where that is known.
+    /// How many more of them would settle it, where that is known.
     needs: Option<u64>,
     /// The mark in words: how it was judged, what is missing.
     note: &'a str,

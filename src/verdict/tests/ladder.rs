@@ -3,9 +3,9 @@
 use super::*;
 use crate::{
     config::{Faults, Sim},
-    metrics::{Ladder, ladders},
+    metrics::{Ladder, fixture::seen, ladders},
     plan::Traffic,
-    sim::{Request, Seen, simulate_closed},
+    sim::{Request, simulate_closed},
 };
 
 /// Steps of 20 ms plus 0.5 ms per sequence.
@@ -22,14 +22,6 @@ pub(super) fn server(max_batch: u32) -> Sim {
     }
 }
 
-/// The record of what a simulated request has seen.
-fn record(seen: &Seen, from_ns: u64) -> (crate::record::Record, Vec<u64>) {
-    let (first, rest) = seen.tokens_ns.split_first().expect("tokens");
-    let mut before = *first;
-    let gaps = rest.iter().map(|at_ns| at_ns - std::mem::replace(&mut before, *at_ns));
-    answer(from_ns + seen.arrived_ns, first - seen.arrived_ns, &gaps.collect::<Vec<_>>())
-}
-
 /// A run of a ladder of users over a server, each level with 20 requests a user.
 pub(super) fn climb(server: &Sim, seed: u64, levels: &[u32], request: Request) -> Run {
     let steps = levels.iter().map(|users| {
@@ -43,14 +35,14 @@ pub(super) fn climb(server: &Sim, seed: u64, levels: &[u32], request: Request) -
         let requests = vec![request; *users as usize * 20];
         let mut free: Vec<(u64, u32)> = (0..*users).map(|user| (0, user)).collect();
         let mut last_ns = 0;
-        for seen in simulate_closed(server, seed, *users, &requests) {
+        for request in simulate_closed(server, seed, *users, &requests) {
             // whoever was free for longest
             free.sort_unstable();
             let (_, user) = free.remove(0);
-            let end_ns = seen.end_ns.expect("nothing stalls");
+            let end_ns = request.end_ns.expect("nothing stalls");
             free.push((end_ns, user));
             last_ns = last_ns.max(end_ns);
-            run.push_user(step, user, record(&seen, from_ns));
+            run.push_user(step, user, seen(&request, from_ns));
         }
         run.finish(step, from_ns + last_ns);
         from_ns += last_ns + SEC;
