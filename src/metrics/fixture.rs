@@ -291,12 +291,14 @@ pub(crate) struct Run {
     pub(crate) plan: Plan,
     pub(crate) diary: Vec<Diary>,
     pub(crate) records: Vec<(Record, ChunkTimes)>,
+    /// Requests pushed, by step.
+    pushed: BTreeMap<usize, u64>,
 }
 
 impl Run {
     pub(crate) fn new(plan: Plan) -> Self {
         let diary = vec![Diary::RunStarted { format: crate::record::FORMAT, wall_ns: 0 }];
-        Self { plan, diary, records: Vec::new() }
+        Self { plan, diary, records: Vec::new(), pushed: BTreeMap::new() }
     }
 
     /// Begins a step.
@@ -327,7 +329,8 @@ impl Run {
         user: Option<u32>,
         (mut record, chunks): (Record, Vec<u64>),
     ) -> &mut Record {
-        let before = self.records.iter().filter(|(record, _)| record.step_id == step).count() as u64;
+        let pushed = self.pushed.entry(step).or_default();
+        let before = std::mem::replace(pushed, *pushed + 1);
         let planned = &self.plan.steps[step];
         let Work::Load(load) = &planned.work else { panic!("a load step") };
         record.seq = load.first_seq + before;

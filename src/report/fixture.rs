@@ -26,7 +26,8 @@ use crate::{
     },
     record::{ClockSource, Outcome, Record, TokenSource},
     verdict::{
-        Cause, Check, Conclusion, Finding, Grade, Judged, Level, Mark, Recommendation, Verdict, optima,
+        Beside, Cause, Check, Conclusion, Contention, ContentionErrors, Factor, Finding, Grade, Inflation,
+        Judged, Level, Mark, NotCompared, Recommendation, Share, Verdict, optima,
     },
 };
 
@@ -631,6 +632,32 @@ fn checks() -> Vec<Check> {
     ]
 }
 
+fn contention() -> Contention {
+    let factor = |value, low, high| Factor { value, low: Some(low), high };
+    let flash = Beside {
+        endpoint: "flash".to_owned(),
+        alone: "flash_alone".to_owned(),
+        suffers: true,
+        ttft: Some(Inflation { alone_s: 0.05, together_s: 0.085, times: factor(1.7, 1.5, Some(1.9)) }),
+        // too few requests to bound it from above
+        e2e: Some(Inflation { alone_s: 1.2, together_s: 1.5, times: factor(1.25, 1.1, None) }),
+        errors: ContentionErrors {
+            alone: Share { requests: 0, due: 70 },
+            together: Share { requests: 3, due: 140 },
+            difference: Some(factor(0.0214, -0.0166, Some(0.0513))),
+        },
+    };
+    let reason = "its share of the users there would be 2.40, and it had 3".to_owned();
+    Contention {
+        phase: "mixed".to_owned(),
+        found: true,
+        endpoints: vec![flash],
+        throughput: None,
+        fairness: None,
+        not_compared: vec![NotCompared { phase: "thinker_alone".to_owned(), reason }],
+    }
+}
+
 fn verdict() -> Verdict {
     Verdict {
         conclusion: Conclusion::Fail,
@@ -755,6 +782,7 @@ fn verdict() -> Verdict {
                 text: "first tokens come fast in mixed · flash: ttft.p50 85 ms".to_owned(),
             },
         ],
+        contention: vec![contention()],
         optima: Vec::new(),
         recommendations: vec![Recommendation {
             cause: Cause::Queueing,

@@ -10,6 +10,7 @@ use crate::{
     verdict::{
         Check, Conclusion, Grade, Judged, Mark, Verdict,
         analysis::findings,
+        contention::contentions,
         grade::judged,
         optimum::{named, optima, unnamed},
         recommend::recommendations,
@@ -21,6 +22,7 @@ use crate::{
 /// Judges a run: is it a measurement at all, what does the evidence say of each target, what grade follows. Pure.
 pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
     let optima = optima(plan, summary);
+    let contention = contentions(plan, summary);
     let with_levels = named(plan, &optima);
     let mut targets = judge_targets(&with_levels, summary);
     let validity = checks(&with_levels, summary, &targets);
@@ -48,8 +50,9 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
         total_targets,
         targets,
         skipped,
-        analysis: findings(plan, summary),
-        recommendations: recommendations(plan, summary, &validity, &optima),
+        analysis: findings(plan, summary, &contention),
+        recommendations: recommendations(summary, &validity, &optima, &contention),
+        contention,
         validity,
         optima,
     }

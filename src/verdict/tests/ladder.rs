@@ -23,7 +23,7 @@ pub(super) fn server(max_batch: u32) -> Sim {
 }
 
 /// The record of what a simulated request has seen.
-fn record(seen: &Seen, from_ns: u64) -> (crate::record::Record, Vec<u64>) {
+pub(super) fn record(seen: &Seen, from_ns: u64) -> (crate::record::Record, Vec<u64>) {
     let (first, rest) = seen.tokens_ns.split_first().expect("tokens");
     let mut before = *first;
     let gaps = rest.iter().map(|at_ns| at_ns - std::mem::replace(&mut before, *at_ns));
