@@ -10,6 +10,7 @@ use time::macros::datetime;
 use super::Report;
 use crate::{
     catalog::{Metric, MetricName, Protocol},
+    compare::{Comparison, MARGIN, RunFigures, Side, compare},
     config::{
         Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Layer, Lengths, Model, Objective,
         OnBottleneck, OnInconclusive, Origin, Output, Platform, Price, PromptLength, Severity, Sim, Stage,
@@ -948,4 +949,36 @@ pub(crate) fn record() -> Record {
         unchecked: None,
         server_timings: None,
     }
+}
+
+/// Five runs of the fixture's main phase, each with its noise; times to first token by a factor.
+pub(crate) fn runs(factor: f64) -> Vec<RunFigures> {
+    let run = mixed();
+    let noises = [1.0, 1.01, 0.99, 1.004, 0.996].into_iter().enumerate();
+    let each = noises.map(|(i, noise)| {
+        let mut figures = RunFigures::of(&format!("run-{i}"), &run.summary, &run.verdict);
+        figures.scopes.retain(|scope| scope.scope.phase == "mixed");
+        for scope in &mut figures.scopes {
+            for (name, value) in &mut scope.values {
+                let by = if name.starts_with("ttft") { noise * factor } else { noise };
+                *value = value.map(|value| value * by);
+            }
+        }
+        figures
+    });
+    each.collect()
+}
+
+/// Five runs against five on other hardware and of another experiment, whose times to first token differ by a factor.
+pub(crate) fn compared(factor: f64) -> Comparison {
+    let (before, mut after) = (mixed(), mixed());
+    after.plan.experiment = "f".repeat(64);
+    after.system.machine.cores += 4;
+    let (old, new) = (runs(1.0), runs(factor));
+    compare(
+        &Side { name: "main", plan: &before.plan, system: &before.system, runs: &old },
+        &Side { name: "candidate", plan: &after.plan, system: &after.system, runs: &new },
+        MARGIN,
+        true,
+    )
 }

@@ -263,6 +263,17 @@ fn anything_is_compared_with_anything() {
         comparison["differing"].as_array().unwrap().iter().map(|field| &field["field"]).collect();
     assert!(differing.contains(&&"endpoints.main.url".into()), "{differing:?}");
 
+    let done = bench.run(&["compare", single, repeat, "--html", "page.html"]).expect_code(0);
+    assert!(done.stdout.contains("endpoints.main.url"), "the text as well: {}", done.stdout);
+    let page = std::fs::read_to_string(bench.path("page.html")).unwrap();
+    for said in
+        ["<!doctype html>", "<svg", "<code>ttft.p50</code> in load", "endpoints.main.url", "INCONCLUSIVE"]
+    {
+        assert!(page.contains(said), "{said}");
+    }
+    let nowhere = bench.run(&["compare", single, repeat, "--html", "no/folder/page.html"]).expect_code(4);
+    assert!(nowhere.stderr.contains("cannot write `no/folder/page.html`"), "{}", nowhere.stderr);
+
     let alone = bench.run(&["compare", repeat]).expect_code(2);
     assert!(alone.stderr.contains("a comparison has two sides"), "{}", alone.stderr);
     let together = bench.run(&["compare", single, repeat, "--by", "platform"]).expect_code(2);
