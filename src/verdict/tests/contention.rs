@@ -268,6 +268,23 @@ fn an_inflation_is_that_of_queueing_theory() {
 }
 
 #[test]
+fn what_a_full_server_brings_is_its_capacity() {
+    for rates in [[60.0, 60.0], [80.0, 40.0]] {
+        for seed in 1..3 {
+            let streams = rates.map(|per_second| Stream { per_second, request: TOKEN });
+            let contention = only(&solo_then_mixed(&exponential(), streams, true, seed, 200));
+            let share = contention.throughput.expect("both were alone").share;
+            // 100 tokens per second of the 120 that are asked for
+            found_near(share, 100.0 / 120.0, &format!("{rates:?} {seed}"));
+            assert!(
+                share.low.is_some_and(|low| low < share.value) && share.high.is_some_and(|high| high < 0.95)
+            );
+            assert!(contention.found, "{rates:?} {seed}");
+        }
+    }
+}
+
+#[test]
 fn the_bounds_of_an_inflation_hold_as_often_as_they_say() {
     const RUNS: u64 = 50;
     let streams = [30.0, 20.0].map(|per_second| Stream { per_second, request: TOKEN });
