@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
+
 use super::{
     exit::Exit,
     sides::{Folder, Owned, folders},
@@ -27,6 +29,9 @@ pub(super) struct Arguments {
     /// How to print it; `json` is one comparison, or an array where there are more than two sides
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Write a page as well that works offline, with a chart of the changes
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// The change that matters in practice.
@@ -93,6 +98,10 @@ pub(super) fn run(arguments: &Arguments, terminal: Terminal) -> anyhow::Result<E
     }
     let comparisons: Vec<Comparison> =
         others.iter().map(|other| of(first, other, arguments.margin.share)).collect();
+    if let Some(file) = &arguments.html {
+        std::fs::write(file, report::comparisons(&comparisons)?)
+            .with_context(|| format!("cannot write `{}`", file.display()))?;
+    }
     match (arguments.format, comparisons.as_slice()) {
         (Format::Json, [one]) => terminal::print(&serde_json::to_string_pretty(one)?),
         (Format::Json, several) => terminal::print(&serde_json::to_string_pretty(several)?),

@@ -1,4 +1,4 @@
-//! `scenario run --baseline` and `--interleave`: refuses what cannot be compared before anything is sent, and judges
+//! `--baseline` of `scenario run` and `rerun`, and `--interleave` of `run`: refuses what cannot be compared before anything is sent, and judges
 //! afterwards.
 
 use std::path::{Path, PathBuf};
@@ -22,16 +22,23 @@ use crate::{
 /// Flags that make a run a gate.
 #[derive(Debug, clap::Args)]
 pub(super) struct Against {
+    #[command(flatten)]
+    saved: AgainstSaved,
+    /// Run two scenarios in turn, first, second, second, first and so on, and hold the second against the first as against a
+    /// baseline
+    #[arg(long, conflicts_with = "baseline")]
+    pub(super) interleave: bool,
+}
+
+/// Flags that hold runs against saved ones.
+#[derive(Debug, clap::Args)]
+pub(super) struct AgainstSaved {
     /// Compare with this baseline afterwards, and end with exit code 1 where a metric with a target has regressed
     #[arg(long, value_name = "NAME")]
     baseline: Option<String>,
     /// Compare although experiment or hardware are not those of the baseline, and say so in the result
     #[arg(long, requires = "baseline")]
     force_baseline: bool,
-    /// Run two scenarios in turn, first, second, second, first and so on, and hold the second against the first as against a
-    /// baseline
-    #[arg(long, conflicts_with = "baseline")]
-    pub(super) interleave: bool,
     #[command(flatten)]
     margin: Margin,
 }
@@ -64,14 +71,25 @@ impl Gate {
         results: &Path,
     ) -> Result<Option<Self>, String> {
         let Some((_, plan)) = plans.first() else { return Ok(None) };
-        let margin = against.margin.share;
         if against.interleave {
+            let margin = against.saved.margin.share;
             let of_first = plans.iter().filter(|(_, other)| other.group == plan.group).count();
             let second =
                 plans.iter().find(|(_, other)| other.group != plan.group).map_or(plan, |(_, plan)| plan);
             warn(too_few(of_first as u64, (plans.len() - of_first) as u64, tests_of(second)));
             return Ok(Some(Self { before: Before::Group(plan.group.clone()), margin, forced: false }));
         }
+        Self::on_baseline(&against.saved, plans, machine, results)
+    }
+
+    /// The gate of a baseline, likewise.
+    pub(super) fn on_baseline(
+        against: &AgainstSaved,
+        plans: &[(PathBuf, Plan)],
+        machine: &Machine,
+        results: &Path,
+    ) -> Result<Option<Self>, String> {
+        let Some((_, plan)) = plans.first() else { return Ok(None) };
         let Some(name) = &against.baseline else { return Ok(None) };
         if !store::baselines(results).contains(name) {
             return Err(no_such_baseline(results, name));
@@ -93,7 +111,11 @@ impl Gate {
         }
         let few = too_few(baseline.runs.len() as u64, plans.len() as u64, tests_of(plan));
         warn(few.map(|reason| format!("baseline `{name}`: {reason}")));
-        Ok(Some(Self { before: Before::Baseline(Box::new(baseline)), margin, forced: !found.is_empty() }))
+        Ok(Some(Self {
+            before: Before::Baseline(Box::new(baseline)),
+            margin: against.margin.share,
+            forced: !found.is_empty(),
+        }))
     }
 
     /// Holds runs against what was there first: prints what came of it and leaves it in the folder of each. What is no

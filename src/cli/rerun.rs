@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use super::{
     Output,
     exit::Exit,
+    gate::{AgainstSaved, Gate},
     permissions::Permissions,
     plan::saved,
     rebuild::look_for_run,
-    run::{run_plans, sources},
+    run::{run_plans, sources, unsent},
     terminal::{self, Terminal},
 };
 use crate::{
@@ -25,6 +26,8 @@ pub(super) struct Arguments {
     run: PathBuf,
     #[command(flatten)]
     permissions: Permissions,
+    #[command(flatten)]
+    against: AgainstSaved,
     #[command(flatten)]
     output: Output,
 }
@@ -58,7 +61,12 @@ pub(super) fn rerun(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
         ));
         return Ok(Exit::Usage);
     }
-    run_plans(&[(folder.clone(), plan)], &mut datasets, &Machine::detect(), None, &arguments.output, terminal)
+    let (machine, plans) = (Machine::detect(), [(folder.clone(), plan)]);
+    let gate = match Gate::on_baseline(&arguments.against, &plans, &machine, &arguments.output.results) {
+        Ok(gate) => gate,
+        Err(problem) => return Ok(unsent(&problem)),
+    };
+    run_plans(&plans, &mut datasets, &machine, gate.as_ref(), &arguments.output, terminal)
 }
 
 /// The plan of a run as this program runs it again: the same experiment, under a note of where it comes from.

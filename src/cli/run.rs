@@ -115,7 +115,8 @@ pub(super) fn run(mut arguments: Arguments, terminal: Terminal) -> anyhow::Resul
     run_plans(&plans, &mut datasets, &machine, gate.as_ref(), &arguments.output, terminal)
 }
 
-fn unsent(problem: &str) -> Exit {
+/// Says why nothing was sent.
+pub(super) fn unsent(problem: &str) -> Exit {
     terminal::say(&format!("error: {problem}\nnothing was sent"));
     Exit::Usage
 }

@@ -5,11 +5,15 @@ use super::{
     effect::{Basis, Effect, PREDICTS},
 };
 use crate::{
-    catalog::{Direction, MetricName},
+    catalog::{Direction, MetricName, Unit},
     plan::ScopeKey,
     stats::{holm, runs_to_exceed, runs_to_reject},
     units::show_count_of,
 };
+
+/// Shares of which no two runs lie farther apart are the same in practice, whatever their ratio: 0.1 points, one request in a
+/// thousand.
+const POINTS: f64 = 0.001;
 
 /// The values of a metric on both sides, one per run.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +23,16 @@ pub(super) struct Pair {
     pub(super) decides: bool,
     pub(super) before: Vec<f64>,
     pub(super) after: Vec<f64>,
+}
+
+impl Pair {
+    /// Whether it is a share whose runs on both sides lie within [`POINTS`] of each other.
+    fn lies_within_points(&self) -> bool {
+        let values = || self.before.iter().chain(&self.after).copied();
+        let apart = values().fold(f64::NEG_INFINITY, f64::max) - values().fold(f64::INFINITY, f64::min);
+        // the last digit of a difference does not decide
+        self.metric.metric.unit() == Unit::Share && apart <= POINTS + 1e-12
+    }
 }
 
 /// Judges each. Those that decide are one family of tests, the others another, so that what is only shown makes nothing
@@ -43,7 +57,8 @@ fn family(pairs: Vec<Pair>, margin: f64) -> Vec<Row> {
     let [is_worse, is_better] = [&worse, &better].map(|p_values| holm(p_values, 1.0 - CONFIDENCE));
     let mut rows = Vec::with_capacity(pairs.len());
     for (i, (pair, effect)) in pairs.into_iter().zip(effects).enumerate() {
-        let found = Found { effect, worse: is_worse[i], better: is_better[i], margin, tests };
+        let negligible = effect.basis != Basis::None && pair.lies_within_points();
+        let found = Found { effect, worse: is_worse[i], better: is_better[i], negligible, margin, tests };
         let call = found.call(pair.metric.metric.direction());
         let tested = effect.basis != Basis::None;
         let needs = if call == Call::Inconclusive { found.needs(&pair) } else { None };
@@ -75,6 +90,8 @@ struct Found {
     effect: Effect,
     worse: bool,
     better: bool,
+    /// Whether both sides are shares so near to each other that their ratio says nothing.
+    negligible: bool,
     margin: f64,
     tests: u64,
 }
@@ -100,6 +117,9 @@ impl Found {
     }
 
     fn call(&self, direction: Direction) -> Call {
+        if self.negligible {
+            return Call::Equivalent;
+        }
         match (self.lies(), direction) {
             (Some(Lies::Above), Direction::Lower) | (Some(Lies::Below), Direction::Higher) if self.worse => {
                 Call::Regressed
@@ -154,6 +174,9 @@ impl Found {
                 "{after} against {}: how far runs lie apart is not known, and evidence within one run decides nothing",
                 show_count_of(before, "run")
             )),
+        }
+        if self.negligible && self.lies() != Some(Lies::Within) {
+            notes.push(format!("no two runs lie more than {} points apart", POINTS * 100.0));
         }
         if call == Call::Inconclusive {
             let beyond = matches!(self.lies(), Some(Lies::Above | Lies::Below));

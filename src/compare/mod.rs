@@ -30,7 +30,7 @@ use crate::{
     config::Severity,
     machine::SystemInfo,
     metrics::scope_key,
-    plan::{Plan, ScopeKey},
+    plan::{Plan, PlannedEndpoint, ScopeKey},
     stats::{rank_sum_floor, runs_to_reject},
     units::show_count_of,
 };
@@ -115,6 +115,8 @@ pub struct Compared {
     pub platform: String,
     /// What it was measured on, in one line.
     pub hardware: String,
+    /// Whether a server was simulated: such numbers describe no hardware.
+    pub simulated: bool,
 }
 
 /// What became of something, the worst first.
@@ -237,6 +239,7 @@ impl Compared {
             experiment: side.plan.experiment.clone(),
             platform: side.plan.platform.name.clone(),
             hardware: side.system.machine.line(&side.plan.label),
+            simulated: side.plan.endpoints.iter().any(PlannedEndpoint::simulated),
         }
     }
 }

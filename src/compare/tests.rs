@@ -1,4 +1,5 @@
-use rand::{RngExt as _, SeedableRng as _};
+use proptest::prelude::*;
+use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
@@ -152,6 +153,43 @@ fn calls_by_interval_margin_and_direction() {
         ("errors go", "error_rate", vec![0.1, 0.2, 0.1, 0.1, 0.1], vec![0.0; 5], Improved, Basis::Ranks),
         ("never an error", "error_rate", vec![0.0; 5], vec![0.0; 5], Equivalent, Basis::Ranks),
         (
+            "one error in 10,000 of each",
+            "error_rate",
+            vec![0.0; 5],
+            vec![0.000_1; 5],
+            Equivalent,
+            Basis::Ranks,
+        ),
+        ("hardly any left", "error_rate", vec![0.001; 5], vec![0.0; 5], Equivalent, Basis::Ranks),
+        ("one more of each", "error_rate", vec![0.001; 5], vec![0.002; 5], Equivalent, Basis::Welch),
+        ("over the points", "error_rate", vec![0.001; 5], vec![0.002_1; 5], Regressed, Basis::Welch),
+        ("a time is no share", "e2e.p95", vec![0.001; 5], vec![0.002; 5], Regressed, Basis::Welch),
+        (
+            "met a little less",
+            "objectives_met_rate",
+            vec![1.0; 5],
+            vec![0.999_5; 5],
+            Equivalent,
+            Basis::Welch,
+        ),
+        (
+            "one of few errors",
+            "error_rate",
+            vec![0.000_1, 0.000_2, 0.000_1, 0.000_3, 0.000_2],
+            vec![0.001],
+            Equivalent,
+            Basis::Prediction,
+        ),
+        ("one against one, hardly apart", "error_rate", vec![0.0], vec![0.000_1], Inconclusive, Basis::None),
+        (
+            "one against five, hardly apart",
+            "error_rate",
+            vec![0.0; 5],
+            vec![0.000_1],
+            Inconclusive,
+            Basis::None,
+        ),
+        (
             "one error in all",
             "error_rate",
             vec![0.0; 5],
@@ -185,6 +223,26 @@ fn calls_by_interval_margin_and_direction() {
         assert_eq!((row.call, row.basis), (call, basis), "{name}: {row:?}");
         let unknown = ["by the margin", "one error in all"].contains(&name);
         assert_eq!(row.runs_needed.is_some(), call == Inconclusive && !unknown, "{name}: {row:?}");
+    }
+}
+
+proptest! {
+    /// Whatever noise and ranks say, shares so near to each other never regress; where nothing is known of runs, they are not
+    /// said to be equivalent either.
+    #[test]
+    fn shares_within_a_tenth_of_a_point_are_the_same(
+        base in 0.0..0.5_f64,
+        before in prop::collection::vec(0.0..0.001_f64, 1..8),
+        after in prop::collection::vec(0.0..0.001_f64, 1..8),
+    ) {
+        let [before, after] = [before, after].map(|runs| runs.iter().map(|run| base + run).collect::<Vec<_>>());
+        let row = one("error_rate", &before, &after);
+        let expected = if row.basis == Basis::None { Call::Inconclusive } else { Call::Equivalent };
+        prop_assert_eq!(row.call, expected, "{:?}", row);
+        // a tenth of a point farther the ratio decides again
+        let farther: Vec<f64> = after.iter().map(|run| run + 0.002).collect();
+        let row = one("error_rate", &before, &farther);
+        prop_assert!(!row.note.contains("points apart"), "{}", row.note);
     }
 }
 

@@ -396,8 +396,8 @@ impl<'a> Check<'a> {
         let sought = carriers.iter().any(|(name, phase)| match &phase.load {
             Load::Search(search) => match &search.until {
                 Until::Named(names) => names.iter().any(|of| of == target_name),
-                Until::Targets => target.is_criterion(name, true),
-                Until::Broken => false,
+                // or tells where it was missed on the way
+                Until::Targets | Until::Broken => target.is_criterion(name, true),
             },
             _ => false,
         });

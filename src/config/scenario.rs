@@ -23,7 +23,7 @@ pub use self::{
     http_api::{EndMark, HttpApi},
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
-    search::{GROWTH, Search, Sought, Until},
+    search::{BROKEN, GROWTH, Search, Sought, Until},
     tokenizer::{Counted, Encoding, Tokenizer, Vocabulary},
     trace::{Follow, Trace, TraceContent, TraceFile, TraceFormat, TracePart, TracePrompts, TraceWindow},
 };

@@ -75,6 +75,13 @@ impl Source for Kept {
     }
 }
 
+impl Search {
+    /// None of the steps that are left is needed.
+    fn end(&mut self) -> impl Iterator<Item = Decision> {
+        self.steps.drain(..).rev().map(|step| Decision { note: None, command: Command::Spare(step) })
+    }
+}
+
 impl Searches {
     /// `None` where a plan looks for nothing.
     pub(super) fn new(plan: &Plan) -> Option<Self> {
@@ -166,8 +173,11 @@ impl Searches {
         let Some(planned) = plan.steps.get(step) else { return };
         let Some(search) = self.phases.get_mut(&planned.phase) else { return };
         // records of this trial alone: those of others stand in no number of it
-        let Ok(summary) = summarize(&plan, kept) else { return };
-        search.attempts.extend(attempt(&plan, &summary, planned, &search.attempts));
+        match summarize(&plan, kept) {
+            Ok(summary) => search.attempts.extend(attempt(&plan, &summary, planned, &search.attempts)),
+            // nothing that was read is wrong where nothing was read; the engine must not wait for a level in any case
+            Err(_) => self.decided.extend(search.end()),
+        }
         let phase = planned.phase.clone();
         if !self.over {
             self.go_on(&phase);
@@ -181,8 +191,7 @@ impl Searches {
         let Some(load) = self.plan.steps[step].load() else { return };
         let Some(trial) = &load.trial else { return };
         let Next::Try(level, times) = next(&trial.search, &search.attempts) else {
-            let spared = search.steps.drain(..).rev();
-            self.decided.extend(spared.map(|step| Decision { note: None, command: Command::Spare(step) }));
+            self.decided.extend(search.end());
             return;
         };
         search.steps.pop();

@@ -48,6 +48,8 @@ pub struct Account {
     pub measured: bool,
     /// Requests that the schedule had due in it; `None` when the step did not end.
     pub scheduled: Option<u64>,
+    /// Whether somebody or something stopped the run before the step had ended.
+    pub cut_short: bool,
     /// Requests issued, sent or not.
     pub issued: u64,
     /// Records written.

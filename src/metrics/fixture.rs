@@ -368,8 +368,7 @@ impl Run {
         (mut record, chunks): (Record, Vec<u64>),
     ) -> &mut Record {
         let pushed = self.pushed.entry(step).or_default();
-        let before = *pushed;
-        *pushed += 1;
+        let before = std::mem::replace(pushed, *pushed + 1);
         let planned = &self.plan.steps[step];
         let Work::Load(load) = &planned.work else { panic!("a load step") };
         record.seq = load.first_seq + before;

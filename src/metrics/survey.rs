@@ -90,6 +90,7 @@ impl<'a> StepSurvey<'a> {
             name: step.name.clone(),
             measured: load.measure,
             scheduled: None,
+            cut_short: false,
             issued: 0,
             records: 0,
             sent: 0,
@@ -159,8 +160,9 @@ impl<'a> StepSurvey<'a> {
     }
 
     /// Settles what is known only once all records were seen.
-    fn close(&mut self, ending: Ending) {
+    fn close(&mut self, ending: Ending, stop: Option<Stop>) {
         let account = &mut self.account;
+        account.cut_short = stop.is_some_and(|stop| self.ended_ns.is_none_or(|ended| ended >= stop.at_ns));
         if ending == Ending::Killed {
             // the diary counts in steps of 100 ms; a number that was used proves that it was issued
             account.issued = account.issued.max(self.highest).max(account.records);
@@ -220,8 +222,11 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
                 stop.get_or_insert(Stop { at_ns, cause });
             }
             Diary::Saturated(ref line) => saturated.push(line.clone()),
-            Diary::Trial { .. } | Diary::Spared { .. } => {}
-            Diary::Generator(_) | Diary::RunStarted { .. } | Diary::RunEnded { .. } => {}
+            Diary::Trial { .. }
+            | Diary::Spared { .. }
+            | Diary::Generator(_)
+            | Diary::RunStarted { .. }
+            | Diary::RunEnded { .. } => {}
         }
     }
     let mut last_end_ns = 0;
@@ -246,7 +251,7 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
         return Err(io::Error::new(io::ErrorKind::InvalidData, foreign));
     }
     for step in steps.values_mut() {
-        step.close(ending);
+        step.close(ending, stop);
         used.untold += step.account.unknown;
     }
     // where somebody stopped the run first, it was not the target

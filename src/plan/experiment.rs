@@ -43,7 +43,7 @@ struct Experiment<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Part<'a> {
-    Load(Load<'a>),
+    Load(Box<Load<'a>>),
     /// A server is another after a rest.
     Pause {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -330,7 +330,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
         Work::Pause { duration } => {
             Some(Part::Pause { after: after(plan, step), phase: &step.phase, pause: *duration })
         }
-        Work::Load(load) => Some(Part::Load(Load {
+        Work::Load(load) => Some(Part::Load(Box::new(Load {
             after: after(plan, step),
             until: load.until.map(|until| key(plan, &plan.steps[until])),
             phase: &step.phase,
@@ -344,7 +344,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             // how long a trial lasts goes by its targets, which are no part of the experiment
             duration: load.duration.filter(|_| load.trial.is_none()),
             traffic: traffic(plan, load),
-        })),
+        }))),
     });
     Experiment {
         format: FORMAT,

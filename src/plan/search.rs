@@ -9,11 +9,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Expected, LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, Work, targets::share_that_carries,
-    warnings::floor,
+    Expected, LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, Work,
+    targets::share_that_carries,
+    warnings::{CONFIDENCE, floor},
 };
 use crate::{
-    config::{OPTIMUM, Scenario, Search, Sought, Stage, Until},
+    config::{BROKEN, OPTIMUM, Scenario, Search, Sought, Stage, Until},
+    stats::share_settles_at,
     units::seconds_to_duration,
 };
 
@@ -110,12 +112,13 @@ pub fn trial_length(plan: &Plan, load: &LoadStep, rate: Option<f64>, times: u32)
     let Some(trial) = &load.trial else { return load.duration.unwrap_or_default() };
     let step = trial.search.step.saturating_mul(times);
     let needs = trial.criteria.iter().filter_map(|criterion| {
-        let target = &plan.targets[criterion.target];
+        let target = plan.targets.get(criterion.target)?;
         let (least, _) = floor(target)?;
         let share = share_that_carries(target.metric.metric, criterion.endpoint.as_deref(), load, plan);
         (share > 0.0).then(|| least as f64 * ROOM / share)
     });
-    let needs = needs.fold(0.0, f64::max);
+    let broken = (trial.search.until == Until::Broken).then(|| share_settles_at(0, 0, BROKEN, CONFIDENCE));
+    let needs = needs.chain(broken.flatten().map(|least| least as f64 * ROOM)).fold(0.0, f64::max);
     let long = rate.filter(|rate| *rate > 0.0).and_then(|rate| seconds_to_duration(needs / rate));
     long.map_or(step, |long| step.max(long + load.settle))
 }

@@ -22,7 +22,7 @@ use crate::{
 const REQUESTS_PER_USER: u64 = 10;
 
 /// The confidence of a one-sided bound of a target.
-const CONFIDENCE: f64 = 0.95;
+pub(super) const CONFIDENCE: f64 = 0.95;
 
 /// Everything worth a warning, in the order of the plan.
 pub(super) fn collect(plan: &Plan) -> Vec<String> {

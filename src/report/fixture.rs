@@ -10,6 +10,7 @@ use time::macros::datetime;
 use super::Report;
 use crate::{
     catalog::{Metric, MetricName, Protocol},
+    compare::{Comparison, MARGIN, RunFigures, Side, compare},
     config::{
         Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Layer, Lengths, Model, Objective,
         OnBottleneck, OnInconclusive, Origin, Output, Platform, Price, PromptLength, Severity, Sim, Stage,
@@ -26,7 +27,8 @@ use crate::{
     },
     record::{ClockSource, Outcome, Record, TokenSource},
     verdict::{
-        Cause, Check, Conclusion, Finding, Grade, Judged, Level, Mark, Recommendation, Verdict, optima,
+        Beside, Cause, Check, Conclusion, Contention, ContentionErrors, Factor, Finding, Grade, Inflation,
+        Judged, Level, Mark, NotCompared, Recommendation, Share, Verdict, optima,
     },
 };
 
@@ -636,6 +638,32 @@ fn checks() -> Vec<Check> {
     ]
 }
 
+fn contention() -> Contention {
+    let factor = |value, low, high| Factor { value, low: Some(low), high };
+    let flash = Beside {
+        endpoint: "flash".to_owned(),
+        alone: "flash_alone".to_owned(),
+        suffers: true,
+        ttft: Some(Inflation { alone_s: 0.05, together_s: 0.085, times: factor(1.7, 1.5, Some(1.9)) }),
+        // too few requests to bound it from above
+        e2e: Some(Inflation { alone_s: 1.2, together_s: 1.5, times: factor(1.25, 1.1, None) }),
+        errors: ContentionErrors {
+            alone: Share { requests: 0, due: 70 },
+            together: Share { requests: 3, due: 140 },
+            difference: Some(factor(0.0214, -0.0166, Some(0.0513))),
+        },
+    };
+    let reason = "its share of the users there would be 2.40, and it had 3".to_owned();
+    Contention {
+        phase: "mixed".to_owned(),
+        found: true,
+        endpoints: vec![flash],
+        throughput: None,
+        fairness: None,
+        not_compared: vec![NotCompared { phase: "thinker_alone".to_owned(), reason }],
+    }
+}
+
 fn verdict() -> Verdict {
     Verdict {
         conclusion: Conclusion::Fail,
@@ -760,6 +788,7 @@ fn verdict() -> Verdict {
                 text: "first tokens come fast in mixed · flash: ttft.p50 85 ms".to_owned(),
             },
         ],
+        contention: vec![contention()],
         optima: Vec::new(),
         searches: Vec::new(),
         recommendations: vec![Recommendation {
@@ -963,4 +992,36 @@ pub(crate) fn record() -> Record {
         unchecked: None,
         server_timings: None,
     }
+}
+
+/// Five runs of the fixture's main phase, each with its noise; times to first token by a factor.
+pub(crate) fn runs(factor: f64) -> Vec<RunFigures> {
+    let run = mixed();
+    let noises = [1.0, 1.01, 0.99, 1.004, 0.996].into_iter().enumerate();
+    let each = noises.map(|(i, noise)| {
+        let mut figures = RunFigures::of(&format!("run-{i}"), &run.summary, &run.verdict);
+        figures.scopes.retain(|scope| scope.scope.phase == "mixed");
+        for scope in &mut figures.scopes {
+            for (name, value) in &mut scope.values {
+                let by = if name.starts_with("ttft") { noise * factor } else { noise };
+                *value = value.map(|value| value * by);
+            }
+        }
+        figures
+    });
+    each.collect()
+}
+
+/// Five runs against five on other hardware and of another experiment, whose times to first token differ by a factor.
+pub(crate) fn compared(factor: f64) -> Comparison {
+    let (before, mut after) = (mixed(), mixed());
+    after.plan.experiment = "f".repeat(64);
+    after.system.machine.cores += 4;
+    let (old, new) = (runs(1.0), runs(factor));
+    compare(
+        &Side { name: "main", plan: &before.plan, system: &before.system, runs: &old },
+        &Side { name: "candidate", plan: &after.plan, system: &after.system, runs: &new },
+        MARGIN,
+        true,
+    )
 }

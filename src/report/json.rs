@@ -32,7 +32,7 @@ use crate::{
     metrics,
     plan::totals,
     record::Outcome,
-    verdict::{Check, Conclusion, Finding, Grade, Optimum, Recommendation},
+    verdict::{Check, Conclusion, Contention, Finding, Grade, Optimum, Recommendation},
 };
 
 /// The version of `summary.json`.
@@ -122,6 +122,8 @@ pub struct Document<'a> {
     instrument: Instrument,
     /// What the machine could do before the run; null where nobody had looked.
     calibration: Option<&'a Calibration>,
+    /// What endpoints do to each other, per phase that has them together and of which others have the shares alone.
+    contention: &'a [Contention],
     /// Plain-word lines that need no target.
     analysis: &'a [Finding],
     /// Failures of measured requests by kind, most frequent first.
@@ -234,6 +236,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         validity: &verdict.validity,
         instrument: Instrument::of(&summary.instrument),
         calibration: system.calibration.as_ref(),
+        contention: &verdict.contention,
         analysis: &verdict.analysis,
         failures: summary.failures.iter().map(Failure::of).collect(),
         notes: &summary.notes,

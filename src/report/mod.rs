@@ -5,6 +5,7 @@
 //! field for programs, never 0. Percentiles are as targets judge them, with failed requests as infinite, unless
 //! they say otherwise.
 
+mod changes;
 mod chart;
 mod csv;
 #[cfg(test)]
@@ -19,7 +20,7 @@ mod words;
 
 pub use chart::{Chart, ChartError, charts};
 pub use csv::{csv_header, csv_row, spikes_csv};
-pub use html::{HtmlError, html};
+pub use html::{HtmlError, PageError, comparisons, html};
 pub use json::{Document, FORMAT, json};
 pub use terminal::{Line, Style, calibration, cases, comparison, line, repeats, several, terminal};
 

@@ -310,8 +310,11 @@ mod tests {
                 json!({ "rest": {} }),
                 "it must be an object with `ready`, an object with `load`, an object with `pause` or `spared`, found an object",
             ),
-            (json!(5), "it must be an object, found `5`"),
-            (json!("x".repeat(100)), &format!("it must be an object, found `\"{}…`", "x".repeat(59))),
+            (json!(5), "it must be an object or `spared`, found `5`"),
+            (
+                json!("x".repeat(100)),
+                &format!("it must be an object or `spared`, found `\"{}…`", "x".repeat(59)),
+            ),
         ] {
             assert_eq!(said::<Work>(&document), message, "{document}");
         }

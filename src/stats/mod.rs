@@ -4,6 +4,7 @@
 mod batch_means;
 mod binomial;
 mod bootstrap;
+mod bounded;
 mod change;
 mod dependence;
 mod difference;
@@ -22,6 +23,7 @@ mod student;
 pub use batch_means::{BATCHES, Estimate, batch_means, changing_means};
 pub use binomial::cumulative;
 pub use bootstrap::bootstrap;
+pub use bounded::Bounded;
 pub use change::{Change, change_point};
 pub use dependence::{Indicators, dependent_lower_rank, dependent_upper_rank, effective};
 pub use difference::{prediction, runs_to_exceed, welch};

@@ -10,6 +10,7 @@ use crate::{
     verdict::{
         Check, Conclusion, Grade, Judged, Mark, Verdict,
         analysis::findings,
+        contention::contentions,
         grade::judged,
         optimum::{named, optima, unnamed},
         recommend::recommendations,
@@ -23,6 +24,7 @@ use crate::{
 pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
     let searches = found(plan, summary);
     let optima = optima(plan, summary, &searches);
+    let contention = contentions(plan, summary);
     let with_levels = named(plan, &optima);
     let mut targets = judge_targets(&with_levels, summary);
     let validity = checks(&with_levels, summary, &targets, &searches);
@@ -50,8 +52,9 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
         total_targets,
         targets,
         skipped,
-        analysis: findings(plan, summary),
-        recommendations: recommendations(plan, summary, &validity, &optima),
+        analysis: findings(plan, summary, &contention),
+        recommendations: recommendations(summary, &validity, &optima, &contention),
+        contention,
         validity,
         optima,
         searches,

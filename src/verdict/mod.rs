@@ -19,6 +19,7 @@ mod validity;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use contention::{Beside, Combined, Contention, ContentionErrors, Factor, Inflation, NotCompared, Share};
 pub use evidence::Evidence;
 pub use instrument::ALLOWED_LAG_S;
 pub use judge::{judge, nothing_answered};
@@ -51,6 +52,8 @@ pub struct Verdict {
     pub skipped: Vec<(String, String)>,
     /// Is it a measurement at all.
     pub validity: Vec<Check>,
+    /// What endpoints do to each other, per mixed phase with solo phases.
+    pub contention: Vec<Contention>,
     /// Plain-word lines that need no target.
     pub analysis: Vec<Finding>,
     /// The best level of every ladder, in the order of the plan.

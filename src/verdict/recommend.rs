@@ -1,15 +1,11 @@
 //! Causes that the numbers support, and what to try next; none without its evidence.
 
-use super::{
-    contention::{Inflation, inflations},
-    instrument::was_short,
-};
+use super::instrument::was_short;
 use crate::{
     catalog::{Metric, Statistic},
     metrics::{Ladder, Level, Scope, Summary, ladders},
-    plan::Plan,
     units::{show_count, show_count_of, show_number, show_seconds, show_share},
-    verdict::{Cause, Check, Optimum, Recommendation},
+    verdict::{Cause, Check, Contention, Optimum, Recommendation},
 };
 
 /// `ttft.p50` that grows so many times between two levels grows by more than a longer step makes it.
@@ -45,10 +41,10 @@ const UNEQUAL: f64 = 0.5;
 
 /// All that the numbers support: what the tool lacked first, since it casts doubt on the rest, then by phase.
 pub(super) fn recommendations(
-    plan: &Plan,
     summary: &Summary,
     checks: &[Check],
     optima: &[Optimum],
+    contention: &[Contention],
 ) -> Vec<Recommendation> {
     let mut found: Vec<Recommendation> = client(summary, checks).into_iter().collect();
     for ladder in ladders(summary).iter().filter(|ladder| of_load(ladder)) {
@@ -65,7 +61,7 @@ pub(super) fn recommendations(
     let places = || summary.scopes.iter().filter(whole).filter(apart);
     found.extend(places().filter_map(connecting));
     found.extend(places().filter_map(outside));
-    found.extend(starving(&inflations(plan, summary)));
+    found.extend(contention.iter().filter_map(starving));
     found
 }
 
@@ -206,30 +202,28 @@ fn outside(scope: &Scope) -> Option<Recommendation> {
 }
 
 /// Side by side, one endpoint suffers far more than another.
-fn starving(all: &[Inflation<'_>]) -> Vec<Recommendation> {
-    let mut found = Vec::new();
-    for together in all.chunk_by(|one, next| one.mixed == next.mixed) {
-        let by_times = |a: &&Inflation, b: &&Inflation| a.times().total_cmp(&b.times());
-        let ends = together.iter().max_by(by_times).zip(together.iter().min_by(by_times));
-        let Some((most, least)) = ends else { continue };
-        if most.times() < SUFFERS || least.times() > most.times() * UNEQUAL {
-            continue;
-        }
-        found.push(Recommendation {
-            cause: Cause::Starvation,
-            place: most.mixed.to_owned(),
-            evidence: format!(
-                "beside the others `{}` takes {} times as long to its first token as alone, and `{}` {} times",
-                most.endpoint,
-                show_number(most.times()),
-                least.endpoint,
-                show_number(least.times()),
-            ),
-            next: format!(
-                "give `{}` a server or a priority of its own, or let the server of `{}` run fewer sequences at once",
-                most.endpoint, least.endpoint,
-            ),
-        });
+fn starving(together: &Contention) -> Option<Recommendation> {
+    let times: Vec<(&str, f64)> = together
+        .endpoints
+        .iter()
+        .filter_map(|beside| Some((beside.endpoint.as_str(), beside.ttft?.times.value)))
+        .collect();
+    let by_times = |a: &&(&str, f64), b: &&(&str, f64)| a.1.total_cmp(&b.1);
+    let (most, times_most) = *times.iter().max_by(by_times)?;
+    let (least, times_least) = *times.iter().min_by(by_times)?;
+    if times_most < SUFFERS || times_least > times_most * UNEQUAL {
+        return None;
     }
-    found
+    Some(Recommendation {
+        cause: Cause::Starvation,
+        place: together.phase.clone(),
+        evidence: format!(
+            "beside the others `{most}` takes {} times as long to its first token as alone, and `{least}` {} times",
+            show_number(times_most),
+            show_number(times_least),
+        ),
+        next: format!(
+            "give `{most}` a server or a priority of its own, or let the server of `{least}` run fewer sequences at once"
+        ),
+    })
 }

@@ -5,10 +5,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{analysis::ERROR_RATE_LIMIT, targets::judge_targets};
+use super::targets::judge_targets;
 use crate::{
     catalog::{Metric, MetricName},
-    config::{Bound, GROWTH, Search, Severity, Sought, Until},
+    config::{BROKEN, Bound, GROWTH, Search, Severity, Sought, Until},
     metrics::{Account, Scope, Summary, scope_key},
     plan::{LoadStep, Plan, PlannedTarget, ScopeKey, Step, Trial},
     record::{Outcome, Saturated},
@@ -98,10 +98,8 @@ pub fn next(search: &Search, attempts: &[Attempt]) -> Next {
     {
         return Next::Try(last.level, 2);
     }
-    let confirm = |level: f64| match held(attempts, level) < CONFIRMED {
-        true => Next::Try(level, 1),
-        false => Next::End,
-    };
+    let confirm =
+        |level: f64| if held(attempts, level) < CONFIRMED { Next::Try(level, 1) } else { Next::End };
     match ends(attempts) {
         (None, None) => Next::Try(search.from, 1),
         // nothing below it may be tried
@@ -226,18 +224,20 @@ fn going_by(plan: &Plan, step: &Step, trial: &Trial) -> Plan {
     let mut targets: Vec<PlannedTarget> = trial
         .criteria
         .iter()
-        .map(|criterion| PlannedTarget {
-            severity: Severity::Fail,
-            scopes: vec![place(criterion.endpoint.clone())],
-            bounds: Vec::new(),
-            ..plan.targets[criterion.target].clone()
+        .filter_map(|criterion| {
+            Some(PlannedTarget {
+                severity: Severity::Fail,
+                scopes: vec![place(criterion.endpoint.clone())],
+                bounds: Vec::new(),
+                ..plan.targets.get(criterion.target)?.clone()
+            })
         })
         .collect();
     if trial.search.until == Until::Broken {
         targets.push(PlannedTarget {
             name: "errors".to_owned(),
             metric: MetricName { metric: Metric::ErrorRate, statistic: None },
-            bound: Bound::AtMost(ERROR_RATE_LIMIT),
+            bound: Bound::AtMost(BROKEN),
             severity: Severity::Fail,
             abort: None,
             from_preset: false,
@@ -257,7 +257,8 @@ fn wants(row: &Judged) -> String {
         Bound::Between(low, high) => format!("between {} and {}", unit.show(low), unit.show(high)),
     };
     let mut value = row.value.map_or_else(|| "unknown".to_owned(), |value| unit.show(value));
-    if let Some((low, high)) = row.interval.filter(|_| row.mark == Mark::Inconclusive) {
+    let undecided = row.mark == Mark::Inconclusive;
+    if let Some((low, high)) = row.interval.filter(|(low, _)| undecided && low.is_finite()) {
         value = format!("{value} ({} to {})", unit.show(low), unit.show(high));
     }
     format!("`{}` is {value}, asked {limit}", row.metric)
@@ -294,27 +295,24 @@ pub fn level_of(step: &str) -> &str {
 
 /// What every search of a run found, in the order of the plan, which is as it was run.
 pub fn found(plan: &Plan, summary: &Summary) -> Vec<Found> {
-    let mut searches: Vec<(&str, &Trial, Vec<Attempt>)> = Vec::new();
-    for (step, load) in plan.loads() {
-        let Some(trial) = &load.trial else { continue };
-        let place = match searches.iter().position(|(phase, ..)| *phase == step.phase) {
-            Some(place) => place,
-            None => {
-                searches.push((&step.phase, trial, Vec::new()));
-                searches.len() - 1
+    let trials = || plan.loads().filter_map(|(step, load)| Some((step, load.trial.as_ref()?)));
+    let mut searches: Vec<(&str, &Trial)> =
+        trials().map(|(step, trial)| (step.phase.as_str(), trial)).collect();
+    searches.dedup_by_key(|(phase, _)| *phase);
+    let found = searches.into_iter().map(|(phase, trial)| {
+        let mut attempts = Vec::new();
+        for (step, _) in trials().filter(|(step, _)| step.phase == phase) {
+            // one that was cut short with the run shows nothing
+            let ended = |account: &Account| {
+                account.step == step.id && account.scheduled.is_some() && !account.cut_short
+            };
+            if summary.accounts.iter().any(ended) {
+                attempts.extend(attempt(plan, summary, step, &attempts));
             }
-        };
-        // one that was cut short with the run shows nothing
-        let ended = |account: &&Account| account.step == step.id && account.scheduled.is_some();
-        if summary.accounts.iter().any(|account| ended(&account)) {
-            let attempts = &mut searches[place].2;
-            attempts.extend(attempt(plan, summary, step, &attempts.clone()));
         }
-    }
-    searches
-        .into_iter()
-        .map(|(phase, trial, attempts)| conclude(plan, summary, phase, trial, attempts))
-        .collect()
+        conclude(plan, summary, phase, trial, attempts)
+    });
+    found.collect()
 }
 
 fn conclude(plan: &Plan, summary: &Summary, phase: &str, trial: &Trial, attempts: Vec<Attempt>) -> Found {

@@ -3,6 +3,7 @@
 mod abort;
 mod analysis;
 mod conclusion;
+mod contention;
 mod instrument;
 mod ladder;
 mod recommend;

@@ -163,6 +163,44 @@ fn another_experiment_is_refused_before_anything_is_sent() {
 }
 
 #[test]
+fn a_rerun_is_held_against_a_baseline_as_a_run_is() {
+    let (server, delay) = server();
+    let bench = Bench::new();
+    let file = scenario(&bench, &server.url());
+    bench.run(&["run", &file, "--quiet", "--repeats", "5"]).expect_code(0);
+    bench.run(&["run", &file, "--quiet", "--set", "phases.load.requests=6"]).expect_code(0);
+    let paths: Vec<String> = bench.runs().iter().map(|run| run.path().to_str().unwrap().to_owned()).collect();
+    let (folder, other) = (&paths[0], &paths[5]);
+    bench.run(&["baseline", "set", "main", folder]).expect_code(0);
+    let sent = server.served().len();
+    let newest = || bench.runs().pop().unwrap().json("comparison.json");
+
+    for (arguments, said) in [
+        (vec!["rerun", folder, "--baseline", "none"], "there is no baseline `none`"),
+        (vec!["rerun", folder, "--force-baseline"], "--baseline"),
+        (vec!["rerun", folder, "--baseline", "main", "--margin", "0"], "a margin is above 0"),
+        (vec!["rerun", other, "--baseline", "main"], "phases.load.requests: 8 → 6"),
+    ] {
+        let done = bench.run(&arguments).expect_code(2);
+        assert!(done.stderr.contains(said), "{arguments:?}: {}", done.stderr);
+    }
+    assert_eq!((server.served().len(), bench.runs().len()), (sent, 6), "nothing was sent");
+
+    let done =
+        bench.run(&["rerun", folder, "--quiet", "--baseline", "main", "--margin", "100%"]).expect_code(0);
+    assert!(done.stdout.contains("no regression against main"), "{}", done.stdout);
+    check("comparison", &newest());
+    assert_eq!(newest()["margin"], 1.0);
+    let forced = ["rerun", other, "--quiet", "--baseline", "main", "--force-baseline", "--margin", "100%"];
+    let done = bench.run(&forced).expect_code(0);
+    assert!(done.stdout.contains("no regression against main, forced"), "{}", done.stdout);
+    delay.store(300, Ordering::Relaxed);
+    let done = bench.run(&["rerun", folder, "--quiet", "--baseline", "main"]).expect_code(1);
+    assert!(done.stdout.contains("REGRESSED against main: ttft.p50 in load"), "{}", done.stdout);
+    assert_eq!(newest()["call"], "REGRESSED");
+}
+
+#[test]
 fn baselines_are_listed_and_removed() {
     let (server, _) = server();
     let bench = Bench::new();
@@ -224,6 +262,17 @@ fn anything_is_compared_with_anything() {
     let differing: Vec<_> =
         comparison["differing"].as_array().unwrap().iter().map(|field| &field["field"]).collect();
     assert!(differing.contains(&&"endpoints.main.url".into()), "{differing:?}");
+
+    let done = bench.run(&["compare", single, repeat, "--html", "page.html"]).expect_code(0);
+    assert!(done.stdout.contains("endpoints.main.url"), "the text as well: {}", done.stdout);
+    let page = std::fs::read_to_string(bench.path("page.html")).unwrap();
+    for said in
+        ["<!doctype html>", "<svg", "<code>ttft.p50</code> in load", "endpoints.main.url", "INCONCLUSIVE"]
+    {
+        assert!(page.contains(said), "{said}");
+    }
+    let nowhere = bench.run(&["compare", single, repeat, "--html", "no/folder/page.html"]).expect_code(4);
+    assert!(nowhere.stderr.contains("cannot write `no/folder/page.html`"), "{}", nowhere.stderr);
 
     let alone = bench.run(&["compare", repeat]).expect_code(2);
     assert!(alone.stderr.contains("a comparison has two sides"), "{}", alone.stderr);

@@ -43,6 +43,7 @@ mod repeats;
 mod rerun;
 mod safety;
 mod schemas;
+mod search;
 mod server;
 mod secure;
 mod several;

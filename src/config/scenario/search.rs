@@ -66,6 +66,9 @@ pub enum Until {
 /// How much higher the next level is as long as every one holds.
 pub const GROWTH: f64 = 4.0;
 
+/// A server is broken where no fewer of its requests fail.
+pub const BROKEN: f64 = 0.05;
+
 /// Trials beyond growing, bisecting and confirming: for levels that are undecided, or whose repeat does not hold.
 const SPARE: u32 = 6;
 

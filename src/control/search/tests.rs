@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::Control;
 use crate::{
     config::{Arrivals, Bound, Faults, Search as Sought, Sim, Sought as Over, Until},
-    metrics::fixture::{MS, Run, SEC, answer, level, load, open, plan, target},
+    metrics::fixture::{self, MS, Run, SEC, level, load, open, plan, target},
     plan::{Criterion, Step, Trial, as_run, schedule, tried},
     record::{ChunkTimes, Command, Diary, Event, Record, trials},
     sim::{Arrival, Request, Seen, simulate, simulate_closed},
@@ -30,7 +30,7 @@ fn server(max_batch: u32) -> Sim {
 const ASK: Request = Request { prompt_tokens: 20, output_tokens: 8, stream: true };
 
 /// A run of one search, whose levels hold while 95 % of the first tokens come within half a second.
-fn looking(seed: u64, search: Sought) -> Run {
+fn looking(seed: u64, search: &Sought) -> Run {
     let count = search.trials();
     let criteria = vec![Criterion { target: 0, endpoint: None }];
     let steps = (1..=count).map(|number| {
@@ -50,17 +50,15 @@ fn looking(seed: u64, search: Sought) -> Run {
 
 /// What a simulated request has come to, as the engine tells it.
 fn told(step: &Step, number: usize, from_ns: u64, seen: &Seen) -> (u64, Record, ChunkTimes) {
-    let due_ns = from_ns + seen.arrived_ns;
     let end_ns = seen.end_ns.expect("nothing stalls");
-    let (first, rest) = seen.tokens_ns.split_first().expect("tokens");
-    let mut before = *first;
-    let gaps = rest.iter().map(|at_ns| at_ns - std::mem::replace(&mut before, *at_ns));
-    let (mut record, chunks) = answer(due_ns, first - seen.arrived_ns, &gaps.collect::<Vec<_>>());
+    let (mut record, chunks) = fixture::seen(seen, from_ns);
     (record.seq, record.step_id) = (step.load().expect("a trial").first_seq + number as u64, step.id);
     (record.phase, record.step) = (step.phase.clone(), step.name.clone());
     record.endpoint = "chat".to_owned();
     let mut times = ChunkTimes::default();
-    chunks.iter().for_each(|at_ns| times.push(*at_ns, 0));
+    for at_ns in chunks {
+        times.push(at_ns, 0);
+    }
     (from_ns + end_ns, record, times)
 }
 
@@ -74,17 +72,14 @@ fn obeyed(mut run: Run, server: &Sim) -> Run {
         tried_so_far.push(trial);
         let seed = run.plan.seed * 1_000 + step.id as u64;
         let (from_ns, duration_ns) = (now_ns, trial.duration.as_nanos() as u64);
-        let seen = match schedule::of_step(&step, seed) {
-            Some(due) => {
-                let due: Vec<Arrival> = due.map(|at_ns| Arrival { at_ns, request: ASK }).collect();
-                simulate(server, seed, &due)
-            }
-            None => {
-                // more than come to be sent in the time
-                let many = vec![ASK; (200.0 * trial.duration.as_secs_f64()) as usize];
-                let all = simulate_closed(server, seed, trial.level as u32, &many);
-                all.into_iter().filter(|seen| seen.arrived_ns < duration_ns).collect()
-            }
+        let seen = if let Some(due) = schedule::of_step(&step, seed) {
+            let due: Vec<Arrival> = due.map(|at_ns| Arrival { at_ns, request: ASK }).collect();
+            simulate(server, seed, &due)
+        } else {
+            // more than come to be sent in the time
+            let many = vec![ASK; (200.0 * trial.duration.as_secs_f64()) as usize];
+            let all = simulate_closed(server, seed, trial.level as u32, &many);
+            all.into_iter().filter(|seen| seen.arrived_ns < duration_ns).collect()
         };
         let mut ends: Vec<(u64, Record, ChunkTimes)> =
             seen.iter().enumerate().map(|(number, seen)| told(&step, number, from_ns, seen)).collect();
@@ -93,7 +88,9 @@ fn obeyed(mut run: Run, server: &Sim) -> Run {
             Diary::Trial { step: step.id, at_ns, level, duration_ns },
             Diary::StepStarted { step: step.id, at_ns },
         ];
-        lines.iter().for_each(|line| control.observe(&Event::Diary(line.clone())));
+        for line in &lines {
+            control.observe(&Event::Diary(line.clone()));
+        }
         // told in the order of their ends, with a note of what is in flight every 100 ms
         ends.sort_by_key(|(end_ns, ..)| *end_ns);
         let mut due: Vec<u64> = ends.iter().map(|(_, record, _)| record.due_ns).collect();
@@ -168,7 +165,7 @@ fn a_search_finds_where_a_server_saturates() {
     let truth = capacity(&server);
     let rates = search(Over::Rate { arrivals: Arrivals::Constant }, 4.0, 150.0);
     for seed in 0..20 {
-        let found = found_in(&obeyed(looking(seed, rates.clone()), &server));
+        let found = found_in(&obeyed(looking(seed, &rates), &server));
         let limit = found.limit.expect("some level holds");
         assert!((limit / truth - 1.0).abs() < 0.05, "{seed}: {limit} of {truth}; {}", found.reason);
         assert!(found.confirmed && found.attempts.len() <= 14, "{seed}: {}", found.attempts.len());
@@ -179,7 +176,7 @@ fn a_search_finds_where_a_server_saturates() {
 fn a_search_finds_how_many_users_a_server_has_places_for() {
     for places in [8, 16] {
         for seed in 0..5 {
-            let mut run = looking(seed, search(Over::Users, 1.0, 64.0));
+            let mut run = looking(seed, &search(Over::Users, 1.0, 64.0));
             // nobody waits as long as there are places
             run.plan.targets[0].bound = Bound::AtMost(1.5 * (0.02 + 0.000_5 * f64::from(places)));
             let found = found_in(&obeyed(run, &server(places)));
@@ -196,7 +193,7 @@ fn a_limit_is_never_told_too_high() {
     let truth = capacity(&server);
     let rates = search(Over::Rate { arrivals: Arrivals::Poisson }, 4.0, 150.0);
     for seed in 0..5 {
-        let mut run = looking(seed, rates.clone());
+        let mut run = looking(seed, &rates);
         run.plan.targets = vec![target("first_token", "ttft.p50", Bound::AtMost(0.2), "limit")];
         let found = found_in(&obeyed(run, &server));
         let limit = found.limit.expect("some level holds");
@@ -208,7 +205,7 @@ fn a_limit_is_never_told_too_high() {
 fn a_server_that_falls_behind_is_not_looked_at_to_the_end() {
     let server = server(16);
     let rates = search(Over::Rate { arrivals: Arrivals::Poisson }, 20.0, 300.0);
-    let (run, truth) = (obeyed(looking(1, rates), &server), capacity(&server));
+    let (run, truth) = (obeyed(looking(1, &rates), &server), capacity(&server));
     let summary = run.summary();
     assert!(!summary.saturated.is_empty());
     let found = found_in(&run);
@@ -224,11 +221,11 @@ fn a_server_that_falls_behind_is_not_looked_at_to_the_end() {
 #[test]
 fn no_level_may_hold_and_all_may() {
     let slow = server(1);
-    let nothing = found_in(&obeyed(looking(1, search(Over::Users, 8.0, 64.0)), &slow));
+    let nothing = found_in(&obeyed(looking(1, &search(Over::Users, 8.0, 64.0)), &slow));
     assert_eq!((nothing.limit, nothing.attempts.len()), (None, 1));
     insta::assert_snapshot!(nothing.reason, @"not even the lowest level holds, 8 users does not hold: `ttft.p95` is 1.19 s, asked at most 500 ms");
     let fast = server(64);
-    let all = found_in(&obeyed(looking(1, search(Over::Users, 1.0, 6.0)), &fast));
+    let all = found_in(&obeyed(looking(1, &search(Over::Users, 1.0, 6.0)), &fast));
     assert_eq!((all.limit, all.confirmed, all.broken), (Some(6.0), true, None));
     insta::assert_snapshot!(all.reason, @"6 users, the highest level that was to be tried, holds: more may");
 }

@@ -5,6 +5,7 @@
 
 mod axis;
 mod batches;
+mod forest;
 mod names;
 mod page;
 mod render;
@@ -15,6 +16,7 @@ mod tradeoff;
 mod ttft;
 
 use super::Report;
+use crate::compare::Comparison;
 
 /// A chart, drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,15 +65,21 @@ struct Sketch {
     scene: scene::Scene,
 }
 
+impl Sketch {
+    fn draw(self) -> Result<Chart, ChartError> {
+        let Self { name, title, scene } = self;
+        Ok(Chart { name, title, svg: render::svg(name, &scene)?, scene })
+    }
+}
+
 /// Every chart that the run has data for.
 pub fn charts(report: &Report) -> Result<Vec<Chart>, ChartError> {
-    sketches(report)
-        .into_iter()
-        .map(|sketch| {
-            let Sketch { name, title, scene } = sketch;
-            Ok(Chart { name, title, svg: render::svg(name, &scene)?, scene })
-        })
-        .collect()
+    sketches(report).into_iter().map(Sketch::draw).collect()
+}
+
+/// The changes of a comparison with their intervals; `None` where no metric has any.
+pub(super) fn changes(comparison: &Comparison) -> Result<Option<Chart>, ChartError> {
+    forest::sketch(comparison).map(Sketch::draw).transpose()
 }
 
 fn sketches(report: &Report) -> Vec<Sketch> {

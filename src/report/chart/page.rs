@@ -44,6 +44,23 @@ impl Page {
 
     /// Heading and footer of paper that need not have the usual height.
     pub(super) fn of_height(height: f64, report: &Report, title: &str, subtitle: &str) -> Self {
+        let place = format!(
+            "{} · scenario {} · {}",
+            words::hardware(report),
+            report.plan.title(),
+            words::started(report)
+        );
+        let notice = words::simulated_notice(report);
+        Self::of_places(height, (title, subtitle), &[place], notice.as_deref())
+    }
+
+    /// Heading, and a footer that says where it was measured.
+    pub(super) fn of_places(
+        height: f64,
+        (title, subtitle): (&str, &str),
+        places: &[String],
+        notice: Option<&str>,
+    ) -> Self {
         let mut scene = Scene::new(height);
         let room = WIDTH - 2.0 * MARGIN;
         scene.bold((MARGIN, 104.0), title, HEADING, INK, Anchor::Start);
@@ -53,15 +70,10 @@ impl Page {
             scene.text((MARGIN, top), line, LABEL, MUTED, Anchor::Start);
         }
 
-        let place = format!(
-            "{} · scenario {} · {}",
-            words::hardware(report),
-            report.plan.title(),
-            words::started(report)
-        );
-        let mut lines: Vec<_> = broken(&place, FOOT, room).into_iter().map(|line| (line, MUTED)).collect();
-        if let Some(notice) = words::simulated_notice(report) {
-            lines.extend(broken(&capital(&notice), FOOT, room).into_iter().map(|line| (line, INK)));
+        let places = places.iter().flat_map(|place| broken(place, FOOT, room));
+        let mut lines: Vec<_> = places.map(|line| (line, MUTED)).collect();
+        if let Some(notice) = notice {
+            lines.extend(broken(&capital(notice), FOOT, room).into_iter().map(|line| (line, INK)));
         }
         let first = height - 40.0 - 42.0 * (lines.len() - 1) as f64;
         for (i, (line, color)) in lines.into_iter().enumerate() {

@@ -122,6 +122,49 @@ fn every_phase_and_level_has_its_row_of_first_tokens() {
 }
 
 #[test]
+fn the_chart_of_changes_has_a_row_for_each_metric_with_its_interval() {
+    let mut comparison = fixture::compared(1.2);
+    let chart = changes(&comparison).expect("a chart").expect("rows");
+    look("changes", &chart);
+    for row in &comparison.rows {
+        assert!(chart.svg.contains(&format!("{} in {}", row.metric, row.scope)), "{}", row.metric);
+        assert!(chart.svg.contains(&crate::report::changes::change(row.change)), "{}", row.metric);
+    }
+    for text in [
+        "regressed",
+        "equivalent",
+        "with a target",
+        "without a target",
+        "the margin of 5.0 %",
+        "main · ",
+        "candidate · ",
+    ] {
+        assert!(chart.svg.contains(text), "{text}");
+    }
+    let picture = chart.png().expect("a picture");
+    let reader = png::Decoder::new(std::io::Cursor::new(&picture)).read_info().expect("a PNG");
+    assert_eq!((reader.info().width, reader.info().height), (2400, chart.scene.height as u32));
+
+    // what has no place on the axis stands at its end, and what is no number has no row
+    let rows = &mut comparison.rows;
+    (rows[0].change, rows[0].change_low, rows[0].change_high) =
+        (f64::INFINITY, Some(3.0), Some(f64::INFINITY));
+    (rows[1].change, rows[1].change_low) = (0.0, None);
+    rows[2].change = f64::NAN;
+    let gone = format!("{} in {}", rows[2].metric, rows[2].scope);
+    let svg = changes(&comparison).expect("a chart").expect("rows").svg;
+    assert!(svg.contains("×∞") && svg.contains("−100.0 %") && !svg.contains(&gone));
+    assert!(!svg.contains("NaN") && !svg.contains("2147483647") && !svg.contains("-2147483648"));
+
+    let row = comparison.rows[0].clone();
+    comparison.rows.extend(std::iter::repeat_n(row, 60));
+    let svg = changes(&comparison).expect("a chart").expect("rows").svg;
+    assert!(svg.contains("more rows in the table"));
+    comparison.rows.clear();
+    assert_eq!(changes(&comparison).expect("no chart"), None);
+}
+
+#[test]
 fn a_chart_without_data_is_left_out() {
     assert_eq!(charts(&fixture::dead().report()).expect("nothing to draw").len(), 0);
 }

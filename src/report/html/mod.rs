@@ -3,11 +3,14 @@
 //! The template is filled by `handlebars`, which escapes every value; styles, scripts, the static charts and the
 //! data of the interactive ones are part of the page. It asks for nothing from a network.
 
+mod comparison;
 mod data;
 mod view;
 
 use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext, html_escape};
 use serde_json::{Value, json};
+
+pub use comparison::{PageError, comparisons};
 
 use super::{Chart, Report};
 
@@ -31,10 +34,6 @@ impl From<handlebars::RenderError> for HtmlError {
 
 /// The page, with those of the charts that gain nothing from being interactive.
 pub fn html(report: &Report, charts: &[Chart]) -> Result<String, HtmlError> {
-    let mut handlebars = Handlebars::new();
-    // a name that the template gets wrong is an error, not an empty place
-    handlebars.set_strict_mode(true);
-    handlebars.register_helper("prose", Box::new(prose));
     let mut page = view::page(report);
     page["charts"] = figures(charts);
     page["plots"] = data::plots(report);
@@ -43,7 +42,16 @@ pub fn html(report: &Report, charts: &[Chart]) -> Result<String, HtmlError> {
     page["script"] = json!(SCRIPT);
     page["uplot"] = json!(UPLOT);
     page["uplot_license"] = json!(UPLOT_LICENSE);
-    Ok(handlebars.render_template(TEMPLATE, &page)?)
+    Ok(engine().render_template(TEMPLATE, &page)?)
+}
+
+/// What fills templates.
+fn engine() -> Handlebars<'static> {
+    let mut handlebars = Handlebars::new();
+    // a name that the template gets wrong is an error, not an empty place
+    handlebars.set_strict_mode(true);
+    handlebars.register_helper("prose", Box::new(prose));
+    handlebars
 }
 
 /// The static charts: what is over time or over requests is interactive instead.

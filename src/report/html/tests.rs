@@ -192,6 +192,89 @@ fn nothing_from_the_plan_or_a_server_becomes_markup() {
     tags(&markup(&html));
 }
 
+/// The page of comparisons.
+fn compared(name: &str, all: &[crate::compare::Comparison]) -> String {
+    let html = comparisons(all).expect("a page");
+    if let Some(dir) = std::env::var_os("SCENARIO_LOOK") {
+        std::fs::create_dir_all(&dir).expect("a folder to write to");
+        std::fs::write(std::path::Path::new(&dir).join(format!("{name}.html")), &html).expect("a file");
+    }
+    html
+}
+
+#[test]
+fn the_page_of_comparisons_is_whole_and_needs_no_network() {
+    let (slower, same) = (fixture::compared(1.2), fixture::compared(1.0));
+    for (name, all) in [("compared", vec![slower.clone()]), ("compared-several", vec![slower, same])] {
+        let html = compared(name, &all);
+        let markup = markup(&html);
+        let tags = tags(&markup);
+        for tag in &tags {
+            assert!(
+                !["src=", "srcset=", "href=\"http", "action="].iter().any(|outside| tag.contains(outside)),
+                "{tag}"
+            );
+        }
+        let ids: Vec<_> =
+            tags.iter().filter_map(|tag| tag.split(" id=\"").nth(1)?.split('"').next()).collect();
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id twice: {ids:?}");
+        assert_eq!(markup.matches("<svg").count(), all.len());
+        assert!(!html.contains("<script") && !markup.contains("NaN") && !markup.contains(">inf<"));
+    }
+}
+
+#[test]
+fn the_page_of_a_comparison_says_what_became_of_each_metric() {
+    let comparison = fixture::compared(1.2);
+    let html = markup(&compared("compared", std::slice::from_ref(&comparison)));
+    assert!(comparison.rows.iter().any(|row| row.decides) && comparison.rows.iter().any(|row| !row.decides));
+    for row in &comparison.rows {
+        assert!(html.contains(&format!("<code>{}</code> in {}", row.metric, row.scope)), "{}", row.metric);
+        assert!(!row.decides || html.contains(&html_escape(&row.note).replace("&#x60;", "")), "{}", row.note);
+    }
+    for field in &comparison.differing {
+        assert!(html.contains(&format!("<code>{}</code>", html_escape(&field.field))), "{}", field.field);
+    }
+    for text in [
+        "<span aria-hidden=\"true\">✗</span> REGRESSED",
+        "another experiment",
+        "other hardware",
+        "compared because that was asked for",
+        "with a target: these decide",
+        "these numbers describe no hardware".trim_start_matches("these "),
+        "+20.0 %",
+        "main",
+        "candidate",
+    ] {
+        assert!(html.contains(text), "{text}");
+    }
+}
+
+#[test]
+fn nothing_in_a_comparison_becomes_markup() {
+    const NASTY: &str = "</style><img src=x onerror=alert(1)>&\"'";
+    let mut comparison = fixture::compared(1.2);
+    comparison.before.name = NASTY.to_owned();
+    comparison.after.hardware = NASTY.to_owned();
+    comparison.before.runs = vec![NASTY.to_owned()];
+    comparison.notes = vec![NASTY.to_owned()];
+    comparison.rows[0].note = NASTY.to_owned();
+    comparison.rows[0].scope.phase = NASTY.to_owned();
+    comparison.differing[0].after = Some(NASTY.to_owned());
+    let html = compared("nasty", &[comparison]);
+    assert!(!html.contains("<img") && html.contains("&lt;img"));
+    tags(&markup(&html));
+}
+
+#[test]
+fn a_comparison_without_metrics_has_no_chart() {
+    let mut comparison = fixture::compared(1.0);
+    comparison.rows.clear();
+    let html = markup(&compared("empty", &[comparison]));
+    assert!(!html.contains("<svg") && html.contains("so none decides"));
+    tags(&html);
+}
+
 #[test]
 fn a_script_cannot_be_ended_by_its_data() {
     assert_eq!(for_script(&json!("</script>")), "\"\\u003c/script>\"");

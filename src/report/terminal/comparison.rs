@@ -3,7 +3,10 @@
 use super::{BAD, BOLD, DIM, GOOD, Grid, OPEN, Style, behind, indented, one_line, shorten};
 use crate::{
     compare::{Call, Compared, Comparison, Differing, Row},
-    report::words,
+    report::{
+        changes::{change, interval, sign, word},
+        words,
+    },
     units,
 };
 
@@ -71,9 +74,7 @@ fn table(rows: &[Row], style: Style) -> Vec<String> {
             value(row.before),
             value(row.after),
             change(row.change),
-            row.change_low
-                .zip(row.change_high)
-                .map_or_else(String::new, |(low, high)| format!("{} – {}", change(low), change(high))),
+            interval(row).unwrap_or_default(),
         ]);
     }
     grid.right(&[3, 4, 5, 6]);
@@ -125,64 +126,13 @@ fn conclusion(comparison: &Comparison, style: Style) -> Vec<String> {
     lines
 }
 
-fn sign(call: Call) -> &'static str {
-    match call {
-        Call::Regressed => "✗",
-        Call::Inconclusive => "?",
-        Call::Improved => "✓",
-        Call::Equivalent => "=",
-    }
-}
-
-fn word(call: Call) -> &'static str {
-    match call {
-        Call::Regressed => "REGRESSED",
-        Call::Inconclusive => "INCONCLUSIVE",
-        Call::Improved => "IMPROVED",
-        Call::Equivalent => "EQUIVALENT",
-    }
-}
-
-/// A ratio as a change: `+12.3 %`, `−4.0 %`, `×27.0` where that reads better.
-fn change(ratio: f64) -> String {
-    if ratio.is_nan() {
-        words::MISSING.to_owned()
-    } else if ratio.is_infinite() {
-        "×∞".to_owned()
-    } else if ratio >= 10.0 {
-        format!("×{}", units::show_number(ratio))
-    } else {
-        let percent = (ratio - 1.0) * 100.0;
-        let sign = if percent < -0.05 { "−" } else { "+" };
-        format!("{sign}{:.1} %", percent.abs())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         compare::{MARGIN, RunFigures, Side, compare},
-        report::fixture,
+        report::fixture::{self, runs},
     };
-
-    /// Five runs of the fixture's main phase, each with its noise; times to first token by a factor.
-    fn runs(factor: f64) -> Vec<RunFigures> {
-        let run = fixture::mixed();
-        let noises = [1.0, 1.01, 0.99, 1.004, 0.996].into_iter().enumerate();
-        let each = noises.map(|(i, noise)| {
-            let mut figures = RunFigures::of(&format!("run-{i}"), &run.summary, &run.verdict);
-            figures.scopes.retain(|scope| scope.scope.phase == "mixed");
-            for scope in &mut figures.scopes {
-                for (name, value) in &mut scope.values {
-                    let by = if name.starts_with("ttft") { noise * factor } else { noise };
-                    *value = value.map(|value| value * by);
-                }
-            }
-            figures
-        });
-        each.collect()
-    }
 
     fn side<'a>(name: &'a str, run: &'a fixture::Run, runs: &'a [RunFigures]) -> Side<'a> {
         Side { name, plan: &run.plan, system: &run.system, runs }
@@ -203,21 +153,5 @@ mod tests {
         let colored = comparison(&five, Style { color: true, ..style });
         assert_ne!(colored, comparison(&five, style));
         assert_eq!(anstream::adapter::strip_str(&colored).to_string(), comparison(&five, style));
-    }
-
-    #[test]
-    fn changes_read_as_percent_or_as_a_factor() {
-        for (ratio, text) in [
-            (1.0, "+0.0 %"),
-            (1.123, "+12.3 %"),
-            (0.96, "−4.0 %"),
-            (0.9999, "+0.0 %"),
-            (0.0, "−100.0 %"),
-            (27.0, "×27.0"),
-            (f64::INFINITY, "×∞"),
-            (f64::NAN, "–"),
-        ] {
-            assert_eq!(change(ratio), text, "{ratio}");
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! Each cause on a run that has it, and its silence on a neighbour that has not.
 
 use super::{
-    analysis::mixed_after_solo,
+    contention::mixed_after_solo,
     ladder::{ASK, OCTAVES, climb, server},
     *,
 };

@@ -1,0 +1,113 @@
+//! Contention as a paragraph.
+
+use super::{Beside, Contention, Factor, Inflation, MARGIN};
+use crate::{
+    catalog::Metric,
+    units::{show_count, show_count_of, show_number, show_seconds, show_share},
+    verdict::{Finding, Level},
+};
+
+/// A paragraph for each mixed phase, and a line for each phase that is not compared with one.
+pub(in super::super) fn findings(all: &[Contention]) -> Vec<Finding> {
+    let paragraphs = all.iter().filter_map(paragraph);
+    let not_compared = all.iter().flat_map(|contention| {
+        contention.not_compared.iter().map(|other| Finding {
+            level: Level::Info,
+            text: format!("`{}` is not compared with `{}`: {}", other.phase, contention.phase, other.reason),
+        })
+    });
+    paragraphs.chain(not_compared).collect()
+}
+
+/// Its sentences; `None` where nothing could be compared.
+fn paragraph(of: &Contention) -> Option<Finding> {
+    let endpoints = of.endpoints.iter().filter_map(times);
+    let errors = of.endpoints.iter().filter_map(errors);
+    let numbers: Vec<String> = endpoints.chain(errors).chain(throughput(of)).chain(fairness(of)).collect();
+    if numbers.is_empty() {
+        return None;
+    }
+    let (level, head) = if of.found {
+        (Level::Warning, "there is contention")
+    } else if is_free(of) {
+        (Level::Pass, "there is no contention")
+    } else {
+        (Level::Info, "no contention is shown")
+    };
+    Some(Finding { level, text: format!("`{}`: {head}: {}", of.phase, numbers.join("; ")) })
+}
+
+/// Whether all that could be slower or less surely is not, by as much as matters.
+fn is_free(of: &Contention) -> bool {
+    let below = |inflation: Inflation| inflation.times.high.is_some_and(|high| high < 1.0 + MARGIN);
+    let mut times = of.endpoints.iter().flat_map(|beside| beside.ttft.into_iter().chain(beside.e2e));
+    times.all(below) && of.throughput.is_none_or(|of| of.share.low.is_some_and(|low| low > 1.0 - MARGIN))
+}
+
+fn times(of: &Beside) -> Option<String> {
+    let first = of.ttft.map(|ttft| (ttft, "first token"));
+    let (inflation, what) = first.or(of.e2e.map(|e2e| (e2e, "answer")))?;
+    let whole = of.e2e.filter(|_| first.is_some()).map_or(String::new(), |e2e| {
+        format!(", its whole answer {} times{}", show_number(e2e.times.value), within(e2e.times, show_number))
+    });
+    Some(format!(
+        "the median {what} of `{}` takes {} times as long as in `{}`{}, {} against {}{whole}",
+        of.endpoint,
+        show_number(inflation.times.value),
+        of.alone,
+        within(inflation.times, show_number),
+        show_seconds(inflation.together_s),
+        show_seconds(inflation.alone_s),
+    ))
+}
+
+fn errors(of: &Beside) -> Option<String> {
+    let (alone, together) = (of.errors.alone, of.errors.together);
+    let difference = of.errors.difference.filter(|_| alone.requests + together.requests > 0)?;
+    Some(format!(
+        "of `{}` {} of {} failed under contention and alone {} of {}, {} more{}",
+        of.endpoint,
+        show_count(together.requests),
+        show_count_of(together.due, "request"),
+        show_count(alone.requests),
+        show_count(alone.due),
+        show_points(difference.value),
+        within(difference, show_points),
+    ))
+}
+
+fn throughput(of: &Contention) -> Option<String> {
+    let combined = of.throughput?;
+    let unit = Metric::OutputTokensPerSecond.unit();
+    Some(format!(
+        "together they bring {}, {}{} of the {} that they brought alone",
+        unit.show(combined.together_per_s),
+        show_share(combined.share.value),
+        within(combined.share, show_share),
+        unit.show(combined.alone_per_s),
+    ))
+}
+
+fn fairness(of: &Contention) -> Option<String> {
+    let fairness = of.fairness?;
+    Some(format!(
+        "of its pace one keeps {}{} times what another keeps (fairness, 1 where all suffer alike)",
+        show_number(fairness.value),
+        within(fairness, show_number),
+    ))
+}
+
+/// A difference of two shares.
+fn show_points(difference: f64) -> String {
+    format!("{:.1} points", difference * 100.0)
+}
+
+/// The interval of a factor in brackets, where it has one.
+fn within(factor: Factor, show: fn(f64) -> String) -> String {
+    match (factor.low, factor.high) {
+        (Some(low), Some(high)) => format!(" ({} to {})", show(low), show(high)),
+        (Some(low), None) => format!(" ({} at least)", show(low)),
+        (None, Some(high)) => format!(" ({} at most)", show(high)),
+        (None, None) => " (too few requests for an interval)".to_owned(),
+    }
+}
