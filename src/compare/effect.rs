@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CONFIDENCE;
-use crate::stats::{Estimate, Moments, median, prediction, rank_sum_tails, shift_rank, welch};
+use crate::stats::{Common, Estimate, Moments, median, prediction, rank_sum_tails, shift_rank, welch};
 
 /// Runs on a side from which the next one can be predicted.
 pub(super) const PREDICTS: u64 = 5;
@@ -42,14 +42,15 @@ pub(super) struct Effect {
 
 impl Effect {
     /// That between two sides with at least one value each, none below 0, of a metric of which `worst` is the worst value.
-    pub(super) fn of(before: &[f64], after: &[f64], worst: f64) -> Self {
+    /// `others` is what the spreads of the same runs' metrics have in common.
+    pub(super) fn of(before: &[f64], after: &[f64], worst: f64, others: Option<Common>) -> Self {
         let plain = before.iter().chain(after).all(|value| *value > 0.0 && value.is_finite());
         match (before.len(), after.len()) {
             (2.., 2..) if plain => Self::by_logs(before, after),
             (2.., 2..) => Self::by_ranks(before, after),
-            (_, 1) => Self::of_one(before, after[0], worst),
+            (_, 1) => Self::of_one(before, after[0], worst, others),
             // the same with both sides changed over
-            (1, _) => Self::of_one(after, before[0], worst).mirrored(),
+            (1, _) => Self::of_one(after, before[0], worst, others).mirrored(),
             _ => Self::bare(before, after),
         }
     }
@@ -103,7 +104,7 @@ impl Effect {
     }
 
     /// One new value against several.
-    fn of_one(before: &[f64], after: f64, worst: f64) -> Self {
+    fn of_one(before: &[f64], after: f64, worst: f64, others: Option<Common>) -> Self {
         let bare = Self::bare(before, &[after]);
         if (before.len() as u64) < PREDICTS {
             return bare;
@@ -127,7 +128,7 @@ impl Effect {
             // of few errors a run may well have none, which has no logarithm
             return bare;
         }
-        let Some(seen) = prediction(&logs, after.ln()) else { return bare };
+        let Some(seen) = prediction(&logs, after.ln(), others) else { return bare };
         let above = seen.chance_above(0.0);
         Self { interval: Some(ratios(seen)), above, below: 1.0 - above, deviation, basis, ..bare }
     }

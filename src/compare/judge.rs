@@ -7,7 +7,7 @@ use super::{
 use crate::{
     catalog::{Direction, MetricName, Unit},
     plan::ScopeKey,
-    stats::{holm, runs_to_exceed, runs_to_reject},
+    stats::{Common, Moments, common, holm, runs_to_exceed, runs_to_reject},
     units::show_count_of,
 };
 
@@ -45,10 +45,23 @@ pub(super) fn judge(pairs: Vec<Pair>, margin: f64) -> Vec<Row> {
     rows
 }
 
+/// What the spreads of metrics between the same runs have in common: of logarithms, as many of each.
+fn common_spread(pairs: &[Pair]) -> Option<Common> {
+    let runs = |pair: &Pair| pair.before.len().max(pair.after.len());
+    let most = pairs.iter().map(runs).max().filter(|runs| *runs > 1)?;
+    let variance = |pair: &Pair| {
+        let side = if pair.before.len() < pair.after.len() { &pair.after } else { &pair.before };
+        let plain = side.len() == most && side.iter().all(|value| *value > 0.0 && value.is_finite());
+        plain.then(|| side.iter().map(|value| value.ln()).collect::<Moments>().stddev().powi(2))
+    };
+    common(&pairs.iter().filter_map(variance).collect::<Vec<_>>(), most as u64 - 1)
+}
+
 fn family(pairs: Vec<Pair>, margin: f64) -> Vec<Row> {
     let tests = pairs.len() as u64;
-    let effects: Vec<Effect> =
-        pairs.iter().map(|pair| Effect::of(&pair.before, &pair.after, pair.metric.metric.worst())).collect();
+    let others = common_spread(&pairs);
+    let effect = |pair: &Pair| Effect::of(&pair.before, &pair.after, pair.metric.metric.worst(), others);
+    let effects: Vec<Effect> = pairs.iter().map(effect).collect();
     let sides = pairs.iter().zip(&effects).map(|(pair, effect)| match pair.metric.metric.direction() {
         Direction::Lower => (effect.above, effect.below),
         Direction::Higher => (effect.below, effect.above),

@@ -1,7 +1,7 @@
 //! How far two small samples lie apart, where each is about normal: as logarithms of run-to-run values are, whose noise
 //! multiplies.
 
-use super::{Estimate, Moments, normal_quantile, student_quantile};
+use super::{Common, Estimate, Moments, normal_quantile, student_quantile};
 
 /// The difference of the means of two samples, `ys` − `xs`, and its error; the variances need not be equal. `None` where a
 /// side has fewer than two values.
@@ -27,15 +27,18 @@ pub fn welch(xs: &[f64], ys: &[f64]) -> Option<Estimate> {
 /// How far a value lies above the mean of a sample, with the error of such a distance if the value came from where the
 /// sample did: by the prediction interval of a normal distribution with unknown mean and variance,
 /// `t(n − 1) · s · √(1 + 1/n)`: W. Q. Meeker, G. J. Hahn, L. A. Escobar, *Statistical Intervals* (2nd ed., 2017),
-/// section 4.7. `None` below two values, and where they are all equal, which says nothing of how far another may lie.
-pub fn prediction(sample: &[f64], value: f64) -> Option<Estimate> {
+/// section 4.7. Where the spreads of others have something in common with the sample's, a spread that came out smaller by chance is
+/// not believed. `None` below two values, and where they are all equal, which says nothing of how far another may lie.
+pub fn prediction(sample: &[f64], value: f64, others: Option<Common>) -> Option<Estimate> {
     let moments: Moments = sample.iter().copied().collect();
     let deviation = moments.stddev();
     if deviation <= 0.0 || !deviation.is_finite() {
         return None;
     }
-    let error = deviation * (1.0 + 1.0 / moments.count() as f64).sqrt();
-    Some(Estimate { mean: value - moments.mean(), error, degrees: moments.count() - 1 })
+    let degrees = moments.count() - 1;
+    let in_their_light = others.map_or(0.0, |others| others.moderated(deviation.powi(2), degrees).sqrt());
+    let error = deviation.max(in_their_light) * (1.0 + 1.0 / moments.count() as f64).sqrt();
+    Some(Estimate { mean: value - moments.mean(), error, degrees })
 }
 
 /// The fewest values on each of two sides with this standard deviation at which Student's bound of their difference
@@ -74,12 +77,12 @@ mod tests {
     fn a_prediction_by_hand() {
         // mean 3, variance 2.5
         let sample = [1.0, 2.0, 3.0, 4.0, 5.0];
-        let seen = prediction(&sample, 7.0).expect("a spread");
+        let seen = prediction(&sample, 7.0, None).expect("a spread");
         assert_eq!((seen.mean, seen.degrees), (4.0, 4));
         assert!((seen.error - 3.0_f64.sqrt()).abs() < 1e-12, "{seen:?}");
         assert!((seen.half_width(0.95) - 2.131_847 * 3.0_f64.sqrt()).abs() < 1e-5, "{seen:?}");
-        assert_eq!(prediction(&[2.0, 2.0, 2.0], 3.0), None);
-        assert_eq!(prediction(&[2.0], 3.0), None);
+        assert_eq!(prediction(&[2.0, 2.0, 2.0], 3.0, None), None);
+        assert_eq!(prediction(&[2.0], 3.0, None), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod excess;
 #[cfg(test)]
 mod fixture;
 mod holm;
+mod moderated;
 mod moments;
 mod rank_sum;
 mod ranks;
@@ -29,6 +30,7 @@ pub use dependence::{Indicators, dependent_lower_rank, dependent_upper_rank, eff
 pub use difference::{prediction, runs_to_exceed, welch};
 pub use excess::{Excess, excess};
 pub use holm::holm;
+pub use moderated::{Common, common};
 pub use moments::{Moments, mean, median, median_absolute_deviation, parts};
 pub use rank_sum::{rank_sum_floor, rank_sum_tails, runs_to_reject, shift_rank};
 pub use ranks::{lower_rank, nearest_rank, sample_floor, settles_at, upper_rank};

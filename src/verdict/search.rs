@@ -12,7 +12,7 @@ use crate::{
     metrics::{Account, Scope, Summary, scope_key},
     plan::{LoadStep, Plan, PlannedTarget, ScopeKey, Step, Trial},
     record::{Outcome, Saturated},
-    units::{show_count_of, show_number, show_share},
+    units::{show_count_of, show_share},
     verdict::{Judged, Mark},
 };
 
@@ -324,17 +324,19 @@ fn conclude(plan: &Plan, summary: &Summary, phase: &str, trial: &Trial, attempts
     let why = broken.and_then(|broken| last_of(broken, &[Mark::Fail, Mark::Inconclusive]));
     let why = why.map(|attempt| match attempt.mark {
         Mark::Fail => attempt.reason.clone(),
-        _ => format!("it is undecided twice, {}", attempt.reason),
+        _ => format!("undecided twice, {}", attempt.reason),
     });
-    let over = |broken: f64| format!("{} does not hold: {}", unit(broken), why.clone().unwrap_or_default());
+    let why = why.unwrap_or_default();
     let mut reason = match (limit, broken) {
         (None, None) => "no level was tried to its end".to_owned(),
-        (None, Some(broken)) => format!("not even the lowest level holds, {}", over(broken)),
+        (None, Some(broken)) => format!("not even the lowest level holds: at {} {why}", unit(broken)),
         (Some(limit), None) if limit >= trial.search.to => {
-            format!("{}, the highest level that was to be tried, holds: more may", unit(limit))
+            format!("at {}, the highest level that was to be tried, it holds: more may", unit(limit))
         }
-        (Some(limit), None) => format!("{} holds, and the search did not come to its end", unit(limit)),
-        (Some(limit), Some(broken)) => format!("{} holds, {}", unit(limit), over(broken)),
+        (Some(limit), None) => format!("at {} it holds, and the search did not come to its end", unit(limit)),
+        (Some(limit), Some(broken)) => {
+            format!("at {} it holds, at {} it does not: {why}", unit(limit), unit(broken))
+        }
     };
     if limit.is_some() && !confirmed {
         reason += "; it was not confirmed by a second trial";
@@ -397,7 +399,8 @@ fn missed_before(
 /// A level with its unit: `37.2 req/s`, `8 users`.
 fn shown(search: &Search, level: f64) -> String {
     match search.over {
-        Sought::Rate { .. } => format!("{} req/s", show_number(level)),
+        // of three digits already
+        Sought::Rate { .. } => format!("{level} req/s"),
         Sought::Users => show_count_of(level as u64, "user"),
     }
 }

@@ -45,7 +45,7 @@ fn a_search_finds_what_a_server_has_places_for() {
         let bench = Bench::new();
         scenario(&bench, &format!(r#"step = "1s", until = "{until}""#));
         let done = bench.run(&["run", "s.toml"]).expect_code(0);
-        assert!(done.stdout.contains("4 users holds, 5 users does not hold"), "{}", done.stdout);
+        assert!(done.stdout.contains("at 4 users it holds, at 5 users it does not"), "{}", done.stdout);
         let run = bench.only_run();
         let summary = run.json("summary.json");
         let found = &summary["searches"][0];

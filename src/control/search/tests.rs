@@ -215,7 +215,7 @@ fn a_server_that_falls_behind_is_not_looked_at_to_the_end() {
         let planned = if of.step.contains('#') { 40.0 } else { 20.0 };
         assert!(of.duration_s < planned && of.level > 0.95 * truth, "{of:?}");
     }
-    insta::assert_snapshot!(found.reason, @"59.9 req/s holds, 63.4 req/s does not hold: it is undecided twice, `ttft.p95` is 252 ms (191 ms to ∞), asked at most 500 ms");
+    insta::assert_snapshot!(found.reason, @"at 59.9 req/s it holds, at 63.4 req/s it does not: undecided twice, `ttft.p95` is 252 ms (191 ms to ∞), asked at most 500 ms");
 }
 
 #[test]
@@ -223,9 +223,9 @@ fn no_level_may_hold_and_all_may() {
     let slow = server(1);
     let nothing = found_in(&obeyed(looking(1, &search(Over::Users, 8.0, 64.0)), &slow));
     assert_eq!((nothing.limit, nothing.attempts.len()), (None, 1));
-    insta::assert_snapshot!(nothing.reason, @"not even the lowest level holds, 8 users does not hold: `ttft.p95` is 1.19 s, asked at most 500 ms");
+    insta::assert_snapshot!(nothing.reason, @"not even the lowest level holds: at 8 users `ttft.p95` is 1.19 s, asked at most 500 ms");
     let fast = server(64);
     let all = found_in(&obeyed(looking(1, &search(Over::Users, 1.0, 6.0)), &fast));
     assert_eq!((all.limit, all.confirmed, all.broken), (Some(6.0), true, None));
-    insta::assert_snapshot!(all.reason, @"6 users, the highest level that was to be tried, holds: more may");
+    insta::assert_snapshot!(all.reason, @"at 6 users, the highest level that was to be tried, it holds: more may");
 }

@@ -336,7 +336,11 @@ fn ladders(report: &Report) -> Value {
 fn searches(report: &Report) -> Value {
     let row = |row: &searches::Row| {
         let [trial, lasted, word, by] = &row.cells;
-        let class = words::mark(row.mark).to_lowercase();
+        let class = match row.mark {
+            Mark::Pass => "good",
+            Mark::Inconclusive => "open",
+            Mark::Fail => "bad",
+        };
         json!({ "trial": trial, "lasted": lasted, "word": word, "by": by, "class": class })
     };
     let each = searches::tables(report).map(|(found, rows)| {
