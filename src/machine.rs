@@ -2,19 +2,35 @@
 //! what it was seen to do as a load generator.
 
 pub mod calibration;
+#[cfg(any(target_os = "linux", test))]
+mod linux;
+mod missing;
+mod nvml;
+#[cfg(any(not(target_os = "linux"), test))]
+mod portable;
+#[cfg(any(target_os = "macos", test))]
+mod sysctl;
+#[cfg(test)]
+mod tests;
 
-use nvml_wrapper::error::NvmlError;
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::calibration::Calibration;
+use self::missing::Notes;
+pub use self::{
+    calibration::Calibration,
+    missing::{Missing, Source},
+};
 use crate::units;
 
 /// The version of `system-info.json`.
 pub const FORMAT: u32 = 1;
 
-/// The machine that the program runs on. An empty text or 0 is "could not be found out".
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+/// The machine that the program runs on. An empty text or null is "could not be found out", and `missing` says why. What was
+/// not looked at by older versions is null in their runs.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Machine {
     /// `linux`, `macos`, …
     pub os: String,
@@ -26,25 +42,121 @@ pub struct Machine {
     pub arch: String,
     /// CPU model.
     pub cpu: String,
-    /// Logical processors that this process may use.
+    /// Logical processors that this process may use: those it is allowed on, and no more than the CPU quota of its cgroup.
     pub cores: u32,
-    /// Memory in bytes.
-    pub memory_bytes: u64,
-    /// NVIDIA GPUs, by NVML.
+    /// Memory in bytes, whatever the process may have of it.
+    pub memory_bytes: Option<u64>,
+    /// GPUs: NVIDIA's by NVML, then AMD's by the kernel's `amdgpu`.
     pub gpus: Vec<Gpu>,
-    /// Why there are no GPUs here: `no NVIDIA driver`. Empty when there are some.
-    pub gpu_note: String,
+    /// Maker and product, such as `Dell Inc. PowerEdge R750`.
+    #[serde(default)]
+    pub product: Option<String>,
+    /// Cores, without what simultaneous multithreading makes of them.
+    #[serde(default)]
+    pub physical_cores: Option<u32>,
+    /// Logical processors that are online.
+    #[serde(default)]
+    pub logical_cores: Option<u32>,
+    /// Of the physical ones, those made for speed; null where all are alike.
+    #[serde(default)]
+    pub performance_cores: Option<u32>,
+    /// Of the physical ones, those made to save energy; null where all are alike.
+    #[serde(default)]
+    pub efficiency_cores: Option<u32>,
+    /// Highest frequency of a core, in MHz.
+    #[serde(default)]
+    pub cpu_max_mhz: Option<u32>,
+    /// Frequency of the fastest core when it was looked, in MHz.
+    #[serde(default)]
+    pub cpu_mhz: Option<u32>,
+    /// Swap space in bytes.
+    #[serde(default)]
+    pub swap_bytes: Option<u64>,
+    /// What kind of container the process is in, such as `docker`; null where nothing speaks for one.
+    #[serde(default)]
+    pub container: Option<String>,
+    /// What the process may have of the machine.
+    #[serde(default)]
+    pub limits: Option<CgroupLimits>,
+    /// Whether the machine is a virtual one.
+    #[serde(default)]
+    pub virtual_machine: Option<bool>,
+    /// What makes it a virtual one, such as `KVM`.
+    #[serde(default)]
+    pub hypervisor: Option<String>,
+    /// What could not be found out, and why.
+    #[serde(default)]
+    pub missing: Vec<Missing>,
+}
+
+/// What the cgroups of a process let it have, the tightest of those around it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CgroupLimits {
+    /// Version of the cgroups.
+    pub cgroup: u32,
+    /// Processors' worth of time: quota ÷ period; null where it is not limited.
+    pub cpus: Option<f64>,
+    /// Memory in bytes; null where it is not limited below that of the machine.
+    pub memory_bytes: Option<u64>,
 }
 
 /// A GPU.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Gpu {
     /// Product name.
     pub name: String,
     /// Memory in bytes.
-    pub memory_bytes: u64,
+    pub memory_bytes: Option<u64>,
     /// Driver version.
     pub driver: String,
+    /// Who made it.
+    #[serde(default)]
+    pub vendor: Vendor,
+    /// What its driver calls it: `0` (NVIDIA), `card1` (AMD).
+    #[serde(default)]
+    pub id: String,
+    /// The newest version of CUDA that the driver knows.
+    #[serde(default)]
+    pub cuda: Option<String>,
+    /// Power that it is held to, in watts.
+    #[serde(default)]
+    pub power_limit_w: Option<f64>,
+    /// Highest clock of its processors, in MHz.
+    #[serde(default)]
+    pub max_clock_mhz: Option<u32>,
+    /// Highest clock of its memory, in MHz.
+    #[serde(default)]
+    pub max_memory_clock_mhz: Option<u32>,
+    /// Clock of its processors when it was looked, in MHz.
+    #[serde(default)]
+    pub clock_mhz: Option<u32>,
+}
+
+/// Who made a GPU. Older versions of the program knew only NVIDIA's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Vendor {
+    /// NVIDIA.
+    #[default]
+    Nvidia,
+    /// AMD.
+    Amd,
+}
+
+/// Where to look.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The folder that has `proc`, `sys` and `etc` in it.
+    pub root: PathBuf,
+    /// The library of NVIDIA's driver: a name for the system's loader, or a path.
+    pub nvml: PathBuf,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        let nvml = if cfg!(windows) { "nvml.dll" } else { "libnvidia-ml.so.1" };
+        Self { root: "/".into(), nvml: nvml.into() }
+    }
 }
 
 /// `system-info.json`: where a run took place and what answered.
@@ -83,34 +195,23 @@ pub struct Server {
 }
 
 impl Machine {
-    /// Looks at this machine: `sysinfo` for the system, NVML for GPUs.
+    /// Looks at this machine.
     pub fn detect() -> Self {
-        let system = sysinfo::System::new_with_specifics(
-            sysinfo::RefreshKind::nothing()
-                .with_cpu(sysinfo::CpuRefreshKind::nothing())
-                .with_memory(sysinfo::MemoryRefreshKind::nothing().with_ram()),
-        );
-        let (gpus, gpu_note) = match nvidia() {
-            Ok(gpus) if gpus.is_empty() => (gpus, "the NVIDIA driver lists no GPU".to_owned()),
-            Ok(gpus) => (gpus, String::new()),
-            Err(NvmlError::LibloadingError(_)) => (Vec::new(), "no NVIDIA driver on this machine".to_owned()),
-            Err(error) => (Vec::new(), format!("no NVIDIA GPU readings: {error}")),
-        };
-        Self {
-            os: std::env::consts::OS.to_owned(),
-            os_version: [sysinfo::System::name(), sysinfo::System::os_version()]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(" "),
-            kernel: sysinfo::System::kernel_version().unwrap_or_default(),
-            arch: sysinfo::System::cpu_arch(),
-            cpu: system.cpus().first().map(|cpu| cpu.brand().trim().to_owned()).unwrap_or_default(),
-            cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
-            memory_bytes: system.total_memory(),
-            gpus,
-            gpu_note,
-        }
+        Self::look(&Places::default())
+    }
+
+    /// Looks at a machine. Elsewhere than on Linux, only the library of [`Places`] is followed.
+    pub fn look(places: &Places) -> Self {
+        let mut notes = Notes::default();
+        #[cfg(target_os = "linux")]
+        let mut machine = linux::look(&places.root, &mut notes);
+        #[cfg(not(target_os = "linux"))]
+        let mut machine = portable::look(&mut notes);
+        #[cfg(target_os = "macos")]
+        sysctl::look(&mut machine, &mut notes);
+        machine.gpus.splice(0..0, nvml::gpus(&places.nvml, &mut notes));
+        machine.missing = notes.into();
+        machine
     }
 
     /// One line for charts: `Vast.ai · RTX 4090 24 GB · Ubuntu 22.04`, with the CPU where there is no GPU.
@@ -119,64 +220,44 @@ impl Machine {
         if !label.is_empty() {
             parts.push(label.to_owned());
         }
-        for gpu in &self.gpus {
-            let name = gpu.name.trim_start_matches("NVIDIA ").trim_start_matches("GeForce ");
-            parts.push(format!("{name} {:.0} GB", gpu.memory_bytes as f64 / f64::from(1 << 30)));
+        let names: Vec<String> = self.gpus.iter().map(Gpu::short).collect();
+        for alike in names.chunk_by(|a, b| a == b) {
+            let name = &alike[0];
+            parts.push(if alike.len() == 1 { name.clone() } else { format!("{}× {name}", alike.len()) });
         }
         let cpu = if self.cpu.is_empty() { &self.arch } else { &self.cpu };
         let cores = if self.cores == 1 { "core" } else { "cores" };
         parts.push(format!("{cpu}, {} {cores}", self.cores));
-        parts.push(format!("{} RAM", units::show_bytes(self.memory_bytes)));
+        let limit = self.limits.and_then(|limits| limits.memory_bytes);
+        parts.extend(match (limit, self.memory_bytes) {
+            (Some(limit), Some(all)) => {
+                Some(format!("{} of {} RAM", units::show_bytes(limit), units::show_bytes(all)))
+            }
+            (Some(bytes), None) | (None, Some(bytes)) => Some(format!("{} RAM", units::show_bytes(bytes))),
+            (None, None) => None,
+        });
         if !self.os_version.is_empty() {
             parts.push(self.os_version.clone());
         }
         parts.join(" · ")
     }
-}
 
-fn nvidia() -> Result<Vec<Gpu>, NvmlError> {
-    let nvml = nvml_wrapper::Nvml::init()?;
-    let driver = nvml.sys_driver_version()?;
-    (0..nvml.device_count()?)
-        .map(|index| {
-            let device = nvml.device_by_index(index)?;
-            Ok(Gpu {
-                name: device.name()?,
-                memory_bytes: device.memory_info()?.total,
-                driver: driver.clone(),
-            })
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_line_names_gpu_cpu_memory_and_system() {
-        let machine = Machine {
-            os_version: "Ubuntu 22.04".to_owned(),
-            cpu: "AMD EPYC 7763".to_owned(),
-            cores: 16,
-            memory_bytes: 64 << 30,
-            gpus: vec![Gpu {
-                name: "NVIDIA GeForce RTX 4090".to_owned(),
-                memory_bytes: 24 << 30,
-                driver: "550.54".to_owned(),
-            }],
-            ..Machine::default()
-        };
-        assert_eq!(
-            machine.line("Vast.ai"),
-            "Vast.ai · RTX 4090 24 GB · AMD EPYC 7763, 16 cores · 64.0 GiB RAM · Ubuntu 22.04"
-        );
+    /// Why there are no GPUs here, in words; empty where there are some, and in runs of older versions.
+    pub fn without_gpus(&self) -> String {
+        let looked = self.missing.iter().filter(|missing| missing.source.of_gpus());
+        let reasons: Vec<&str> = looked.map(|missing| missing.why.as_str()).collect();
+        if self.gpus.is_empty() { reasons.join("; ") } else { String::new() }
     }
+}
 
-    #[test]
-    fn this_machine_has_cores_and_memory() {
-        let machine = Machine::detect();
-        assert!(machine.cores > 0 && machine.memory_bytes > 0);
-        assert_eq!(machine.gpus.is_empty(), !machine.gpu_note.is_empty());
+impl Gpu {
+    /// The name without what everybody knows, and the memory.
+    fn short(&self) -> String {
+        let name = self.name.trim_start_matches("NVIDIA ").trim_start_matches("GeForce ");
+        match self.memory_bytes {
+            Some(bytes) if bytes < 1 << 30 => format!("{name} {}", units::show_bytes(bytes)),
+            Some(bytes) => format!("{name} {:.0} GB", bytes as f64 / f64::from(1 << 30)),
+            None => name.to_owned(),
+        }
     }
 }

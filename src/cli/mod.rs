@@ -8,6 +8,7 @@ mod compare;
 mod data;
 mod exit;
 mod gate;
+mod hardware;
 mod init;
 mod limits;
 mod load;
@@ -91,6 +92,8 @@ enum Subcommands {
     Init(init::Arguments),
     /// List the platform presets, or print one
     Presets(presets::Arguments),
+    /// Show what is known of this machine, and why the rest is not
+    Hardware(hardware::Arguments),
     /// Print the JSON Schema of a file format, for editors and other tools
     Schema(schema::Arguments),
     /// Find out how much load this machine can put out without being late, in about a minute
@@ -169,6 +172,7 @@ pub fn main() -> ExitCode {
         Subcommands::Data(arguments) => data::data(&arguments, terminal),
         Subcommands::Init(arguments) => init::init(&arguments, terminal),
         Subcommands::Presets(arguments) => Ok(presets::presets(&arguments)),
+        Subcommands::Hardware(arguments) => hardware::hardware(&arguments),
         Subcommands::Schema(arguments) => schema::schema(&arguments),
         Subcommands::Calibrate(arguments) => calibrate::calibrate(&arguments, terminal),
         Subcommands::Sim(arguments) => sim::serve(arguments, terminal),

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::builder::PossibleValuesParser;
 use serde_json::Value;
 
-use super::{exit::Exit, probe, problems::Problem, terminal};
+use super::{exit::Exit, hardware, probe, problems::Problem, terminal};
 use crate::{
     compare::{Baseline, Comparison},
     config::{self, Origin},
@@ -53,6 +53,7 @@ const ENTRIES: &[Entry] = &[
     Entry { name: "text", of: "a line of `texts.jsonl`", make: written::<TextLine> },
     Entry { name: "event", of: "a line of `events.jsonl`", make: written::<Diary> },
     Entry { name: "system-info", of: "`system-info.json`", make: written::<SystemInfo> },
+    Entry { name: "hardware", of: "`hardware --json`", make: written::<hardware::Document> },
     Entry {
         name: "summary",
         of: "`summary.json`, and one element of `--json` with several",

@@ -107,12 +107,13 @@ fn servers(before: &Side, after: &Side) -> Vec<Differing> {
 
 /// What makes a machine another machine. Memory as people read it: a kernel keeps a little more or less of it.
 fn hardware(machine: &Machine) -> [(&'static str, String); 5] {
-    let gpus = machine.gpus.iter().map(|gpu| format!("{} {}", gpu.name, show_bytes(gpu.memory_bytes)));
+    let memory = |bytes: Option<u64>| bytes.map(show_bytes).unwrap_or_default();
+    let gpus = machine.gpus.iter().map(|gpu| format!("{} {}", gpu.name, memory(gpu.memory_bytes)));
     [
         ("architecture", machine.arch.clone()),
         ("processor", machine.cpu.clone()),
         ("cores", machine.cores.to_string()),
-        ("memory", show_bytes(machine.memory_bytes)),
+        ("memory", memory(machine.memory_bytes)),
         ("GPUs", gpus.collect::<Vec<_>>().join(", ")),
     ]
 }

@@ -7,14 +7,14 @@ use super::{
     nearest::{quoted, suggest},
     tree::{Node, Value},
 };
-use crate::machine::Machine;
+use crate::machine::{Gpu, Machine, Vendor};
 
 /// What a machine must have: the operating system or a GPU.
 #[derive(Debug, Default)]
 pub(super) struct Detect {
     /// `linux`, `macos`, …
     os: Option<String>,
-    /// Whether every GPU will do.
+    /// Whether every GPU of NVIDIA's will do.
     any_gpu: bool,
     /// Names of GPUs: all words of one of these, in a row, must be in the GPU's name.
     gpus: Vec<String>,
@@ -66,8 +66,8 @@ impl Detect {
 
     /// The GPU of a machine that fits: its index and name.
     pub(super) fn gpu<'a>(&self, machine: &'a Machine) -> Option<(usize, &'a str)> {
-        let names = machine.gpus.iter().map(|gpu| gpu.name.as_str());
-        names.enumerate().find(|(_, name)| self.fits(name))
+        let mut gpus = machine.gpus.iter().enumerate();
+        gpus.find(|(_, gpu)| self.fits(gpu)).map(|(index, gpu)| (index, gpu.name.as_str()))
     }
 
     /// Whether the operating system fits.
@@ -75,13 +75,14 @@ impl Detect {
         self.os.as_deref() == Some(machine.os.as_str())
     }
 
-    fn fits(&self, gpu: &str) -> bool {
-        let gpu = words(gpu);
+    fn fits(&self, gpu: &Gpu) -> bool {
+        let any = self.any_gpu && gpu.vendor == Vendor::Nvidia;
+        let gpu = words(&gpu.name);
         let has = |name: &String| {
             let name = words(name);
             !name.is_empty() && gpu.windows(name.len()).any(|row| row == name)
         };
-        (self.any_gpu || self.gpus.iter().any(has)) && !self.except.iter().any(has)
+        (any || self.gpus.iter().any(has)) && !self.except.iter().any(has)
     }
 }
 
@@ -133,7 +134,19 @@ mod tests {
         super::{Layer, syntax},
         *,
     };
-    use crate::machine::Gpu;
+
+    #[test]
+    fn any_gpu_is_any_of_nvidias_and_a_name_may_be_of_another() {
+        let sink = Sink::default();
+        let chosen = |text: &str| {
+            let detect = Detect::read(syntax::parse("test", Layer::Preset, text, &sink), &sink);
+            let gpu = |name: &str, vendor| Gpu { name: name.to_owned(), vendor, ..Gpu::default() };
+            let gpus = vec![gpu("AMD Instinct MI300X", Vendor::Amd), gpu("NVIDIA L4", Vendor::Nvidia)];
+            detect.gpu(&Machine { gpus, ..Machine::default() }).map(|(index, _)| index)
+        };
+        assert_eq!(chosen("gpu = true"), Some(1));
+        assert_eq!(chosen("gpu = \"MI300X\""), Some(0));
+    }
 
     #[test]
     fn a_rule_is_read_matched_and_shown() {

@@ -286,7 +286,7 @@ mod tests {
         let same = |_: &mut Machine| {};
         for (told, expected) in [
             (told(&same, "0.1.0"), ""),
-            (told(&|machine| machine.memory_bytes = 1, "0.1.0"), ""),
+            (told(&|machine| machine.memory_bytes = Some(1), "0.1.0"), ""),
             (told(&same, "0.2.0"), "it is of another version of `scenario`: `0.1.0` and not `0.2.0`"),
             (
                 told(&|machine| machine.kernel = "6.2".into(), "0.1.0"),

@@ -528,13 +528,14 @@ fn system() -> SystemInfo {
             arch: "x86_64".to_owned(),
             cpu: "AMD EPYC 7763".to_owned(),
             cores: 16,
-            memory_bytes: 64 << 30,
+            memory_bytes: Some(64 << 30),
             gpus: vec![Gpu {
                 name: "NVIDIA GeForce RTX 4090".to_owned(),
-                memory_bytes: 24 << 30,
+                memory_bytes: Some(24 << 30),
                 driver: "550.54".to_owned(),
+                ..Gpu::default()
             }],
-            gpu_note: String::new(),
+            ..Machine::default()
         },
         servers: vec![server("thinker", 41_001), server("flash", 41_002)],
         client_threads: Some(16),

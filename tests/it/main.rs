@@ -22,6 +22,7 @@ mod dataset;
 mod engine;
 mod freeze;
 mod fuzz;
+mod hardware;
 mod headers;
 mod hostile;
 mod init;

@@ -243,6 +243,7 @@ fn everything_that_is_written_is_as_its_schema_says() {
         ("origins", vec!["plan", &file, "--origins", "--format", "json"], 0),
         ("difference", vec!["plan", &file, "--diff", &other, "--format", "json"], 0),
         ("problems", vec!["check", &file, &short, "--format", "json"], 2),
+        ("hardware", vec!["hardware", "--json"], 0),
         ("probe", vec!["probe", "sim:rtx_4090", "--format", "json"], 0),
         ("calibration", vec!["calibrate", "--short", "--format", "json"], 0),
         ("probe", vec!["probe", "http://127.0.0.1:9/v1", "--format", "json"], 4),

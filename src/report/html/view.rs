@@ -439,19 +439,18 @@ fn failures(report: &Report) -> Value {
 fn machine(report: &Report) -> Value {
     let machine = &report.system.machine;
     let known = |text: &str| if text.is_empty() { words::MISSING.to_owned() } else { text.to_owned() };
+    let bytes = |bytes: Option<u64>| bytes.map_or(words::MISSING.to_owned(), units::show_bytes);
     let gpus = machine
         .gpus
         .iter()
-        .map(|gpu| {
-            format!("{}, {}, driver {}", gpu.name, units::show_bytes(gpu.memory_bytes), known(&gpu.driver))
-        })
+        .map(|gpu| format!("{}, {}, driver {}", gpu.name, bytes(gpu.memory_bytes), known(&gpu.driver)))
         .collect::<Vec<_>>();
-    let gpus = if gpus.is_empty() { known(&machine.gpu_note) } else { gpus.join("; ") };
+    let gpus = if gpus.is_empty() { known(&machine.without_gpus()) } else { gpus.join("; ") };
     let cores = if machine.cores == 1 { "core" } else { "cores" };
     [
         ("GPU", gpus),
         ("CPU", format!("{}, {} {cores}, {}", known(&machine.cpu), machine.cores, known(&machine.arch))),
-        ("memory", units::show_bytes(machine.memory_bytes)),
+        ("memory", bytes(machine.memory_bytes)),
         ("system", known(&machine.os_version)),
         ("kernel", known(&machine.kernel)),
     ]

@@ -1,0 +1,72 @@
+//! Linux, by what the kernel shows under `/proc` and `/sys`.
+
+mod amd;
+mod cgroup;
+mod container;
+mod cpu;
+mod firmware;
+mod tree;
+
+use std::path::Path;
+
+use self::tree::Tree;
+use super::{Machine, Notes, Source};
+
+/// Everything but NVIDIA's GPUs, of the system whose `proc`, `sys` and `etc` are in a folder.
+pub(super) fn look(root: &Path, notes: &mut Notes) -> Machine {
+    let tree = Tree::new(root);
+    let mut machine = Machine { os: "linux".to_owned(), arch: arch(&tree), ..Machine::default() };
+    machine.os_version = notes.keep(Source::System, "distribution", distribution(&tree)).unwrap_or_default();
+    let kernel = tree.text("/proc/sys/kernel/osrelease");
+    machine.kernel = notes.keep(Source::System, "version of the kernel", kernel).unwrap_or_default();
+    let flag = cpu::look(&tree, &mut machine, notes);
+    let memory = tree.text("/proc/meminfo");
+    if let Some(memory) = notes.keep(Source::System, "memory", memory) {
+        let mut told = |what: &str, name: &str| notes.keep(Source::System, what, kibibytes(&memory, name));
+        machine.memory_bytes = told("memory", "MemTotal");
+        machine.swap_bytes = told("swap", "SwapTotal");
+    }
+    machine.limits =
+        notes.keep(Source::Cgroup, "limits of the cgroup", cgroup::limits(&tree, machine.memory_bytes));
+    machine.cores = cores(&tree, &machine);
+    machine.container = container::kind(&tree);
+    firmware::look(&tree, flag, &mut machine, notes);
+    machine.gpus = amd::gpus(&tree, notes);
+    machine
+}
+
+/// Kernels before 6.1 do not tell it in a file; then it is what the program was made for.
+fn arch(tree: &Tree) -> String {
+    tree.text("/proc/sys/kernel/arch").unwrap_or_else(|_| std::env::consts::ARCH.to_owned())
+}
+
+/// Name and version in `os-release`.
+fn distribution(tree: &Tree) -> Result<String, String> {
+    let text =
+        tree.text("/etc/os-release").or_else(|why| tree.text("/usr/lib/os-release").map_err(|_| why))?;
+    let value = |name: &str| {
+        let mut lines = text.lines().filter_map(|line| line.split_once('='));
+        lines.find(|(key, _)| *key == name).map(|(_, value)| value.trim_matches(['"', '\'']))
+    };
+    let known: Vec<&str> = ["NAME", "VERSION_ID"].into_iter().filter_map(value).collect();
+    if known.is_empty() { Err("`/etc/os-release` names none".to_owned()) } else { Ok(known.join(" ")) }
+}
+
+/// A number of `/proc/meminfo`, in bytes.
+fn kibibytes(text: &str, name: &str) -> Result<u64, String> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    number.map(|number| number * 1024).ok_or_else(|| format!("`/proc/meminfo` has no `{name}`"))
+}
+
+/// As `std::thread::available_parallelism` counts: the processors that the process is allowed on, and no more than its
+/// quota has whole ones, but at least one.
+fn cores(tree: &Tree, machine: &Machine) -> u32 {
+    let allowed = tree.text("/proc/self/status").ok().and_then(|status| {
+        let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+        cpu::count(list)
+    });
+    let allowed = allowed.or(machine.logical_cores).unwrap_or(1);
+    let quota = machine.limits.and_then(|limits| limits.cpus).map_or(u32::MAX, |cpus| cpus as u32);
+    allowed.min(quota).max(1)
+}

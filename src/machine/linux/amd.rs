@@ -1,0 +1,99 @@
+//! AMD's GPUs, by what the kernel's `amdgpu` shows of them
+//! (<https://docs.kernel.org/gpu/amdgpu/driver-misc.html>, <https://docs.kernel.org/gpu/amdgpu/thermal.html>).
+
+use super::{
+    super::{Gpu, Notes, Source, Vendor},
+    tree::Tree,
+};
+
+/// Where the kernel lists graphics devices.
+const FOLDER: &str = "/sys/class/drm";
+/// AMD's number among the makers of PCI devices.
+const VENDOR: &str = "0x1002";
+/// Names of PCI devices by their numbers, where the distribution has the list.
+const NAMES: &[&str] = &["/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids"];
+
+/// Every GPU of AMD's. What one of them does not tell is noted.
+pub(super) fn gpus(tree: &Tree, notes: &mut Notes) -> Vec<Gpu> {
+    let cards = match tree.names(FOLDER) {
+        Ok(names) => names,
+        Err(why) => {
+            notes.add(Source::Drm, "AMD GPUs", why);
+            return Vec::new();
+        }
+    };
+    // `card0` is a device, `card0-DP-1` one of its sockets
+    let device =
+        |name: &&String| name.strip_prefix("card").is_some_and(|number| number.parse::<u32>().is_ok());
+    let cards = cards.iter().filter(device);
+    let of_amd = |card: &&String| {
+        tree.text(&format!("{FOLDER}/{card}/device/vendor")).is_ok_and(|vendor| vendor == VENDOR)
+    };
+    let gpus: Vec<Gpu> = cards.filter(of_amd).map(|card| gpu(tree, card, notes)).collect();
+    if gpus.is_empty() {
+        notes.add(Source::Drm, "AMD GPUs", format!("`{FOLDER}` lists none"));
+    }
+    gpus
+}
+
+fn gpu(tree: &Tree, card: &str, notes: &mut Notes) -> Gpu {
+    let folder = format!("{FOLDER}/{card}/device");
+    let mut told = |what: &str, found| notes.keep(Source::Drm, format!("{what} of GPU {card}"), found);
+    let number = tree.text(&format!("{folder}/device"));
+    let name =
+        tree.text(&format!("{folder}/product_name")).or_else(|_| number.map(|number| named(tree, &number)));
+    let memory = told("memory", tree.number(&format!("{folder}/mem_info_vram_total")));
+    let monitor = monitor(tree, &folder);
+    let power = monitor.and_then(|monitor| tree.number(&format!("{folder}/hwmon/{monitor}/power1_cap")));
+    // APUs have the file and no limit
+    let power =
+        power.and_then(|limit| if limit > 0 { Ok(limit) } else { Err("the device has none".to_owned()) });
+    let power = told("power limit", power);
+    let clock = told("highest clock", highest(tree, &format!("{folder}/pp_dpm_sclk")));
+    let memory_clock = told("highest memory clock", highest(tree, &format!("{folder}/pp_dpm_mclk")));
+    let driver = tree.target(&format!("{folder}/driver")).unwrap_or_else(|| "amdgpu".to_owned());
+    // only a driver that did not come with the kernel has a version of its own
+    let version = tree.text(&format!("/sys/module/{driver}/version"));
+    Gpu {
+        name: name.unwrap_or_else(|_| "AMD GPU".to_owned()),
+        memory_bytes: memory,
+        driver: version.map(|version| format!("{driver} {version}")).unwrap_or(driver),
+        vendor: Vendor::Amd,
+        id: card.to_owned(),
+        // microwatts
+        power_limit_w: power.map(|microwatts| microwatts as f64 / 1e6),
+        max_clock_mhz: clock.map(|mhz| mhz as u32),
+        max_memory_clock_mhz: memory_clock.map(|mhz| mhz as u32),
+        ..Gpu::default()
+    }
+}
+
+/// The first monitor of a device, `hwmon3` or so.
+fn monitor(tree: &Tree, folder: &str) -> Result<String, String> {
+    let path = format!("{folder}/hwmon");
+    tree.names(&path)?.into_iter().next().ok_or_else(|| format!("`{path}` is empty"))
+}
+
+/// The highest of lines such as `1: 2100Mhz *`.
+fn highest(tree: &Tree, path: &str) -> Result<u64, String> {
+    let text = tree.text(path)?;
+    let megahertz =
+        |line: &str| line.split_whitespace().nth(1)?.to_lowercase().strip_suffix("mhz")?.parse().ok();
+    text.lines().filter_map(megahertz).max().ok_or_else(|| format!("`{path}` has no frequency"))
+}
+
+/// The name of a device of AMD's by its number, such as `0x744c`: what it is sold as, which stands in brackets behind the
+/// name of its chip. The number where there is no list.
+fn named(tree: &Tree, number: &str) -> String {
+    let list = NAMES.iter().find_map(|path| tree.text(path).ok()).unwrap_or_default();
+    let digits = number.trim_start_matches("0x");
+    // makers stand at the start of a line, their devices behind one tab, variants of those behind two
+    let of_amd = list.lines().skip_while(|line| !line.starts_with(VENDOR.trim_start_matches("0x"))).skip(1);
+    let mut devices = of_amd.take_while(|line| line.starts_with(['\t', '#']));
+    let name = devices.find_map(|line| line.strip_prefix('\t')?.strip_prefix(digits)?.strip_prefix("  "));
+    let sold = |name: &str| {
+        let inside = name.split_once('[').and_then(|(_, rest)| rest.strip_suffix(']'));
+        format!("AMD {}", inside.unwrap_or(name))
+    };
+    name.map_or_else(|| format!("AMD GPU {number}"), sold)
+}
