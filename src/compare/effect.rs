@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::CONFIDENCE;
+use super::{CONFIDENCE, SINGLE};
 use crate::stats::{Common, Estimate, Moments, median, prediction, rank_sum_tails, shift_rank, welch};
 
 /// Runs on a side from which the next one can be predicted.
@@ -32,6 +32,8 @@ pub(super) struct Effect {
     pub(super) change: f64,
     /// Its 90 % interval.
     pub(super) interval: Option<(f64, f64)>,
+    /// The interval that has to lie beyond the margin: the same, and a wider one of a single run.
+    pub(super) sure: Option<(f64, f64)>,
     /// The chance of values so much higher, and so much lower, if nothing had changed; 1 where nothing can be said.
     pub(super) above: f64,
     pub(super) below: f64,
@@ -64,6 +66,7 @@ impl Effect {
             after,
             change,
             interval: None,
+            sure: None,
             above: 1.0,
             below: 1.0,
             deviation: None,
@@ -74,10 +77,11 @@ impl Effect {
     fn by_logs(before: &[f64], after: &[f64]) -> Self {
         let (above, below) = rank_sum_tails(before, after);
         let (old, new) = (logs(before), logs(after));
-        let interval = welch(&old, &new).map(ratios);
+        let interval = welch(&old, &new).map(|between| ratios(between, CONFIDENCE));
         let variance = |logs: &[f64]| logs.iter().copied().collect::<Moments>().stddev().powi(2);
         Self {
             interval,
+            sure: interval,
             above,
             below,
             deviation: Some(f64::midpoint(variance(&old), variance(&new)).sqrt()),
@@ -91,16 +95,9 @@ impl Effect {
             before.iter().flat_map(|old| after.iter().map(|new| ratio(*old, *new))).collect();
         pairwise.sort_unstable_by(f64::total_cmp);
         let (above, below) = rank_sum_tails(before, after);
-        let rank = shift_rank(before.len() as u64, after.len() as u64, CONFIDENCE);
-        Self {
-            interval: rank
-                .map(|rank| rank as usize)
-                .map(|rank| (pairwise[rank - 1], pairwise[pairwise.len() - rank])),
-            above,
-            below,
-            basis: Basis::Ranks,
-            ..Self::bare(before, after)
-        }
+        let rank = shift_rank(before.len() as u64, after.len() as u64, CONFIDENCE).map(|rank| rank as usize);
+        let interval = rank.map(|rank| (pairwise[rank - 1], pairwise[pairwise.len() - rank]));
+        Self { interval, sure: interval, above, below, basis: Basis::Ranks, ..Self::bare(before, after) }
     }
 
     /// One new value against several.
@@ -111,7 +108,8 @@ impl Effect {
         }
         let basis = Basis::Prediction;
         if before.iter().all(|value| *value == after) {
-            return Self { interval: Some((1.0, 1.0)), basis, ..bare };
+            let interval = Some((1.0, 1.0));
+            return Self { interval, sure: interval, basis, ..bare };
         }
         if before.iter().any(|value| *value <= 0.0 || value.is_infinite()) {
             return bare;
@@ -122,7 +120,7 @@ impl Effect {
             // farther off than any value can be
             let interval = Some((bare.change, bare.change));
             let (above, below) = if after == 0.0 { (1.0, 0.0) } else { (0.0, 1.0) };
-            return Self { interval, above, below, deviation, basis, ..bare };
+            return Self { interval, sure: interval, above, below, deviation, basis, ..bare };
         }
         if after == 0.0 || after.is_infinite() {
             // of few errors a run may well have none, which has no logarithm
@@ -130,15 +128,18 @@ impl Effect {
         }
         let Some(seen) = prediction(&logs, after.ln(), others) else { return bare };
         let above = seen.chance_above(0.0);
-        Self { interval: Some(ratios(seen)), above, below: 1.0 - above, deviation, basis, ..bare }
+        let [interval, sure] = [CONFIDENCE, SINGLE].map(|confidence| Some(ratios(seen, confidence)));
+        Self { interval, sure, above, below: 1.0 - above, deviation, basis, ..bare }
     }
 
     fn mirrored(self) -> Self {
+        let mirrored = |(low, high): (f64, f64)| (1.0 / high, 1.0 / low);
         Self {
             before: self.after,
             after: self.before,
             change: ratio(self.after, self.before),
-            interval: self.interval.map(|(low, high)| (1.0 / high, 1.0 / low)),
+            interval: self.interval.map(mirrored),
+            sure: self.sure.map(mirrored),
             above: self.below,
             below: self.above,
             ..self
@@ -146,9 +147,9 @@ impl Effect {
     }
 }
 
-/// The interval of a ratio by the difference of its logarithms.
-fn ratios(between: Estimate) -> (f64, f64) {
-    let half_width = between.half_width(CONFIDENCE);
+/// The interval of a ratio by the difference of its logarithms, each of its bounds with this confidence.
+fn ratios(between: Estimate, confidence: f64) -> (f64, f64) {
+    let half_width = between.half_width(confidence);
     ((between.mean - half_width).exp(), (between.mean + half_width).exp())
 }
 

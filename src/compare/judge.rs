@@ -121,11 +121,15 @@ enum Lies {
 impl Found {
     fn lies(&self) -> Option<Lies> {
         let (up, down) = (1.0 + self.margin, 1.0 / (1.0 + self.margin));
-        Some(match self.effect.interval? {
-            (low, _) if low > up => Lies::Above,
-            (_, high) if high < down => Lies::Below,
-            (low, high) if low >= down && high <= up => Lies::Within,
-            _ => Lies::Across,
+        let ((low, high), (sure_low, sure_high)) = self.effect.interval.zip(self.effect.sure)?;
+        Some(if sure_low > up {
+            Lies::Above
+        } else if sure_high < down {
+            Lies::Below
+        } else if low >= down && high <= up {
+            Lies::Within
+        } else {
+            Lies::Across
         })
     }
 

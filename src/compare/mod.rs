@@ -44,6 +44,9 @@ pub const MARGIN: f64 = 0.05;
 /// The confidence of each one-sided bound, as for targets.
 const CONFIDENCE: f64 = 0.95;
 
+/// That of the bound of a single run against several, where it is to lie beyond the margin: there is no second run to disagree with it.
+const SINGLE: f64 = 0.975;
+
 /// What is shown of every phase and step, whether it has a target or not.
 const HEADLINES: [(Metric, Option<Statistic>); 7] = [
     (Metric::Ttft, Some(Statistic::P50)),

@@ -27,8 +27,8 @@ pub fn welch(xs: &[f64], ys: &[f64]) -> Option<Estimate> {
 /// How far a value lies above the mean of a sample, with the error of such a distance if the value came from where the
 /// sample did: by the prediction interval of a normal distribution with unknown mean and variance,
 /// `t(n − 1) · s · √(1 + 1/n)`: W. Q. Meeker, G. J. Hahn, L. A. Escobar, *Statistical Intervals* (2nd ed., 2017),
-/// section 4.7. Where the spreads of others have something in common with the sample's, a spread that came out smaller by chance is
-/// not believed. `None` below two values, and where they are all equal, which says nothing of how far another may lie.
+/// section 4.7. The spread is that of the sample in the light
+/// of others. `None` below two values, and where they are all equal, which says nothing of how far another may lie.
 pub fn prediction(sample: &[f64], value: f64, others: Option<Common>) -> Option<Estimate> {
     let moments: Moments = sample.iter().copied().collect();
     let deviation = moments.stddev();
@@ -36,8 +36,9 @@ pub fn prediction(sample: &[f64], value: f64, others: Option<Common>) -> Option<
         return None;
     }
     let degrees = moments.count() - 1;
-    let in_their_light = others.map_or(0.0, |others| others.moderated(deviation.powi(2), degrees).sqrt());
-    let error = deviation.max(in_their_light) * (1.0 + 1.0 / moments.count() as f64).sqrt();
+    let in_their_light =
+        others.map_or(deviation, |others| others.moderated(deviation.powi(2), degrees).sqrt());
+    let error = in_their_light * (1.0 + 1.0 / moments.count() as f64).sqrt();
     Some(Estimate { mean: value - moments.mean(), error, degrees })
 }
 
