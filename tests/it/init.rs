@@ -136,7 +136,7 @@ fn the_file_runs() {
         "--set",
         "phases.users.requests=240",
         "--set",
-        "phases.arrivals.duration=8s",
+        "phases.arrivals.duration=20s",
         "--set",
         "phases.arrivals.load.open.rate=30",
     ]);
