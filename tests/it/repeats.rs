@@ -32,9 +32,9 @@ fn scenario(bench: &Bench, url: &str, run: &str, phase: &str) -> String {
             output_tokens = 3
             [phases.load]
             {phase}
-            [targets.latency]
-            metric = "e2e.p50"
-            at_most = "10s"
+            [targets.errors]
+            metric = "error_rate"
+            at_most = "50%"
             "#
         ),
     )

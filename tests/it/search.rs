@@ -21,6 +21,7 @@ fn scenario(bench: &Bench, search: &str) {
             [sims.tiny]
             extends = "rtx_4090"
             max_batch = 2
+            overhead = "20ms" # so that who is turned away does not come again at once
             faults = {{ overload_queue = 2 }}
             [workloads.short.synthetic]
             prompt_tokens = 16
