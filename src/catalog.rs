@@ -5,9 +5,11 @@
 
 mod carrier;
 mod protocol;
+mod quantity;
 
 pub use carrier::Carrier;
 pub use protocol::Protocol;
+pub use quantity::{Course, Quantity};
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -33,17 +35,32 @@ pub enum Unit {
     Number,
     /// An amount of money, in the currency in which the scenario gives its price.
     Money,
+    /// Bytes.
+    Bytes,
+    /// Degrees Celsius.
+    Celsius,
+    /// Megahertz.
+    Megahertz,
+    /// Watts.
+    Watts,
+    /// Joules.
+    Joules,
 }
 
 impl Unit {
     /// Every unit.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::Seconds,
         Self::TokensPerSecond,
         Self::RequestsPerSecond,
         Self::Share,
         Self::Number,
         Self::Money,
+        Self::Bytes,
+        Self::Celsius,
+        Self::Megahertz,
+        Self::Watts,
+        Self::Joules,
     ];
 
     /// A value of this unit for people: `51.2 ms`, `58.3 tok/s`, `4.2 %`.
@@ -54,6 +71,12 @@ impl Unit {
             Self::RequestsPerSecond => format!("{} req/s", units::show_number(value)),
             Self::Share => units::show_share(value),
             Self::Number | Self::Money => units::show_number(value),
+            // no reading is below zero, or near 2⁶⁴
+            Self::Bytes => units::show_bytes(value as u64),
+            Self::Celsius => format!("{} °C", units::show_number(value)),
+            Self::Megahertz => format!("{} MHz", units::show_number(value)),
+            Self::Watts => format!("{} W", units::show_number(value)),
+            Self::Joules => format!("{} J", units::show_number(value)),
         }
     }
 
@@ -62,6 +85,11 @@ impl Unit {
     pub fn json(self) -> (&'static str, f64) {
         match self {
             Self::Seconds => ("_ms", 1e3),
+            Self::Bytes => ("_bytes", 1.0),
+            Self::Celsius => ("_celsius", 1.0),
+            Self::Megahertz => ("_mhz", 1.0),
+            Self::Watts => ("_watts", 1.0),
+            Self::Joules => ("_joules", 1.0),
             Self::TokensPerSecond | Self::RequestsPerSecond | Self::Number | Self::Share | Self::Money => {
                 ("", 1.0)
             }

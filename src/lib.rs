@@ -25,6 +25,7 @@ pub mod record;
 pub mod answers;
 pub mod wire;
 pub mod protocol;
+pub mod telemetry;
 pub mod engine;
 pub mod metrics;
 pub mod verdict;

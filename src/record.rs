@@ -1,19 +1,24 @@
-//! What a run produces: [`Record`] (one request), [`Diary`] lines, the [`Event`]s that carry both, and the
-//! [`Command`]s that steer a run.
+//! What a run produces: [`Record`] (one request), [`Diary`] lines, [`Sample`]s of the machine and its servers, the [`Event`]s that
+//! carry them, and the [`Command`]s that steer a run.
 //!
 //! Times are nanoseconds since the start of the run on the monotonic clock.
 
-use std::{collections::BTreeMap, time::Duration};
+mod diary;
+mod event;
+mod sample;
+
+pub use self::{
+    diary::{Abort, Diary, Generator, Saturated, StopCause, trials},
+    event::{Command, Event, Pending},
+    sample::{Class, Sample, SensorKind, Subject, Telemetry},
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    config::LONGEST_TEXT,
-    plan::{ScopeKey, Tried},
-};
+use crate::config::LONGEST_TEXT;
 
-/// The version of `requests.jsonl` and `events.jsonl`.
+/// The version of `requests.jsonl`, `events.jsonl` and `telemetry.jsonl`.
 pub const FORMAT: u32 = 1;
 
 /// When the output events of one answer arrived, in nanoseconds since the start of the run. Each arrived in
@@ -392,241 +397,4 @@ impl Text {
         self.text.push_str(&more[..end]);
         self.cut = end < more.len();
     }
-}
-
-/// A line of `events.jsonl`: the run's diary. Everything in it is needed to rebuild a report, or is of use to read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum Diary {
-    /// The first line.
-    RunStarted {
-        /// The version of the files' format.
-        #[schemars(extend("const" = FORMAT))]
-        format: u32,
-        /// Nanoseconds since the Unix epoch at time 0 of the run.
-        wall_ns: i64,
-    },
-    /// A step began.
-    StepStarted {
-        /// Index in the plan.
-        step: usize,
-        /// When.
-        at_ns: u64,
-    },
-    /// So many requests of the step have been issued by now. Written at most every 100 ms, so that requests in
-    /// flight at a kill can be counted.
-    Issued {
-        /// Index in the plan.
-        step: usize,
-        /// When.
-        at_ns: u64,
-        /// Requests issued in this step so far.
-        issued: u64,
-        /// Requests in flight now.
-        in_flight: u64,
-        /// Users at work now; 0 in an open loop.
-        users: u32,
-    },
-    /// A step ended: nothing of it is in flight any more.
-    StepEnded {
-        /// Index in the plan.
-        step: usize,
-        /// When.
-        at_ns: u64,
-        /// Requests issued in it.
-        issued: u64,
-        /// Requests that the plan's schedule had due in it; more than `issued` when it was cut short.
-        due: u64,
-    },
-    /// What the next step of a search is: `step_started` follows.
-    Trial {
-        /// Index in the plan.
-        step: usize,
-        /// When.
-        at_ns: u64,
-        /// Requests per second, or users.
-        level: f64,
-        /// How long requests are due in it.
-        duration_ns: u64,
-    },
-    /// A search has found what it looks for, or cannot: this step of it is not needed.
-    Spared {
-        /// Index in the plan.
-        step: usize,
-        /// When.
-        at_ns: u64,
-    },
-    /// A trial of a search ends before its time, since its server falls behind: requests in flight and the time to the first token
-    /// rise together.
-    Saturated(Saturated),
-    /// What the tool itself has used by now: written at the start, once a second, and at the end.
-    Generator(Generator),
-    /// A target ends the run; `stopping` follows.
-    Aborted(Abort),
-    /// Somebody or something asked the run to stop early.
-    Stopping {
-        /// When.
-        at_ns: u64,
-        /// Who or what.
-        cause: StopCause,
-    },
-    /// The last line of a run that ended by itself or was stopped in good order.
-    RunEnded {
-        /// When.
-        at_ns: u64,
-    },
-}
-
-/// What ends a trial of a search before its time. Both rises are those over the trial so far, as a share of the mean.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Saturated {
-    /// Index in the plan.
-    pub step: usize,
-    /// When.
-    pub at_ns: u64,
-    /// The rise of the requests in flight.
-    pub in_flight_rise: f64,
-    /// The rise of the time to the first token, or of the whole answer where there is none.
-    pub latency_rise: f64,
-}
-
-/// What the tool itself has used by now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Generator {
-    /// When.
-    pub at_ns: u64,
-    /// Processor time of all its threads since it was started, in nanoseconds; `None` where the system does not tell.
-    pub cpu_ns: Option<u64>,
-    /// Processors that it may use.
-    pub cores: u32,
-    /// The nice value of the threads that measure, below 0 where the system let them go before others; `None` where it does
-    /// not tell threads apart.
-    pub nice: Option<i32>,
-    /// Bytes of it that are swapped out; `None` where the system does not tell.
-    pub swapped_bytes: Option<u64>,
-    /// Connections that the machine had no local port or file descriptor for.
-    pub refused: u64,
-    /// How often the wall clock was seen to jump, around which the kernel's stamps are wrong.
-    pub wall_steps: u32,
-}
-
-/// A target that has failed for as long as its `abort` says, and so ends the run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Abort {
-    /// When.
-    pub at_ns: u64,
-    /// The target.
-    pub target: String,
-    /// Where it failed.
-    pub scope: ScopeKey,
-    /// Since when the evidence has said so.
-    pub since_ns: u64,
-    /// Requests behind the evidence.
-    pub requests: u64,
-    /// Those of them on the wrong side of the limit.
-    pub beyond: u64,
-}
-
-/// Why a run stopped early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StopCause {
-    /// Ctrl-C.
-    Interrupt,
-    /// SIGTERM.
-    Terminate,
-    /// A second signal: cancel what is in flight.
-    Cancel,
-    /// The writer fell behind, or the disk refused.
-    Recorder,
-    /// What was to be sent could not be read from its file any more.
-    Dataset,
-    /// A target had failed for as long as its `abort` says.
-    Abort,
-    /// As many requests were sent as `run.ceiling.requests` allows.
-    RequestCeiling,
-    /// It went on for as long as `run.ceiling.duration` allows.
-    DurationCeiling,
-}
-
-/// What the engine tells: in one order, through one channel.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// A line for the diary.
-    Diary(Diary),
-    /// A request ended.
-    Finished {
-        /// Its scalars.
-        record: Box<Record>,
-        /// Arrival of every event with output.
-        chunks: ChunkTimes,
-        /// What was asked and answered; `None` where nobody wants any of it, or the recorder is behind.
-        texts: Option<Box<Texts>>,
-    },
-    /// The requests of a step that had not ended at a moment. It is for whoever judges while the run goes on, may be left
-    /// out, and is written nowhere; what is in it ends behind it.
-    Pending {
-        /// Index of the step in the plan.
-        step: usize,
-        /// The moment.
-        at_ns: u64,
-        /// Each of them.
-        requests: Vec<Pending>,
-    },
-}
-
-/// A request that is due and has not ended. Times are nanoseconds since the start of the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pending {
-    /// Its number.
-    pub seq: u64,
-    /// Index of its endpoint in the plan.
-    pub endpoint: usize,
-    /// When it was due.
-    pub due_ns: u64,
-    /// When it had a place under the plan's `concurrency_limit`; `None` while it waits for one.
-    pub begun_ns: Option<u64>,
-    /// When it was sent; `None` before.
-    pub sent_ns: Option<u64>,
-    /// Arrival of its first output; only streams have one.
-    pub first_token_ns: Option<u64>,
-    /// Arrival of its first output that is not reasoning.
-    pub first_content_ns: Option<u64>,
-}
-
-/// What steers a run.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Command {
-    /// Send nothing new; let what is in flight end within the drain.
-    Drain(StopCause),
-    /// Cut off what is in flight.
-    Cancel(StopCause),
-    /// The next trial of a search.
-    Try(Tried),
-    /// A trial that a search does not need.
-    Spare(usize),
-    /// A step has shown enough: nothing new of it, and what is in flight may end.
-    Enough(usize),
-}
-
-/// The trials of a run's searches, in their order, by its diary: one that ended before its time lasted so long.
-pub fn trials(diary: &[Diary]) -> Vec<Tried> {
-    let mut trials: Vec<Tried> = Vec::new();
-    let mut started: BTreeMap<usize, u64> = BTreeMap::new();
-    for line in diary {
-        match *line {
-            Diary::Trial { step, level, duration_ns, .. } => {
-                trials.push(Tried { step, level, duration: Duration::from_nanos(duration_ns) });
-            }
-            Diary::StepStarted { step, at_ns } => _ = started.insert(step, at_ns),
-            Diary::Saturated(Saturated { step, at_ns, .. }) => {
-                let trial = trials.iter_mut().find(|trial| trial.step == step);
-                if let (Some(trial), Some(started)) = (trial, started.get(&step)) {
-                    trial.duration = trial.duration.min(Duration::from_nanos(at_ns.saturating_sub(*started)));
-                }
-            }
-            _ => {}
-        }
-    }
-    trials
 }

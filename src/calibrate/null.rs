@@ -100,7 +100,7 @@ impl Null {
                 match event {
                     Event::Diary(line) => driven.diary.push(line),
                     Event::Finished { record, chunks, .. } => driven.finished.push((*record, chunks)),
-                    Event::Pending { .. } => {}
+                    Event::Pending { .. } | Event::Telemetry(_) => {}
                 }
             }
             run.await.map_err(|_| CalibrateError::Died)??;

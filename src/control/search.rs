@@ -121,7 +121,7 @@ impl Searches {
                 running.kept.records.push(((**record).clone(), chunks.clone()));
             }
             Event::Diary(line) => self.hear(line),
-            Event::Pending { .. } => {}
+            Event::Pending { .. } | Event::Telemetry(_) => {}
         }
     }
 

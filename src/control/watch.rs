@@ -166,7 +166,7 @@ impl Watch {
                 self.running.remove(step);
             }
             Event::Diary(Diary::Stopping { .. }) => self.over = true,
-            Event::Diary(_) => {}
+            Event::Diary(_) | Event::Telemetry(_) => {}
             Event::Finished { record, chunks, .. } => self.count(record, &chunks.at_ns),
             Event::Pending { step, at_ns, requests } => {
                 if let Some(running) = self.running.get_mut(step) {

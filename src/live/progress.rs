@@ -131,6 +131,7 @@ impl Progress {
                 self.stop.get_or_insert(Stop { at_ns: *at_ns, cause: *cause });
             }
             Event::Pending { .. }
+            | Event::Telemetry(_)
             | Event::Diary(
                 Diary::RunStarted { .. }
                 | Diary::Saturated(_)

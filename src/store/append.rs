@@ -77,6 +77,7 @@ pub struct Writer {
     /// Which of them.
     output: Output,
     requests: Appender,
+    telemetry: Appender,
     events: Appender,
 }
 
@@ -98,6 +99,7 @@ impl Writer {
             texts: optional(output.prompts || output.answers, "texts.jsonl")?,
             output: output.clone(),
             requests: Appender::open(&folder, "requests.jsonl")?,
+            telemetry: Appender::open(&folder, "telemetry.jsonl")?,
             events: Appender::open(&folder, "events.jsonl")?,
             folder,
         };
@@ -119,6 +121,7 @@ impl Writer {
         for event in events {
             match event {
                 Event::Diary(line) => json_line(line, &mut self.events.pending),
+                Event::Telemetry(line) => json_line(line, &mut self.telemetry.pending),
                 Event::Pending { .. } => {}
                 Event::Finished { record, chunks, texts } => {
                     if let Some(file) = self.chunks.as_mut().filter(|_| !chunks.is_empty()) {
@@ -141,6 +144,7 @@ impl Writer {
             file.flush()?;
         }
         self.requests.flush()?;
+        self.telemetry.flush()?;
         self.events.flush()
     }
 }

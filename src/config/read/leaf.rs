@@ -237,6 +237,17 @@ pub(super) fn share(node: &Node) -> Read<f64> {
     }
 }
 
+const BYTES_HELP: &str = "write a size such as `\"8GiB\"` or `\"500MB\"`, or a number of bytes";
+
+/// A size in bytes.
+pub(super) fn bytes(node: &Node) -> Read<u64> {
+    match node.as_text() {
+        Some(text) => units::parse_bytes(text).or_else(|e| quantity(node, "a size", &e, BYTES_HELP)),
+        None if matches!(node.value, Value::Integer(_)) => count(0)(node),
+        None => mismatch(node, "a size", BYTES_HELP),
+    }
+}
+
 const RATE_HELP: &str = "write a number per second, or text such as `\"8/s\"`, `\"90/min\"`";
 
 /// A rate per second, not negative.

@@ -66,7 +66,11 @@ fn bound(fields: &mut Fields<'_>, metric: Option<MetricName>) -> Option<Bound> {
         Unit::Seconds => leaf::duration(node).map(|duration| duration.as_secs_f64()),
         Unit::Share => leaf::share(node),
         Unit::TokensPerSecond | Unit::RequestsPerSecond => leaf::rate(node),
-        Unit::Number | Unit::Money => leaf::not_negative(node),
+        // no size that is written is near 2⁵³
+        Unit::Bytes => leaf::bytes(node).map(|bytes| bytes as f64),
+        Unit::Number | Unit::Money | Unit::Celsius | Unit::Megahertz | Unit::Watts | Unit::Joules => {
+            leaf::not_negative(node)
+        }
     };
     match kind {
         "at_least" => fields.get(kind, limit).map(Bound::AtLeast),

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{
     several::{AnyOf, Pair, Word},
     shape::{alone, demand, exclusive, partial},
-    values::{Duration, MetricWord, Name, NotNegative, Positive, PositiveDuration, Rate, Share, Text},
+    values::{Bytes, Duration, MetricWord, Name, NotNegative, Positive, PositiveDuration, Rate, Share, Text},
 };
 use crate::{
     catalog::{Metric, Statistic, Unit},
@@ -113,11 +113,17 @@ fn limits_in_units(schema: &mut Schema) {
             .filter(|metric| metric.unit() == unit)
             .map(|metric| metric.name().replace('.', r"\."))
             .collect();
+        if metrics.is_empty() {
+            continue;
+        }
         let limit = match unit {
             Unit::Seconds => Duration::json_schema(generator),
             Unit::Share => Share::json_schema(generator),
             Unit::TokensPerSecond | Unit::RequestsPerSecond => Rate::json_schema(generator),
-            Unit::Number | Unit::Money => NotNegative::json_schema(generator),
+            Unit::Bytes => Bytes::json_schema(generator),
+            Unit::Number | Unit::Money | Unit::Celsius | Unit::Megahertz | Unit::Watts | Unit::Joules => {
+                NotNegative::json_schema(generator)
+            }
         };
         let pattern = format!(r"^(?:{})(?:\.(?:{}))?$", metrics.join("|"), statistics().join("|"));
         demand(

@@ -90,6 +90,17 @@ fn share() -> impl FnOnce(&mut SchemaGenerator) -> Schema {
     ])
 }
 
+fn bytes() -> impl FnOnce(&mut SchemaGenerator) -> Schema {
+    any_of([
+        json!({ "description": "bytes", "type": "integer", "minimum": 0 }),
+        json!({
+            "description": r#"text with a unit, such as "8GiB", "500MB""#,
+            "type": "string",
+            "pattern": format!(r"^\s*{NUMBER}\s*(?:B|(?:k|K|M|G|T)B|(?:K|M|G|T)iB)?\s*$"),
+        }),
+    ])
+}
+
 fn whole(minimum: u64, maximum: u64) -> impl FnOnce(&mut SchemaGenerator) -> Schema {
     let mut number = json!({ "type": "integer", "minimum": minimum });
     // larger ones are no integers of TOML
@@ -177,6 +188,8 @@ values! {
     Rate = rate(false);
     /// Per second, above 0.
     PositiveRate = rate(true);
+    /// A size.
+    Bytes = bytes();
     /// `0..=1`.
     Share = share();
     /// A number that is not below 0.

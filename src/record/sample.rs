@@ -1,0 +1,136 @@
+//! What was read of the machine and of the servers while a run went on.
+
+use std::{collections::BTreeMap, fmt};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::FORMAT;
+use crate::catalog::Quantity;
+
+/// A line of `telemetry.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "line", rename_all = "snake_case")]
+pub enum Telemetry {
+    /// The first line.
+    Started {
+        /// The version of the files' format.
+        #[schemars(extend("const" = FORMAT))]
+        format: u32,
+    },
+    /// Something that was to be read and cannot be, from here on.
+    Missing {
+        /// When, in nanoseconds since the start of the run.
+        at_ns: u64,
+        /// What reads it.
+        sensor: SensorKind,
+        /// What it is about.
+        subject: Subject,
+        /// Why it is not there, in words.
+        why: String,
+    },
+    /// Readings of one moment.
+    Sample(Sample),
+    /// What reading has cost by now: written at the end, and once a second before.
+    Cost {
+        /// When, in nanoseconds since the start of the run.
+        at_ns: u64,
+        /// Processor time of the thread that reads, in nanoseconds; `None` where the system does not tell.
+        cpu_ns: Option<u64>,
+        /// Moments at which it was to read and did not, since it was still busy with one before.
+        skipped: u64,
+    },
+}
+
+/// What one sensor read of one subject at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Sample {
+    /// When, in nanoseconds since the start of the run.
+    pub at_ns: u64,
+    /// What read it.
+    pub sensor: SensorKind,
+    /// How its values come about.
+    pub class: Class,
+    /// What they are about.
+    pub subject: Subject,
+    /// The values, in the units of their quantities. What could not be read is not here.
+    pub readings: BTreeMap<Quantity, f64>,
+    /// Share of each processor that was busy since the sample before, in the system's order; only of a machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cores: Vec<f64>,
+    /// Series of a scraped page by their names with labels, as they stand there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub raw: BTreeMap<String, f64>,
+}
+
+/// What reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SensorKind {
+    /// The operating system on its processors, memory, networks and disks.
+    System,
+    /// The operating system on a process.
+    Process,
+    /// The library of NVIDIA's driver.
+    Nvml,
+    /// The kernel's `amdgpu`.
+    Amdgpu,
+    /// The energy counters of processors, by the kernel's `powercap`.
+    Rapl,
+    /// A Prometheus page.
+    Prometheus,
+}
+
+impl SensorKind {
+    /// The name in files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Process => "process",
+            Self::Nvml => "nvml",
+            Self::Amdgpu => "amdgpu",
+            Self::Rapl => "rapl",
+            Self::Prometheus => "prometheus",
+        }
+    }
+}
+
+/// How sure a reading is. Readings of different classes are never put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// A counter that misses nothing between two readings.
+    Counter,
+    /// A value of the moment; what lies between two readings is not seen.
+    Sampled,
+    /// Made from something else, such as the power that a processor is built for.
+    Estimated,
+}
+
+/// What a reading is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// The machine that the program runs on.
+    Machine,
+    /// One of its processor packages, by the name that the kernel gives its energy counter.
+    Package(String),
+    /// One of its GPUs, as [`crate::machine::Gpu::id`] names it; of a scraped exporter `NAME/ID`.
+    Gpu(String),
+    /// The server of an endpoint, as its process or its own page shows it.
+    Server(String),
+    /// Another machine, by the name of the exporter that tells of it.
+    Host(String),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machine => f.write_str("machine"),
+            Self::Package(name) => write!(f, "package {name}"),
+            Self::Gpu(name) => write!(f, "GPU {name}"),
+            Self::Server(name) => write!(f, "server of `{name}`"),
+            Self::Host(name) => write!(f, "host `{name}`"),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The machine and the servers under test while a run goes on: what reads them, and the thread on which it does.
+
+use crate::record::{Sample, SensorKind, Subject};
+
+/// Reads one thing, such as a GPU or a server's page, again and again.
+pub trait Sensor: Send {
+    /// What kind it is.
+    fn kind(&self) -> SensorKind;
+
+    /// What it reads.
+    fn subject(&self) -> &Subject;
+
+    /// What there is to read at this moment of the run, in nanoseconds since its start: usually one sample, several where values of
+    /// more than one class or subject come from one place. The first reading of what needs two is left out.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing more will come of it, in words: it is read no more.
+    fn read(&mut self, at_ns: u64) -> Result<Vec<Sample>, String>;
+}
