@@ -160,7 +160,7 @@ pub(super) fn start(
                                 voice.say(&format!("{why}, waiting for answers"));
                             }
                             progress.observe(&event);
-                            control.observe(&event);
+                            control.observe(event);
                         }
                     }
                     _ = frames.tick() => progress.tick(clock.now_ns()),

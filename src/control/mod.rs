@@ -37,9 +37,9 @@ impl Control {
     }
 
     /// Takes an event; they must come in their order.
-    pub fn observe(&mut self, event: &Event) {
+    pub fn observe(&mut self, event: Event) {
         if let Some(watch) = &mut self.watch {
-            watch.observe(event);
+            watch.observe(&event);
         }
         if let Some(searches) = &mut self.searches {
             searches.observe(event);

@@ -27,7 +27,7 @@ pub(super) struct Searches {
     plan: Plan,
     /// By phase: the steps that it may take, and what its trials came to.
     phases: BTreeMap<String, Search>,
-    /// Trials in their order, by what the diary says of them.
+    /// Trials in their order, by what the diary says of them and of their beginnings.
     told: Vec<Diary>,
     running: BTreeMap<usize, Running>,
     decided: Vec<Decision>,
@@ -61,7 +61,7 @@ struct Running {
 #[derive(Debug, Default)]
 struct Kept {
     diary: Vec<Diary>,
-    records: Vec<(Record, ChunkTimes)>,
+    records: Vec<(Box<Record>, ChunkTimes)>,
 }
 
 impl Source for Kept {
@@ -111,16 +111,16 @@ impl Searches {
     }
 
     /// Takes an event; they must come in their order.
-    pub(super) fn observe(&mut self, event: &Event) {
+    pub(super) fn observe(&mut self, event: Event) {
         match event {
             Event::Finished { record, chunks, .. } => {
                 let Some(running) = self.running.get_mut(&record.step_id) else { return };
                 if !record.outcome.failed() && record.due_ns >= running.settled_ns {
                     running.latency.extend(record.ttft().or(record.e2e()));
                 }
-                running.kept.records.push(((**record).clone(), chunks.clone()));
+                running.kept.records.push((record, chunks));
             }
-            Event::Diary(line) => self.hear(line),
+            Event::Diary(line) => self.hear(&line),
             Event::Pending { .. } | Event::Telemetry(_) => {}
         }
     }
@@ -140,6 +140,7 @@ impl Searches {
                     running.settled_ns = at_ns + settle.unwrap_or_default().as_nanos() as u64;
                     running.next_look_ns = running.settled_ns;
                     running.kept.diary.push(line.clone());
+                    self.told.push(line.clone());
                 }
             }
             Diary::Issued { step, at_ns, in_flight, .. } => {
@@ -154,7 +155,7 @@ impl Searches {
                 if let Some(mut running) = self.running.remove(step) {
                     running.kept.diary.push(line.clone());
                     running.kept.diary.push(Diary::RunEnded { at_ns: *at_ns });
-                    self.judge(*step, &mut running.kept);
+                    self.judge(*step, &running.kept);
                 }
             }
             Diary::Stopping { .. } => self.over = true,
@@ -168,7 +169,7 @@ impl Searches {
     }
 
     /// Adds what a trial came to, and what follows from it.
-    fn judge(&mut self, step: usize, kept: &mut Kept) {
+    fn judge(&mut self, step: usize, kept: &Kept) {
         let plan = as_run(&self.plan, &trials(&self.told));
         let Some(planned) = plan.steps.get(step) else { return };
         let Some(search) = self.phases.get_mut(&planned.phase) else { return };

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, io, time::Duration};
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Ceiling, HttpVersion, Lengths, Model, OnBottleneck, OnInconclusive, Output,
-        Platform, PromptLength, Severity, Sim, Spikes, Stage, Synthetic, Threads, Tls, Workload,
+        Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Lengths, Model, OnBottleneck, OnInconclusive,
+        Output, Platform, PromptLength, Severity, Sim, Spikes, Stage, Synthetic, Threads, Tls, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
@@ -50,6 +50,20 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
             shared_prefix_groups: 1,
         }),
         sim: None,
+    }
+}
+
+/// A server with steps of 20 ms plus 0.5 ms per sequence, with 10 % of jitter.
+pub(crate) fn server(max_batch: u32) -> Sim {
+    Sim {
+        prefill_tokens_per_second: 10_000.0,
+        step_base_s: 0.020,
+        step_per_sequence_s: 0.000_5,
+        max_batch,
+        kv_cache_tokens: None,
+        jitter: 0.1,
+        overhead_s: 0.001,
+        faults: Faults::default(),
     }
 }
 

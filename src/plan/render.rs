@@ -173,8 +173,8 @@ fn steps(plan: &Plan) -> String {
     };
     let header = ["step", "load", "requests", "tokens in", "tokens out", "duration", "cost", "endpoints"];
     row(header.map(str::to_owned), "after".to_owned());
+    let of_search = |step: &Step| step.load().is_some_and(|load| load.trial.is_some());
     for step in &plan.steps {
-        let of_search = |step: &Step| step.load().is_some_and(|load| load.trial.is_some());
         // a search is one row, whatever it may take
         if of_search(step) && step.after.iter().any(|before| plan.steps[*before].phase == step.phase) {
             continue;

@@ -1,10 +1,9 @@
 //! Summary → [`Verdict`].
 
 use crate::{
-    catalog::MetricName,
-    config::{Bound, OnInconclusive, Severity},
+    config::{OnInconclusive, Severity},
     metrics::{Account, Ending, Failure, Summary},
-    plan::{Plan, explored_only},
+    plan::{Plan, Trial, explored_only},
     record::{Abort, StopCause},
     units::{show_count, show_count_of, show_seconds},
     verdict::{
@@ -32,8 +31,9 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
     let skipped = plan
         .targets
         .iter()
-        .filter(|target| target.scopes.is_empty())
-        .map(|target| (target.name.clone(), why_skipped(plan, target.metric)))
+        .enumerate()
+        .filter(|(_, target)| target.scopes.is_empty())
+        .map(|(index, target)| (target.name.clone(), why_skipped(plan, index)))
         .collect();
     let marks = judged(&targets);
     let count = |mark: Mark| marks.values().filter(|of| **of == mark).count() as u64;
@@ -62,9 +62,14 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
 }
 
 /// Why a target is judged nowhere.
-fn why_skipped(plan: &Plan, metric: MetricName) -> String {
-    if explored_only(plan, metric.metric) {
-        "measured only in levels of a ladder, which are judged where a target names their phase or step"
+fn why_skipped(plan: &Plan, target: usize) -> String {
+    let metric = plan.targets[target].metric;
+    let decides = |trial: &Trial| trial.criteria.iter().any(|criterion| criterion.target == target);
+    let searched = plan.loads().find(|(_, load)| load.trial.as_ref().is_some_and(decides));
+    if let Some((step, _)) = searched {
+        format!("it decided each trial of the search `{}`, and nothing else measures it", step.phase)
+    } else if explored_only(plan, metric.metric) {
+        "measured only in levels of a ladder or a search, which are judged where a target names their phase or step"
             .to_owned()
     } else {
         format!("the plan measures `{metric}` nowhere")
@@ -195,12 +200,7 @@ fn all_failed(summary: &Summary) -> Option<String> {
 /// A row in one line.
 fn describe(row: &Judged) -> String {
     let unit = row.metric.metric.unit();
-    let limit = match row.bound {
-        Bound::AtLeast(limit) => format!("at least {}", unit.show(limit)),
-        Bound::AtMost(limit) => format!("at most {}", unit.show(limit)),
-        Bound::Between(low, high) => format!("between {} and {}", unit.show(low), unit.show(high)),
-    };
     let value = row.value.map_or_else(|| row.note.clone(), |value| unit.show(value));
     let needs = row.needs_in_words().map_or(String::new(), |needs| format!("; {needs}"));
-    format!("`{}` in `{}`: {} is {value}, asked {limit}{needs}", row.name, row.scope, row.metric)
+    format!("`{}` in `{}`: {} is {value}, asked {}{needs}", row.name, row.scope, row.metric, row.asked())
 }

@@ -169,6 +169,16 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// What it has to be, in words: `at most 500 ms`.
+    pub fn asked(&self) -> String {
+        let unit = self.metric.metric.unit();
+        match self.bound {
+            Bound::AtLeast(limit) => format!("at least {}", unit.show(limit)),
+            Bound::AtMost(limit) => format!("at most {}", unit.show(limit)),
+            Bound::Between(low, high) => format!("between {} and {}", unit.show(low), unit.show(high)),
+        }
+    }
+
     /// What would settle it, in words: `5 more requests would settle it`.
     pub fn needs_in_words(&self) -> Option<String> {
         let more = format!("more {}", self.metric.metric.noun());

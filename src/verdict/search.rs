@@ -10,7 +10,7 @@ use crate::{
     catalog::{Metric, MetricName},
     config::{BROKEN, Bound, GROWTH, Search, Severity, Sought, Until},
     metrics::{Account, Scope, Summary, scope_key},
-    plan::{LoadStep, Plan, PlannedTarget, ScopeKey, Step, Trial},
+    plan::{Plan, PlannedTarget, ScopeKey, Step, Trial},
     record::{Outcome, Saturated},
     units::{show_count_of, show_share},
     verdict::{Judged, Mark},
@@ -209,7 +209,6 @@ fn decided(
             (Mark::Fail, wants(row) + &kinds.map_or(String::new(), |kind| format!(", most by `{kind}`")))
         }
         (None, Some(row)) => (Mark::Inconclusive, wants(row)),
-        // the one that is nearest to its limit would say more; the first says that it holds
         (None, None) => (Mark::Pass, judged.first().map_or_else(String::new, wants)),
     }
 }
@@ -251,17 +250,12 @@ fn going_by(plan: &Plan, step: &Step, trial: &Trial) -> Plan {
 /// A row in a few words: `first_token`: `ttft.p95` is 612 ms, asked at most 500 ms.
 fn wants(row: &Judged) -> String {
     let unit = row.metric.metric.unit();
-    let limit = match row.bound {
-        Bound::AtLeast(limit) => format!("at least {}", unit.show(limit)),
-        Bound::AtMost(limit) => format!("at most {}", unit.show(limit)),
-        Bound::Between(low, high) => format!("between {} and {}", unit.show(low), unit.show(high)),
-    };
     let mut value = row.value.map_or_else(|| "unknown".to_owned(), |value| unit.show(value));
     let undecided = row.mark == Mark::Inconclusive;
     if let Some((low, high)) = row.interval.filter(|(low, _)| undecided && low.is_finite()) {
         value = format!("{value} ({} to {})", unit.show(low), unit.show(high));
     }
-    format!("`{}` is {value}, asked {limit}", row.metric)
+    format!("`{}` is {value}, asked {}", row.metric, row.asked())
 }
 
 fn falls_behind(saturated: &Saturated) -> String {
@@ -364,16 +358,16 @@ fn missed_before(
     broken: f64,
     unit: &dyn Fn(f64) -> String,
 ) -> String {
-    let mut levels: Vec<(f64, &Step, &LoadStep)> = plan
+    let mut levels: Vec<(f64, &Step)> = plan
         .loads()
         .filter(|(step, _)| step.phase == phase)
-        .filter_map(|(step, load)| Some((load.level()?, step, load)))
-        .filter(|(level, ..)| *level <= broken)
+        .filter_map(|(step, load)| Some((load.level()?, step)))
+        .filter(|(level, _)| *level <= broken)
         .collect();
     levels.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut missed: Vec<(f64, String)> = Vec::new();
     for target in &plan.targets {
-        let first = levels.iter().find_map(|(level, step, _)| {
+        let first = levels.iter().find_map(|(level, step)| {
             let here = |key: &&ScopeKey| key.phase == phase && key.step.as_ref() == Some(&step.name);
             let key = target.scopes.iter().chain(&target.bounds).find(here)?;
             let judged = judge_targets(

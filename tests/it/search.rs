@@ -62,6 +62,8 @@ fn a_search_finds_what_a_server_has_places_for() {
         let target = &summary["targets"][0];
         assert_eq!((&target["name"], &target["mark"]), (&"found".into(), &"PASS".into()), "{target}");
         assert!(run.records().iter().any(|record| record["step"] == "users=6"));
+        let decided = done.stdout.contains("it decided each trial of the search `limit`");
+        assert_eq!(decided, until == "targets", "{}", done.stdout);
         // trials that were not needed are spared, and a report from the folder says the same
         assert_eq!(run.diary("trial").len(), steps.len());
         assert!(!run.diary("spared").is_empty());

@@ -39,7 +39,9 @@ fn code(text: &str) -> String {
 
 fn is_test(path: &Path) -> bool {
     let name = path.file_stem().unwrap().to_string_lossy();
-    name == "tests" || name == "fixture" || path.components().any(|part| part.as_os_str() == "tests")
+    name == "tests"
+        || name == "fixture"
+        || path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "fixture")
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     super::{OPTIMUM, Severity},
-    Check, Diagnostic, Phase, Target, quoted,
+    Check, Diagnostic, Load, Phase, Target, quoted,
 };
 use crate::catalog::Metric;
 
@@ -125,6 +125,17 @@ impl Check<'_> {
                     .label(key, "asks for an end on the way")
                     .label(self.place(&["targets", name, "step"]), "known only at the end")
                     .help("remove `abort`, or name one step"),
+            );
+        }
+        let phase = target.phase.as_ref().and_then(|phase| self.draft.phases.get(phase)?.as_ref());
+        if target.step.is_none() && phase.is_some_and(|phase| matches!(phase.load, Load::Search(_))) {
+            self.sink.push(
+                Diagnostic::new(format!(
+                    "`targets.{name}.abort` cannot judge the limit of a search on the way"
+                ))
+                .label(key, "asks for an end on the way")
+                .label(self.place(&["targets", name, "phase"]), "judged at the level that it finds")
+                .help("remove `abort`: a level that misses ends its own trial, not the run"),
             );
         }
         if !target.metric.counts_requests() {

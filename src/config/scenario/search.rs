@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Arrivals;
 use crate::units::Seconds;
 
-/// What is told of levels that are looked for: those that it goes between, how near it has to come, and for how long each is tried.
+/// A search for the highest level of load that holds: between which levels, how near it has to come, and how long each is tried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Search {
     /// What is varied.

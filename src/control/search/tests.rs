@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::Control;
 use crate::{
-    config::{Arrivals, Bound, Faults, Search as Sought, Sim, Sought as Over, Until},
+    config::{Arrivals, Bound, Search as Sought, Sim, Sought as Over, Until},
     metrics::fixture::{self, MS, Run, SEC, level, load, open, plan, target},
     plan::{Criterion, Step, Trial, as_run, schedule, tried},
     record::{ChunkTimes, Command, Diary, Event, Record, trials},
@@ -13,18 +13,9 @@ use crate::{
     verdict::{Found, found},
 };
 
-/// Steps of 20 ms plus 0.5 ms per sequence, with 10 % of jitter.
+/// One that has read prompts in no time.
 fn server(max_batch: u32) -> Sim {
-    Sim {
-        prefill_tokens_per_second: 100_000.0,
-        step_base_s: 0.020,
-        step_per_sequence_s: 0.000_5,
-        max_batch,
-        kv_cache_tokens: None,
-        jitter: 0.1,
-        overhead_s: 0.001,
-        faults: Faults::default(),
-    }
+    Sim { prefill_tokens_per_second: 100_000.0, ..fixture::server(max_batch) }
 }
 
 const ASK: Request = Request { prompt_tokens: 20, output_tokens: 8, stream: true };
@@ -89,7 +80,7 @@ fn obeyed(mut run: Run, server: &Sim) -> Run {
             Diary::StepStarted { step: step.id, at_ns },
         ];
         for line in &lines {
-            control.observe(&Event::Diary(line.clone()));
+            control.observe(Event::Diary(line.clone()));
         }
         // told in the order of their ends, with a note of what is in flight every 100 ms
         ends.sort_by_key(|(end_ns, ..)| *end_ns);
@@ -107,7 +98,7 @@ fn obeyed(mut run: Run, server: &Sim) -> Run {
                         chunks: times.clone(),
                         texts: None,
                     };
-                    control.observe(&event);
+                    control.observe(event);
                     run.records.push((record, times));
                 }
             }
@@ -119,7 +110,7 @@ fn obeyed(mut run: Run, server: &Sim) -> Run {
                 in_flight: issued - finished,
                 users: 0,
             };
-            control.observe(&Event::Diary(line.clone()));
+            control.observe(Event::Diary(line.clone()));
             lines.push(line);
             for decision in control.look(now_ns) {
                 lines.extend(decision.note);
@@ -128,7 +119,7 @@ fn obeyed(mut run: Run, server: &Sim) -> Run {
             }
             if finished == issued && now_ns >= from_ns + duration_ns.min(cut_ns - from_ns) {
                 let ended = Diary::StepEnded { step: step.id, at_ns: now_ns, issued, due: issued };
-                control.observe(&Event::Diary(ended.clone()));
+                control.observe(Event::Diary(ended.clone()));
                 lines.push(ended);
                 break;
             }

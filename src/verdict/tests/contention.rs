@@ -3,10 +3,10 @@
 use rand::RngExt as _;
 use rand_distr::Exp1;
 
-use super::{ladder::server, *};
+use super::*;
 use crate::{
     config::{Faults, SameAs, Sim},
-    metrics::fixture,
+    metrics::fixture::{self, server},
     plan::Traffic,
     sim::{Arrival, Request, Seen, simulate},
 };

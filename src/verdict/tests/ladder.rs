@@ -2,25 +2,15 @@
 
 use super::*;
 use crate::{
-    config::{Faults, Sim},
-    metrics::{Ladder, fixture::seen, ladders},
+    config::Sim,
+    metrics::{
+        Ladder,
+        fixture::{seen, server},
+        ladders,
+    },
     plan::Traffic,
     sim::{Request, simulate_closed},
 };
-
-/// Steps of 20 ms plus 0.5 ms per sequence.
-pub(super) fn server(max_batch: u32) -> Sim {
-    Sim {
-        prefill_tokens_per_second: 10_000.0,
-        step_base_s: 0.020,
-        step_per_sequence_s: 0.000_5,
-        max_batch,
-        kv_cache_tokens: None,
-        jitter: 0.1,
-        overhead_s: 0.001,
-        faults: Faults::default(),
-    }
-}
 
 /// A run of a ladder of users over a server, each level with 20 requests a user.
 pub(super) fn climb(server: &Sim, seed: u64, levels: &[u32], request: Request) -> Run {

@@ -2,12 +2,12 @@
 
 use super::{
     contention::mixed_after_solo,
-    ladder::{ASK, OCTAVES, climb, server},
+    ladder::{ASK, OCTAVES, climb},
     *,
 };
 use crate::{
     config::Sim,
-    metrics::{Summary, Usage},
+    metrics::{Summary, Usage, fixture::server},
     record::Record,
 };
 
