@@ -10,7 +10,7 @@ use crate::{
     plan::{Criterion, Step, Trial, as_run, schedule, tried},
     record::{ChunkTimes, Command, Diary, Event, Record, trials},
     sim::{Arrival, Request, Seen, simulate, simulate_closed},
-    verdict::{Found, found},
+    verdict::{Attempt, Found, found},
 };
 
 /// One that has read prompts in no time.
@@ -130,7 +130,12 @@ fn obeyed(mut run: Run, server: &Sim) -> Run {
     }
     assert!(matches!(commands.pop(), None | Some(Command::Spare(_))));
     run.plan = as_run(&run.plan, &trials(&run.diary));
-    run.end()
+    let run = run.end();
+    // what decided on the way is what is judged afterwards
+    let searches = control.searches.expect("a search");
+    let decided: Vec<&Attempt> = searches.phases.values().flat_map(|search| &search.attempts).collect();
+    assert_eq!(decided, found_in(&run).attempts.iter().collect::<Vec<_>>());
+    run
 }
 
 /// What the only search of a run found.

@@ -78,7 +78,7 @@ fn a_target_that_only_a_ladder_could_carry_is_not_said_to_be_unmeasured() {
     nowhere.scopes.clear();
     insta::assert_snapshot!(
         judge_with(&mut run, vec![nowhere]).skipped[0].1,
-        @"measured only in levels of a ladder, which are judged where a target names their phase or step"
+        @"measured only in levels of a ladder or a search, which are judged where a target names their phase or step"
     );
 }
 
