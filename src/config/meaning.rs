@@ -361,7 +361,11 @@ impl<'a> Check<'a> {
                         .help("set `concurrency_limit` in the `load.open` of a measured phase")
                 }
                 _ if target.metric.metric.needs_spikes()
-                    && measured.iter().all(|(_, phase)| phase.load.spikes().is_none()) =>
+                    && measured.iter().all(|(_, phase)| {
+                        let there =
+                            target.endpoint.as_ref().is_none_or(|endpoint| self.loads(phase, endpoint));
+                        !there || phase.load.spikes().is_none()
+                    }) =>
                 {
                     nothing("metric", format!("`{}` needs spikes", target.metric)).help(
                         "add `spikes = { every = \"60s\", lasting = \"5s\", rate = 40 }` to the `load.open` of a measured phase",

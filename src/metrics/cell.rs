@@ -133,7 +133,7 @@ impl Cell {
         self.counts.unchecked += u64::from(record.unchecked.is_some());
         self.count_met(met, |met| met.due += 1);
         self.add_readings(record, setting.carrier);
-        self.sights.extend(setting.spikes.sight(record));
+        self.sights.extend(setting.spikes.sight(record, setting.carrier.streams));
         if !record.outcome.failed() {
             self.add_success(record, if setting.carrier.gaps { &chunks.at_ns } else { &[] });
         }

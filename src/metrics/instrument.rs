@@ -131,8 +131,9 @@ impl StepWatch {
                 let (due_ns, _) = took.get(end)?;
                 Some((due_ns - self.window.from_ns.min(*due_ns)) as f64 / 1e9)
             });
-            let settled = transient.unwrap_or(0);
-            stable = stability(self.window, &took[settled..], &self.failed_ns);
+            let settled = transient.filter(|end| *end > 0).and_then(|end| took.get(end));
+            let settled_ns = settled.map_or(self.window.from_ns, |(due_ns, _)| *due_ns);
+            stable = stability(self.window, settled_ns, &took, &self.failed_ns);
             Settled {
                 requests: series.len() as u64,
                 transient: transient.map(|end| end as u64),

@@ -94,7 +94,8 @@ impl Stretch {
             if values.is_empty() {
                 return None;
             }
-            values.extend(std::iter::repeat_n(f64::INFINITY, lost));
+            let has = |request: &&Sight| request.lost && (request.streams || metric == Metric::E2e);
+            values.extend(requests.iter().filter(has).map(|_| f64::INFINITY));
             values.sort_unstable_by(f64::total_cmp);
             let at = |quantile| values[nearest_rank(quantile, values.len() as u64) as usize - 1];
             Some((metric, (at(0.5), at(0.95))))
@@ -121,6 +122,8 @@ pub(super) struct SpikeTimes {
     /// How the first request of the step ended that nobody saw end, or that the tool cut off, is not known; nor is what came after
     /// it.
     first_unseen: u64,
+    /// Whether the step went on for less long than planned, so that what was not over at its end might have been soon.
+    cut_short: bool,
 }
 
 impl SpikeTimes {
@@ -131,8 +134,16 @@ impl SpikeTimes {
             started_ns.saturating_add(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
         };
         let spans = step.load.spikes().map(|(from, to)| (ns(from), ns(to)));
-        let spans = spans.take_while(|(_, to_ns)| *to_ns <= step.last_due_ns);
-        Self { spans: spans.collect(), first_unseen: step.first_unseen }
+        // what is due while the step settles does not count
+        let counts_ns = ns(step.load.settle);
+        let spans = spans
+            .skip_while(|(from_ns, _)| *from_ns < counts_ns)
+            .take_while(|(_, to_ns)| *to_ns <= step.last_due_ns);
+        Self {
+            spans: spans.collect(),
+            first_unseen: step.first_unseen,
+            cut_short: step.account.cut_short || step.first_unseen < u64::MAX,
+        }
     }
 
     /// Whether a request due at a moment is due in a spike.
@@ -141,15 +152,37 @@ impl SpikeTimes {
         begun.checked_sub(1).is_some_and(|last| due_ns < self.spans[last].1)
     }
 
-    /// What a request tells of them; `None` where there are none, or what came of the requests around it is not known.
-    pub(super) fn sight(&self, record: &Record) -> Option<Sight> {
+    /// What a request tells of them, of an endpoint that streams its answers or does not; `None` where there are none, or what came of the requests around it is not known.
+    pub(super) fn sight(&self, record: &Record, streams: bool) -> Option<Sight> {
         let tells = !self.spans.is_empty() && record.seq < self.first_unseen;
         tells.then(|| Sight {
             due_ns: record.due_ns,
             lost: record.outcome.failed(),
+            streams,
             ttft: record.ttft(),
             e2e: record.e2e(),
         })
+    }
+
+    /// The recovery from each spike by the requests of one endpoint, ascending by when they were due; `ends` are when the next one
+    /// began, or nothing was known any more.
+    fn recoveries(&self, requests: &[Sight], ends: &[u64]) -> Vec<Option<Recovery>> {
+        let metric = latency_of(requests);
+        let mut limit = None;
+        let mut calm = Some(0);
+        let each = self.spans.iter().zip(ends).enumerate().map(|(place, (&(from_ns, to_ns), &end_ns))| {
+            let before = calm.map_or(&[][..], |calm_ns| due_in(requests, calm_ns, from_ns));
+            // where there was no time between two spikes to be calm in, what was calm before them still says what that is
+            limit = band(before, metric).or(limit);
+            let after = due_in(requests, to_ns, end_ns);
+            let recovery = limit.and_then(|limit| recovery(after, metric, limit, to_ns, end_ns));
+            // how the last one would have gone on is not known of a step that was stopped
+            let whole = !self.cut_short || place + 1 < ends.len();
+            let recovery = recovery.filter(|recovery| whole || recovery.happened());
+            calm = calm_after(to_ns, recovery);
+            recovery
+        });
+        each.collect()
     }
 
     /// The spikes by the requests of a scope, those of each of its endpoints apart; `last_due_ns` is when the last was due that the step
@@ -165,7 +198,7 @@ impl SpikeTimes {
             requests.sort_by_key(|request| request.due_ns);
         }
         let of_each: Vec<Vec<Option<Recovery>>> =
-            endpoints.iter().map(|requests| recoveries(requests, &self.spans, &ends)).collect();
+            endpoints.iter().map(|requests| self.recoveries(requests, &ends)).collect();
         let mut all: Vec<Sight> = endpoints.into_iter().flatten().collect();
         all.sort_by_key(|request| request.due_ns);
         let latency = latency_of(&all);
@@ -200,6 +233,7 @@ impl SpikeTimes {
 pub(super) struct Sight {
     pub(super) due_ns: u64,
     lost: bool,
+    streams: bool,
     ttft: Option<f64>,
     e2e: Option<f64>,
 }
@@ -229,24 +263,6 @@ fn due_in(requests: &[Sight], from_ns: u64, to_ns: u64) -> &[Sight] {
 fn calm_after(to_ns: u64, recovery: Option<Recovery>) -> Option<u64> {
     let recovery = recovery.filter(|recovery| recovery.happened())?;
     Some(to_ns.saturating_add((recovery.most_s * 1e9).round() as u64))
-}
-
-/// The recovery from each spike by the requests of one endpoint, ascending by when they were due; `ends` are when the next one began,
-/// or nothing was known any more.
-fn recoveries(requests: &[Sight], spans: &[(u64, u64)], ends: &[u64]) -> Vec<Option<Recovery>> {
-    let metric = latency_of(requests);
-    let mut limit = None;
-    let mut calm = Some(0);
-    let each = spans.iter().zip(ends).map(|(&(from_ns, to_ns), &end_ns)| {
-        let before = calm.map_or(&[][..], |calm_ns| due_in(requests, calm_ns, from_ns));
-        // where there was no time between two spikes to be calm in, what was calm before them still says what that is
-        limit = band(before, metric).or(limit);
-        let after = due_in(requests, to_ns, end_ns);
-        let recovery = limit.and_then(|limit| recovery(after, metric, limit, to_ns, end_ns));
-        calm = calm_after(to_ns, recovery);
-        recovery
-    });
-    each.collect()
 }
 
 /// The upper end of the band of these requests: lost ones, which no band holds, left aside. `None` of fewer than it takes to show at 95 %

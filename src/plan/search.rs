@@ -87,12 +87,13 @@ pub(super) fn aim(scenario: &Scenario, plan: &mut Plan) {
             Until::Named(names) => names.contains(&planned.name),
             Until::Targets => scenario.targets[*target].is_criterion(&phase, plan.platform.named),
         };
-        let criteria = plan
-            .targets
-            .iter()
-            .enumerate()
-            .filter(goes_by)
-            .map(|(target, _)| Criterion { target, endpoint: scenario.targets[target].endpoint.clone() });
+        let Some(load) = plan.steps[index].load() else { continue };
+        let criteria = plan.targets.iter().enumerate().filter(goes_by).filter_map(|(target, planned)| {
+            let endpoint = scenario.targets[target].endpoint.clone();
+            // what no trial measures could never hold
+            let carried = share_that_carries(planned.metric.metric, endpoint.as_deref(), load, plan) > 0.0;
+            carried.then_some(Criterion { target, endpoint })
+        });
         let criteria: Vec<Criterion> = criteria.collect();
         let Work::Load(load) = &mut plan.steps[index].work else { continue };
         if let Some(trial) = &mut load.trial {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    LoadStep, Pattern, Plan, PlannedTarget, ScopeKey, Step, endpoint_of, schedule,
+    LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, endpoint_of, schedule,
     targets::share_that_carries,
 };
 use crate::{
@@ -44,6 +44,8 @@ pub(super) struct OfSpikes {
     per_spike: f64,
     /// The period.
     every: Duration,
+    /// Spikes that do not count, since the step has not settled.
+    unsettled: u32,
 }
 
 impl OfSpikes {
@@ -56,27 +58,22 @@ impl OfSpikes {
         endpoint: Option<&str>,
     ) -> Option<Self> {
         let Pattern::Open { spikes: Some(spikes), .. } = &load.pattern else { return None };
-        let number = load.spikes().count() as f64;
-        let mean = match metric {
-            Metric::SpikeRecovery => number,
-            _ => {
-                number
-                    * spikes.rate
-                    * spikes.lasting.as_secs_f64()
-                    * share_that_carries(metric, endpoint, load, plan)
-            }
+        let number = load.spikes().filter(|(from, _)| *from >= load.settle).count() as f64;
+        let (each, counted) = if metric == Metric::SpikeRecovery {
+            (1.0, Some(number))
+        } else {
+            let share = share_that_carries(metric, endpoint, load, plan);
+            let counted = due_in_spikes(plan, step, load, metric, endpoint).map(|due| due as f64);
+            (spikes.rate * spikes.lasting.as_secs_f64() * share, counted)
         };
-        let counted = match metric {
-            Metric::SpikeRecovery => Some(number),
-            _ => due_in_spikes(plan, step, load, endpoint).map(|due| due as f64),
-        };
-        let values = counted.unwrap_or(mean);
-        let per_spike = mean.max(values) / number;
+        let values = counted.unwrap_or(number * each);
+        let per_spike = if number > 0.0 { each.max(values / number) } else { each };
         (per_spike > 0.0).then_some(Self {
             values,
             counted: counted.is_some(),
             per_spike,
             every: spikes.every,
+            unsettled: (load.spikes().count() as f64 - number) as u32,
         })
     }
 
@@ -84,7 +81,7 @@ impl OfSpikes {
     pub(super) fn fix(self, phase: &str, values: u64) -> String {
         let spikes = (values as f64 / self.per_spike).ceil().min(f64::from(u32::MAX)) as u32;
         // the last has a period after it
-        let length = self.every.saturating_mul(spikes.saturating_add(1));
+        let length = self.every.saturating_mul(spikes.saturating_add(1).saturating_add(self.unsettled));
         format!(
             "let `{phase}` last {} or longer, for {}",
             write_duration(length),
@@ -93,24 +90,33 @@ impl OfSpikes {
     }
 }
 
-/// The requests of a step that are due in its spikes, of one endpoint or of all; `None` where they are too many to be counted.
-fn due_in_spikes(plan: &Plan, step: &Step, load: &LoadStep, endpoint: Option<&str>) -> Option<u64> {
+/// The requests of a step that are due in its spikes, count and have a metric, of one endpoint or of all; `None` where they are too
+/// many to be counted.
+fn due_in_spikes(
+    plan: &Plan,
+    step: &Step,
+    load: &LoadStep,
+    metric: Metric,
+    endpoint: Option<&str>,
+) -> Option<u64> {
     let schedule = schedule::of_step(step, plan.seed).filter(|_| !step.expected.assumed)?;
-    let spans: Vec<(u128, u128)> = load.spikes().map(|(from, to)| (from.as_nanos(), to.as_nanos())).collect();
+    let counting = load.spikes().filter(|(from, _)| *from >= load.settle);
+    let spans: Vec<(u128, u128)> = counting.map(|(from, to)| (from.as_nanos(), to.as_nanos())).collect();
     let inside = |at_ns: u64| {
         let begun = spans.partition_point(|(from, _)| *from <= u128::from(at_ns));
         begun.checked_sub(1).is_some_and(|last| u128::from(at_ns) < spans[last].1)
     };
-    let due =
-        schedule.zip(0..).filter(|(at_ns, place)| inside(*at_ns) && goes_to(plan, load, *place, endpoint));
+    let due = schedule.zip(0..).filter(|(at_ns, place)| {
+        let of = goes_to(plan, load, *place);
+        let carries = || metric.is_carried_by(plan.carrier(of, load));
+        inside(*at_ns) && endpoint.is_none_or(|name| of.name == name) && carries()
+    });
     Some(due.count() as u64)
 }
 
-/// Whether request `place` of a step goes to an endpoint, which follows from the seed.
-fn goes_to(plan: &Plan, load: &LoadStep, place: u64, endpoint: Option<&str>) -> bool {
-    endpoint.is_none_or(|name| {
-        plan.endpoints[endpoint_of(load, plan.seed, load.first_seq.saturating_add(place))].name == name
-    })
+/// The endpoint that request `place` of a step goes to, which follows from the seed.
+fn goes_to<'a>(plan: &'a Plan, load: &LoadStep, place: u64) -> &'a PlannedEndpoint {
+    &plan.endpoints[endpoint_of(load, plan.seed, load.first_seq.saturating_add(place))]
 }
 
 /// Targets on the recovery from spikes that will say little, or nothing.
@@ -159,7 +165,7 @@ fn of_recovery(
         ))
     });
     let needed = sample_floor(0.5, 0.95);
-    let before = before_the_first(plan, step, load, scope.endpoint.as_deref(), spikes.every);
+    let before = before_the_first(plan, step, load, scope.endpoint.as_deref());
     let blind = before.filter(|before| *before < needed).map(|before| {
         told(format!(
             "has {} before the first spike, and it takes {needed} to know how long answers took\nhelp: let `every` be longer, or raise \
@@ -173,18 +179,21 @@ fn of_recovery(
 /// Requests before the first spike beyond which nobody asks how many there are.
 const ENOUGH: usize = 100;
 
-/// The requests due before the first spike, counted no further than it matters; `None` where there is no schedule.
-fn before_the_first(
-    plan: &Plan,
-    step: &Step,
-    load: &LoadStep,
-    endpoint: Option<&str>,
-    first: Duration,
-) -> Option<u64> {
-    let schedule =
-        schedule::of_step(step, plan.seed)?.take_while(|at_ns| u128::from(*at_ns) < first.as_nanos());
-    let there = schedule.zip(0..).filter(|(_, place)| goes_to(plan, load, *place, endpoint));
-    Some(there.take(ENOUGH).count() as u64)
+/// The requests due before the first spike that count, of one endpoint or of the one of a step that has the fewest, counted no further
+/// than it matters; `None` where there is no schedule.
+fn before_the_first(plan: &Plan, step: &Step, load: &LoadStep, endpoint: Option<&str>) -> Option<u64> {
+    let settled_ns = load.settle.as_nanos();
+    let (first, _) = load.spikes().find(|(from, _)| *from >= load.settle)?;
+    let names = load.traffic.iter().map(|traffic| plan.endpoints[traffic.endpoint].name.as_str());
+    let each = names.filter(|name| endpoint.is_none_or(|endpoint| endpoint == *name)).map(|name| {
+        let schedule = schedule::of_step(step, plan.seed)?;
+        let before = schedule.zip(0..).take_while(|(at_ns, _)| u128::from(*at_ns) < first.as_nanos());
+        let there = before.filter(|(at_ns, place)| {
+            u128::from(*at_ns) >= settled_ns && goes_to(plan, load, *place).name == name
+        });
+        Some(there.take(ENOUGH).count() as u64)
+    });
+    each.collect::<Option<Vec<_>>>()?.into_iter().min()
 }
 
 /// The stages of a load of some length with spikes in place of what they cover.

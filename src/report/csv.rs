@@ -91,7 +91,6 @@ pub fn csv_row(record: &Record, objectives_met: Option<bool>, out: &mut String) 
     out.push('\n');
 }
 
-/// A line that is being written.
 /// The first line of `spikes.csv`, in the order of [`spikes_csv`].
 const SPIKES: &str = "\
     phase,step,endpoint,spike,from,to,watched,\

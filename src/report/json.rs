@@ -228,7 +228,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         total_targets: verdict.total_targets,
         optimal_concurrency: users.as_ref().and_then(|(best, _)| *best),
         // what only a search can fill
-        max_sustainable_load: verdict.searches.iter().find_map(|found| found.limit),
+        max_sustainable_load: verdict.searches.first().and_then(|found| found.limit),
         stable_concurrency_levels: users.map(|(_, stable)| stable),
         recommendations: &verdict.recommendations,
         targets: verdict.targets.iter().map(Row::of).collect(),

@@ -141,12 +141,19 @@ fn sentence(spikes: &[Spike]) -> String {
 /// How much slower answers were in the worst spike than before it.
 fn slower(spikes: &[Spike]) -> Option<String> {
     let ratios = spikes.iter().filter_map(|spike| {
-        let p95 = |of: &Stretch| of.latency(spike.latency, Statistic::P95).filter(|value| value.is_finite());
-        let (before, during) = p95(&spike.before).zip(p95(&spike.during))?;
+        let p95 = |of: &Stretch| of.latency(spike.latency, Statistic::P95);
+        let (before, during) =
+            p95(&spike.before).filter(|value| value.is_finite()).zip(p95(&spike.during))?;
         (before > 0.0).then_some((spike.latency, before, during))
     });
     let (metric, before, during) =
         ratios.max_by(|one, other| (one.2 / one.1).total_cmp(&(other.2 / other.1)))?;
+    if during.is_infinite() {
+        return Some(format!(
+            "in the worst the p95 of {} lies among requests that were lost",
+            name_of(metric)
+        ));
+    }
     let times = units::show_number(during / before);
     Some(format!(
         "in the worst the p95 of {} was {}, {times} times the {} before it",

@@ -62,7 +62,10 @@ pub(super) fn sent_on_time(plan: &Plan, summary: &Summary, targets: &[Judged]) -
         }
     }
     let late = worst.is_some_and(|(lag_s, _)| lag_s > limit_s);
-    let changed = if late { changed_by_lag(plan, summary, targets) } else { Vec::new() };
+    let changed = match worst {
+        Some((lag_s, _)) if late => changed_by_lag(plan, summary, targets, lag_s),
+        _ => Vec::new(),
+    };
     let mut value = vec![worst.map_or_else(
         || "nothing was sent".to_owned(),
         |(lag_s, key)| format!("`send_lag.p99` {} at most, in `{key}`", show_seconds(lag_s)),
@@ -134,11 +137,7 @@ fn changed_by_bounds(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<
     let moved = |by_s: f64| {
         let mut plan = plan.clone();
         for target in plan.targets.iter_mut().filter(|target| arrives(target.metric.metric)) {
-            target.bound = match target.bound {
-                Bound::AtMost(limit) => Bound::AtMost(limit + by_s),
-                Bound::AtLeast(limit) => Bound::AtLeast(limit + by_s),
-                Bound::Between(low, high) => Bound::Between(low + by_s, high + by_s),
-            };
+            target.bound = raised(target.bound, by_s);
         }
         judge_targets(&plan, summary)
     };
@@ -150,6 +149,15 @@ fn changed_by_bounds(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<
     changed.sort_unstable();
     changed.dedup();
     changed
+}
+
+/// A limit that is so much higher.
+fn raised(bound: Bound, by: f64) -> Bound {
+    match bound {
+        Bound::AtMost(limit) => Bound::AtMost(limit + by),
+        Bound::AtLeast(limit) => Bound::AtLeast(limit + by),
+        Bound::Between(low, high) => Bound::Between(low + by, high + by),
+    }
 }
 
 /// The deciding targets among these rows, by name, that others mark otherwise.
@@ -167,9 +175,10 @@ fn differing(rows: &[Judged], others: &[Judged], of: impl Fn(&Judged) -> bool) -
     names
 }
 
-/// The deciding targets, by name, whose mark would be another one if latency began when the request was sent. Where the
+/// The deciding targets, by name, whose mark would be another one if latency began when the request was sent, `lag_s` after it was due
+/// for nearly all. Where the
 /// plan's own queue lies between the two, that is no lateness of the tool.
-fn changed_by_lag(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<String> {
+fn changed_by_lag(plan: &Plan, summary: &Summary, targets: &[Judged], lag_s: f64) -> Vec<String> {
     let queues = |key: &ScopeKey| {
         plan.loads().any(|(step, load)| {
             step.phase == key.phase
@@ -180,7 +189,11 @@ fn changed_by_lag(plan: &Plan, summary: &Summary, targets: &[Judged]) -> Vec<Str
     let mut from_sent = plan.clone();
     for target in &mut from_sent.targets {
         let MetricName { metric, .. } = &mut target.metric;
-        *metric = from_due(*metric).unwrap_or(*metric);
+        match *metric {
+            // they have no counterpart from `sent`, and are no more than this longer
+            Metric::Ttfc | Metric::SpikeTtft | Metric::SpikeE2e => target.bound = raised(target.bound, lag_s),
+            _ => *metric = from_due(*metric).unwrap_or(*metric),
+        }
     }
     differing(targets, &judge_targets(&from_sent, summary), |row| !queues(&row.scope))
 }

@@ -56,7 +56,7 @@ pub struct Verdict {
     pub contention: Vec<Contention>,
     /// Plain-word lines that need no target.
     pub analysis: Vec<Finding>,
-    /// The best level of every ladder, in the order of the plan.
+    /// The best level of every ladder in the order of the plan, and then the limit of every search.
     pub optima: Vec<Optimum>,
     /// What every search found, in the order of the plan.
     pub searches: Vec<Found>,

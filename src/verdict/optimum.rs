@@ -14,7 +14,7 @@ use crate::{
 /// longer.
 const ENOUGH: f64 = 0.05;
 
-/// The optimum of every ladder, in the order of the plan: among the levels with errors under 5 % and latency within
+/// The optimum of every ladder in the order of the plan, and then the limit of every search: among the levels with errors under 5 % and latency within
 /// the at-most targets, the smallest whose throughput lies within 5 % of the best of them. That of a search is the limit that it
 /// found.
 pub fn optima(plan: &Plan, summary: &Summary, searches: &[Found]) -> Vec<Optimum> {

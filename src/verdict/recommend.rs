@@ -5,7 +5,7 @@ use crate::{
     catalog::{Metric, Statistic},
     metrics::{Ladder, Level, Scope, Summary, ladders},
     units::{show_count, show_count_of, show_number, show_seconds, show_share},
-    verdict::{Cause, Check, Contention, Optimum, Recommendation},
+    verdict::{Beside, Cause, Check, Contention, Factor, Optimum, Recommendation},
 };
 
 /// `ttft.p50` that grows so many times between two levels grows by more than a longer step makes it.
@@ -203,24 +203,24 @@ fn outside(scope: &Scope) -> Option<Recommendation> {
 
 /// Side by side, one endpoint suffers far more than another.
 fn starving(together: &Contention) -> Option<Recommendation> {
-    let times: Vec<(&str, f64)> = together
-        .endpoints
-        .iter()
-        .filter_map(|beside| Some((beside.endpoint.as_str(), beside.ttft?.times.value)))
-        .collect();
-    let by_times = |a: &&(&str, f64), b: &&(&str, f64)| a.1.total_cmp(&b.1);
+    let times: Vec<(&Beside, Factor)> =
+        together.endpoints.iter().filter_map(|beside| Some((beside, beside.ttft?.times))).collect();
+    let by_times = |a: &&(&Beside, Factor), b: &&(&Beside, Factor)| a.1.value.total_cmp(&b.1.value);
     let (most, times_most) = *times.iter().max_by(by_times)?;
     let (least, times_least) = *times.iter().min_by(by_times)?;
-    if times_most < SUFFERS || times_least > times_most * UNEQUAL {
+    let apart = times_most.low.zip(times_least.high).is_some_and(|(low, high)| low > high);
+    if !most.suffers || !apart || times_most.value < SUFFERS || times_least.value > times_most.value * UNEQUAL
+    {
         return None;
     }
+    let (most, least) = (&most.endpoint, &least.endpoint);
     Some(Recommendation {
         cause: Cause::Starvation,
         place: together.phase.clone(),
         evidence: format!(
             "beside the others `{most}` takes {} times as long to its first token as alone, and `{least}` {} times",
-            show_number(times_most),
-            show_number(times_least),
+            show_number(times_most.value),
+            show_number(times_least.value),
         ),
         next: format!(
             "give `{most}` a server or a priority of its own, or let the server of `{least}` run fewer sequences at once"

@@ -314,19 +314,20 @@ impl Row {
             _ => format!("the worst of {} spikes", show_count(spikes)),
         });
         if lasted > 0 {
-            let watched = show_seconds(least);
+            let watched = told.clone().filter(|of| !of.happened()).map(|of| of.least_s).fold(0.0, f64::max);
+            let watched = show_seconds(watched);
             self.note(match (spikes, lasted) {
                 (1, _) => format!("not recovered from within {watched}"),
                 _ => format!("{lasted} of them not recovered from within {watched}"),
             });
         }
         match self.judged.mark {
-            Mark::Inconclusive => self.note("the limit lies in the gap between two requests"),
-            Mark::Pass => {
+            Mark::Inconclusive if lasted == 0 => self.note("the limit lies in the gap between two requests"),
+            Mark::Pass if !matches!(self.judged.bound, Bound::AtLeast(_)) => {
                 let unseen = 1.0 - (1.0 - CONFIDENCE).powf(1.0 / spikes as f64);
                 self.note(format!("of spikes to come up to {} may still take longer", show_share(unseen)));
             }
-            Mark::Fail => {}
+            Mark::Inconclusive | Mark::Pass | Mark::Fail => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Search, Until},
-    Check, Diagnostic, Load, Phase,
+    Check, Diagnostic, Load, Phase, Target,
 };
 use crate::{
     config::{nearest::suggest, tree::Value},
@@ -41,18 +41,20 @@ impl Check<'_> {
                     .help("keep one size, or make a phase of each"),
             );
         }
-        self.until(name, search, named);
+        self.until(name, phase, search, named);
     }
 
     /// Whether there is anything that has to hold.
-    fn until(&self, name: &str, search: &Search, named: bool) {
+    fn until(&self, name: &str, phase: &Phase, search: &Search, named: bool) {
         let path = ["phases", name, "load", "search", "until"];
         match &search.until {
             Until::Broken => {}
             Until::Targets => {
                 let read = self.draft.targets.values().all(Option::is_some);
                 let mut targets = self.draft.targets.values().flatten();
-                if read && !targets.any(|target| target.is_criterion(name, named)) {
+                let decides =
+                    |target: &Target| target.is_criterion(name, named) && self.carries(name, phase, target);
+                if read && !targets.any(decides) {
                     self.sink.push(
                         Diagnostic::missing(format!("`phases.{name}` looks for the limit of no target"))
                             .label(self.key(&path[..4]), "no at-most target on latency or errors for it")
@@ -81,8 +83,23 @@ impl Check<'_> {
                         );
                         continue;
                     };
-                    let elsewhere = target.as_ref().filter(|target| !target.may_hold_in(name));
-                    if elsewhere.is_some() {
+                    let Some(target) = target else { continue };
+                    if target.may_hold_in(name) {
+                        if !self.carries(name, phase, target) {
+                            self.sink.push(
+                                Diagnostic::new(format!(
+                                    "`{}` names `{target_name}`, which no trial measures",
+                                    path.join(".")
+                                ))
+                                .label(place, "has to hold at every level of this phase")
+                                .label(
+                                    self.place(&["targets", target_name, "metric"]),
+                                    format!("`{}` is not measured there", target.metric),
+                                )
+                                .help("name a target on what every request has, such as `e2e.p95` or `error_rate`"),
+                            );
+                        }
+                    } else {
                         self.sink.push(
                             Diagnostic::new(format!(
                                 "`{}` names `{target_name}`, which is about another place",

@@ -296,3 +296,52 @@ fn only_what_is_due_in_spikes_is_in_their_series() {
     let calm = one_user(1);
     assert!(whole(&calm.end().summary()).spikes.is_empty());
 }
+
+#[test]
+fn what_was_stopped_before_it_was_over_is_not_known() {
+    // slow from the spike on, and stopped soon after it
+    let mut run = by_hand(|due_s| took(due_s, if due_s < 10.0 { 100 } else { 500 }));
+    run.records.retain(|(record, _)| record.due_ns < 13 * SEC);
+    run.diary.push(Diary::Stopping { at_ns: 13 * SEC, cause: crate::record::StopCause::Interrupt });
+    let spike = only_spike(run);
+    assert_eq!((spike.recovery, spike.during.due), (None, 40));
+}
+
+#[test]
+fn a_spike_that_comes_while_a_step_settles_is_none() {
+    let of = |settle_s: u64| {
+        let mut run = by_hand(|due_s| took(due_s, 100));
+        load(&mut run.plan.steps[1]).settle = std::time::Duration::from_secs(settle_s);
+        whole(&run.end().summary()).spikes.len()
+    };
+    assert_eq!((of(9), of(11)), (1, 0));
+}
+
+#[test]
+fn answers_that_have_no_first_token_are_lost_to_no_first_token() {
+    let load = Spiky {
+        arrivals: Arrivals::Constant,
+        rate: 20.0,
+        every: 10.0,
+        lasting: 2.0,
+        spike_rate: 40.0,
+        spikes: 1,
+    };
+    let mut run = Run::new(plan(&["chat", "vectors"], vec![spiky("stress", load)]));
+    run.plan.endpoints[1].stream = false;
+    run.start(1, 0);
+    let due = crate::plan::schedule::of_step(&run.plan.steps[1], 1).expect("an open step");
+    for (place, due_ns) in due.enumerate() {
+        let lost = place % 2 == 1 && (10 * SEC..12 * SEC).contains(&due_ns);
+        let mut request =
+            if lost { failure(due_ns, MS, Outcome::Overloaded) } else { answer(due_ns, 100 * MS, &[]) };
+        if place % 2 == 1 {
+            request.0.first_token_ns = None;
+        }
+        run.push_to(1, place % 2, None, request);
+    }
+    let spike = only_spike(run);
+    assert_eq!(spike.during.lost, 40);
+    close(spike.during.latency(Metric::Ttft, Statistic::P95), 0.1);
+    assert_eq!(spike.during.latency(Metric::E2e, Statistic::P95), Some(f64::INFINITY));
+}

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::{
     config::{Arrivals, Bound, Load, Open, Shape, Spikes, Stage},
     plan::{
-        Pattern, Plan, compile, fixture, provable, render,
+        Pattern, Plan, PlannedEndpoint, Traffic, Work, compile, fixture, provable, render,
         schedule::{expected_arrivals, mean_count, of_step},
         spikes::lay_over,
     },
@@ -169,6 +169,30 @@ fn too_few_requests_in_spikes_are_found_before_the_run() {
     assert!(help.starts_with("let `stress` last 6m or longer, for 5 spikes, or"), "{help}");
     assert_eq!(refused("spike.recovery.p50", 360), None);
     assert_eq!(refused("spike.recovery", 120), None, "the worst of one is known");
+}
+
+#[test]
+fn what_settles_or_has_no_first_token_supplies_nothing() {
+    let settled = |seconds: u64| {
+        let mut plan = judged("spike.ttft.p95", Bound::AtMost(20.0), 120);
+        plan.steps
+            .iter_mut()
+            .filter_map(|step| if let Work::Load(load) = &mut step.work { Some(load) } else { None })
+            .for_each(|load| load.settle = Duration::from_secs(seconds));
+        provable::findings(&plan).next().is_none()
+    };
+    assert!(settled(59) && !settled(61), "the only spike begins at 60 s");
+    // nine in ten requests go where nothing is streamed
+    let mut plan = judged("spike.ttft.p99", Bound::AtMost(20.0), 180);
+    assert_eq!(provable::findings(&plan).count(), 0, "400 are due in spikes");
+    let vectors = PlannedEndpoint { name: "vectors".to_owned(), stream: false, ..plan.endpoints[0].clone() };
+    plan.endpoints.push(vectors);
+    for step in &mut plan.steps {
+        if let Work::Load(load) = &mut step.work {
+            load.traffic = vec![Traffic { endpoint: 0, share: 0.1 }, Traffic { endpoint: 1, share: 0.9 }];
+        }
+    }
+    assert_eq!(provable::findings(&plan).count(), 1);
 }
 
 #[test]

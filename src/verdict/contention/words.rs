@@ -1,6 +1,6 @@
 //! Contention as a paragraph.
 
-use super::{Beside, Contention, Factor, Inflation, MARGIN};
+use super::{Beside, Contention, Factor, Inflation, MARGIN, MARGIN_OF_ERRORS};
 use crate::{
     catalog::Metric,
     units::{show_count, show_count_of, show_number, show_seconds, show_share},
@@ -37,11 +37,18 @@ fn paragraph(of: &Contention) -> Option<Finding> {
     Some(Finding { level, text: format!("`{}`: {head}: {}", of.phase, numbers.join("; ")) })
 }
 
-/// Whether all that could be slower or less surely is not, by as much as matters.
+/// Whether all that could be slower, less or fail more surely does not, by as much as matters.
 fn is_free(of: &Contention) -> bool {
     let below = |inflation: Inflation| inflation.times.high.is_some_and(|high| high < 1.0 + MARGIN);
-    let mut times = of.endpoints.iter().flat_map(|beside| beside.ttft.into_iter().chain(beside.e2e));
-    times.all(below) && of.throughput.is_none_or(|of| of.share.low.is_some_and(|low| low > 1.0 - MARGIN))
+    let unharmed = |beside: &Beside| {
+        let errors = beside.errors.difference;
+        // where more than half of the answers failed there is no median
+        beside.e2e.is_some_and(below)
+            && beside.ttft.is_none_or(below)
+            && errors.is_some_and(|more| more.high.is_some_and(|high| high < MARGIN_OF_ERRORS))
+    };
+    of.endpoints.iter().all(unharmed)
+        && of.throughput.is_none_or(|of| of.share.low.is_some_and(|low| low > 1.0 - MARGIN))
 }
 
 fn times(of: &Beside) -> Option<String> {
@@ -65,13 +72,14 @@ fn errors(of: &Beside) -> Option<String> {
     let (alone, together) = (of.errors.alone, of.errors.together);
     let difference = of.errors.difference.filter(|_| alone.requests + together.requests > 0)?;
     Some(format!(
-        "of `{}` {} of {} failed under contention and alone {} of {}, {} more{}",
+        "of `{}` {} of {} failed under contention and alone {} of {}, {} {}{}",
         of.endpoint,
         show_count(together.requests),
         show_count_of(together.due, "request"),
         show_count(alone.requests),
         show_count(alone.due),
-        show_points(difference.value),
+        show_points(difference.value.abs()),
+        if difference.value < 0.0 { "fewer" } else { "more" },
         within(difference, show_points),
     ))
 }

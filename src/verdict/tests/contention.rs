@@ -12,10 +12,18 @@ use crate::{
 };
 
 /// Two endpoints alone, then together: a median first token of these milliseconds each, once a second.
-pub(super) fn mixed_after_solo(alone: [u64; 2], together: [u64; 2]) -> Run {
+fn mixed_after_solo(alone: [u64; 2], together: [u64; 2]) -> Run {
+    each_mixed_after_solo(10, alone, together)
+}
+
+/// The same with so many requests each.
+pub(super) fn each_mixed_after_solo(requests: u64, alone: [u64; 2], together: [u64; 2]) -> Run {
     let names = ["thinker", "flash"];
-    let mut steps =
-        vec![closed("thinker_alone", 1, 10), closed("flash_alone", 1, 10), closed("mixed", 2, 20)];
+    let mut steps = vec![
+        closed("thinker_alone", 1, requests),
+        closed("flash_alone", 1, requests),
+        closed("mixed", 2, 2 * requests),
+    ];
     for (endpoint, step) in steps.iter_mut().take(2).enumerate() {
         let load = load(step);
         load.same_as = Some(SameAs { phase: "mixed".to_owned(), share: 0.5 });
@@ -28,7 +36,7 @@ pub(super) fn mixed_after_solo(alone: [u64; 2], together: [u64; 2]) -> Run {
         for endpoint in (0..2).filter(|endpoint| step == 3 || step == endpoint + 1) {
             let ttft = if step == 3 { together } else { alone }[endpoint];
             let period = SEC + ttft * MS;
-            for request in 0..10 {
+            for request in 0..requests {
                 let answer = answer(start + request * period, ttft * MS, &[SEC]);
                 // by its place among the endpoints of the step
                 let place = if step == 3 { endpoint } else { 0 };
@@ -355,4 +363,23 @@ fn a_pair_that_is_surely_free_of_contention_is_told_from_one_that_may_have_some(
         let about = verdict.analysis.iter().find(|line| line.text.contains("no contention"));
         assert_eq!(about.map(|line| line.level), Some(level), "{seconds}: {about:?}");
     }
+}
+
+#[test]
+fn nobody_is_free_of_contention_whose_answers_are_gone() {
+    let free = |run: &Run| said(run).contains("there is no contention");
+    let alike = || each_mixed_after_solo(400, [100, 100], [100, 100]);
+    assert!(free(&alike()));
+    // six of 400 may be chance, and may be a point more
+    let mut run = alike();
+    let last = run.records.len() - 1;
+    for (record, _) in &mut run.records[last - 5..] {
+        record.outcome = Outcome::Overloaded;
+    }
+    assert!(!free(&run), "{}", said(&run));
+    let mut run = alike();
+    for (record, _) in &mut run.records[last - 250..] {
+        record.outcome = Outcome::HttpError;
+    }
+    assert!(!free(&run), "{}", said(&run));
 }
