@@ -290,7 +290,7 @@ impl Metric {
         )
     }
 
-    /// Whether it says how many requests met the objectives, and so is nothing without `[objectives]`.
+    /// Whether it says how many requests met the objectives, and so is nothing without any.
     pub fn needs_objectives(self) -> bool {
         matches!(self, Self::Goodput | Self::ObjectivesMetRate)
     }

@@ -1,6 +1,7 @@
 //! Records → verdict and files: the pure half of the pipeline, for a run that just ended and for `scenario report`.
 
 use std::{
+    collections::HashMap,
     fs::OpenOptions,
     path::{Path, PathBuf},
 };
@@ -156,9 +157,12 @@ fn write_csv(folder: &Path, run: &Run) -> anyhow::Result<()> {
         out.write_all(report::csv_header().as_bytes())?;
         let mut row = String::new();
         let mut failed = None;
-        let objectives = &run.plan.objectives;
+        let endpoints = run.plan.endpoints.iter();
+        let asked: HashMap<&str, _> =
+            endpoints.map(|endpoint| (endpoint.name.as_str(), run.plan.objectives_of(endpoint))).collect();
         run.scan(&mut |record, chunks| {
             row.clear();
+            let objectives = asked.get(record.endpoint.as_str()).copied().flatten();
             report::csv_row(record, metrics::objectives_met(objectives, record, &chunks.at_ns), &mut row);
             if failed.is_none() {
                 failed = out.write_all(row.as_bytes()).err();

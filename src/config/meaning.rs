@@ -5,6 +5,7 @@ mod connection;
 mod conversations;
 mod headers;
 mod needs;
+mod objectives;
 mod order;
 mod protocols;
 mod search;
@@ -254,6 +255,9 @@ impl<'a> Check<'a> {
 
     /// Whether a phase has an endpoint that a target is about and whose answers carry its metric.
     fn carries(&self, name: &str, phase: &Phase, target: &Target) -> bool {
+        if target.metric.metric.needs_objectives() && !self.asks_in(phase, target) {
+            return false;
+        }
         let carries = |streams: bool| {
             target.metric.metric.is_carried_by(Carrier {
                 streams,
@@ -388,6 +392,14 @@ impl<'a> Check<'a> {
                     nothing("metric", why)
                         .label(place, "several prompts per request")
                         .help("judge `tpot`, or add 1 to `batch_sizes`")
+                }
+                _ if target.metric.metric.needs_objectives() => {
+                    let (whose, at) = target.endpoint.as_ref().map_or_else(
+                        || (format!("the endpoints of {}", phase_list(&measured)), "NAME".to_owned()),
+                        |endpoint| (format!("`{endpoint}`"), endpoint.clone()),
+                    );
+                    nothing("metric", format!("nothing is asked of requests to {whose}"))
+                        .help(format!("add `[endpoints.{at}.objectives]`, or `[objectives]` for all"))
                 }
                 _ => nothing("metric", format!("`{}` needs streamed answers", target.metric))
                     .help("set `stream = true` on the endpoint, or judge `e2e` instead"),

@@ -4,6 +4,7 @@ mod check;
 mod connection;
 mod dataset;
 mod http_api;
+mod objective;
 mod phase;
 mod run;
 mod search;
@@ -21,6 +22,7 @@ pub use self::{
     connection::{ClientCertificate, HttpVersion, Tls},
     dataset::{Content, DataFile, DataFormat, Dataset, OnBadRow, RowOrder},
     http_api::{EndMark, HttpApi},
+    objective::Objective,
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
     search::{BROKEN, GROWTH, Search, Sought, Until},
@@ -29,7 +31,7 @@ pub use self::{
 };
 use super::Places;
 use crate::{
-    catalog::{Metric, MetricName, Protocol},
+    catalog::{MetricName, Protocol},
     hosts,
     units::Seconds,
 };
@@ -59,7 +61,7 @@ pub struct Scenario {
     pub workloads: IndexMap<String, Workload>,
     /// The load, in the order in which it runs.
     pub phases: IndexMap<String, Phase>,
-    /// What every request should meet; empty without `[objectives]`.
+    /// What every request should meet where its endpoint says nothing else; empty without `[objectives]`.
     pub objectives: Vec<Objective>,
     /// What the platform or its tokens cost.
     pub price: Option<Price>,
@@ -151,6 +153,8 @@ pub struct Endpoint {
     pub http_version: HttpVersion,
     /// Whom its connections trust.
     pub tls: Tls,
+    /// What its requests should meet besides what every request should, or in its place.
+    pub objectives: Vec<Objective>,
 }
 
 /// Where an endpoint is.
@@ -421,22 +425,6 @@ pub struct Bin {
     pub max: u32,
     /// How often it is drawn, relative to the others; not negative.
     pub weight: f64,
-}
-
-/// A key of `[objectives]`: the longest that a part of each request should take.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Objective {
-    /// What of a request: one of [`Objective::METRICS`].
-    pub metric: Metric,
-    /// The limit; exactly this long is met.
-    #[serde(rename = "at_most_s", with = "crate::units::seconds")]
-    #[schemars(with = "Seconds")]
-    pub at_most: Duration,
-}
-
-impl Objective {
-    /// What an objective can be about. Of `itl` it is the largest gap of a request.
-    pub const METRICS: [Metric; 5] = [Metric::Ttft, Metric::Ttfc, Metric::Tpot, Metric::Itl, Metric::E2e];
 }
 
 /// `[price]`, in whatever currency it is written.

@@ -274,20 +274,20 @@ fn counts_from(load: &LoadStep, started_ns: u64) -> u64 {
 fn least(plan: &Plan, metric: Metric, step: usize, pending: &Pending, at_ns: u64) -> Option<f64> {
     let endpoint = plan.endpoints.get(pending.endpoint)?;
     let load = plan.steps.get(step)?.load()?;
-    certain(metric, pending, at_ns, plan.carrier(endpoint, load), &plan.objectives)
+    certain(metric, pending, at_ns, plan.carrier(endpoint, load), &endpoint.objectives)
 }
 
 /// What a request adds to the evidence on a target; `None` where it has no part in it.
 fn value(plan: &Plan, target: &PlannedTarget, record: &Record, chunks: &[u64]) -> Option<f64> {
     let metric = target.metric.metric;
     let share = |counts: bool| if counts { 1.0 } else { 0.0 };
-    if metric.needs_objectives() {
-        return objectives_met(&plan.objectives, record, chunks).map(share);
-    }
     if let Some(counts) = counts_in(metric) {
         return Some(share(counts(record.outcome)));
     }
     let endpoint = plan.endpoints.iter().find(|endpoint| endpoint.name == record.endpoint)?;
+    if metric.needs_objectives() {
+        return objectives_met(plan.objectives_of(endpoint), record, chunks).map(share);
+    }
     let load = plan.steps.get(record.step_id)?.load()?;
     match reading(metric, record, plan.carrier(endpoint, load))? {
         Reading::Value(value) => Some(value),

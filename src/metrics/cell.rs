@@ -30,8 +30,8 @@ pub(super) struct Setting<'a> {
     pub(super) carrier: Carrier,
     /// How the run was stopped, if it was.
     pub(super) stop: Option<Stop>,
-    /// What every request should meet.
-    pub(super) objectives: &'a [Objective],
+    /// What it should meet; `None` where nothing is asked of any request.
+    pub(super) objectives: Option<&'a [Objective]>,
     /// The spikes of its step.
     pub(super) spikes: &'a SpikeTimes,
 }

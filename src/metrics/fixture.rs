@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, io, time::Duration};
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Lengths, Model, OnBottleneck, OnInconclusive,
-        Output, Platform, PromptLength, Severity, Sim, Spikes, Stage, Synthetic, Threads, Tls, Workload,
+        Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Lengths, Model, Objective, OnBottleneck,
+        OnInconclusive, Output, Platform, PromptLength, Severity, Sim, Spikes, Stage, Synthetic, Threads,
+        Tls, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
@@ -40,6 +41,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         http_version: HttpVersion::One,
         tls: Tls::default(),
         tokenizer: None,
+        objectives: Vec::new(),
         workload_name: "words".to_owned(),
         workload: Workload::Synthetic(Synthetic {
             prompt: PromptLength::Tokens(Lengths::Constant(10)),
@@ -64,6 +66,14 @@ pub(crate) fn server(max_batch: u32) -> Sim {
         jitter: 0.1,
         overhead_s: 0.001,
         faults: Faults::default(),
+    }
+}
+
+/// Lets a plan ask the same of every request.
+pub(crate) fn ask(plan: &mut Plan, objectives: &[Objective]) {
+    objectives.clone_into(&mut plan.objectives);
+    for endpoint in &mut plan.endpoints {
+        objectives.clone_into(&mut endpoint.objectives);
     }
 }
 

@@ -295,11 +295,11 @@ pub struct Counts {
     pub replaced_connections: u64,
     /// Successes among the due whose answers could not be checked, although the plan asks for it.
     pub unchecked: u64,
-    /// Requests that met every objective; `None` where the plan has none.
+    /// Requests that met every objective of their endpoint; `None` where the plan has none.
     pub met: Option<Met>,
 }
 
-/// How many requests met every objective of the plan.
+/// How many requests met every objective of their endpoint.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Met {
     /// Of those due inside the window.

@@ -1,16 +1,17 @@
-//! Which requests met every objective of the plan.
+//! Which requests met every objective.
 
 use crate::{catalog::Metric, config::Objective, record::Record};
 
-/// Whether a request met every objective; `None` where there are none. A failed request did not. An objective on
+/// Whether a request met every objective of its endpoint, as [`Plan::objectives_of`](crate::plan::Plan::objectives_of) has
+/// them; `None` where the plan has none. A failed request did not, even where nothing else is asked. An objective on
 /// something that an answer does not have is met: one token has no time per output token, and an answer without a stream
 /// no first one.
-pub fn objectives_met(objectives: &[Objective], record: &Record, chunks: &[u64]) -> Option<bool> {
+pub fn objectives_met(objectives: Option<&[Objective]>, record: &Record, chunks: &[u64]) -> Option<bool> {
     let met = |objective: &Objective| {
         let limit = objective.at_most.as_secs_f64();
         taken(objective.metric, record, chunks).is_none_or(|seconds| seconds <= limit)
     };
-    (!objectives.is_empty()).then(|| !record.outcome.failed() && objectives.iter().all(met))
+    objectives.map(|objectives| !record.outcome.failed() && objectives.iter().all(met))
 }
 
 /// The seconds that a part of an answer took; `None` where it has no such part, infinite where the part never came.

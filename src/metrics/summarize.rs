@@ -56,7 +56,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
             let cell: &mut Cell = of_step.entry(Part::of(plan, *endpoint, record)).or_default();
             let mut carrier = plan.carrier(&plan.endpoints[*endpoint], step.load);
             carrier.spikes = spikes.contain(record.due_ns);
-            let (stop, objectives) = (survey.stop, &plan.objectives);
+            let (stop, objectives) = (survey.stop, plan.objectives_of(&plan.endpoints[*endpoint]));
             counts = cell.add(record, chunks, Setting { window: *span, carrier, stop, objectives, spikes });
         }
         if step.load.measure {

@@ -7,7 +7,8 @@ use std::{
 
 use super::{
     Expected, FORMAT, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, Step, Trial, Work,
-    datasets, expect, expect::Counts, experiment, graph, search, spikes, targets, traces, traffic, warnings,
+    datasets, expect, expect::Counts, experiment, graph, objectives, search, spikes, targets, traces,
+    traffic, warnings,
 };
 use crate::{
     config::{
@@ -102,6 +103,7 @@ fn endpoints(scenario: &Scenario) -> Vec<PlannedEndpoint> {
             Address::Sim(sim) => Some(scenario.sims[sim].clone()),
             Address::Url(_) => None,
         },
+        objectives: objectives::of_endpoint(scenario, name),
     });
     planned.collect()
 }

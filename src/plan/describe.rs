@@ -196,8 +196,11 @@ pub(super) fn ceiling(ceiling: Ceiling) -> String {
     format!("{}, {rate}/s, {}", show_count_of(requests, "request"), write_duration(duration))
 }
 
-/// What every request should meet: `ttft ≤ 500 ms, tpot ≤ 50.0 ms`.
+/// What requests should meet: `ttft ≤ 500 ms, tpot ≤ 50.0 ms`; `any answer` where nothing is asked.
 pub fn objectives(objectives: &[Objective]) -> String {
+    if objectives.is_empty() {
+        return "any answer".to_owned();
+    }
     let each = objectives.iter().map(|objective| {
         let limit = objective.metric.unit().show(objective.at_most.as_secs_f64());
         format!("{} ≤ {limit}", objective.metric.name())

@@ -35,6 +35,7 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         http_version: HttpVersion::One,
         tls: Tls::default(),
         tokenizer: None,
+        objectives: Vec::new(),
     }
 }
 

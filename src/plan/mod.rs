@@ -16,6 +16,7 @@ mod expect;
 mod experiment;
 pub mod graph;
 mod hour;
+mod objectives;
 pub mod origins;
 mod provable;
 pub mod render;
@@ -117,7 +118,7 @@ pub struct Plan {
     pub endpoints: Vec<PlannedEndpoint>,
     /// The nodes of the graph, in an order in which they can run; `Step::id` is the index.
     pub steps: Vec<Step>,
-    /// What every request should meet.
+    /// What every request should meet where its endpoint says nothing else. Judged is what stands at each endpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objectives: Vec<Objective>,
     /// What the platform or its tokens cost.
@@ -178,7 +179,11 @@ impl Plan {
             return Err(PlanError::Format(format));
         }
         EXPECTED.check(&document).map_err(PlanError::Content)?;
-        let plan: Self = serde_json::from_value(document).map_err(PlanError::Value)?;
+        let mut plan: Self = serde_json::from_value(document).map_err(PlanError::Value)?;
+        // an endpoint that lacks what all are asked is one of a version that wrote it once
+        for endpoint in &mut plan.endpoints {
+            endpoint.objectives = Objective::laid_over(&plan.objectives, &endpoint.objectives);
+        }
         graph::check(&plan)?;
         Ok(plan)
     }
@@ -281,6 +286,10 @@ pub struct PlannedEndpoint {
     pub workload: Workload,
     /// The simulated server behind it, where it is one.
     pub sim: Option<Sim>,
+    /// What its requests should meet: what all should, with its own laid over it. Plans of earlier versions lack it, and mean
+    /// what all should.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objectives: Vec<Objective>,
 }
 
 impl PlannedEndpoint {

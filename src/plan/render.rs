@@ -32,8 +32,11 @@ fn head(plan: &Plan) -> String {
     table.add_row(["platform", &platform]);
     table.add_row(["seed", &plan.seed.to_string()]);
     table.add_row(["experiment", &plan.experiment]);
-    if !plan.objectives.is_empty() {
-        table.add_row(["objectives", &describe::objectives(&plan.objectives)]);
+    let objectives = plan.objectives_in_words();
+    for (endpoint, asked) in &objectives {
+        let whose = endpoint.or((objectives.len() > 1).then_some("others"));
+        let asked = whose.map_or_else(|| asked.clone(), |whose| format!("{whose}: {asked}"));
+        table.add_row(["objectives", &asked]);
     }
     if let Some(price) = plan.price {
         table.add_row(["price", &describe::price(price)]);

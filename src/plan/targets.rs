@@ -51,7 +51,7 @@ fn scope(target: &Target, step: &Step, load: &LoadStep, plan: &Plan) -> Option<S
     let optimum = load.explores && (named || sought);
     let name = if optimum { OPTIMUM } else { step.name.as_str() };
     let here = load.measure
-        && known(target.metric.metric, plan)
+        && known(target.metric.metric, target.endpoint.as_deref(), load, plan)
         && target.phase.as_ref().is_none_or(|phase| *phase == step.phase)
         && target.step.as_ref().is_none_or(|wanted| wanted == name)
         && share_that_carries(target.metric.metric, target.endpoint.as_deref(), load, plan) > 0.0;
@@ -62,12 +62,14 @@ fn scope(target: &Target, step: &Step, load: &LoadStep, plan: &Plan) -> Option<S
     })
 }
 
-/// Whether the plan has what a metric is about, beside requests.
-fn known(metric: Metric, plan: &Plan) -> bool {
-    match metric {
-        Metric::CostPerMillionTokens => plan.price.is_some(),
-        _ => !metric.needs_objectives() || !plan.objectives.is_empty(),
+/// Whether the plan has what a metric is about beside requests, for those of a step to one endpoint or to all.
+fn known(metric: Metric, endpoint: Option<&str>, load: &LoadStep, plan: &Plan) -> bool {
+    if metric == Metric::CostPerMillionTokens {
+        return plan.price.is_some();
     }
+    let mut asked = load.traffic.iter().map(|traffic| &plan.endpoints[traffic.endpoint]);
+    !metric.needs_objectives()
+        || asked.any(|of| endpoint.is_none_or(|name| name == of.name) && !of.objectives.is_empty())
 }
 
 /// Whether levels that explore carry a metric and no other measured step does: a target on it that names neither phase
@@ -76,7 +78,7 @@ pub fn explored_only(plan: &Plan, metric: Metric) -> bool {
     let mut carriers = plan
         .loads()
         .filter(|(_, load)| load.measure && share_that_carries(metric, None, load, plan) > 0.0)
-        .filter(|_| known(metric, plan))
+        .filter(|(_, load)| known(metric, None, load, plan))
         .peekable();
     carriers.peek().is_some() && carriers.all(|(_, load)| load.explores)
 }

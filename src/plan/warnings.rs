@@ -103,8 +103,8 @@ fn crowded(plan: &Plan) -> Option<String> {
 
 /// Limits on latency that no answer can miss, since the endpoint's time-out comes first: most lack their unit.
 fn beyond_timeout(plan: &Plan) -> Vec<String> {
-    let longest = |counts: &dyn Fn(&str) -> bool| {
-        let counted = plan.endpoints.iter().filter(|endpoint| counts(&endpoint.name));
+    let longest = |counts: &dyn Fn(&PlannedEndpoint) -> bool| {
+        let counted = plan.endpoints.iter().filter(|endpoint| counts(endpoint));
         counted.map(|endpoint| endpoint.timeout.as_secs_f64()).reduce(f64::max)
     };
     let told = |path: String, limit: f64, timeout: Option<f64>| {
@@ -117,20 +117,28 @@ fn beyond_timeout(plan: &Plan) -> Vec<String> {
     };
     let objectives = plan.objectives.iter().filter_map(|objective| {
         let path = format!("objectives.{}", objective.metric.name());
-        told(path, objective.at_most.as_secs_f64(), longest(&|_| true))
+        let asked = |endpoint: &PlannedEndpoint| endpoint.objectives.contains(objective);
+        told(path, objective.at_most.as_secs_f64(), longest(&asked))
+    });
+    let own = plan.endpoints.iter().flat_map(|endpoint| {
+        let own = endpoint.objectives.iter().filter(|objective| !plan.objectives.contains(objective));
+        own.filter_map(|objective| {
+            let path = format!("endpoints.{}.objectives.{}", endpoint.name, objective.metric.name());
+            told(path, objective.at_most.as_secs_f64(), Some(endpoint.timeout.as_secs_f64()))
+        })
     });
     let targets = plan.targets.iter().filter_map(|target| {
         let limit = match target.bound {
             Bound::AtMost(limit) | Bound::Between(_, limit) => limit,
             Bound::AtLeast(_) => return None,
         };
-        let here = |name: &str| {
-            target.scopes.iter().any(|scope| scope.endpoint.as_deref().is_none_or(|own| own == name))
+        let here = |endpoint: &PlannedEndpoint| {
+            target.scopes.iter().any(|scope| scope.endpoint.as_ref().is_none_or(|own| *own == endpoint.name))
         };
         let latency = Objective::METRICS.contains(&target.metric.metric);
         told(format!("targets.{}", target.name), limit, longest(&here).filter(|_| latency))
     });
-    objectives.chain(targets).collect()
+    objectives.chain(own).chain(targets).collect()
 }
 
 /// Whoever accepts any certificate talks to anybody.

@@ -25,7 +25,7 @@ use crate::{
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
         Counts, Dependence, Distribution, Ending, Failure, Instrument, Met, Point, Recovery, Scope, Slice,
-        Spike, Stretch, Summary, Timeline, Tokens, Transit, Values, Window,
+        Spike, Stretch, Summary, Timeline, Tokens, Transit, Values, Window, fixture::ask,
     },
     plan::{
         Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Traffic,
@@ -151,7 +151,7 @@ pub(crate) fn quiet() -> Run {
 /// The quiet run with an objective that nine in ten requests met, and a price.
 pub(crate) fn with_objectives() -> Run {
     let mut run = quiet();
-    run.plan.objectives = vec![Objective { metric: Metric::Ttft, at_most: Duration::from_millis(500) }];
+    ask(&mut run.plan, &[Objective { metric: Metric::Ttft, at_most: Duration::from_millis(500) }]);
     run.plan.price = Some(Price::PerHour(0.69));
     run.summary.cost = Some(0.0115);
     for step in &mut run.plan.steps {
@@ -171,6 +171,20 @@ pub(crate) fn with_objectives() -> Run {
         scope.rates.insert(Metric::ObjectivesMetRate, 0.9);
         scope.rates.insert(Metric::CostPerMillionTokens, 0.137);
     }
+    run
+}
+
+/// The same, where `flash` is asked for something else.
+pub(crate) fn with_objectives_of_an_endpoint() -> Run {
+    let mut run = with_objectives();
+    let other = PlannedEndpoint { name: "thinker".to_owned(), ..run.plan.endpoints[0].clone() };
+    run.plan.endpoints.push(other);
+    let own = [
+        Objective { metric: Metric::Ttft, at_most: Duration::from_millis(200) },
+        Objective { metric: Metric::E2e, at_most: Duration::from_secs(5) },
+    ];
+    let flash = run.plan.endpoints.iter_mut().find(|endpoint| endpoint.name == "flash");
+    flash.expect("an endpoint").objectives = own.to_vec();
     run
 }
 

@@ -13,6 +13,7 @@ mod scope;
 mod spikes;
 mod target;
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -69,8 +70,11 @@ pub struct Document<'a> {
     platform: &'a str,
     /// The label beside the hardware; may be empty.
     label: &'a str,
-    /// The longest that each part of a request should take.
+    /// The longest that each part of a request should take, where its endpoint asks for nothing else.
     objectives: Objectives,
+    /// The same of the requests to each endpoint, by its name; absent where `objectives` holds for all.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    endpoint_objectives: IndexMap<&'a str, Objectives>,
     /// What the platform or its tokens cost.
     price: Option<Price>,
     /// What the run cost from its first step to its last answer, with warm-up, pauses and drains; null without a price, or
@@ -204,6 +208,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         platform: &plan.platform.name,
         label: &plan.label,
         objectives: Objectives::of(&plan.objectives),
+        endpoint_objectives: objectives::by_endpoint(plan),
         price: plan.price,
         cost: summary.cost.and_then(figures::finite),
         planned_cost: totals(plan).cost.and_then(figures::finite),
@@ -313,6 +318,18 @@ mod tests {
             buckets.as_array().expect("a list").iter().all(|pair| pair.as_array().map(Vec::len) == Some(2))
         );
         insta::assert_snapshot!(format!("{last:#}"));
+    }
+
+    #[test]
+    fn objectives_of_endpoints_stand_beside_those_of_all() {
+        let common = json(&fixture::with_objectives().report());
+        assert_eq!(common["objectives"], serde_json::json!({ "ttft_ms": 500.0 }));
+        assert_eq!(common.get("endpoint_objectives"), None);
+        let own = json(&fixture::with_objectives_of_an_endpoint().report());
+        assert_eq!(own["objectives"], common["objectives"]);
+        let of = |endpoint: &str| &own["endpoint_objectives"][endpoint];
+        assert_eq!(*of("flash"), serde_json::json!({ "ttft_ms": 200.0, "e2e_ms": 5000.0 }));
+        assert_eq!(*of("thinker"), serde_json::json!({ "ttft_ms": 500.0 }));
     }
 
     #[test]

@@ -540,6 +540,10 @@ mod tests {
         let (_, table) = text.split_once("every judged target passed\n\n").expect("the table");
         let (table, _) = table.split_once("\n\n").expect("its end");
         insta::assert_snapshot!(table);
+        let run = fixture::with_objectives_of_an_endpoint();
+        let text = terminal(&run.report(), Style { width: 140, ..PLAIN });
+        let met = "met: requests to flash with ttft ≤ 200 ms, e2e ≤ 5.00 s, to others with ttft ≤ 500 ms;";
+        assert!(text.contains(met), "{text}");
         // what the plan lacks takes no room
         assert!(!terminal(&fixture::quiet().report(), PLAIN).contains("goodput"));
     }

@@ -1,5 +1,8 @@
 //! How values, marks and places are put in words: the same in every format that people read.
 
+mod objectives;
+
+pub(super) use objectives::{met, objectives};
 use time::macros::format_description;
 
 use super::Report;
@@ -445,12 +448,6 @@ pub(super) fn outline<'a>(report: &Report<'a>) -> Vec<(usize, &'a str, &'a Scope
         rows.extend(models.map(|model| (depth + 1, model.model.as_str(), &model.scope)));
     }
     rows
-}
-
-/// What every request should meet; `None` without objectives.
-pub(super) fn objectives(report: &Report) -> Option<String> {
-    let objectives = &report.plan.objectives;
-    (!objectives.is_empty()).then(|| describe::objectives(objectives))
 }
 
 /// The price that costs follow from.

@@ -228,6 +228,57 @@ fn objectives_and_prices_reach_every_report() {
 }
 
 #[test]
+fn each_endpoint_has_its_own_objectives_in_every_report() {
+    let server = server(u64::MAX);
+    let bench = Bench::new();
+    // no answer takes less than a microsecond, and none of these as long as a minute
+    let text = format!(
+        r#"
+        version = 1
+        name = "unlike"
+        [endpoints.lax]
+        url = "{0}"
+        [endpoints.strict]
+        url = "{0}"
+        objectives.e2e = "1us"
+        [objectives]
+        e2e = "1m"
+        [phases.load]
+        requests = 60
+        load.closed = {{ users = 1 }}
+        "#,
+        server.url()
+    );
+    let done = bench.run(&["run", &bench.file("unlike.toml", &text)]).expect_code(0);
+    assert!(
+        flat(&done.stdout).contains("to strict with e2e ≤ 1.00 µs, to others with e2e ≤ 60.0 s"),
+        "{}",
+        done.stdout
+    );
+    let run = bench.only_run();
+    let check = || {
+        let summary = run.json("summary.json");
+        let scopes = summary["scopes"].as_array().unwrap();
+        let of = |endpoint: serde_json::Value| {
+            let scope = scopes.iter().find(|scope| scope["endpoint"] == endpoint).expect("a scope");
+            (scope["counts"]["due"].as_u64().unwrap(), scope["counts"]["objectives_met"].as_u64().unwrap())
+        };
+        let (lax, strict, all) = (of("lax".into()), of("strict".into()), of(serde_json::Value::Null));
+        assert!(lax.0 > 0 && strict.0 > 0 && all.0 == lax.0 + strict.0);
+        assert_eq!([lax.1, strict.1, all.1], [lax.0, 0, lax.0]);
+        let of = |endpoint: &str| summary["endpoint_objectives"][endpoint]["e2e_ms"].as_f64().unwrap();
+        assert_eq!([of("lax"), of("strict")], [60_000.0, 0.001]);
+        let csv = run.text("requests.csv");
+        let rows = csv::Reader::from_reader(csv.as_bytes()).deserialize().collect::<Result<Vec<_>, _>>();
+        let rows: Vec<std::collections::BTreeMap<String, String>> = rows.unwrap();
+        assert!(rows.iter().all(|row| (row["endpoint"] == "lax") == (row["objectives_met"] == "true")));
+    };
+    check();
+    bench.run(&["report", run.path().to_str().unwrap()]).expect_code(0);
+    check();
+}
+
+#[test]
 fn what_could_not_be_decided_may_only_warn() {
     let server = server(u64::MAX);
     let bench = Bench::new();

@@ -2,64 +2,11 @@
 
 use super::{
     super::{OPTIMUM, Severity},
-    Check, Diagnostic, Load, Phase, Target, quoted,
+    Check, Diagnostic, Load, Target, quoted,
 };
 use crate::catalog::Metric;
 
 impl Check<'_> {
-    /// An objective that no answer can miss is none.
-    pub(super) fn objectives(&self) {
-        let mut endpoints = self.draft.endpoints.values().peekable();
-        let streams = endpoints.peek().is_none()
-            || endpoints.any(|endpoint| endpoint.as_ref().is_none_or(|endpoint| endpoint.stream));
-        let idle =
-            self.draft.objectives.iter().filter(|objective| objective.metric.needs_stream() && !streams);
-        for objective in idle {
-            let name = objective.metric.name();
-            self.sink.push(
-                Diagnostic::missing(format!("`objectives.{name}` is about nothing"))
-                    .label(self.key(&["objectives", name]), "no endpoint streams its answers")
-                    .help("set `stream = true` on an endpoint, or ask for `e2e` instead"),
-            );
-        }
-        let gaps = Metric::Itl.name();
-        if !self.keeps_chunks() && self.draft.objectives.iter().any(|one| one.metric == Metric::Itl) {
-            self.sink.push(
-                Diagnostic::new(format!("`objectives.{gaps}` needs the arrivals of chunks"))
-                    .label(self.key(&["objectives", gaps]), "a report made of records could not judge it")
-                    .label(self.place(&["output", "chunks"]), "they are not kept")
-                    .help("set `output.chunks = \"full\"`, or ask for `tpot` instead"),
-            );
-        }
-        self.gaps_of_batches();
-    }
-
-    /// The gaps between the tokens of several answers in one stream are not known, so that nothing could miss them.
-    fn gaps_of_batches(&self) {
-        let gaps = Metric::Itl.name();
-        if self.draft.objectives.iter().all(|one| one.metric != Metric::Itl) {
-            return;
-        }
-        for (name, phase) in &self.draft.phases {
-            let batched = |phase: &Phase| phase.measure && phase.batches().iter().any(|batch| *batch > 1);
-            if !phase.as_ref().is_some_and(batched) {
-                continue;
-            }
-            // sizes may have come with the load of another phase
-            let sizes = self.root.at(&["phases", name, "batch_sizes"]);
-            let place = sizes.map_or_else(|| self.key(&["phases", name, "load"]), |sizes| &sizes.key);
-            self.sink.push(
-                Diagnostic::new(format!("`objectives.{gaps}` cannot be judged in `{name}`"))
-                    .label(
-                        self.key(&["objectives", gaps]),
-                        format!("`{gaps}` is not known of answers to several prompts"),
-                    )
-                    .label(place, "several prompts per request")
-                    .help("ask for `tpot` instead, or send one prompt per request"),
-            );
-        }
-    }
-
     /// Whether the scenario has what the metric of a target is about; what it lacks is reported.
     pub(super) fn has_what_it_needs(&self, name: &str, target: &Target) -> bool {
         let metric = target.metric.metric;
@@ -79,6 +26,9 @@ impl Check<'_> {
             !there
         };
         if metric.needs_objectives() {
+            if self.draft.endpoints.keys().any(|endpoint| self.asks(endpoint)) {
+                return true;
+            }
             let why = "counts the requests that meet every objective";
             return !lacks(
                 "objectives",

@@ -1,4 +1,4 @@
-//! `[objectives]`.
+//! `[objectives]` and `[endpoints.NAME.objectives]`.
 
 use super::{
     super::{Objective, tree::Table},

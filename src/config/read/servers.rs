@@ -6,7 +6,7 @@ use super::{
     fields::Fields,
     headers, http_api,
     leaf::{self, Read, wrong},
-    model,
+    model, objectives,
     tokenizer::tokenizer,
 };
 use crate::catalog::Protocol;
@@ -36,6 +36,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let http = http_api::http_api(fields, protocol, model.as_ref());
     let http_version = connection::http_version(fields);
     let tls = connection::tls(fields);
+    let objectives = fields.table_at("objectives").map(objectives::objectives).unwrap_or_default();
     let wrong = [
         weighted && weight.is_none(),
         tokenized && tokenizer.is_none(),
@@ -63,6 +64,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         http,
         http_version: http_version?,
         tls: tls?,
+        objectives,
     })
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     catalog::Metric,
-    config::{OnInconclusive, Price},
+    config::{Objective, OnInconclusive, Price},
 };
 
 const PHASE: &str = "[phases.main]\nrequests = 400\nload.closed = { users = 4 }\n";
@@ -25,12 +25,55 @@ fn nothing_said_is_nothing_judged() {
 fn objectives_merge_key_by_key() {
     let text = "[objectives]\ntpot = \"50ms\"\nttft = 0.5\n[platforms.inner.objectives]\nttft = \"1s\"\n";
     let scenario = with(text, &["objectives.e2e=8s"]);
-    let limits: Vec<(Metric, u128)> = scenario
-        .objectives
-        .iter()
-        .map(|objective| (objective.metric, objective.at_most.as_millis()))
-        .collect();
-    assert_eq!(limits, [(Metric::Ttft, 1_000), (Metric::Tpot, 50), (Metric::E2e, 8_000)]);
+    assert_eq!(
+        limits(&scenario.objectives),
+        [(Metric::Ttft, 1_000), (Metric::Tpot, 50), (Metric::E2e, 8_000)]
+    );
+}
+
+/// Objectives by metric, in milliseconds.
+fn limits(objectives: &[Objective]) -> Vec<(Metric, u128)> {
+    objectives.iter().map(|objective| (objective.metric, objective.at_most.as_millis())).collect()
+}
+
+#[test]
+fn those_of_an_endpoint_merge_key_by_key_too() {
+    let text = "[endpoints.own]\nurl = \"http://127.0.0.1:1/v1\"\n\
+                objectives = { tpot = \"40ms\", ttft = 0.2 }\n\
+                [platforms.inner.endpoints.own.objectives]\nttft = \"1s\"\n";
+    for (sets, expected) in [
+        (vec![], vec![(Metric::Ttft, 1_000), (Metric::Tpot, 40)]),
+        (
+            vec!["endpoints.own.objectives.e2e=8s"],
+            vec![(Metric::Ttft, 1_000), (Metric::Tpot, 40), (Metric::E2e, 8_000)],
+        ),
+        // what is asked of all is none of the endpoint's own
+        (vec!["objectives.ttft=3s", "objectives.ttfc=3s"], vec![(Metric::Ttft, 1_000), (Metric::Tpot, 40)]),
+    ] {
+        let scenario = with(text, &sets);
+        assert_eq!(limits(&scenario.endpoints["own"].objectives), expected, "{sets:?}");
+    }
+    let others = with(text, &[]);
+    let asked = others.endpoints.iter().filter(|(_, endpoint)| !endpoint.objectives.is_empty());
+    assert_eq!(asked.count(), 1);
+    let laid_over = |below: &[(Metric, u64)], above: &[(Metric, u64)]| {
+        let of = |limits: &[(Metric, u64)]| -> Vec<Objective> {
+            let objective = |(metric, ms): &(Metric, u64)| Objective {
+                metric: *metric,
+                at_most: Duration::from_millis(*ms),
+            };
+            limits.iter().map(objective).collect()
+        };
+        limits(&Objective::laid_over(&of(below), &of(above)))
+    };
+    assert_eq!(laid_over(&[], &[]), []);
+    assert_eq!(laid_over(&[(Metric::E2e, 5)], &[]), [(Metric::E2e, 5)]);
+    assert_eq!(laid_over(&[(Metric::E2e, 5)], &[(Metric::E2e, 9)]), [(Metric::E2e, 9)]);
+    let above = [(Metric::Ttft, 1), (Metric::Itl, 2)];
+    assert_eq!(
+        laid_over(&[(Metric::Ttft, 5), (Metric::E2e, 7)], &above),
+        [(Metric::Ttft, 1), (Metric::Itl, 2), (Metric::E2e, 7)]
+    );
 }
 
 #[test]

@@ -55,6 +55,7 @@ weight = 0.25
 workload = "mixed"
 model = { "org/a.b" = 1, c = "${NUMBER}" }
 check = { regex = '^"\d+\$$"$', json_schema = "answer.json", min_length = "${NUMBER}" }
+objectives = { ttft = "${NUMBER}ms", e2e = 5 }
 
 [workloads.words.synthetic]
 prompt_words.poisson = { mean = 15, max = 50 }

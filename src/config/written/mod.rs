@@ -182,7 +182,7 @@ struct Tables {
     #[schemars(extend("examples" = [{ "main": { "requests": 100, "load": { "closed": { "users": 4 } } } }]))]
     phases: Named<Phase>,
     /// What is asked of every request: the longest that each part of it should take. `goodput` counts the requests that
-    /// meet all.
+    /// meet all. An endpoint may ask for something else.
     #[schemars(extend("examples" = [{ "ttft": "500ms", "tpot": "50ms" }]))]
     objectives: Objectives,
     /// What the platform costs an hour, or what its tokens cost, in a currency of one's choice.

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use super::{
     several::{AnyOf, ByModel, Headers, Word},
     shape::{not_empty, one_of, partial},
+    targets::Objectives,
     values::{
         Count, CountFromZero, Duration, Fields, FilePath, Flag, KeptLength, KvCacheTokens, Name, NotEmpty,
         NotNegative, Pem, Positive, PositiveDuration, Scalar, Share, Text, TokenizerWord, Url, Verbatim,
@@ -62,6 +63,9 @@ pub(super) struct Endpoint {
     http_version: Word<HttpVersion>,
     /// Whom its connections trust, and how they show who they are; only with `https://`.
     tls: Tls,
+    /// What is asked of its requests, laid key by key over the `[objectives]` of all.
+    #[schemars(extend("examples" = [{ "ttft": "200ms", "e2e": "5s" }]))]
+    objectives: Objectives,
 }
 
 /// `[endpoints.NAME.check]`: what the text of every answer must be, all of it.

@@ -59,7 +59,7 @@ struct Abort {
     after: Duration,
 }
 
-/// `[objectives]`.
+/// `[objectives]` and `[endpoints.NAME.objectives]`.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, transform = partial)]
 pub(super) struct Objectives {

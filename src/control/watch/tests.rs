@@ -1,6 +1,6 @@
 use crate::{
     config::Bound,
-    metrics::fixture::{MS, Run, SEC, answer, closed, failure, level, load, open, phase, plan, target},
+    metrics::fixture::{MS, Run, SEC, answer, ask, closed, failure, level, load, open, phase, plan, target},
     plan::{Pattern, PlannedTarget},
     record::{Outcome, StopCause},
 };
@@ -194,10 +194,41 @@ fn objectives_are_judged_on_the_way() {
     let mut run = requests(vec![target], [Outcome::Ok; 40]);
     let objective =
         |ms| crate::config::Objective { metric: Metric::Ttft, at_most: Duration::from_millis(ms) };
-    run.plan.objectives = vec![objective(50)];
+    ask(&mut run.plan, &[objective(50)]);
     assert_eq!(watched(&run), None);
-    run.plan.objectives = vec![objective(49)];
+    ask(&mut run.plan, &[objective(49)]);
     assert!(watched(&run).is_some());
+}
+
+#[test]
+fn each_endpoint_is_judged_by_what_it_is_asked_for() {
+    let of = |ms| vec![crate::config::Objective { metric: Metric::Ttft, at_most: Duration::from_millis(ms) }];
+    let mut run = Run::new(plan(&["big", "small"], vec![closed("load", 1, 1_000)]));
+    run.start(1, 0);
+    for number in 0..80 {
+        run.push_to(1, (number % 2) as usize, Some(0), answer(number * 100 * MS, 50 * MS, &[]));
+    }
+    let mut run = run.end();
+    let met = |endpoint: Option<&str>| PlannedTarget {
+        abort: Some(Duration::ZERO),
+        scopes: vec![ScopeKey { endpoint: endpoint.map(str::to_owned), ..phase("load") }],
+        ..target("met", "objectives_met_rate", Bound::AtLeast(0.9), "load")
+    };
+    // every answer takes 50 ms
+    for (big, small, endpoint, ends) in [
+        (of(50), of(50), None, false),
+        (of(50), of(49), None, true),
+        (of(50), of(49), Some("big"), false),
+        (of(50), of(49), Some("small"), true),
+        (Vec::new(), of(49), None, true),
+        (Vec::new(), of(50), None, false),
+        (Vec::new(), of(49), Some("big"), false),
+    ] {
+        run.plan.endpoints[0].objectives = big;
+        run.plan.endpoints[1].objectives = small;
+        run.plan.targets = vec![met(endpoint)];
+        assert_eq!(watched(&run).is_some(), ends, "{:?} {endpoint:?}", run.plan.endpoints[0].objectives);
+    }
 }
 
 #[test]
@@ -350,13 +381,21 @@ fn a_server_that_hangs_ends_the_run_by_the_age_of_what_is_in_flight() {
     }
     let met = target("met", "objectives_met_rate", Bound::AtLeast(0.9), "load");
     let mut watch = hanging(met);
-    watch.plan.objectives =
-        vec![crate::config::Objective { metric: Metric::Ttft, at_most: Duration::from_secs(5) }];
+    let objective = crate::config::Objective { metric: Metric::Ttft, at_most: Duration::from_secs(5) };
+    ask(&mut watch.plan, &[objective]);
     let abort = (0..600).find_map(|tick| {
         watch.observe(&seen(tick * 100 * MS, 8, |_| ()));
         watch.look(tick * 100 * MS)
     });
     assert!(abort.is_some_and(|abort| abort.at_ns <= 9 * SEC && abort.beyond == 8));
+    // what is asked of another endpoint says nothing of what waits at this one
+    let mut watch = hanging(target("met", "objectives_met_rate", Bound::AtLeast(0.9), "load"));
+    watch.plan.endpoints[1].objectives = vec![objective];
+    let abort = (0..600).find_map(|tick| {
+        watch.observe(&seen(tick * 100 * MS, 8, |_| ()));
+        watch.look(tick * 100 * MS)
+    });
+    assert_eq!(abort, None);
 }
 
 #[test]

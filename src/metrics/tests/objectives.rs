@@ -18,7 +18,7 @@ fn objectives(limits: &[(Metric, u64)]) -> Vec<Objective> {
 fn a_request_meets_every_objective_or_not() {
     let (good, chunks) = answer(SEC, 200 * MS, &[20 * MS, 60 * MS]);
     let of = |limits: &[(Metric, u64)], record: &Record, chunks: &[u64]| {
-        objectives_met(&objectives(limits), record, chunks).expect("there are objectives")
+        objectives_met(Some(&objectives(limits)), record, chunks).expect("there are objectives")
     };
     for (limits, met) in [
         (vec![(Metric::Ttft, 200)], true),
@@ -35,7 +35,8 @@ fn a_request_meets_every_objective_or_not() {
     ] {
         assert_eq!(of(&limits, &good, &chunks), met, "{limits:?}");
     }
-    assert_eq!(objectives_met(&[], &good, &chunks), None);
+    assert_eq!(objectives_met(None, &good, &chunks), None);
+    assert!(of(&[], &good, &chunks), "nothing is asked of it, though of others");
 
     let chunks_of_good = chunks;
     // one token has no time per token and no gap
@@ -56,12 +57,12 @@ fn a_request_meets_every_objective_or_not() {
     assert!(!of(&[(Metric::Itl, 10_000)], &good, &[]));
     let (failed, chunks) = failure(SEC, MS, Outcome::HttpError);
     assert!(!of(&[(Metric::E2e, 10_000)], &failed, &chunks));
+    assert!(!of(&[], &failed, &chunks));
 }
 
-#[test]
-fn goodput_is_what_met_them_over_the_window() {
+/// Two endpoints that a step asks in turn: `big` answers in 0.4 s and 0.6 s, `small` in 0.5 s, fails, and answers in 0.3 s.
+fn two_endpoints() -> Run {
     let mut run = Run::new(plan(&["big", "small"], vec![open("load", 1.0, 10)]));
-    run.plan.objectives = objectives(&[(Metric::Ttft, 500)]);
     run.start(1, 0);
     run.push_to(1, 0, None, answer(0, 400 * MS, &[]));
     run.push_to(1, 0, None, answer(SEC, 600 * MS, &[]));
@@ -69,7 +70,14 @@ fn goodput_is_what_met_them_over_the_window() {
     run.push_to(1, 1, None, failure(3 * SEC, 100 * MS, Outcome::Overloaded));
     // the last due time ends the window, and this answer comes after it
     run.push_to(1, 1, None, answer(4 * SEC, 300 * MS, &[]));
-    let summary = run.end().summary();
+    run.end()
+}
+
+#[test]
+fn goodput_is_what_met_them_over_the_window() {
+    let mut run = two_endpoints();
+    ask(&mut run.plan, &objectives(&[(Metric::Ttft, 500)]));
+    let summary = run.summary();
     let scope = |endpoint| summary.scope(&key("load", None, endpoint)).expect("a scope");
     // 3 of 5 met it, and 2 of them ended within the 4 s
     assert_eq!(scope(None).counts.met, Some(Met { due: 3, completed_in_window: 2 }));
@@ -81,16 +89,46 @@ fn goodput_is_what_met_them_over_the_window() {
 }
 
 #[test]
+fn each_endpoint_is_asked_for_its_own() {
+    let mut run = two_endpoints();
+    // of the window's 4 s; shares of 2 requests of `big`, 3 of `small`, 5 in all
+    for (big, small, met, in_window) in [
+        (vec![(Metric::Ttft, 500)], vec![(Metric::Ttft, 500)], [1, 2], [1, 1]),
+        (vec![(Metric::Ttft, 600)], vec![(Metric::Ttft, 500)], [2, 2], [2, 1]),
+        (vec![(Metric::Ttft, 399)], vec![(Metric::Ttft, 500)], [0, 2], [0, 1]),
+        (vec![(Metric::Ttft, 600)], vec![(Metric::Ttft, 499), (Metric::E2e, 299)], [2, 0], [2, 0]),
+        // nothing is asked of one of them, which is met by whatever did not fail
+        (vec![(Metric::Ttft, 399)], vec![], [0, 2], [0, 1]),
+        (vec![], vec![(Metric::E2e, 499)], [2, 1], [2, 0]),
+    ] {
+        run.plan.endpoints[0].objectives = objectives(&big);
+        run.plan.endpoints[1].objectives = objectives(&small);
+        let summary = run.summary();
+        for (endpoint, due, met, in_window) in [
+            (Some("big"), 2, met[0], in_window[0]),
+            (Some("small"), 3, met[1], in_window[1]),
+            (None, 5, met[0] + met[1], in_window[0] + in_window[1]),
+        ] {
+            let scope = summary.scope(&key("load", None, endpoint)).expect("a scope");
+            let expected = Met { due: met, completed_in_window: in_window };
+            assert_eq!(scope.counts.met, Some(expected), "{big:?} {small:?} {endpoint:?}");
+            close(scope.value(Metric::ObjectivesMetRate, None), met as f64 / f64::from(due));
+            close(scope.value(Metric::Goodput, None), in_window as f64 / 4.0);
+        }
+    }
+}
+
+#[test]
 fn nothing_good_is_0_and_no_objectives_are_no_number() {
     let mut run = one_user(2);
-    run.plan.objectives = objectives(&[(Metric::E2e, 1)]);
+    ask(&mut run.plan, &objectives(&[(Metric::E2e, 1)]));
     run.push_user(1, 0, answer(0, SEC, &[]));
     run.push_user(1, 0, failure(SEC, SEC, Outcome::HttpError));
     let mut run = run.end();
     let summary = run.summary();
     close(whole(&summary).value(Metric::Goodput, None), 0.0);
     close(whole(&summary).value(Metric::ObjectivesMetRate, None), 0.0);
-    run.plan.objectives.clear();
+    ask(&mut run.plan, &[]);
     let summary = run.summary();
     assert_eq!(whole(&summary).counts.met, None);
     for metric in [Metric::Goodput, Metric::ObjectivesMetRate] {
@@ -101,7 +139,7 @@ fn nothing_good_is_0_and_no_objectives_are_no_number() {
 #[test]
 fn what_the_tool_cut_off_met_nothing_and_missed_nothing() {
     let mut run = one_user(3);
-    run.plan.objectives = objectives(&[(Metric::E2e, 2_000)]);
+    ask(&mut run.plan, &objectives(&[(Metric::E2e, 2_000)]));
     run.push_user(1, 0, answer(0, SEC, &[]));
     run.push_user(1, 0, failure(SEC, SEC, Outcome::Cancelled));
     let summary = run.interrupted().summary();
@@ -232,7 +270,7 @@ proptest! {
         limit_ms in 1_u64..2_000,
     ) {
         let mut run = Run::new(plan(&["chat"], vec![open("load", 10.0, 10)]));
-        run.plan.objectives = objectives(&[(Metric::E2e, limit_ms)]);
+        ask(&mut run.plan, &objectives(&[(Metric::E2e, limit_ms)]));
         run.start(1, 0);
         for (number, (ms, kind)) in requests.iter().enumerate() {
             let due_ns = number as u64 * 100 * MS;

@@ -127,6 +127,8 @@ fn objectives_and_prices_have_their_columns() {
     ] {
         assert!(html.contains(text), "{text}");
     }
+    let own = markup(&page(&fixture::with_objectives_of_an_endpoint()));
+    assert!(own.contains("<dd>flash: ttft ≤ 200 ms, e2e ≤ 5.00 s; others: ttft ≤ 500 ms</dd>"), "{own}");
     let quiet = markup(&page(&fixture::quiet()));
     assert!(!quiet.contains(">goodput</th>") && !quiet.contains(">cost/M</th>"));
 }

@@ -1,13 +1,14 @@
-//! What every request should meet.
+//! What requests should meet.
 
 use std::borrow::Cow;
 
+use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::figures::put;
-use crate::config::Objective;
+use crate::{config::Objective, plan::Plan};
 
 /// The longest that each part of a request should take, by its metric.
 #[derive(Debug, Serialize)]
@@ -22,6 +23,12 @@ impl Objectives {
         }
         Self(object)
     }
+}
+
+/// Those of every endpoint, where they are not the same for all.
+pub(super) fn by_endpoint(plan: &Plan) -> IndexMap<&str, Objectives> {
+    let endpoints = plan.endpoints.iter().filter(|_| plan.with_own_objectives().next().is_some());
+    endpoints.map(|endpoint| (endpoint.name.as_str(), Objectives::of(&endpoint.objectives))).collect()
 }
 
 impl JsonSchema for Objectives {

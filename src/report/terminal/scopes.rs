@@ -17,7 +17,7 @@ pub(super) fn scopes(report: &Report, style: Style) -> Vec<String> {
     let mut rows: Vec<_> =
         words::outline(report).into_iter().filter(|(_, _, scope)| scope.measured).collect();
     // whose numbers stand below, but for what only this table has
-    let ladders = if report.plan.objectives.is_empty() && report.plan.price.is_none() {
+    let ladders = if !report.plan.has_objectives() && report.plan.price.is_none() {
         metrics::ladders(report.summary)
     } else {
         Vec::new()
@@ -54,7 +54,7 @@ pub(super) fn scopes(report: &Report, style: Style) -> Vec<String> {
         lines.push(if i == 0 { style.paint(DIM, &format!("  {line}")) } else { format!("  {line}") });
     }
     let mut notes = Vec::from_iter(words::uncounted(report));
-    notes.extend(words::objectives(report).map(|objectives| format!("met: requests with {objectives}")));
+    notes.extend(words::met(report).map(|met| format!("met: {met}")));
     notes.extend(words::price(report).map(|price| format!("cost/M: of a million tokens at {price}")));
     notes.extend(words::cost(report).map(|cost| format!("the whole run cost {cost}")));
     if failed {
@@ -75,7 +75,7 @@ pub(super) const FIGURES: [&str; 13] = [
 
 /// The main numbers of a scope; what the plan does not ask about is left empty.
 pub(super) fn figures(report: &Report, scope: &Scope) -> [String; 13] {
-    let (judges, priced) = (!report.plan.objectives.is_empty(), report.plan.price.is_some());
+    let (judges, priced) = (report.plan.has_objectives(), report.plan.price.is_some());
     let plain = |metric| scope.rates.get(&metric).map_or(words::MISSING.into(), |n| units::show_number(*n));
     let latency = |metric, statistic| words::of_scope(scope, metric, Some(statistic));
     [

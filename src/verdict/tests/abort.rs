@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     catalog::Metric,
     config::{Objective, OnInconclusive},
-    metrics::Summary,
+    metrics::{Summary, fixture::ask},
     record::{Abort, StopCause},
 };
 
@@ -78,7 +78,7 @@ fn its_row_says_by_what_it_was_decided() {
     for (metric, bound, value) in
         [("error_rate", Bound::AtMost(0.05), 0.4), ("objectives_met_rate", Bound::AtLeast(0.9), 0.6)]
     {
-        run.plan.objectives = vec![Objective { metric: Metric::Ttft, at_most: Duration::from_secs(1) }];
+        ask(&mut run.plan, &[Objective { metric: Metric::Ttft, at_most: Duration::from_secs(1) }]);
         run.plan.targets = vec![target("errors", metric, bound, "load")];
         let row = judge(&run.plan, &run.summary()).targets.remove(0);
         assert_eq!((row.value, row.samples, row.mark), (Some(value), 20, Mark::Fail), "{metric}");
