@@ -4,6 +4,7 @@ mod check;
 mod connection;
 mod dataset;
 mod http_api;
+mod metrics;
 mod phase;
 mod run;
 mod search;
@@ -21,6 +22,7 @@ pub use self::{
     connection::{ClientCertificate, HttpVersion, Tls},
     dataset::{Content, DataFile, DataFormat, Dataset, OnBadRow, RowOrder},
     http_api::{EndMark, HttpApi},
+    metrics::MetricsPages,
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
     search::{BROKEN, GROWTH, Search, Sought, Until},
@@ -151,6 +153,8 @@ pub struct Endpoint {
     pub http_version: HttpVersion,
     /// Whom its connections trust.
     pub tls: Tls,
+    /// Where its server tells of itself.
+    pub metrics: MetricsPages,
 }
 
 /// Where an endpoint is.

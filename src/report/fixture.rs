@@ -12,9 +12,9 @@ use crate::{
     catalog::{Metric, MetricName, Protocol},
     compare::{Comparison, MARGIN, RunFigures, Side, compare},
     config::{
-        Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Layer, Lengths, Model, Objective,
-        OnBottleneck, OnInconclusive, Origin, Output, Platform, Price, PromptLength, Severity, Sim, Stage,
-        Synthetic, Threads, Tls, Workload,
+        Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Layer, Lengths, MetricsPages, Model,
+        Objective, OnBottleneck, OnInconclusive, Origin, Output, Platform, Price, PromptLength, Severity,
+        Sim, Stage, Synthetic, Threads, Tls, Workload,
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
@@ -352,6 +352,7 @@ fn endpoint(name: &str, sim_name: Option<&str>) -> PlannedEndpoint {
         http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
+        metrics: MetricsPages::Auto,
         tokenizer: None,
         workload_name: "summaries".to_owned(),
         workload: Workload::Synthetic(Synthetic {

@@ -1,5 +1,9 @@
 //! The machine and the servers under test while a run goes on: what reads them, and the thread on which it does.
 
+mod integral;
+pub mod prometheus;
+mod throttle;
+
 use crate::record::{Sample, SensorKind, Subject};
 
 /// Reads one thing, such as a GPU or a server's page, again and again.
@@ -17,4 +21,9 @@ pub trait Sensor: Send {
     ///
     /// Why nothing more will come of it, in words: it is read no more.
     fn read(&mut self, at_ns: u64) -> Result<Vec<Sample>, String>;
+
+    /// What turned out to be missing since this was asked last, in words, while it goes on to read what there is. Each is told once.
+    fn missing(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
