@@ -1,7 +1,12 @@
 //! The machine and the servers under test while a run goes on: what reads them, and the thread on which it does.
 
+#[cfg(any(target_os = "linux", test))]
+pub mod amdgpu;
 mod integral;
+pub mod nvml;
 pub mod prometheus;
+#[cfg(any(target_os = "linux", test))]
+pub mod rapl;
 mod throttle;
 
 use crate::record::{Sample, SensorKind, Subject};
@@ -27,3 +32,17 @@ pub trait Sensor: Send {
         Vec::new()
     }
 }
+
+/// Something that was to be read and cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// What would have read it.
+    pub sensor: SensorKind,
+    /// What it is about.
+    pub subject: Subject,
+    /// Why it is not there, in words.
+    pub why: String,
+}
+
+/// What a source finds.
+type Found = (Vec<Box<dyn Sensor>>, Vec<Missing>);
