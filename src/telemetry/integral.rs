@@ -13,7 +13,7 @@ impl Integral {
     pub(super) fn add(&mut self, at_ns: u64, watts: f64) -> f64 {
         if let Some((before_ns, before)) = self.last {
             let seconds = at_ns.saturating_sub(before_ns) as f64 / 1e9;
-            self.joules += (before + watts) / 2.0 * seconds;
+            self.joules += f64::midpoint(before, watts) * seconds;
         }
         self.last = Some((at_ns, watts));
         self.joules

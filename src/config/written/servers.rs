@@ -65,7 +65,7 @@ pub(super) struct Endpoint {
     tls: Tls,
     /// Where its server tells of itself, in the text format of Prometheus: the URL of a page, or a list of several, such as one of an
     /// exporter for the GPUs of its machine. `"auto"`, which is also what holds without the key, looks once whether the server has
-    /// `/metrics`, and follows it where it is that of vLLM, SGLang, TGI or llama.cpp; `"off"` does not look.
+    /// `/metrics`, and follows it where it is that of vLLM, `SGLang`, TGI or llama.cpp; `"off"` does not look.
     #[schemars(extend("examples" = [
         "http://127.0.0.1:8080/metrics",
         ["http://127.0.0.1:8080/metrics", "http://127.0.0.1:9400/metrics"],

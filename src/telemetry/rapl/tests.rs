@@ -81,7 +81,7 @@ fn energy_goes_on_over_wraps_and_is_the_integral_of_power() {
         }
     }
     for (energy, whole) in
-        energy.iter().zip([&|t| package(t) + 30.0 * t as f64, &|t| 80.0 * t] as [&dyn Fn(f64) -> f64; 2])
+        energy.iter().zip([&|t| package(t) + 30.0 * t, &|t| 80.0 * t] as [&dyn Fn(f64) -> f64; 2])
     {
         // windows of 10 s and of all, none of which ends where a wrap is
         for (from, to) in (0..10).map(|window| (window * 10, window * 10 + 10)).chain([(0, 100)]) {
