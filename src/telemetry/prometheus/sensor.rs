@@ -18,7 +18,7 @@ use super::fetch::{Asked, Fetched, follow};
 use crate::{
     config::MetricsPages,
     record::{Sample, SensorKind, Subject},
-    telemetry::Sensor,
+    telemetry::{Found, Missing, Sensor},
 };
 
 /// An endpoint whose pages are wanted.
@@ -38,15 +38,7 @@ pub struct PagesOf {
 
 /// Sensors for the pages of endpoints, with a thread that fetches them until all are dropped. To be called when the servers are ready: a
 /// page that nobody named is looked for once. No page is fetched more often than once in `interval`, which is half a second at least.
-///
-/// # Errors
-///
-/// When the thread cannot be started.
-pub fn find(
-    endpoints: &[PagesOf],
-    allow_hosts: &[String],
-    interval: Duration,
-) -> io::Result<Vec<Box<dyn Sensor>>> {
+pub fn find(endpoints: &[PagesOf], allow_hosts: &[String], interval: Duration) -> Found {
     let mut sensors: Vec<Box<dyn Sensor>> = Vec::new();
     let mut tasks = Vec::new();
     for asked in asked(endpoints) {
@@ -58,8 +50,24 @@ pub fn find(
         sensors.push(Box::new(PageSensor { subject, wants, fetched, missing: Vec::new() }));
         tasks.push(follow(asked, allow_hosts.to_vec(), interval, wanted, tells));
     }
+    match start(tasks) {
+        Ok(()) => (sensors, Vec::new()),
+        Err(error) => {
+            let why = format!("cannot start a thread for pages: {error}");
+            let lost = sensors.iter().map(|sensor| Missing {
+                sensor: SensorKind::Prometheus,
+                subject: sensor.subject().clone(),
+                why: why.clone(),
+            });
+            (Vec::new(), lost.collect())
+        }
+    }
+}
+
+/// Sees the tasks through on a thread of their own; none where there are none.
+fn start(tasks: Vec<impl Future<Output = ()> + Send + 'static>) -> io::Result<()> {
     if tasks.is_empty() {
-        return Ok(sensors);
+        return Ok(());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     thread::Builder::new().name("metrics-pages".to_owned()).spawn(move || {
@@ -71,7 +79,7 @@ pub fn find(
             }
         });
     })?;
-    Ok(sensors)
+    Ok(())
 }
 
 /// Every page once, whoever names it.
