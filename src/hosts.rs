@@ -85,6 +85,25 @@ pub fn is_named(host: &str, list: &[String]) -> bool {
     })
 }
 
+/// Refuses a host that was taken for a local one by its name and leads elsewhere, before anything is sent.
+///
+/// # Errors
+///
+/// The address, and what to do.
+pub fn refuse_public(
+    host: &str,
+    mut addresses: impl Iterator<Item = IpAddr>,
+    allowed: &[String],
+) -> Result<(), String> {
+    match addresses.find(|address| !is_local_address(*address)) {
+        Some(address) if !is_named(host, allowed) => Err(format!(
+            "`{host}` leads to the public address {address}, which nobody allowed\n  help: if its owner \
+             agrees, add `run.allow_hosts = [\"{host}\"]` or `--allow-host {host}`"
+        )),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +205,25 @@ mod tests {
             ("/v1", None),
         ] {
             assert_eq!(of_url(url).as_deref(), host, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_local_name_must_lead_to_a_local_address() {
+        let allowed = ["Gateway".to_owned()];
+        for (host, addresses, refused) in [
+            ("box", &["10.0.0.7"][..], None),
+            ("box", &["10.0.0.7", "fd00::7"], None),
+            // any of them may be the one that is connected to
+            ("box", &["10.0.0.7", "203.0.113.9"], Some("203.0.113.9")),
+            ("box", &["2001:db8::1"], Some("2001:db8::1")),
+            ("gateway", &["203.0.113.9"], None),
+        ] {
+            let addresses = addresses.iter().map(|text| text.parse().expect("an address"));
+            let done = refuse_public(host, addresses, &allowed);
+            let public = done.err().map(|error| error.split(',').next().unwrap_or_default().to_owned());
+            let expected = refused.map(|address| format!("`{host}` leads to the public address {address}"));
+            assert_eq!(public, expected, "{host}");
         }
     }
 }

@@ -5,7 +5,7 @@ pub mod calibration;
 #[cfg(any(target_os = "linux", test))]
 mod linux;
 mod missing;
-mod nvml;
+pub(crate) mod nvml;
 #[cfg(any(not(target_os = "linux"), test))]
 mod portable;
 #[cfg(any(target_os = "macos", test))]
@@ -18,6 +18,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+#[cfg(any(target_os = "linux", test))]
+pub(crate) use self::linux::{amd, tree::Tree};
 use self::missing::Notes;
 pub use self::{
     calibration::Calibration,

@@ -5,6 +5,7 @@ mod connection;
 mod dataset;
 mod http_api;
 mod objective;
+mod metrics;
 mod phase;
 mod run;
 mod search;
@@ -22,6 +23,7 @@ pub use self::{
     connection::{ClientCertificate, HttpVersion, Tls},
     dataset::{Content, DataFile, DataFormat, Dataset, OnBadRow, RowOrder},
     http_api::{EndMark, HttpApi},
+    metrics::MetricsPages,
     objective::Objective,
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
@@ -155,6 +157,8 @@ pub struct Endpoint {
     pub tls: Tls,
     /// What its requests should meet besides what every request should, or in its place.
     pub objectives: Vec<Objective>,
+    /// Where its server tells of itself.
+    pub metrics: MetricsPages,
 }
 
 /// Where an endpoint is.

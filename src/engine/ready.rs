@@ -17,7 +17,7 @@ use crate::{
     machine::Server,
     plan::{Plan, PlannedEndpoint, Work, describe},
     protocol::Dialect,
-    wire::Origin,
+    wire::{Origin, aside},
     workload::Source,
 };
 
@@ -74,8 +74,6 @@ pub async fn ready(
     sources: &[Source],
     secret: &dyn Fn(&Secret) -> Result<String, String>,
 ) -> Result<Vec<Binding>, NotReady> {
-    // the default provider can be set once per process; a second call finds it set, which is as good
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let used: Vec<usize> = plan
         .steps
         .iter()
@@ -106,7 +104,8 @@ pub async fn ready(
         };
         let bound = async {
             let origin = Origin::resolve(&url).await.map_err(|error| error.to_string())?;
-            refuse_public(&origin, &plan.limits.allow_hosts)?;
+            let addresses = origin.addresses.iter().map(SocketAddr::ip);
+            hosts::refuse_public(&origin.host, addresses, &plan.limits.allow_hosts)?;
             let dialect = Dialect::of(endpoint.protocol, endpoint.http.as_ref());
             let headers = headers(endpoint, &dialect, secret)?;
             let client = client(&origin, tls.as_deref(), endpoint.http_version)?;
@@ -122,34 +121,13 @@ pub async fn ready(
     if problems.is_empty() { Ok(bindings) } else { Err(NotReady(problems)) }
 }
 
-/// Refuses a host that was taken for a local one by its name and leads elsewhere, before anything is sent.
-fn refuse_public(origin: &Origin, allowed: &[String]) -> Result<(), String> {
-    let host = &origin.host;
-    let public =
-        origin.addresses.iter().map(SocketAddr::ip).find(|address| !hosts::is_local_address(*address));
-    match public {
-        Some(address) if !hosts::is_named(host, allowed) => Err(format!(
-            "`{host}` leads to the public address {address}, which nobody allowed\n  help: if its owner \
-             agrees, add `run.allow_hosts = [\"{host}\"]` or `--allow-host {host}`"
-        )),
-        _ => Ok(()),
-    }
-}
-
 /// A client that looks where the load will go, as the load will, and nowhere else.
 fn client(origin: &Origin, tls: Option<&ClientConfig>, http: HttpVersion) -> Result<Client, String> {
-    let builder = Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .resolve_to_addrs(&origin.host, &origin.addresses);
+    let builder = aside(origin, tls);
     let builder = match http {
         HttpVersion::One => builder.http1_only(),
         HttpVersion::Two => builder.http2_prior_knowledge(),
         HttpVersion::Auto => builder,
-    };
-    let builder = match tls {
-        Some(tls) => builder.tls_backend_preconfigured(tls.clone()),
-        None => builder,
     };
     builder.build().map_err(|error| format!("cannot set up a HTTP client: {error}"))
 }
@@ -423,35 +401,4 @@ fn root_cause(error: &dyn std::error::Error) -> String {
         cause = next;
     }
     cause.to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_local_name_must_lead_to_a_local_address() {
-        let origin = |host: &str, addresses: &[&str]| Origin {
-            host: host.to_owned(),
-            port: 80,
-            tls: false,
-            authority: host.to_owned(),
-            base_path: String::new(),
-            addresses: addresses.iter().map(|text| text.parse().expect("an address")).collect(),
-        };
-        let allowed = ["Gateway".to_owned()];
-        for (host, addresses, refused) in [
-            ("box", &["10.0.0.7:80"][..], None),
-            ("box", &["10.0.0.7:80", "[fd00::7]:80"], None),
-            // any of them may be the one that is connected to
-            ("box", &["10.0.0.7:80", "203.0.113.9:80"], Some("203.0.113.9")),
-            ("box", &["[2001:db8::1]:80"], Some("2001:db8::1")),
-            ("gateway", &["203.0.113.9:80"], None),
-        ] {
-            let done = refuse_public(&origin(host, addresses), &allowed);
-            let public = done.err().map(|error| error.split(',').next().unwrap_or_default().to_owned());
-            let expected = refused.map(|address| format!("`{host}` leads to the public address {address}"));
-            assert_eq!(public, expected, "{host} {addresses:?}");
-        }
-    }
 }

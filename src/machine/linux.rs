@@ -1,11 +1,11 @@
 //! Linux, by what the kernel shows under `/proc` and `/sys`.
 
-mod amd;
+pub(crate) mod amd;
 mod cgroup;
 mod container;
 mod cpu;
 mod firmware;
-mod tree;
+pub(super) mod tree;
 
 use std::path::Path;
 

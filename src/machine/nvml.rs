@@ -70,7 +70,7 @@ fn gpu(index: u32, name: String, device: &Device, keep: &mut impl FnMut(&str, Nv
 }
 
 /// Why something was not told.
-fn words(error: &NvmlError, library: &Path) -> String {
+pub(crate) fn words(error: &NvmlError, library: &Path) -> String {
     match error {
         NvmlError::LibloadingError(_) => {
             format!("no NVIDIA driver on this machine: `{}` cannot be loaded", library.display())

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, io, time::Duration};
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Lengths, Model, Objective, OnBottleneck,
-        OnInconclusive, Output, Platform, PromptLength, Severity, Sim, Spikes, Stage, Synthetic, Threads,
-        Tls, Workload,
+        Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Lengths, MetricsPages, Model, Objective,
+        OnBottleneck, OnInconclusive, Output, Platform, PromptLength, Severity, Sim, Spikes, Stage,
+        Synthetic, Threads, Tls, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
@@ -40,6 +40,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
+        metrics: MetricsPages::Auto,
         tokenizer: None,
         objectives: Vec::new(),
         workload_name: "words".to_owned(),

@@ -96,6 +96,7 @@ fn endpoints(scenario: &Scenario) -> Vec<PlannedEndpoint> {
         http: endpoint.http.clone(),
         http_version: endpoint.http_version,
         tls: endpoint.tls.clone(),
+        metrics: endpoint.metrics.clone(),
         tokenizer: endpoint.tokenizer.clone(),
         workload_name: endpoint.workload.clone(),
         workload: scenario.workloads[&endpoint.workload].clone(),

@@ -8,9 +8,9 @@ use crate::{
     catalog::Protocol,
     config::{
         Address, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, HttpVersion, Lengths, Load,
-        Mix, Model, OnBottleneck, OnInconclusive, Open, Order, Output, Phase, Places, Platform, PromptLength,
-        Run, Scenario, Secret, Severity, Shape, Sim, Snippets, Stage, Synthetic, Target, Threads, Tls,
-        Workload,
+        MetricsPages, Mix, Model, OnBottleneck, OnInconclusive, Open, Order, Output, Phase, Places, Platform,
+        PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Snippets, Stage, Synthetic, Target,
+        Threads, Tls, Workload,
     },
 };
 
@@ -34,6 +34,7 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
+        metrics: MetricsPages::Auto,
         tokenizer: None,
         objectives: Vec::new(),
     }

@@ -63,8 +63,8 @@ use crate::{
     catalog::{Carrier, MetricName, Protocol},
     config::{
         Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpApi, HttpVersion,
-        Model, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs,
-        Secret, Severity, Sim, Stage, Threads, Tls, Tokenizer, TracePart, Workload, case_name,
+        MetricsPages, Model, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform,
+        Price, SameAs, Secret, Severity, Sim, Stage, Threads, Tls, Tokenizer, TracePart, Workload, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -280,6 +280,9 @@ pub struct PlannedEndpoint {
     /// Whom its connections trust.
     #[serde(default, skip_serializing_if = "Tls::is_default")]
     pub tls: Tls,
+    /// Where its server tells of itself.
+    #[serde(default, skip_serializing_if = "MetricsPages::is_auto")]
+    pub metrics: MetricsPages,
     /// The name of its workload.
     pub workload_name: String,
     /// What is sent.

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     config::{
-        Address, Ceiling, Chunks, HttpVersion, OnBottleneck, OnInconclusive, Output, Price, Severity,
-        Threads, Tls,
+        Address, Ceiling, Chunks, HttpVersion, MetricsPages, OnBottleneck, OnInconclusive, Output, Price,
+        Severity, Threads, Tls,
     },
     units::{show_count, show_number, show_seconds, show_share, write_duration},
 };
@@ -120,6 +120,8 @@ fn endpoints(plan: &Plan) -> String {
     header.extend(any_check.then_some("answers must be"));
     let any_connection = plan.endpoints.iter().any(|endpoint| !connection(endpoint).is_empty());
     header.extend(any_connection.then_some("connection"));
+    let any_metrics = plan.endpoints.iter().any(|endpoint| !endpoint.metrics.is_auto());
+    header.extend(any_metrics.then_some("metrics"));
     table.set_header(header);
     for endpoint in &plan.endpoints {
         let names: Vec<&str> = endpoint.headers.keys().map(String::as_str).collect();
@@ -135,6 +137,7 @@ fn endpoints(plan: &Plan) -> String {
         row.extend(any_body.then(|| body(&endpoint.body)));
         row.extend(any_check.then(|| endpoint.check.as_ref().map(describe::check).unwrap_or_default()));
         row.extend(any_connection.then(|| connection(endpoint)));
+        row.extend(any_metrics.then(|| metrics(endpoint)));
         table.add_row(row);
     }
     lines(&table)
@@ -155,6 +158,15 @@ fn connection(endpoint: &PlannedEndpoint) -> String {
         insecure.then_some("insecure: accepts any certificate"),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Where an endpoint's server tells of itself.
+fn metrics(endpoint: &PlannedEndpoint) -> String {
+    match &endpoint.metrics {
+        MetricsPages::Auto => "where found".to_owned(),
+        MetricsPages::Off => "off".to_owned(),
+        MetricsPages::At(urls) => urls.join(", "),
+    }
 }
 
 fn address(endpoint: &PlannedEndpoint) -> String {

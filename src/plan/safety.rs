@@ -25,10 +25,14 @@ pub fn findings(plan: &Plan) -> Vec<Finding> {
 }
 
 fn public_hosts(plan: &Plan) -> Vec<Finding> {
-    let refused = plan.endpoints.iter().filter_map(|endpoint| {
-        let Address::Url(url) = &endpoint.address else { return None };
+    let named = plan.endpoints.iter().flat_map(|endpoint| {
+        let own = if let Address::Url(url) = &endpoint.address { Some(url) } else { None };
+        let pages = endpoint.metrics.urls().iter().map(|url| ("metrics", url));
+        let all = own.map(|url| ("url", url)).into_iter().chain(pages);
+        all.map(|(key, url)| (format!("endpoints.{}.{key}", endpoint.name), url))
+    });
+    let refused = named.filter_map(|(path, url)| {
         let host = hosts::of_url(url).filter(|host| !hosts::is_allowed(host, &plan.limits.allow_hosts))?;
-        let path = format!("endpoints.{}.url", endpoint.name);
         Some(Finding {
             message: format!("`{path}` leads to the public host `{host}`, which nobody allowed"),
             labels: vec![(path, "a public host".to_owned())],

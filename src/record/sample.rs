@@ -58,7 +58,8 @@ pub struct Sample {
     /// Share of each processor that was busy since the sample before, in the system's order; only of a machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cores: Vec<f64>,
-    /// Series of a scraped page by their names with labels, as they stand there.
+    /// Series of a scraped page by their names with labels, as they stand there: those with another value than on the page before. A
+    /// series that is not here has the value of the last sample that has it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub raw: BTreeMap<String, f64>,
 }

@@ -18,9 +18,9 @@ use crate::{
     catalog::{Metric, MetricName, Protocol},
     compare::{Comparison, MARGIN, RunFigures, Side, compare},
     config::{
-        Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Layer, Lengths, Model, Objective,
-        OnBottleneck, OnInconclusive, Origin, Output, Platform, Price, PromptLength, Severity, Sim, Stage,
-        Synthetic, Threads, Tls, Workload,
+        Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Layer, Lengths, MetricsPages, Model,
+        Objective, OnBottleneck, OnInconclusive, Origin, Output, Platform, Price, PromptLength, Severity,
+        Sim, Stage, Synthetic, Threads, Tls, Workload,
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{

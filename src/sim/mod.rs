@@ -14,6 +14,7 @@ mod child;
 mod draw;
 mod fault;
 mod kv_cache;
+mod metrics;
 mod model;
 mod null;
 mod player;

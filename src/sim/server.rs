@@ -1,9 +1,8 @@
 //! The model behind HTTP: `OpenAI`'s chat completions and completions, the list of models, health and metrics.
 
 use std::{
-    fmt::Write as _,
     io,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -26,7 +25,7 @@ use tokio::net::TcpListener;
 
 use super::{
     answer::Answer,
-    fault::Fault,
+    metrics::page,
     model::{Event, Request},
     player::{Happened, Player},
     refusal::Refusal,
@@ -101,45 +100,10 @@ async fn models(State(server): State<Arc<Server>>) -> Json<Value> {
     }))
 }
 
-/// Prometheus' text format, version 0.0.4.
+/// Prometheus' text format, version 0.0.4, in vLLM's names, so that whatever reads a server's page can read this one.
 async fn metrics(State(server): State<Arc<Server>>) -> Response {
     let counters = server.player.counters();
-    let mut text = String::new();
-    for (name, kind, help, value) in [
-        ("requests_running", "gauge", "Requests in the batch.", &counters.running),
-        ("requests_waiting", "gauge", "Requests that wait for a place.", &counters.waiting),
-        (
-            "prompt_tokens_total",
-            "counter",
-            "Prompt tokens of requests that got a place.",
-            &counters.prompt_tokens,
-        ),
-        ("generation_tokens_total", "counter", "Tokens generated.", &counters.generated_tokens),
-        (
-            "preemptions_total",
-            "counter",
-            "Times that a request lost its place and its room in the cache.",
-            &counters.preemptions,
-        ),
-    ] {
-        let name = format!("scenario_sim_{name}");
-        let value = value.load(Relaxed);
-        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
-    }
-    let name = "scenario_sim_kv_cache_usage_ratio";
-    let usage = f64::from_bits(counters.kv_cache_usage.load(Relaxed));
-    let _ = write!(
-        text,
-        "# HELP {name} Share of the key-value cache in use; 0 without a limit.\n# TYPE {name} gauge\n{name} {usage}\n"
-    );
-    let name = "scenario_sim_requests_total";
-    let _ = write!(text, "# HELP {name} Requests that ended, by outcome.\n# TYPE {name} counter\n");
-    let failed = Fault::ALL.iter().zip(&counters.failed).map(|(fault, count)| (fault.name(), count));
-    for (outcome, count) in
-        [("ok", &counters.ok), ("cancelled", &counters.cancelled)].into_iter().chain(failed)
-    {
-        let _ = writeln!(text, "{name}{{outcome=\"{outcome}\"}} {}", count.load(Relaxed));
-    }
+    let text = page(counters, &server.model_name);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 

@@ -155,9 +155,13 @@ async fn ask_completion(address: SocketAddr, more: &str) -> Reply {
     Exchange::send(address, "POST", "/v1/completions", &body).await.reply().await
 }
 
-/// Reads `/metrics` until it has this line; progress is the server's, so nothing here depends on its speed.
+/// Reads `/metrics` until it has this line, given without the labels that all have; progress is the server's, so nothing here
+/// depends on its speed.
 async fn metrics_say(address: SocketAddr, line: &str) {
-    let said = async { while !get_text(address, "/metrics").await.body.lines().any(|own| own == line) {} };
+    let plain =
+        |own: &str| own.replace(r#"engine="0",model_name="small""#, "").replace("{,", "{").replace("{}", "");
+    let said =
+        async { while !get_text(address, "/metrics").await.body.lines().any(|own| plain(own) == line) {} };
     timeout(PATIENCE, said).await.expect("the server to get there");
 }
 
@@ -237,7 +241,7 @@ async fn several_prompts_are_answered_side_by_side() {
     assert_eq!(objects[objects.len() - 1]["usage"], usage);
     // the words of a prompt are those of a request with its number
     assert_eq!(ask_completion(address, r#","max_tokens":1"#).await.json()["id"], "cmpl-sim-2a-2");
-    metrics_say(address, "scenario_sim_requests_total{outcome=\"ok\"} 3").await;
+    metrics_say(address, "vllm:request_success_total{finished_reason=\"length\"} 3").await;
 }
 
 #[tokio::test]
@@ -259,12 +263,12 @@ async fn several_prompts_are_refused_and_cancelled_together() {
     let address = start(Sim { max_batch: 2, ..with(faults) }).await;
     let reply = ask_several(address, &["a", "b", "c"], "").await;
     assert_eq!((reply.status, reply.whole), (503, true));
-    metrics_say(address, "scenario_sim_requests_total{outcome=\"cancelled\"} 2").await;
+    metrics_say(address, "vllm:request_success_total{finished_reason=\"abort\"} 2").await;
     let long = r#"{"prompt":["a","b"],"stream":true,"max_tokens":1000000}"#;
     let mut gone = Exchange::send(address, "POST", "/v1/completions", long).await;
     gone.until("\"index\":1").await;
     drop(gone);
-    metrics_say(address, "scenario_sim_requests_total{outcome=\"cancelled\"} 4").await;
+    metrics_say(address, "vllm:request_success_total{finished_reason=\"abort\"} 4").await;
 }
 
 #[tokio::test]
@@ -319,7 +323,7 @@ async fn what_is_not_a_request_is_refused() {
         assert_eq!(error["type"], "invalid_request_error");
         assert!(error["message"].is_string() && error.get("param").is_some() && error.get("code").is_some());
     }
-    metrics_say(address, "scenario_sim_requests_total{outcome=\"ok\"} 0").await;
+    metrics_say(address, "vllm:request_success_total{finished_reason=\"length\"} 0").await;
 }
 
 #[tokio::test]
@@ -336,38 +340,41 @@ async fn metrics_count() {
     let address = start(settings()).await;
     ask_chat(address, r#","max_tokens":5"#).await;
     ask_completion(address, r#","max_tokens":7,"stream":true"#).await;
-    metrics_say(address, "scenario_sim_requests_running 0").await;
+    metrics_say(address, "vllm:num_requests_running 0").await;
     let metrics = get_text(address, "/metrics").await;
     assert!(metrics.head.contains("content-type: text/plain; version=0.0.4"));
     insta::assert_snapshot!(metrics.body, @r#"
-    # HELP scenario_sim_requests_running Requests in the batch.
-    # TYPE scenario_sim_requests_running gauge
-    scenario_sim_requests_running 0
-    # HELP scenario_sim_requests_waiting Requests that wait for a place.
-    # TYPE scenario_sim_requests_waiting gauge
-    scenario_sim_requests_waiting 0
-    # HELP scenario_sim_prompt_tokens_total Prompt tokens of requests that got a place.
-    # TYPE scenario_sim_prompt_tokens_total counter
-    scenario_sim_prompt_tokens_total 6
-    # HELP scenario_sim_generation_tokens_total Tokens generated.
-    # TYPE scenario_sim_generation_tokens_total counter
-    scenario_sim_generation_tokens_total 12
-    # HELP scenario_sim_preemptions_total Times that a request lost its place and its room in the cache.
-    # TYPE scenario_sim_preemptions_total counter
-    scenario_sim_preemptions_total 0
-    # HELP scenario_sim_kv_cache_usage_ratio Share of the key-value cache in use; 0 without a limit.
-    # TYPE scenario_sim_kv_cache_usage_ratio gauge
-    scenario_sim_kv_cache_usage_ratio 0
-    # HELP scenario_sim_requests_total Requests that ended, by outcome.
-    # TYPE scenario_sim_requests_total counter
-    scenario_sim_requests_total{outcome="ok"} 2
-    scenario_sim_requests_total{outcome="cancelled"} 0
-    scenario_sim_requests_total{outcome="error"} 0
-    scenario_sim_requests_total{outcome="overloaded"} 0
-    scenario_sim_requests_total{outcome="error_in_stream"} 0
-    scenario_sim_requests_total{outcome="cut"} 0
-    scenario_sim_requests_total{outcome="stalled"} 0
-    scenario_sim_requests_total{outcome="too_long"} 0
+    # HELP vllm:num_requests_running Requests in the batch.
+    # TYPE vllm:num_requests_running gauge
+    vllm:num_requests_running{engine="0",model_name="small"} 0
+    # HELP vllm:num_requests_waiting Requests that wait for a place.
+    # TYPE vllm:num_requests_waiting gauge
+    vllm:num_requests_waiting{engine="0",model_name="small"} 0
+    # HELP vllm:kv_cache_usage_perc Share of the key-value cache in use; 0 without a limit.
+    # TYPE vllm:kv_cache_usage_perc gauge
+    vllm:kv_cache_usage_perc{engine="0",model_name="small"} 0
+    # HELP vllm:num_preemptions_total Times that a request lost its place and its room in the cache.
+    # TYPE vllm:num_preemptions_total counter
+    vllm:num_preemptions_total{engine="0",model_name="small"} 0
+    # HELP vllm:prompt_tokens_total Prompt tokens of requests that got a place.
+    # TYPE vllm:prompt_tokens_total counter
+    vllm:prompt_tokens_total{engine="0",model_name="small"} 6
+    # HELP vllm:generation_tokens_total Tokens generated.
+    # TYPE vllm:generation_tokens_total counter
+    vllm:generation_tokens_total{engine="0",model_name="small"} 12
+    # HELP vllm:request_success_total Requests that ended, by their end.
+    # TYPE vllm:request_success_total counter
+    vllm:request_success_total{engine="0",model_name="small",finished_reason="length"} 2
+    vllm:request_success_total{engine="0",model_name="small",finished_reason="abort"} 0
+    vllm:request_success_total{engine="0",model_name="small",finished_reason="error"} 0
+    # HELP scenario_sim_faults_total Requests that went wrong, by fault.
+    # TYPE scenario_sim_faults_total counter
+    scenario_sim_faults_total{fault="error"} 0
+    scenario_sim_faults_total{fault="overloaded"} 0
+    scenario_sim_faults_total{fault="error_in_stream"} 0
+    scenario_sim_faults_total{fault="cut"} 0
+    scenario_sim_faults_total{fault="stalled"} 0
+    scenario_sim_faults_total{fault="too_long"} 0
     "#);
 }
 
@@ -379,7 +386,7 @@ async fn an_error_before_the_answer() {
         assert_eq!((reply.status, reply.whole), (500, true));
         assert_eq!(reply.json()["error"]["type"], "server_error");
     }
-    metrics_say(address, "scenario_sim_requests_total{outcome=\"error\"} 2").await;
+    metrics_say(address, "scenario_sim_faults_total{fault=\"error\"} 2").await;
 }
 
 #[tokio::test]
@@ -407,7 +414,7 @@ async fn what_never_fits_into_memory_is_refused() {
         assert_eq!((reply.status, reply.whole), (400, true));
     }
     insta::assert_snapshot!(whole.json(), @r#"{"error":{"message":"prompt and answer together have more tokens than the key-value cache of the simulated server holds","type":"invalid_request_error","param":null,"code":"context_length_exceeded"}}"#);
-    metrics_say(address, "scenario_sim_requests_total{outcome=\"too_long\"} 2").await;
+    metrics_say(address, "scenario_sim_faults_total{fault=\"too_long\"} 2").await;
 }
 
 #[tokio::test]
@@ -420,8 +427,8 @@ async fn memory_that_is_full_preempts() {
     let second = ask_chat(address, r#","stream":true,"max_tokens":1000"#).await;
     assert_eq!((second.status, second.whole), (200, true));
     assert_eq!(second.events().len(), 1 + 1000 + 2, "the role, every token, the end");
-    metrics_say(address, "scenario_sim_preemptions_total 1").await;
-    metrics_say(address, "scenario_sim_kv_cache_usage_ratio 0").await;
+    metrics_say(address, "vllm:num_preemptions_total 1").await;
+    metrics_say(address, "vllm:kv_cache_usage_perc 0").await;
 }
 
 #[tokio::test]
@@ -442,7 +449,7 @@ async fn a_stream_that_is_cut() {
     let reply = ask_completion(address, r#","stream":true,"max_tokens":8"#).await;
     assert_eq!((reply.status, reply.whole), (200, false));
     assert_eq!(reply.events().len(), 4);
-    metrics_say(address, "scenario_sim_requests_total{outcome=\"cut\"} 1").await;
+    metrics_say(address, "scenario_sim_faults_total{fault=\"cut\"} 1").await;
 }
 
 #[tokio::test]
@@ -450,14 +457,14 @@ async fn a_stream_that_stalls() {
     let address = start(with(Faults { stall_rate: 1.0, ..Faults::default() })).await;
     let body = chat_body(r#","stream":true,"max_tokens":4"#);
     let mut exchange = Exchange::send(address, "POST", "/v1/chat/completions", &body).await;
-    metrics_say(address, "scenario_sim_requests_total{outcome=\"stalled\"} 1").await;
+    metrics_say(address, "scenario_sim_faults_total{fault=\"stalled\"} 1").await;
     while exchange.text().matches("data: ").count() < 3 {
         assert_ne!(exchange.read().await.expect("an open connection"), 0);
     }
     let more = exchange.stream.try_read(&mut [0; 1]).map_err(|error| error.kind());
     assert_eq!(more, Err(io::ErrorKind::WouldBlock), "nothing more, and no end");
     // who stalls does not hold a place
-    metrics_say(address, "scenario_sim_requests_running 0").await;
+    metrics_say(address, "vllm:num_requests_running 0").await;
 }
 
 #[tokio::test]
@@ -467,19 +474,19 @@ async fn a_client_that_leaves_frees_its_place() {
     let mut running = Exchange::send(address, "POST", "/v1/chat/completions", &long).await;
     running.until("assistant").await;
     let waiting = Exchange::send(address, "POST", "/v1/chat/completions", &chat_body("")).await;
-    metrics_say(address, "scenario_sim_requests_waiting 1").await;
+    metrics_say(address, "vllm:num_requests_waiting 1").await;
     drop(waiting);
-    metrics_say(address, "scenario_sim_requests_waiting 0").await;
+    metrics_say(address, "vllm:num_requests_waiting 0").await;
     drop(running);
     assert_eq!(ask_chat(address, "").await.status, 200);
-    metrics_say(address, "scenario_sim_requests_total{outcome=\"cancelled\"} 2").await;
+    metrics_say(address, "vllm:request_success_total{finished_reason=\"abort\"} 2").await;
 }
 
 #[tokio::test]
 async fn a_client_may_leave_before_the_server_has_answered_at_all() {
     let address = start(Sim { overhead_s: 3600.0, ..settings() }).await;
     drop(Exchange::send(address, "POST", "/v1/chat/completions", &chat_body("")).await);
-    metrics_say(address, "scenario_sim_requests_total{outcome=\"cancelled\"} 1").await;
+    metrics_say(address, "vllm:request_success_total{finished_reason=\"abort\"} 1").await;
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@
 //! of connections.
 
 mod arrival;
+mod aside;
 mod body;
 mod clock;
 mod error;
@@ -30,6 +31,7 @@ mod stream;
 pub mod tls;
 
 pub use arrival::Arrival;
+pub use aside::aside;
 pub use clock::Clock;
 pub use error::WireError;
 pub use framing::{Frame, Framer, Framing, FramingError, MAX_EVENT, MAX_WHOLE};

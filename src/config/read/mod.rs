@@ -11,6 +11,7 @@ mod json;
 mod leaf;
 mod load;
 mod metric;
+mod metrics;
 mod model;
 mod objectives;
 mod price;
@@ -22,6 +23,7 @@ mod servers;
 mod targets;
 mod tokenizer;
 mod trace;
+mod url;
 mod workloads;
 
 #[cfg(test)]

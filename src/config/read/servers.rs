@@ -6,12 +6,18 @@ use super::{
     fields::Fields,
     headers, http_api,
     leaf::{self, Read, wrong},
-    model, objectives,
+    metrics, model, objectives,
     tokenizer::tokenizer,
+    url::{self, Hints},
 };
 use crate::catalog::Protocol;
 
 const URL_EXAMPLE: &str = "url = \"http://127.0.0.1:8080/v1\"";
+const HINTS: Hints = Hints {
+    example: "http://HOST:PORT/v1",
+    secret: "use `api_key = { env = \"NAME\" }`",
+    query: "`?` and `#` have no place in a base URL",
+};
 
 /// Reads an endpoint.
 pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
@@ -37,6 +43,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let http_version = connection::http_version(fields);
     let tls = connection::tls(fields);
     let objectives = fields.table_at("objectives").map(objectives::objectives).unwrap_or_default();
+    let metrics = metrics::metrics(fields);
     let wrong = [
         weighted && weight.is_none(),
         tokenized && tokenizer.is_none(),
@@ -65,6 +72,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         http_version: http_version?,
         tls: tls?,
         objectives,
+        metrics: metrics?,
     })
 }
 
@@ -100,9 +108,8 @@ fn address(node: &Node, protocol: Option<Protocol>) -> Read<Address> {
             Ok(Address::Sim(name.to_owned()))
         };
     }
-    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
-    if !matches!(scheme, Some("http" | "https")) {
-        let help = match scheme {
+    if !url::is_http(text) {
+        let help = match text.split_once("://") {
             None if text.contains(['.', ':']) || text == "localhost" => {
                 // a user or a query would be refused next, and can be a secret
                 let base = text.split(['?', '#']).next().unwrap_or_default();
@@ -114,38 +121,7 @@ fn address(node: &Node, protocol: Option<Protocol>) -> Read<Address> {
         };
         return wrong(node, "must start with `http://`, `https://` or `sim:`", "not such a URL", help);
     }
-    let Ok(uri) = text.parse::<http::Uri>() else {
-        return wrong(node, "is not a URL", "cannot be read as a URL", "write `\"http://HOST:PORT/v1\"`");
-    };
-    let authority = uri.authority().map_or("", http::uri::Authority::as_str);
-    if authority.contains('@') {
-        return wrong(
-            node,
-            "must not carry a user or password",
-            "a secret in a URL",
-            "use `api_key = { env = \"NAME\" }`",
-        );
-    }
-    let host = uri.host().unwrap_or_default();
-    let port = authority.get(host.len()..).unwrap_or_default();
-    let valid =
-        |port: &str| port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok_and(|n| n > 0));
-    if host.is_empty() || !(port.is_empty() || valid(port)) {
-        return wrong(
-            node,
-            "has no valid host and port",
-            "host or port is wrong",
-            "write `\"http://HOST:PORT/v1\"`, with a port from 1 to 65535",
-        );
-    }
-    if text.contains(['?', '#']) {
-        return wrong(
-            node,
-            "must end with its path",
-            "`?` and `#` have no place in a base URL",
-            "remove what follows the path",
-        );
-    }
+    url::check(node, text, &HINTS)?;
     let base = text.trim_end_matches('/');
     let mut known = OPERATIONS.iter().chain(operations(protocol));
     if let Some(operation) = known.find(|operation| base.ends_with(*operation)) {

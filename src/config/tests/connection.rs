@@ -1,7 +1,7 @@
 //! How endpoints are connected to.
 
 use super::*;
-use crate::config::{ClientCertificate, HttpVersion, Tls};
+use crate::config::{ClientCertificate, HttpVersion, MetricsPages, Tls};
 
 const LOAD: &str = "[phases.main]\nload.closed = { users = 1 }\n";
 const HTTPS: &str = "endpoints.main.url=https://127.0.0.1:8080/v1";
@@ -52,5 +52,21 @@ fn a_key_that_stands_in_the_file_is_not_shown() {
     {
         let message = rendered(LOAD, &[HTTPS, set]);
         assert!(!message.contains("secret"), "{message}");
+    }
+}
+
+#[test]
+fn pages_are_looked_for_unless_somebody_says_where_or_that_there_are_none() {
+    let metrics =
+        |line: &str| compiled(None, &format!("{line}\n{LOAD}"), &[]).endpoints["main"].metrics.clone();
+    let at = |urls: &[&str]| MetricsPages::At(urls.iter().map(|url| (*url).to_owned()).collect());
+    for (line, pages) in [
+        ("", MetricsPages::Auto),
+        ("metrics = \"auto\"", MetricsPages::Auto),
+        ("metrics = \"off\"", MetricsPages::Off),
+        ("metrics = \" http://a:1/metrics \"", at(&["http://a:1/metrics"])),
+        ("metrics = [\"http://a/m\", \"https://b/n/\", \"http://a/m\"]", at(&["http://a/m", "https://b/n/"])),
+    ] {
+        assert_eq!(metrics(line), pages, "{line}");
     }
 }

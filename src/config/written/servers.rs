@@ -3,12 +3,13 @@
 use schemars::JsonSchema;
 
 use super::{
-    several::{AnyOf, ByModel, Headers, Word},
+    several::{AnyOf, AtLeastOne, ByModel, Headers, Word},
     shape::{not_empty, one_of, partial},
     targets::Objectives,
     values::{
         Count, CountFromZero, Duration, Fields, FilePath, Flag, KeptLength, KvCacheTokens, Name, NotEmpty,
-        NotNegative, Pem, Positive, PositiveDuration, Scalar, Share, Text, TokenizerWord, Url, Verbatim,
+        NotNegative, PageUrl, PageWord, Pem, Positive, PositiveDuration, Scalar, Share, Text, TokenizerWord,
+        Url, Verbatim,
     },
 };
 use crate::{catalog::Protocol, config::HttpVersion};
@@ -66,6 +67,15 @@ pub(super) struct Endpoint {
     /// What is asked of its requests, laid key by key over the `[objectives]` of all.
     #[schemars(extend("examples" = [{ "ttft": "200ms", "e2e": "5s" }]))]
     objectives: Objectives,
+    /// Where its server tells of itself, in the text format of Prometheus: the URL of a page, or a list of several, such as one of an
+    /// exporter for the GPUs of its machine. `"auto"`, which is also what holds without the key, looks once whether the server has
+    /// `/metrics`, and follows it where it is that of vLLM, `SGLang`, TGI or llama.cpp; `"off"` does not look.
+    #[schemars(extend("examples" = [
+        "http://127.0.0.1:8080/metrics",
+        ["http://127.0.0.1:8080/metrics", "http://127.0.0.1:9400/metrics"],
+        "off",
+    ]))]
+    metrics: AnyOf<PageWord, AnyOf<PageUrl, AtLeastOne<PageUrl>>>,
 }
 
 /// `[endpoints.NAME.check]`: what the text of every answer must be, all of it.

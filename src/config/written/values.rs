@@ -165,6 +165,13 @@ values! {
     NotEmpty = any_of([json!({ "type": "string", "minLength": 1 })]);
     /// A base URL, or the name of a simulated server.
     Url = url();
+    /// The URL of a page.
+    PageUrl = any_of([json!({
+        "type": "string",
+        "pattern": r"^\s*https?://[^\s/?#@]+/[^\s?#]*[^\s?#/]/*\s*$",
+    })]);
+    /// What stands for the URLs of pages.
+    PageWord = any_of([json!({ "type": "string", "pattern": r"^\s*(?:auto|off)\s*$" })]);
     /// A host: a name or an address, without a port.
     Host = any_of([json!({
         "type": "string",

@@ -15,36 +15,45 @@ const NAMES: &[&str] = &["/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids"]
 
 /// Every GPU of AMD's. What one of them does not tell is noted.
 pub(super) fn gpus(tree: &Tree, notes: &mut Notes) -> Vec<Gpu> {
-    let cards = match tree.names(FOLDER) {
-        Ok(names) => names,
+    match cards(tree) {
+        Ok(cards) => cards.iter().map(|card| gpu(tree, card, notes)).collect(),
         Err(why) => {
             notes.add(Source::Drm, "AMD GPUs", why);
-            return Vec::new();
+            Vec::new()
         }
-    };
+    }
+}
+
+/// What the kernel calls AMD's GPUs, such as `card1`.
+///
+/// # Errors
+///
+/// Why there are none, in words.
+pub(crate) fn cards(tree: &Tree) -> Result<Vec<String>, String> {
     // `card0` is a device, `card0-DP-1` one of its sockets
     let device =
         |name: &&String| name.strip_prefix("card").is_some_and(|number| number.parse::<u32>().is_ok());
-    let cards = cards.iter().filter(device);
-    let of_amd = |card: &&String| {
-        tree.text(&format!("{FOLDER}/{card}/device/vendor")).is_ok_and(|vendor| vendor == VENDOR)
-    };
-    let gpus: Vec<Gpu> = cards.filter(of_amd).map(|card| gpu(tree, card, notes)).collect();
-    if gpus.is_empty() {
-        notes.add(Source::Drm, "AMD GPUs", format!("`{FOLDER}` lists none"));
-    }
-    gpus
+    let of_amd =
+        |card: &&String| tree.text(&format!("{}/vendor", folder(card))).is_ok_and(|vendor| vendor == VENDOR);
+    let names = tree.names(FOLDER)?;
+    let cards: Vec<String> = names.iter().filter(device).filter(of_amd).cloned().collect();
+    if cards.is_empty() { Err(format!("`{FOLDER}` lists none")) } else { Ok(cards) }
+}
+
+/// Where the kernel tells of a card.
+pub(crate) fn folder(card: &str) -> String {
+    format!("{FOLDER}/{card}/device")
 }
 
 fn gpu(tree: &Tree, card: &str, notes: &mut Notes) -> Gpu {
-    let folder = format!("{FOLDER}/{card}/device");
+    let folder = folder(card);
     let mut told = |what: &str, found| notes.keep(Source::Drm, format!("{what} of GPU {card}"), found);
     let number = tree.text(&format!("{folder}/device"));
     let name =
         tree.text(&format!("{folder}/product_name")).or_else(|_| number.map(|number| named(tree, &number)));
     let memory = told("memory", tree.number(&format!("{folder}/mem_info_vram_total")));
-    let monitor = monitor(tree, &folder);
-    let power = monitor.and_then(|monitor| tree.number(&format!("{folder}/hwmon/{monitor}/power1_cap")));
+    let monitor = monitor(tree, card);
+    let power = monitor.and_then(|monitor| tree.number(&format!("{monitor}/power1_cap")));
     // APUs have the file and no limit
     let power =
         power.and_then(|limit| if limit > 0 { Ok(limit) } else { Err("the device has none".to_owned()) });
@@ -68,10 +77,11 @@ fn gpu(tree: &Tree, card: &str, notes: &mut Notes) -> Gpu {
     }
 }
 
-/// The first monitor of a device, `hwmon3` or so.
-fn monitor(tree: &Tree, folder: &str) -> Result<String, String> {
-    let path = format!("{folder}/hwmon");
-    tree.names(&path)?.into_iter().next().ok_or_else(|| format!("`{path}` is empty"))
+/// Where the first monitor of a card is, `hwmon3` in its folder or so.
+pub(crate) fn monitor(tree: &Tree, card: &str) -> Result<String, String> {
+    let path = format!("{}/hwmon", folder(card));
+    let name = tree.names(&path)?.into_iter().next().ok_or_else(|| format!("`{path}` is empty"))?;
+    Ok(format!("{path}/{name}"))
 }
 
 /// The highest of lines such as `1: 2100Mhz *`.

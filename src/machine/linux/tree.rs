@@ -7,13 +7,14 @@ use std::{
 
 /// A folder with `proc`, `sys` and `etc` in it. Paths are absolute, as they are where the root is `/`; whatever cannot be
 /// read is an error in words.
-pub(super) struct Tree<'a> {
-    root: &'a Path,
+#[derive(Debug, Clone)]
+pub(crate) struct Tree {
+    root: PathBuf,
 }
 
-impl<'a> Tree<'a> {
-    pub(super) fn new(root: &'a Path) -> Self {
-        Self { root }
+impl Tree {
+    pub(crate) fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
     }
 
     fn place(&self, path: &str) -> PathBuf {
@@ -21,7 +22,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The text of a file without space and NUL around it, which is not empty.
-    pub(super) fn text(&self, path: &str) -> Result<String, String> {
+    pub(crate) fn text(&self, path: &str) -> Result<String, String> {
         let bytes = fs::read(self.place(path)).map_err(|error| words(path, &error))?;
         let text = String::from_utf8_lossy(&bytes);
         let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
@@ -29,13 +30,13 @@ impl<'a> Tree<'a> {
     }
 
     /// The number that a file consists of.
-    pub(super) fn number(&self, path: &str) -> Result<u64, String> {
+    pub(crate) fn number(&self, path: &str) -> Result<u64, String> {
         let text = self.text(path)?;
         text.parse().map_err(|_| format!("`{path}` has no number: `{text}`"))
     }
 
     /// The names in a folder, in their order.
-    pub(super) fn names(&self, path: &str) -> Result<Vec<String>, String> {
+    pub(crate) fn names(&self, path: &str) -> Result<Vec<String>, String> {
         let entries = fs::read_dir(self.place(path)).map_err(|error| words(path, &error))?;
         let mut names: Vec<String> =
             entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -49,7 +50,7 @@ impl<'a> Tree<'a> {
         target.file_name().map(|name| name.to_string_lossy().into_owned())
     }
 
-    pub(super) fn has(&self, path: &str) -> bool {
+    pub(crate) fn has(&self, path: &str) -> bool {
         self.place(path).exists()
     }
 }

@@ -1,7 +1,7 @@
 use crate::{
     config::{
-        Address, AnswerCheck, AnswerSchema, Arrivals, Bound, HeaderText, HttpVersion, Lengths, Load, Model,
-        Open, Scenario, Secret, Spikes, Threads, Workload,
+        Address, AnswerCheck, AnswerSchema, Arrivals, Bound, HeaderText, HttpVersion, Lengths, Load,
+        MetricsPages, Model, Open, Scenario, Secret, Spikes, Threads, Workload,
     },
     plan::{compile, experiments_differ_in, fixture},
 };
@@ -45,7 +45,7 @@ fn the_hash_is_the_same_for_ever() {
 #[test]
 fn what_does_not_change_the_requests_does_not_change_the_hash() {
     let hash = hash_after(|_| ());
-    let same: [(&str, Change); 20] = [
+    let same: [(&str, Change); 21] = [
         ("nothing", |_| ()),
         ("one prompt per request, in words", |s| s.phases["mixed"].batch_sizes = vec![1]),
         ("url", |s| s.endpoints["thinker"].url = Address::Url("http://elsewhere:1".to_owned())),
@@ -58,6 +58,7 @@ fn what_does_not_change_the_requests_does_not_change_the_hash() {
         }),
         ("version of http", |s| s.endpoints["thinker"].http_version = HttpVersion::Two),
         ("tls", |s| s.endpoints["thinker"].tls.insecure = true),
+        ("pages", |s| s.endpoints["thinker"].metrics = MetricsPages::Off),
         ("time-out", |s| s.endpoints["thinker"].timeout = fixture::seconds(1)),
         ("targets", |s| {
             s.targets = fixture::named([("new", fixture::target("ttft", Bound::AtMost(1.0)))]);

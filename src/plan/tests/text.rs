@@ -2,7 +2,7 @@ use crate::{
     catalog::Metric,
     config::{
         Arrivals, Bound, Chunks, ClientCertificate, Closed, Format, HeaderText, HttpVersion, Lengths, Load,
-        Objective, Open, Output, Shape, Stage, Target, Threads, Tls, Workload,
+        MetricsPages, Objective, Open, Output, Shape, Stage, Target, Threads, Tls, Workload,
     },
     plan::{compile, fixture, graph, render},
 };
@@ -51,6 +51,21 @@ fn a_plan_shows_how_it_connects_and_warns_of_trust_in_anybody() {
     // a plan that says nothing of it has no such column
     let plan = compile(&fixture::mixed());
     assert!(!render::text(&plan).contains("connection") && !plan.to_json().contains("http_version"));
+}
+
+#[test]
+fn a_plan_shows_which_pages_are_read() {
+    let mut scenario = fixture::mixed();
+    scenario.endpoints["thinker"].metrics =
+        MetricsPages::At(vec!["http://127.0.0.1:9400/metrics".to_owned()]);
+    let plan = compile(&scenario);
+    let text = render::text(&plan);
+    assert!(text.contains("http://127.0.0.1:9400/metrics") && text.contains("where found"), "{text}");
+    assert_eq!(crate::plan::Plan::from_json(&plan.to_json()).expect("its own text"), plan);
+    scenario.endpoints["thinker"].metrics = MetricsPages::Off;
+    assert!(render::text(&compile(&scenario)).contains(" off"));
+    let plan = compile(&fixture::mixed());
+    assert!(!render::text(&plan).contains("metrics") && !plan.to_json().contains("metrics"));
 }
 
 #[test]

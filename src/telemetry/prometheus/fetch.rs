@@ -1,0 +1,151 @@
+//! Fetching a page whenever somebody wants to have a newer one.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, mpsc::Sender},
+    time::{Duration, Instant},
+};
+
+use http::{HeaderMap, Uri, header::ACCEPT};
+use reqwest::Client;
+use rustls::ClientConfig;
+use tokio::{sync::mpsc::Receiver, time::sleep_until};
+
+use super::reader::{Read, Reader, is_of_server};
+use crate::{
+    config::{HttpVersion, Tls},
+    hosts,
+    units::show_bytes,
+    wire::{
+        Origin, aside,
+        tls::{self, Files},
+    },
+};
+
+/// Longest that a page may take. A server under load answers late, and what it says then is what is wanted most.
+const LONGEST: Duration = Duration::from_secs(5);
+/// Shortest time from one page to the next: to make one costs the server work.
+const SHORTEST: Duration = Duration::from_millis(500);
+/// Bytes that a page may have.
+const MOST_BYTES: usize = 8 << 20;
+/// Times that a page which is not there any more is told of.
+const MOST_TOLD: u32 = 3;
+
+/// A page to be fetched.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) url: String,
+    /// The endpoints that it is of.
+    pub(super) endpoints: Vec<String>,
+    /// Whether somebody wrote it down. Where nobody did, it is looked for once, and taken where it is that of a known server.
+    pub(super) named: bool,
+    /// What goes with each request.
+    pub(super) headers: HeaderMap,
+    /// Whom its connections trust; where there is none, the system says.
+    pub(super) tls: Option<Arc<ClientConfig>>,
+}
+
+/// What came of one page.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    /// When it was there.
+    pub(super) at: Instant,
+    pub(super) read: Read,
+}
+
+/// Fetches a page each time that one is wanted, until nobody does, at most once in `interval`.
+pub(super) async fn follow(
+    asked: Asked,
+    allowed: Vec<String>,
+    interval: Duration,
+    mut wanted: Receiver<()>,
+    fetched: Sender<Fetched>,
+) {
+    let start = Instant::now();
+    let mut reader = Reader::new(asked.endpoints.clone(), exporter(&asked.url));
+    let mut client = None;
+    let (mut taken, mut there, mut told) = (asked.named, true, 0);
+    while wanted.recv().await.is_some() {
+        let begun = tokio::time::Instant::now();
+        let text = fetch(&asked, &allowed, &mut client).await;
+        let at = Instant::now();
+        if !taken && !text.as_ref().is_ok_and(|text| is_of_server(text)) {
+            // nobody asked for it, so it is not missed
+            return;
+        }
+        taken = true;
+        let read = match &text {
+            Ok(text) => {
+                let mut read = reader.read((at - start).as_nanos() as u64, text);
+                read.notes.iter_mut().for_each(|note| *note = format!("`{}` {note}", asked.url));
+                read
+            }
+            Err(why) if there && told < MOST_TOLD => {
+                told += 1;
+                Read { notes: vec![format!("`GET {}`: {why}", asked.url)], ..Read::default() }
+            }
+            Err(_) => Read::default(),
+        };
+        there = text.is_ok();
+        if fetched.send(Fetched { at, read }).is_err() {
+            return;
+        }
+        sleep_until(begun + interval.max(SHORTEST)).await;
+    }
+}
+
+/// What an exporter is called: host and port.
+fn exporter(url: &str) -> String {
+    let authority = url.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string));
+    authority.unwrap_or_else(|| url.to_owned())
+}
+
+async fn fetch(asked: &Asked, allowed: &[String], client: &mut Option<Client>) -> Result<String, String> {
+    let client = match client {
+        Some(client) => client,
+        None => client.insert(connect(asked, allowed).await?),
+    };
+    let request = client
+        .get(&asked.url)
+        .headers(asked.headers.clone())
+        .header(ACCEPT, "text/plain;version=0.0.4")
+        .timeout(LONGEST);
+    let mut response = request.send().await.map_err(|error| in_words(&error))?;
+    if !response.status().is_success() {
+        return Err(format!("answered {}", response.status()));
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| in_words(&error))? {
+        if bytes.len() + chunk.len() > MOST_BYTES {
+            return Err(format!("has more than {}", show_bytes(MOST_BYTES as u64)));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+async fn connect(asked: &Asked, allowed: &[String]) -> Result<Client, String> {
+    let origin = Origin::resolve(&asked.url).await.map_err(|error| error.to_string())?;
+    hosts::refuse_public(&origin.host, origin.addresses.iter().map(SocketAddr::ip), allowed)?;
+    let system = match &asked.tls {
+        None if origin.tls => {
+            let files = Files::read(&Tls::default()).map_err(|_| "no files".to_owned())?;
+            Some(tls::config(files, HttpVersion::One).map_err(|error| error.to_string())?)
+        }
+        given => given.clone(),
+    };
+    let client = aside(&origin, system.as_deref()).build();
+    client.map_err(|error| format!("cannot set up a HTTP client: {error}"))
+}
+
+/// Why there is no page, such as `Connection refused (os error 111)`.
+fn in_words(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("no answer within {} s", LONGEST.as_secs());
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
