@@ -8,6 +8,7 @@ mod needs;
 mod order;
 mod protocols;
 mod search;
+mod services;
 mod spikes;
 mod stages;
 mod steady;
@@ -35,6 +36,7 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
     check.headers();
     check.protocols();
     check.connections();
+    check.services();
     for (name, phase) in &draft.phases {
         check.phase(name);
         check.references(name);

@@ -20,7 +20,8 @@ pub(super) fn substitute(root: &mut Node, env: Env<'_>, sink: Option<&Sink>) {
 pub(super) fn is_raw(path: &[&str]) -> bool {
     match path {
         ["endpoints", _, "api_key", ..] | ["endpoints", _, "headers", _, _, ..] => true,
-        ["endpoints", _, "headers", name] => carries_secret(name),
+        ["services", _, "environment" | "args", _, _, ..] | ["services", _, "args", _] => true,
+        ["endpoints", _, "headers", name] | ["services", _, "environment", name] => carries_secret(name),
         _ => false,
     }
 }

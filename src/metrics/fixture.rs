@@ -39,6 +39,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
+        service: None,
         tokenizer: None,
         workload_name: "words".to_owned(),
         workload: Workload::Synthetic(Synthetic {
@@ -222,6 +223,7 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         on_inconclusive: OnInconclusive::Fail,
         on_bottleneck: OnBottleneck::Invalid,
         calibrate: false,
+        services: Vec::new(),
         warnings: Vec::new(),
         origins: Vec::new(),
     }

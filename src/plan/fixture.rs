@@ -34,6 +34,7 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
+        service: None,
         tokenizer: None,
     }
 }

@@ -20,6 +20,7 @@ use super::{Report, words};
 use crate::{
     config::{Format, Severity},
     metrics::Failure,
+    plan::describe::in_shell,
     units,
     verdict::{Conclusion, Grade, Level, Mark},
 };
@@ -90,12 +91,6 @@ fn whereabouts(report: &Report, style: Style) -> Vec<String> {
         format!("{}  {folder}/{}", style.paint(DIM, "report"), main_file(report)),
         style.paint(DIM, &format!("again   scenario rerun {}", in_shell(folder))),
     ]
-}
-
-/// A path as a word of a command line.
-fn in_shell(path: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/\\._-+~:=,".contains(c);
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// The file of the run folder to look at first.
