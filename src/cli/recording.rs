@@ -174,7 +174,11 @@ pub(super) fn start(
                 // the first line of the diary is the engine's
                 let lost = if begun { services.ended(clock.now_ns()) } else { Vec::new() };
                 for ended in lost {
-                    voice.say(&format!("service `{}` {}; the run goes on without it", ended.service, ended.how()));
+                    voice.say(&format!(
+                        "service `{}` {}; the run goes on without it",
+                        ended.service,
+                        ended.how()
+                    ));
                     // what a disk refuses goes out with the next batch, which then says so
                     let _ = writer.append(&[Event::Diary(Diary::ServiceEnded(ended))]);
                 }

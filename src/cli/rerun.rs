@@ -57,7 +57,8 @@ pub(super) fn rerun(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
         return Ok(Exit::Usage);
     }
     if !arguments.allow_services && !plan.services.is_empty() {
-        let lines = plan.services.iter().map(|service| format!("  {}: {}\n", service.name, service.command_line()));
+        let lines =
+            plan.services.iter().map(|service| format!("  {}: {}\n", service.name, service.command_line()));
         terminal::say(&format!(
             "error: the plan of `{}` starts programs, which whoever wrote it chose:\n{}  help: if you trust them, add \
              `--allow-services`\nnothing was started",

@@ -1,5 +1,6 @@
-//! Secrets and the files of TLS: read when a run begins, and looked for by `check`.
+//! Secrets and the files of TLS: read when a run begins, and looked for by `check`, as the programs of services are.
 
+use super::services;
 use crate::{
     config::{Finding, Secret},
     plan::{Plan, PlannedEndpoint, Work},
@@ -20,7 +21,7 @@ pub(super) fn read_secret(secret: &Secret) -> Result<String, String> {
     if value.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(value.to_owned()) }
 }
 
-/// The secrets and files that runs of the plans need and would not find here, or could not use, each once.
+/// The secrets, files and programs that runs of the plans need and would not find here, or could not use, each once.
 pub(super) fn missing(plans: &[Plan]) -> Vec<Finding> {
     let mut missing: Vec<Finding> = Vec::new();
     let mut add = |finding: Finding| {
@@ -30,6 +31,7 @@ pub(super) fn missing(plans: &[Plan]) -> Vec<Finding> {
     };
     for service in plans.iter().flat_map(|plan| &plan.services) {
         service.secrets().filter_map(unread).for_each(&mut add);
+        services::missing(service).into_iter().for_each(&mut add);
     }
     for endpoint in plans.iter().flat_map(loaded) {
         secrets(endpoint).filter_map(unread).for_each(&mut add);

@@ -1,6 +1,7 @@
 //! The services of a run: started before its endpoints are asked, watched while it goes on, and gone behind it.
 
 use std::{
+    ffi::OsString,
     fmt::Write as _,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -11,7 +12,7 @@ use time::OffsetDateTime;
 
 use super::{secrets::read_secret, terminal};
 use crate::{
-    config::{HeaderText, Ready, THIS_PROGRAM},
+    config::{Finding, HeaderText, Ready, THIS_PROGRAM},
     machine::StartedService,
     plan::{Plan, PlannedService},
     record::ServiceEnded,
@@ -125,13 +126,15 @@ impl Services {
         // its last words are written when it is gone
         let ended = self.running.iter_mut().find(|running| running.name == *name).map(|it| it.service.stop());
         let what = match (error, ended) {
-            (NotReady::Ended, Some(ended)) => format!("{} before it was ready", line(name, ended, 0, false).how()),
+            (NotReady::Ended, Some(ended)) => {
+                format!("{} before it was ready", line(name, ended, 0, false).how())
+            }
             _ => error.to_string().trim_start_matches("it ").to_owned(),
         };
         let help = match error {
-            NotReady::Late { .. } => format!(
-                "\n  help: correct `services.{name}.ready`, or raise `services.{name}.ready_within`"
-            ),
+            NotReady::Late { .. } => {
+                format!("\n  help: correct `services.{name}.ready`, or raise `services.{name}.ready_within`")
+            }
             NotReady::Ended | NotReady::Client(_) => String::new(),
         };
         anyhow!("service `{name}` {what}{help}{}", self.said(name))
@@ -155,7 +158,8 @@ impl Services {
     /// Resolves when one of them ends, and says why that is the end of a run that has not begun.
     pub(super) async fn lost(&self) -> anyhow::Error {
         loop {
-            let lost = self.running.iter().find_map(|running| Some((&running.name, running.service.ended()?)));
+            let lost =
+                self.running.iter().find_map(|running| Some((&running.name, running.service.ended()?)));
             if let Some((name, ended)) = lost {
                 let how = line(name, ended, 0, false).how();
                 return anyhow!("service `{name}` {how} before its endpoints answered{}", self.said(name));
@@ -241,6 +245,33 @@ pub(super) fn program(service: &PlannedService, own: &Path) -> PathBuf {
     }
     let path = Path::new(&service.command);
     if service.command.contains('/') { Path::new(&service.folder).join(path) } else { path.to_owned() }
+}
+
+/// What a run of a service would not find here: its folder, or its program.
+pub(super) fn missing(service: &PlannedService) -> Option<Finding> {
+    let (name, folder) = (&service.name, Path::new(&service.folder));
+    let needed = |key: &str, what: String, help: &str| {
+        let address = format!("services.{name}.{key}");
+        let labels = vec![(address.clone(), "a run needs it".to_owned())];
+        Some(Finding { message: format!("`{address}`: {what}"), labels, help: help.to_owned() })
+    };
+    if !folder.is_dir() {
+        let help = "make it before the run, or correct the path";
+        return needed("folder", format!("there is no folder `{}`", folder.display()), help);
+    }
+    let program = program(service, Path::new("/"));
+    let found = if service.command.contains('/') {
+        program.is_file()
+    } else {
+        let path = service.environment.get("PATH").map_or_else(
+            || std::env::var_os("PATH").unwrap_or_default(),
+            |path| if let HeaderText::Text(path) = path { path.into() } else { OsString::new() },
+        );
+        service.command == THIS_PROGRAM
+            || std::env::split_paths(&path).any(|place| place.join(&program).is_file())
+    };
+    let help = "install it before the run, or correct the name";
+    if found { None } else { needed("command", format!("there is no program `{}`", program.display()), help) }
 }
 
 /// Why a service could not be started.

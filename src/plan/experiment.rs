@@ -15,8 +15,8 @@ use super::{LoadStep, Pattern, Plan, PlannedService, Step, Work, describe, sched
 use crate::{
     catalog::Protocol,
     config::{
-        AnswerCheck, AnswerSchema, DataFormat, Dataset, HeaderText, HttpApi, Lengths, Model, RowOrder, Search, Trace,
-        TraceContent, TraceFile, TraceFormat, TraceWindow, Workload,
+        AnswerCheck, AnswerSchema, DataFormat, Dataset, HeaderText, HttpApi, Lengths, Model, RowOrder,
+        Search, Trace, TraceContent, TraceFile, TraceFormat, TraceWindow, Workload,
     },
     workload,
 };

@@ -119,6 +119,7 @@ pub(super) fn bare() -> Scenario {
             max_endpoints: 5,
         },
         endpoints: named([("flash", endpoint(None))]),
+        services: IndexMap::new(),
         workloads: named([(
             "prose",
             Workload::Synthetic(Synthetic {

@@ -16,7 +16,7 @@ pub use self::{calibration::calibration, cases::cases, comparison::comparison, r
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, Table};
 
-use super::{Report, words};
+use super::{Report, services, words};
 use crate::{
     config::{Format, Severity},
     metrics::Failure,
@@ -119,8 +119,9 @@ fn headline(report: &Report, style: Style) -> Vec<String> {
     lines.extend(wrap(&words::hardware(report), style.width).iter().map(|line| style.paint(DIM, line)));
     lines.extend(words::datasets(report).iter().flat_map(|line| behind("prompts", line, style)));
     lines.extend(words::tokenizers(report).iter().flat_map(|line| behind("tokenizer", line, style)));
+    lines.extend(services::services(report).flat_map(|known| behind("service", &known.line(), style)));
     let notices = [words::simulated_notice(report), words::insecure_notice(report)];
-    for notice in notices.into_iter().flatten() {
+    for notice in notices.into_iter().flatten().chain(services::lost(report)) {
         lines.extend(wrap(&notice, style.width).iter().map(|line| style.paint(OPEN, line)));
     }
     lines

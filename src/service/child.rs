@@ -110,7 +110,8 @@ impl Service {
         match first.recv_timeout(PATIENCE) {
             Ok(Said::Started(pid)) => service.pid = pid,
             Ok(Said::Refused(reason)) => return Err(StartError::Refused(reason)),
-            Ok(Said::Seen | Said::Ended(_)) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+            Ok(Said::Seen | Said::Ended(_))
+            | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 return Err(StartError::Silent);
             }
         }

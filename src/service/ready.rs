@@ -89,7 +89,11 @@ pub async fn ready(service: &PlannedService, state: watch::Receiver<State>) -> R
 async fn look(ready: &Ready, client: &Client, state: &watch::Receiver<State>) -> Result<(), String> {
     match ready {
         Ready::Http(url) => {
-            let answer = client.get(url).send().await.map_err(|error| format!("`GET {url}`: {}", root_cause(&error)))?;
+            let answer = client
+                .get(url)
+                .send()
+                .await
+                .map_err(|error| format!("`GET {url}`: {}", root_cause(&error)))?;
             let status = answer.status();
             if status.is_success() { Ok(()) } else { Err(format!("`GET {url}` answers {status}")) }
         }
@@ -100,7 +104,11 @@ async fn look(ready: &Ready, client: &Client, state: &watch::Receiver<State>) ->
             Ok(())
         }
         Ready::Output(text) => {
-            if state.borrow().seen { Ok(()) } else { Err(format!("it did not say `{text}`")) }
+            if state.borrow().seen {
+                Ok(())
+            } else {
+                Err(format!("it did not say `{text}`"))
+            }
         }
     }
 }

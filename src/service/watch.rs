@@ -109,13 +109,12 @@ fn start(order: &Order, news: &Sender<News>) -> Result<Pid, String> {
             awaited: order.awaited.clone(),
             news: news.clone(),
         };
-        thread::Builder::new()
-            .name("service-output".to_owned())
-            .spawn(move || keeper.keep(output))
-            .map_err(|error| {
+        thread::Builder::new().name("service-output".to_owned()).spawn(move || keeper.keep(output)).map_err(
+            |error| {
                 let _ = kill_process_group(pid, Signal::KILL);
                 error.to_string()
-            })?;
+            },
+        )?;
     }
     Ok(pid)
 }
@@ -266,7 +265,11 @@ impl Keeper {
                 Ok(count) => count,
             };
             pending.extend_from_slice(&piece[..count]);
-            if self.awaited.as_ref().is_some_and(|awaited| memchr::memmem::find(&pending, awaited.as_bytes()).is_some()) {
+            if self
+                .awaited
+                .as_ref()
+                .is_some_and(|awaited| memchr::memmem::find(&pending, awaited.as_bytes()).is_some())
+            {
                 self.awaited = None;
                 let _ = self.news.send(News::Seen);
             }

@@ -16,11 +16,10 @@ use crate::hosts;
 
 const COMMAND_EXAMPLE: &str = "command = \"llama-server\"";
 const ARGS_HELP: &str = "write a list of texts, one for each argument: `args = [\"--port\", \"8080\"]`";
-const ARG_SECRET_HELP: &str =
-    "write `{ env = \"NAME\" }` or `{ file = \"path\" }` as the argument, or give it by `environment`, which other users do not see";
-const ENVIRONMENT_HELP: &str = "write `environment = { CUDA_VISIBLE_DEVICES = \"0\", HF_TOKEN = { env = \"HF_TOKEN\" } }`";
-const READY_HELP: &str =
-    "write `ready.http = \"http://127.0.0.1:8080/health\"`, `ready.tcp = \"127.0.0.1:8080\"` or `ready.output = \"text\"`";
+const ARG_SECRET_HELP: &str = "write `{ env = \"NAME\" }` or `{ file = \"path\" }` as the argument, or give it by `environment`, which other users do not see";
+const ENVIRONMENT_HELP: &str =
+    "write `environment = { CUDA_VISIBLE_DEVICES = \"0\", HF_TOKEN = { env = \"HF_TOKEN\" } }`";
+const READY_HELP: &str = "write `ready.http = \"http://127.0.0.1:8080/health\"`, `ready.tcp = \"127.0.0.1:8080\"` or `ready.output = \"text\"`";
 
 /// Reads a service.
 pub(super) fn service(fields: &mut Fields<'_>) -> Option<Service> {
