@@ -26,7 +26,7 @@ fn free_port() -> u16 {
 fn scenario(bench: &Bench, script: &str, service: &str, load: &str) -> (String, u16) {
     let port = free_port();
     let sim = format!("{} sim rtx_4090 --port {port}", env!("CARGO_BIN_EXE_scenario"));
-    let script = script.replace("SIM", &sim);
+    let script = script.replace("SIM", &sim).replace("$$", "$$$$");
     let text = format!(
         "version = 1\nname = \"served\"\n[services.server]\ncommand = \"sh\"\nargs = [\"-c\", '''{script}''']\n{service}\n\
          [endpoints.main]\nurl = \"http://127.0.0.1:{port}/v1\"\nservice = \"server\"\n\
@@ -110,7 +110,7 @@ fn a_service_that_cannot_begin_is_told() {
 
     for (set, message) in [
         ("services.server.command=\"no-such-program\"", "cannot run `no-such-program`: No such file"),
-        ("services.server.command=\"./served.toml\"", "cannot run `./served.toml`: Permission denied"),
+        ("services.server.command=\"./served.toml\"", "/./served.toml`: Permission denied"),
         ("services.server.folder=\"nowhere\"", "there is no folder `"),
         ("services.server.environment.KEY.env=\"NOT_SET\"", "`NOT_SET` is not set"),
     ] {
@@ -347,7 +347,7 @@ fn every_way_to_be_ready() {
 fn a_matrix_tries_settings_of_the_server() {
     let bench = Bench::new();
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/server_settings.toml");
-    let mut command = bench.command(&["run", file, "--set", "phases.users.requests=40"]);
+    let mut command = bench.command(&["run", file, "--set", "phases.users.requests=60"]);
     let output = command.env("PORT", free_port().to_string()).output().unwrap();
     let done = crate::kit::Done::from(output).expect_code(0);
     let runs = bench.runs();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{
-        HeaderText, Ready, Service, StopSignal,
+        HeaderText, Layer, Ready, Service, StopSignal,
         headers::{carries_secret, is_secret},
         tree::{Node, Value},
     },
@@ -16,6 +16,8 @@ use crate::hosts;
 
 const COMMAND_EXAMPLE: &str = "command = \"llama-server\"";
 const ARGS_HELP: &str = "write a list of texts, one for each argument: `args = [\"--port\", \"8080\"]`";
+const VARIED_HELP: &str =
+    "each value of a matrix is a whole list: `args = [[\"--parallel\", \"4\"], [\"--parallel\", \"16\"]]`";
 const ARG_SECRET_HELP: &str = "write `{ env = \"NAME\" }` or `{ file = \"path\" }` as the argument, or give it by `environment`, which other users do not see";
 const ENVIRONMENT_HELP: &str =
     "write `environment = { CUDA_VISIBLE_DEVICES = \"0\", HF_TOKEN = { env = \"HF_TOKEN\" } }`";
@@ -111,7 +113,8 @@ fn flag(word: &str) -> &str {
 fn args(fields: &mut Fields<'_>) -> Option<Vec<HeaderText>> {
     let node = fields.node("args")?;
     let Value::List(items) = &node.value else {
-        fields.get("args", |node| leaf::mismatch::<()>(node, "a list", ARGS_HELP));
+        let help = if node.place.source.layer == Layer::Matrix { VARIED_HELP } else { ARGS_HELP };
+        fields.get("args", |node| leaf::mismatch::<()>(node, "a list", help));
         return None;
     };
     let mut args = Vec::new();
