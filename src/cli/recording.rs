@@ -118,14 +118,13 @@ fn stopping(cause: StopCause) -> Option<&'static str> {
 /// error it asks the engine to stop and goes on trying, so that nothing measured is
 /// lost where the disk recovers.
 pub(super) fn start(
-    mut writer: Writer,
+    (mut writer, mut services): (Writer, Watch),
     mut events: Receiver<Event>,
     commands: Sender<Command>,
     clock: Clock,
     mut progress: Progress,
     checks: Option<Checks>,
     mut control: Control,
-    mut services: Watch,
 ) -> JoinHandle<(Writer, Result<(), StoreError>)> {
     let runtime = Handle::current();
     let voice = progress.voice();

@@ -500,7 +500,7 @@ async fn measure(
     budgets: Vec<Budget>,
     bindings: Vec<Binding>,
     clock: Clock,
-    (writer, services): (Writer, services::Watch),
+    written: (Writer, services::Watch),
     progress: Progress,
     signals: &mut Signals,
 ) -> anyhow::Result<(Writer, Result<(), store::StoreError>)> {
@@ -508,8 +508,7 @@ async fn measure(
     let (commands, commands_out) = mpsc::channel(8);
     let voice = progress.voice();
     let (checks, control) = (Checks::of(plan)?, Control::new(plan));
-    let recording =
-        recording::start(writer, events_out, commands.clone(), clock, progress, checks, control, services);
+    let recording = recording::start(written, events_out, commands.clone(), clock, progress, checks, control);
     let workers = Workers::start(client_threads(plan)).context("cannot start the threads that measure")?;
     let mut running = engine::start(&workers, plan.clone(), bindings, clock, budgets, events, commands_out);
     let mut asked = 0;

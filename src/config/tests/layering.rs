@@ -13,7 +13,7 @@ use super::{
         syntax,
         tree::Node,
     },
-    compiled, nothing, only,
+    compiled, nothing,
 };
 use crate::{machine::Machine, plan};
 

@@ -82,7 +82,8 @@ fn another_command_line_is_another_experiment() {
         |service| service.args.push(text("--verbose")),
         |service| _ = service.environment.insert("THREADS".to_owned(), text("4")),
         |service| {
-            _ = service.environment.insert("KEY".to_owned(), HeaderText::Secret(Secret::Env("A".to_owned())))
+            let secret = HeaderText::Secret(Secret::Env("A".to_owned()));
+            service.environment.insert("KEY".to_owned(), secret);
         },
     ];
     for (index, other) in others.into_iter().enumerate() {
