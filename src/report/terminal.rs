@@ -87,9 +87,11 @@ pub fn terminal(report: &Report, style: Style) -> String {
 /// Where everything is, and how to do it again.
 fn whereabouts(report: &Report, style: Style) -> Vec<String> {
     let folder = report.folder;
+    // it starts programs, which a run folder alone may not
+    let flag = if report.plan.services.is_empty() { "" } else { " --allow-services" };
     vec![
         format!("{}  {folder}/{}", style.paint(DIM, "report"), main_file(report)),
-        style.paint(DIM, &format!("again   scenario rerun {}", in_shell(folder))),
+        style.paint(DIM, &format!("again   scenario rerun {}{flag}", in_shell(folder))),
     ]
 }
 

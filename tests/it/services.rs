@@ -36,8 +36,10 @@ fn scenario(bench: &Bench, script: &str, service: &str, load: &str) -> (String, 
     (bench.file("served.toml", &text), port)
 }
 
+/// Whether a process is no more; one that has ended may wait for a parent that is in no hurry to hear of it.
 fn is_gone(pid: i32) -> bool {
-    kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.contains(") Z ") || kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
 }
 
 /// The number behind a word in a log.
@@ -257,12 +259,32 @@ fn a_service_does_not_outlive_a_run_that_was_killed() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_service_that_nobody_watches_any_more_is_ended() {
+    let bench = Bench::new();
+    let (file, _) = scenario(&bench, "exec SIM", "", "duration = \"3s\"");
+    let running = bench.start(&["run", &file]);
+    let run = wait(PATIENCE, || bench.runs().pop().filter(|run| run.folder.join("requests.jsonl").exists()));
+    let run = run.expect("it has begun");
+    let pid = pid_of(&run);
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let watcher = number(&status, "PPid:");
+    kill(Pid::from_raw(watcher), Signal::SIGKILL).unwrap();
+    wait(PATIENCE, || is_gone(pid).then_some(())).expect("it is gone");
+    let done = running.finish();
+    assert!(done.stderr.contains("service `server` ended, and nobody saw how"), "{}", done.stderr);
+    assert_eq!(run.diary("service_ended")[0]["status"], Value::Null);
+    assert_eq!(run.diary("run_ended").len(), 1);
+}
+
+#[test]
 fn what_a_run_folder_says_is_started_only_where_somebody_allows_it() {
     let bench = Bench::new();
     let (file, _) = scenario(&bench, "touch started; exec SIM", "", "requests = 5");
-    bench.run(&["run", &file, "--quiet"]).expect_code(0);
+    let done = bench.run(&["run", &file]).expect_code(0);
     let folder = bench.only_run().folder;
     let folder = folder.to_str().unwrap();
+    assert!(done.stdout.contains(" --allow-services\n"), "{}", done.stdout);
     fs::remove_file(bench.path("started")).unwrap();
     for arguments in [&["check", &file][..], &["plan", &file], &["plan", folder], &["report", folder]] {
         bench.run(arguments).expect_code(0);
