@@ -33,6 +33,7 @@ pub mod compare;
 pub mod control;
 pub mod report;
 pub mod store;
+pub mod service;
 pub mod tune;
 pub mod live;
 pub mod sim;

@@ -173,12 +173,26 @@ pub struct SystemInfo {
     pub machine: Machine,
     /// What each endpoint turned out to be.
     pub servers: Vec<Server>,
+    /// The programs that the run started, in the order of the plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<StartedService>,
     /// Threads that sent requests and read answers; `None` in runs of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_threads: Option<u32>,
     /// What the machine was known to do before the run; `None` where nobody had looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+}
+
+/// A program that the run started, as it was when it was ready.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StartedService {
+    /// Its name in the plan.
+    pub service: String,
+    /// The number of its process, which is also that of the group with all that it starts.
+    pub pid: u32,
+    /// Seconds from its start to when it was ready.
+    pub ready_s: f64,
 }
 
 /// An endpoint as it was found at readiness.

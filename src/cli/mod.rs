@@ -24,6 +24,8 @@ mod rerun;
 mod run;
 mod schema;
 mod secrets;
+mod service;
+mod services;
 mod sides;
 mod signals;
 mod sim;
@@ -101,6 +103,9 @@ enum Subcommands {
     Calibrate(calibrate::Arguments),
     /// Serve a simulated language model on loopback
     Sim(sim::Arguments),
+    /// Run a service that stands on the standard input until that ends; how a run starts its services
+    #[command(hide = true)]
+    Service,
 }
 
 /// What is laid over the files of a command.
@@ -176,6 +181,7 @@ pub fn main() -> ExitCode {
         Subcommands::Schema(arguments) => schema::schema(&arguments),
         Subcommands::Calibrate(arguments) => calibrate::calibrate(&arguments, terminal),
         Subcommands::Sim(arguments) => sim::serve(arguments, terminal),
+        Subcommands::Service => service::watch(),
     };
     done.unwrap_or_else(|error| {
         terminal::error(&error);

@@ -92,7 +92,8 @@ impl Rebuilt {
 /// Seconds from the start of the run to the last thing in its diary.
 fn elapsed_s(diary: &[Diary]) -> f64 {
     let last = diary.iter().map(|line| match line {
-        Diary::RunStarted { .. } => 0,
+        // what was started may take a while to end when all is over
+        Diary::RunStarted { .. } | Diary::ServiceEnded(_) => 0,
         Diary::StepStarted { at_ns, .. }
         | Diary::Issued { at_ns, .. }
         | Diary::StepEnded { at_ns, .. }

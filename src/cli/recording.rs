@@ -8,7 +8,10 @@ use tokio::{
     sync::mpsc::{Receiver, Sender, error::TrySendError},
 };
 
-use super::terminal::{self, Terminal};
+use super::{
+    services::Watch,
+    terminal::{self, Terminal},
+};
 use crate::{
     answers::Checks,
     control::{Control, Decision},
@@ -111,22 +114,23 @@ fn stopping(cause: StopCause) -> Option<&'static str> {
 }
 
 /// Starts the thread. It ends when the engine has dropped its end of `events`, and gives the writer back with the
-/// first error of the disk. Answers are checked here, before anybody sees how their requests ended. A target without hope ends the run from here, by the same evidence that is written. On an
+/// first error of the disk. A service that ends on the way is noted. Answers are checked here, before anybody sees how their requests ended. A target without hope ends the run from here, by the same evidence that is written. On an
 /// error it asks the engine to stop and goes on trying, so that nothing measured is
 /// lost where the disk recovers.
 pub(super) fn start(
-    mut writer: Writer,
+    (mut writer, mut services): (Writer, Watch),
     mut events: Receiver<Event>,
     commands: Sender<Command>,
     clock: Clock,
     mut progress: Progress,
     checks: Option<Checks>,
     mut control: Control,
-) -> JoinHandle<Result<(), StoreError>> {
+) -> JoinHandle<(Writer, Result<(), StoreError>)> {
     let runtime = Handle::current();
     let voice = progress.voice();
     std::thread::spawn(move || {
         let mut first_error = None;
+        let mut begun = false;
         let mut batch = Vec::new();
         let mut untold: VecDeque<Command> = VecDeque::new();
         runtime.block_on(async {
@@ -153,6 +157,7 @@ pub(super) fn start(
                             // full channel means that a command to stop is already on its way
                             let _ = commands.try_send(Command::Drain(StopCause::Recorder));
                         }
+                        begun = true;
                         for event in batch.drain(..) {
                             if let Event::Diary(Diary::Stopping { cause, .. }) = &event
                                 && let Some(why) = stopping(*cause)
@@ -164,6 +169,17 @@ pub(super) fn start(
                         }
                     }
                     _ = frames.tick() => progress.tick(clock.now_ns()),
+                }
+                // the first line of the diary is the engine's
+                let lost = if begun { services.ended(clock.now_ns()) } else { Vec::new() };
+                for ended in lost {
+                    voice.say(&format!(
+                        "service `{}` {}; the run goes on without it",
+                        ended.service,
+                        ended.how()
+                    ));
+                    // what a disk refuses goes out with the next batch, which then says so
+                    let _ = writer.append(&[Event::Diary(Diary::ServiceEnded(ended))]);
                 }
                 for Decision { note, command } in control.look(clock.now_ns()) {
                     if let Some(note) = note {
@@ -185,7 +201,7 @@ pub(super) fn start(
             }
         });
         progress.finish();
-        first_error.map_or(Ok(()), Err)
+        (writer, first_error.map_or(Ok(()), Err))
     })
 }
 

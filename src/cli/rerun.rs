@@ -26,6 +26,9 @@ pub(super) struct Arguments {
     run: PathBuf,
     #[command(flatten)]
     permissions: Permissions,
+    /// Start the services of the plan, programs that whoever wrote it chose
+    #[arg(long)]
+    allow_services: bool,
     #[command(flatten)]
     against: AgainstSaved,
     #[command(flatten)]
@@ -51,6 +54,17 @@ pub(super) fn rerun(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
             terminal::say(&format!("error: {}\n  help: {}", finding.message, finding.help));
         }
         terminal::say(&format!("the plan of `{}` cannot be run; nothing was sent", folder.display()));
+        return Ok(Exit::Usage);
+    }
+    if !arguments.allow_services && !plan.services.is_empty() {
+        let lines =
+            plan.services.iter().map(|service| format!("  {}: {}\n", service.name, service.command_line()));
+        terminal::say(&format!(
+            "error: the plan of `{}` starts programs, which whoever wrote it chose:\n{}  help: if you trust them, add \
+             `--allow-services`\nnothing was started",
+            folder.display(),
+            lines.collect::<String>()
+        ));
         return Ok(Exit::Usage);
     }
     let mut datasets = Datasets::default();

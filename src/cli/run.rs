@@ -22,6 +22,7 @@ use super::{
     rebuild::{Rebuilt, check_writable, rebuild, write_json},
     recording::{self, Progress},
     secrets::read_secret,
+    services::{self, Services},
     signals::Signals,
     terminal::{self, Terminal},
 };
@@ -32,7 +33,7 @@ use crate::{
     engine::{self, Binding, Budget, Workers},
     machine::{self, Calibration, Machine, SystemInfo},
     plan::{Plan, PlannedEndpoint, estimate, unsafe_together},
-    record::{Command, StopCause},
+    record::{Command, Diary, Event, StopCause},
     report,
     sim::Child,
     store::{self, Writer},
@@ -177,19 +178,12 @@ fn by_url(
     }
 }
 
-/// Lets the files of secrets, of TLS, of tokenizers and of prompts in a plan be found from every folder, so that it can be run again from another
+/// Lets the files of secrets, of TLS, of tokenizers and of prompts in a plan, and the folders of services, be found from every folder, so that it can be run again from another
 /// one.
 fn settle_files(plan: &mut Plan) -> anyhow::Result<()> {
     for endpoint in &mut plan.endpoints {
-        let headers = endpoint.headers.values_mut().filter_map(|header| match header {
-            HeaderText::Secret(secret) => Some(secret),
-            HeaderText::Text(_) => None,
-        });
-        for secret in endpoint.api_key.iter_mut().chain(headers) {
-            let Secret::File(path) = secret else { continue };
-            let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;
-            *path = whole.display().to_string();
-        }
+        let headers = endpoint.headers.values_mut().filter_map(HeaderText::file_mut);
+        let key = endpoint.api_key.iter_mut().filter_map(Secret::file_mut);
         let data = match &mut endpoint.workload {
             Workload::Dataset(dataset) => Some(&mut dataset.file.path),
             Workload::Trace(trace) => Some(&mut trace.file.path),
@@ -199,11 +193,22 @@ fn settle_files(plan: &mut Plan) -> anyhow::Result<()> {
             Some(Vocabulary::File(path)) => Some(path),
             Some(Vocabulary::Encoding(_)) | None => None,
         };
-        for path in endpoint.tls.paths_mut().chain(data).chain(tokenizer) {
-            let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;
-            *path = whole.display().to_string();
+        for path in endpoint.tls.paths_mut().chain(data).chain(tokenizer).chain(key).chain(headers) {
+            settle_path(path)?;
         }
     }
+    for service in &mut plan.services {
+        let texts = service.environment.values_mut().chain(&mut service.args);
+        for path in texts.filter_map(HeaderText::file_mut).chain([&mut service.folder]) {
+            settle_path(path)?;
+        }
+    }
+    Ok(())
+}
+
+fn settle_path(path: &mut String) -> anyhow::Result<()> {
+    let whole = std::path::absolute(&*path).with_context(|| format!("cannot place `{path}`"))?;
+    *path = whole.display().to_string();
     Ok(())
 }
 
@@ -405,9 +410,22 @@ async fn run_one(
             return Ok(interrupted);
         }
     };
-    let bindings = tokio::select! {
-        bindings = engine::ready(plan, &simulated.urls, sources, &read_secret) => bindings?,
+    let mut services = Services::new(plan, &output.results)?;
+    tokio::select! {
+        started = services.start(plan) => started?,
         _ = signals.next() => {
+            services.discard();
+            terminal::say("stopped before the services were ready; nothing was sent");
+            return Ok(interrupted);
+        }
+    }
+    let bindings = tokio::select! {
+        bindings = engine::ready(plan, &simulated.urls, sources, &read_secret) => {
+            bindings.inspect_err(|_| services.say_where())?
+        }
+        lost = services.lost() => return Err(lost),
+        _ = signals.next() => {
+            services.discard();
             terminal::say("stopped before the endpoints were ready; nothing was sent");
             return Ok(interrupted);
         }
@@ -417,6 +435,7 @@ async fn run_one(
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         machine: place.machine.clone(),
         servers: bindings.iter().map(|binding| binding.server.clone()).collect(),
+        services: services.started(),
         client_threads: Some(client_threads(plan)),
         calibration: place.calibration.clone(),
     };
@@ -425,11 +444,17 @@ async fn run_one(
         .context("the system clock is out of range")?;
     let writer = Writer::create(&output.results, plan, &system, started)?;
     let folder = writer.folder().to_owned();
+    services.settle(&folder)?;
     if !output.quiet {
         terminal::say(&format!("running {} → {}", plan.title(), folder.display()));
     }
     let progress = Progress::new(plan, output.quiet, terminal);
-    let recorded = measure(plan, budgets, bindings, clock, writer, progress, signals).await?;
+    let (mut writer, mut recorded) =
+        measure(plan, budgets, bindings, clock, (writer, services.watch()), progress, signals).await?;
+    let ended = services.stop(|| clock.now_ns()).into_iter().map(Diary::ServiceEnded).map(Event::Diary);
+    if let Err(error) = writer.append(&ended.collect::<Vec<_>>()) {
+        recorded = recorded.and(Err(error));
+    }
     let Some(rebuilt) = finish(&folder, signals).await else {
         let folder = folder.display();
         terminal::say(&format!("left without a report: `scenario report {folder}` makes it"));
@@ -475,15 +500,15 @@ async fn measure(
     budgets: Vec<Budget>,
     bindings: Vec<Binding>,
     clock: Clock,
-    writer: Writer,
+    written: (Writer, services::Watch),
     progress: Progress,
     signals: &mut Signals,
-) -> anyhow::Result<Result<(), store::StoreError>> {
+) -> anyhow::Result<(Writer, Result<(), store::StoreError>)> {
     let (events, events_out) = mpsc::channel(engine::EVENT_QUEUE);
     let (commands, commands_out) = mpsc::channel(8);
     let voice = progress.voice();
     let (checks, control) = (Checks::of(plan)?, Control::new(plan));
-    let recording = recording::start(writer, events_out, commands.clone(), clock, progress, checks, control);
+    let recording = recording::start(written, events_out, commands.clone(), clock, progress, checks, control);
     let workers = Workers::start(client_threads(plan)).context("cannot start the threads that measure")?;
     let mut running = engine::start(&workers, plan.clone(), bindings, clock, budgets, events, commands_out);
     let mut asked = 0;

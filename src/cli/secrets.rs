@@ -1,7 +1,8 @@
-//! Secrets and the files of TLS: read when a run begins, and looked for by `check`.
+//! Secrets and the files of TLS: read when a run begins, and looked for by `check`, as the programs of services are.
 
+use super::services;
 use crate::{
-    config::{Finding, HeaderText, Secret},
+    config::{Finding, Secret},
     plan::{Plan, PlannedEndpoint, Work},
     wire::tls,
 };
@@ -20,40 +21,46 @@ pub(super) fn read_secret(secret: &Secret) -> Result<String, String> {
     if value.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(value.to_owned()) }
 }
 
-/// The secrets and files that runs of the plans need and would not find here, or could not use, each once.
+/// The secrets, files and programs that runs of the plans need and would not find here, or could not use, each once.
 pub(super) fn missing(plans: &[Plan]) -> Vec<Finding> {
     let mut missing: Vec<Finding> = Vec::new();
-    for endpoint in plans.iter().flat_map(loaded) {
-        for (address, secret) in secrets(endpoint) {
-            let Err(reason) = read_secret(secret) else { continue };
-            let (key, help) = match secret {
-                Secret::Env(name) => ("env", format!("set it before the run: `export {name}=…`")),
-                Secret::File(_) => {
-                    ("file", "put the secret into this file before the run, or correct the path".to_owned())
-                }
-            };
-            let finding = Finding {
-                message: format!("`{address}`: {reason}"),
-                labels: vec![(format!("{address}.{key}"), "a run needs it".to_owned())],
-                help,
-            };
-            if !missing.contains(&finding) {
-                missing.push(finding);
-            }
+    let mut add = |finding: Finding| {
+        if !missing.contains(&finding) {
+            missing.push(finding);
         }
+    };
+    for service in plans.iter().flat_map(|plan| &plan.services) {
+        service.secrets().filter_map(unread).for_each(&mut add);
+        services::missing(service).into_iter().for_each(&mut add);
+    }
+    for endpoint in plans.iter().flat_map(loaded) {
+        secrets(endpoint).filter_map(unread).for_each(&mut add);
         for wrong in tls::Files::read(&endpoint.tls).err().unwrap_or_default() {
             let address = format!("endpoints.{}.tls.{}", endpoint.name, wrong.key);
-            let finding = Finding {
+            add(Finding {
                 message: format!("`{address}`: {wrong}"),
                 labels: vec![(address, "a run needs it".to_owned())],
                 help: wrong.help.to_owned(),
-            };
-            if !missing.contains(&finding) {
-                missing.push(finding);
-            }
+            });
         }
     }
     missing
+}
+
+/// What is wrong with a secret that cannot be read here.
+fn unread((address, secret): (String, &Secret)) -> Option<Finding> {
+    let reason = read_secret(secret).err()?;
+    let (key, help) = match secret {
+        Secret::Env(name) => ("env", format!("set it before the run: `export {name}=…`")),
+        Secret::File(_) => {
+            ("file", "put the secret into this file before the run, or correct the path".to_owned())
+        }
+    };
+    Some(Finding {
+        message: format!("`{address}`: {reason}"),
+        labels: vec![(format!("{address}.{key}"), "a run needs it".to_owned())],
+        help,
+    })
 }
 
 /// The endpoints that a plan sends anything to.
@@ -68,9 +75,8 @@ fn loaded(plan: &Plan) -> impl Iterator<Item = &PlannedEndpoint> {
 /// The secrets of an endpoint by their addresses.
 fn secrets(endpoint: &PlannedEndpoint) -> impl Iterator<Item = (String, &Secret)> {
     let name = &endpoint.name;
-    let headers = endpoint.headers.iter().filter_map(move |(header, text)| match text {
-        HeaderText::Secret(secret) => Some((format!("endpoints.{name}.headers.{header}"), secret)),
-        HeaderText::Text(_) => None,
+    let headers = endpoint.headers.iter().filter_map(move |(header, text)| {
+        Some((format!("endpoints.{name}.headers.{header}"), text.secret()?))
     });
     let key = endpoint.api_key.iter().map(move |secret| (format!("endpoints.{name}.api_key"), secret));
     key.chain(headers)

@@ -362,6 +362,7 @@ fn the_optimum_is_compared_under_its_name_and_what_vanished_decides_nothing() {
         servers: Vec::new(),
         client_threads: None,
         calibration: None,
+        services: Vec::new(),
     };
     let ((plan, before), (_, after)) = (climb(100), climb(200));
     let of = (&plan, &system);

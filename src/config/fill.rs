@@ -59,6 +59,7 @@ pub(super) fn fill(root: &mut Node, builtin: &BuiltIn, library: &Library, sink: 
     fill_endpoints(root);
     fill_datasets(root, builtin);
     settle_paths(root);
+    fill_services(root);
     fill_phases(root);
     fill_sims(root, builtin, library, sink);
 }
@@ -84,7 +85,7 @@ pub(super) const WHOLE: &[&str] = &["mix"];
 
 fn lay_templates_under(root: &mut Node, builtin: &BuiltIn) {
     let mut base = Node::table_at(&builtin.each.place, Table::new());
-    for kind in ["endpoints", "workloads", "phases", "targets"] {
+    for kind in ["endpoints", "workloads", "phases", "targets", "services"] {
         let (Some(template), Some(entries)) =
             (builtin.each.get(kind), root.get(kind).and_then(Node::as_table))
         else {
@@ -176,13 +177,21 @@ fn fill_datasets(root: &mut Node, builtin: &BuiltIn) {
     }
 }
 
-/// Puts the folder in front of the path of every secret in a file, of what TLS needs, of tokenizers, of schemas and of what workloads
-/// come from: a path starts where it is written.
+/// Puts the folder in front of the path of every secret in a file, of what TLS needs, of tokenizers, of schemas, of what workloads
+/// come from and of where services run: a path starts where it is written.
 fn settle_paths(root: &mut Node) {
     for workload in entries(root, "workloads") {
         for (kind, key) in [("dataset", "path"), ("trace", "path"), ("replay", "run")] {
             let source = workload.get_mut(kind).and_then(Node::as_table_mut);
             source.and_then(|source| source.get_mut(key)).into_iter().for_each(settle);
+        }
+    }
+    for service in entries(root, "services") {
+        service.get_mut("folder").into_iter().for_each(settle);
+        let variables = service.get_mut("environment").and_then(Node::as_table_mut);
+        variables.into_iter().flat_map(Table::values_mut).for_each(settle_path);
+        if let Some(Node { value: Value::List(args), .. }) = service.get_mut("args") {
+            args.iter_mut().for_each(settle_path);
         }
     }
     for endpoint in entries(root, "endpoints") {
@@ -200,6 +209,18 @@ fn settle_paths(root: &mut Node) {
                 tls.get_mut(key).into_iter().for_each(settle);
             }
         }
+    }
+}
+
+/// Lets services run in the folder of the file that names their command, where they say nothing else.
+fn fill_services(root: &mut Node) {
+    for service in entries(root, "services") {
+        let home = service.get("command").map(|command| {
+            let folder = command.place.folder().display().to_string();
+            let folder = if folder.is_empty() { ".".to_owned() } else { folder };
+            Node { key: command.key.clone(), place: command.place.clone(), value: Value::Text(folder) }
+        });
+        insert_missing(service, "folder", home.as_ref());
     }
 }
 

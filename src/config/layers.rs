@@ -22,7 +22,7 @@ use super::{
 };
 
 /// Tables of named things.
-const NAMED: &[&str] = &["endpoints", "workloads", "phases", "targets", "sims"];
+const NAMED: &[&str] = &["endpoints", "services", "workloads", "phases", "targets", "sims"];
 
 /// Every text, read.
 pub(super) struct Layers {

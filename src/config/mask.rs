@@ -20,9 +20,11 @@ pub(super) fn mask_secrets(text: &str) -> String {
         } else if carries_secret(word) {
             mask(&mut bytes, from..from + literal_length(value));
         } else {
+            let mut before = "";
             for (at, string) in strings(value) {
                 let at = from + at;
-                if is_secret(string) {
+                let named = is_option(std::mem::replace(&mut before, string));
+                if is_secret(string) || (named && !string.starts_with('-')) {
                     mask(&mut bytes, at..at + string.len());
                 } else if word == "url" && !string.contains("://") {
                     // without a scheme it is none, and meant as one all the same
@@ -57,6 +59,11 @@ pub(super) fn mask_secrets(text: &str) -> String {
     }
     // only whole characters were replaced, each byte of them by an ASCII one
     String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Whether a secret follows an argument of a program, such as `--api-key`.
+fn is_option(arg: &str) -> bool {
+    arg.starts_with('-') && carries_secret(arg.trim_start_matches('-'))
 }
 
 /// What is in the quotes at the start of a text.
@@ -188,6 +195,9 @@ mod tests {
             ("x = \"Bearer 0123456789ab\"", "x = \"****** ************\""),
             ("x = [\"Basic dTpw\", 'a']", "x = [\"***** ****\", 'a']"),
             ("x.y=Bearer 0123456789ab", "x.y=****** ************"),
+            ("args = [\"--api-key\", 'hunter2', \"-m\"]", "args = [\"--api-key\", '*******', \"-m\"]"),
+            ("args = [\n  '--api-key=x',\n]", "args = [\n  '--api-key=*'*\n]"),
+            ("args = [\n  '--token',\n  'x',\n]", "args = [\n  '--token',\n  '*',\n]"),
             ("description = \"Basic load over\" # sk-", "description = \"Basic load over\" # sk-"),
             ("description = \"it's sk-learn\"", "description = \"it's sk-learn\""),
             ("url = \"http://host/v1?k=1\" # a", "url = \"http://host/v1?***\" # a"),

@@ -246,12 +246,15 @@ fn shortest(paths: &[Vec<&str>]) -> Vec<String> {
 }
 
 /// Values for the name of a case, and so for the name of a folder. Those that come out the same or empty get their
-/// place in the list behind them.
+/// place in the list behind them. Lists that are too long to be shown are told by where they differ.
 fn shown(values: &[Node]) -> Vec<String> {
-    let plain: Vec<String> = values
-        .iter()
-        .map(|value| {
-            let text: String = in_words(value).chars().take(SHOWN).collect();
+    let whole: Vec<String> = values.iter().map(in_words).collect();
+    let long = whole.iter().any(|text| text.chars().count() > SHOWN);
+    let plain: Vec<String> = if long { differing(values) } else { None }
+        .unwrap_or(whole)
+        .into_iter()
+        .map(|text| {
+            let text: String = text.chars().take(SHOWN).collect();
             text.trim_end_matches('-').to_owned()
         })
         .collect();
@@ -261,6 +264,26 @@ fn shown(values: &[Node]) -> Vec<String> {
         if text.is_empty() || again.contains(text) { format!("{text}~{}", index + 1) } else { text.clone() }
     };
     plain.iter().enumerate().map(numbered).collect()
+}
+
+/// What is left of lists without what all of them begin and end with; `None` where they are no lists, or one is a part of the
+/// others.
+fn differing(values: &[Node]) -> Option<Vec<String>> {
+    let list = |node: &Node| match &node.value {
+        Value::List(items) => Some(items.iter().map(in_words).collect::<Vec<_>>()),
+        _ => None,
+    };
+    let lists: Vec<Vec<String>> = values.iter().map(list).collect::<Option<_>>()?;
+    let (first, others) = lists.split_first().filter(|(_, others)| !others.is_empty())?;
+    let shortest = lists.iter().map(Vec::len).min().unwrap_or(0);
+    let begins = (0..shortest).take_while(|at| others.iter().all(|list| list[*at] == first[*at])).count();
+    let from_end = |list: &[String], at: usize| list[list.len() - 1 - at].clone();
+    let ends = (0..shortest - begins)
+        .take_while(|at| others.iter().all(|list| from_end(list, *at) == from_end(first, *at)))
+        .count();
+    let parts = lists.iter().map(|list| list[begins..list.len() - ends].join("+"));
+    let parts: Vec<String> = parts.collect();
+    parts.iter().all(|part| !part.is_empty()).then_some(parts)
 }
 
 /// A value in letters, digits, `.`, `_`, `-` and `+`.

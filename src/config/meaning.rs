@@ -9,6 +9,7 @@ mod objectives;
 mod order;
 mod protocols;
 mod search;
+mod services;
 mod spikes;
 mod stages;
 mod steady;
@@ -36,6 +37,7 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
     check.headers();
     check.protocols();
     check.connections();
+    check.services();
     for (name, phase) in &draft.phases {
         check.phase(name);
         check.references(name);

@@ -33,6 +33,8 @@ pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["phases", "*", "load"], LOADS),
     (&["phases", "*", "load", "open"], &["rate", "stages"]),
     (&["phases", "*", "load", "search"], &["rate", "users"]),
+    (&["services", "*", "environment", "*"], &["env", "file"]),
+    (&["services", "*", "ready"], &["http", "tcp", "output"]),
     (&["price"], &["per_hour", "per_million_input_tokens"]),
     (&["price"], &["per_hour", "per_million_output_tokens"]),
     (&["targets", "*"], &["at_least", "at_most", "between"]),

@@ -9,6 +9,7 @@ mod metrics;
 mod phase;
 mod run;
 mod search;
+mod service;
 mod tokenizer;
 mod trace;
 
@@ -28,6 +29,7 @@ pub use self::{
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
     search::{BROKEN, GROWTH, Search, Sought, Until},
+    service::{Ready, Service, StopSignal, THIS_PROGRAM},
     tokenizer::{Counted, Encoding, Tokenizer, Vocabulary},
     trace::{Follow, Trace, TraceContent, TraceFile, TraceFormat, TracePart, TracePrompts, TraceWindow},
 };
@@ -59,6 +61,8 @@ pub struct Scenario {
     pub defaults: Defaults,
     /// The servers under test, by name, in the order of the file.
     pub endpoints: IndexMap<String, Endpoint>,
+    /// The programs that a run starts, by name, in the order of the file.
+    pub services: IndexMap<String, Service>,
     /// What is sent, by name.
     pub workloads: IndexMap<String, Workload>,
     /// The load, in the order in which it runs.
@@ -159,6 +163,8 @@ pub struct Endpoint {
     pub objectives: Vec<Objective>,
     /// Where its server tells of itself.
     pub metrics: MetricsPages,
+    /// The name of the service that serves it; `None` for a server that somebody else runs.
+    pub service: Option<String>,
 }
 
 /// Where an endpoint is.
@@ -228,14 +234,33 @@ pub enum Secret {
     File(String),
 }
 
-/// The value of a header.
+/// The value of a header, of a variable of the environment, or of an argument.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum HeaderText {
-    /// As it is sent.
+    /// As it is written.
     Text(String),
     /// By reference.
     Secret(Secret),
+}
+
+impl HeaderText {
+    /// The reference, where it is one.
+    pub fn secret(&self) -> Option<&Secret> {
+        if let Self::Secret(secret) = self { Some(secret) } else { None }
+    }
+
+    /// The path of the file that it refers to, to be changed.
+    pub fn file_mut(&mut self) -> Option<&mut String> {
+        if let Self::Secret(secret) = self { secret.file_mut() } else { None }
+    }
+}
+
+impl Secret {
+    /// The path of the file that it refers to, to be changed.
+    pub fn file_mut(&mut self) -> Option<&mut String> {
+        if let Self::File(path) = self { Some(path) } else { None }
+    }
 }
 
 /// `[workloads.NAME]`: one of the kinds of content.

@@ -19,8 +19,11 @@ pub(super) fn substitute(root: &mut Node, env: Env<'_>, sink: Option<&Sink>) {
 /// Whether what is at an address is taken as it is written: a secret, or the reference to one.
 pub(super) fn is_raw(path: &[&str]) -> bool {
     match path {
-        ["endpoints", _, "api_key", ..] | ["endpoints", _, "headers", _, _, ..] => true,
-        ["endpoints", _, "headers", name] => carries_secret(name),
+        ["endpoints", _, "api_key", ..]
+        | ["endpoints", _, "headers", _, _, ..]
+        | ["services", _, "args", _, ..]
+        | ["services", _, "environment", _, _, ..] => true,
+        ["endpoints", _, "headers", name] | ["services", _, "environment", name] => carries_secret(name),
         _ => false,
     }
 }

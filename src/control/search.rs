@@ -164,6 +164,7 @@ impl Searches {
             | Diary::Saturated(_)
             | Diary::Generator(_)
             | Diary::Aborted(_)
+            | Diary::ServiceEnded(_)
             | Diary::RunEnded { .. } => {}
         }
     }

@@ -30,6 +30,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
+pub(crate) use self::ready::root_cause;
 pub use self::{
     ceiling::Budget,
     probe::{Ask, Probed, Read, probe},

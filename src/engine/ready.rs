@@ -109,8 +109,15 @@ pub async fn ready(
             let dialect = Dialect::of(endpoint.protocol, endpoint.http.as_ref());
             let headers = headers(endpoint, &dialect, secret)?;
             let client = client(&origin, tls.as_deref(), endpoint.http_version)?;
+            // a model that is still being loaded may have its port open already
+            let service = plan.service_of(endpoint);
             let limit = plan.limits.ready_timeout;
-            let look = Look { client: &client, endpoint, dialect, url: &url, source, limit };
+            let limit = service.map_or(limit, |service| service.ready_within.max(limit));
+            let patience = match service {
+                Some(service) => format!("services.{}.ready_within", service.name),
+                None => "run.ready_timeout".to_owned(),
+            };
+            let look = Look { client: &client, endpoint, dialect, url: &url, source, limit, patience };
             look.bind(origin, headers, tls, used.contains(&index)).await
         };
         match bound.await {
@@ -140,6 +147,8 @@ struct Look<'a> {
     url: &'a str,
     source: &'a Source,
     limit: Duration,
+    /// The key that says how long that is.
+    patience: String,
 }
 
 /// What a server said when it was asked for its models.
@@ -274,10 +283,11 @@ impl Look<'_> {
             if begin.elapsed() + PAUSE >= self.limit {
                 return Err(format!(
                     "no answer from {} within {}: tried {looks} times, last {last}\n  help: start the server, \
-                     correct `endpoints.{}.url`, or raise `run.ready_timeout`{}",
+                     correct `endpoints.{}.url`, or raise `{}`{}",
                     self.url,
                     crate::units::write_duration(self.limit),
                     self.endpoint.name,
+                    self.patience,
                     trust::unasked(self.endpoint),
                 ));
             }
@@ -395,7 +405,7 @@ enum Refusal {
 }
 
 /// The innermost cause, which is the one that tells: `Connection refused (os error 111)`.
-fn root_cause(error: &dyn std::error::Error) -> String {
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;

@@ -137,6 +137,7 @@ impl Progress {
                 | Diary::Saturated(_)
                 | Diary::Generator(_)
                 | Diary::Aborted(_)
+                | Diary::ServiceEnded(_)
                 | Diary::RunEnded { .. },
             ) => {}
         }

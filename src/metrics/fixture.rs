@@ -41,6 +41,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         http_version: HttpVersion::One,
         tls: Tls::default(),
         metrics: MetricsPages::Auto,
+        service: None,
         tokenizer: None,
         objectives: Vec::new(),
         workload_name: "words".to_owned(),
@@ -233,6 +234,7 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         on_inconclusive: OnInconclusive::Fail,
         on_bottleneck: OnBottleneck::Invalid,
         calibrate: false,
+        services: Vec::new(),
         warnings: Vec::new(),
         origins: Vec::new(),
     }

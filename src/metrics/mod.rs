@@ -48,7 +48,7 @@ use serde::Serialize;
 use crate::{
     catalog::{Metric, Statistic},
     plan::ScopeKey,
-    record::{Abort, ChunkTimes, Diary, Outcome, Record, Saturated},
+    record::{Abort, ChunkTimes, Diary, Outcome, Record, Saturated, ServiceEnded},
     stats,
 };
 
@@ -84,6 +84,9 @@ pub struct Summary {
     pub abort: Option<Abort>,
     /// The trials of searches that ended before their time.
     pub saturated: Vec<Saturated>,
+    /// How the programs ended that the run had started, in the order in which they did; one that a killed run could not see is not
+    /// here.
+    pub services: Vec<ServiceEnded>,
     /// What became of every request, per load step in the order of the plan.
     pub accounts: Vec<Account>,
     /// What there is to say of the measuring itself.

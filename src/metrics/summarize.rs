@@ -89,6 +89,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         failures: failures.finish(),
         notes: notes(plan, &accounts, &cells, window_notes),
         ending: survey.ending,
+        services: survey.services,
         abort: survey.abort,
         saturated: survey.saturated,
         accounts,

@@ -9,7 +9,7 @@ use crate::{
     config::Price,
     metrics::{Account, Ending, Source, Stop, window::Span},
     plan::{LoadStep, Plan, Step, Work},
-    record::{Abort, Diary, Outcome, Record, Saturated, StopCause},
+    record::{Abort, Diary, Outcome, Record, Saturated, ServiceEnded, StopCause},
 };
 
 /// What the first reading finds.
@@ -21,6 +21,8 @@ pub(super) struct Survey<'a> {
     pub(super) abort: Option<Abort>,
     /// The trials that ended before their time.
     pub(super) saturated: Vec<Saturated>,
+    /// How the programs ended that the run had started.
+    pub(super) services: Vec<ServiceEnded>,
     /// By index in the plan; load steps only.
     pub(super) steps: BTreeMap<usize, StepSurvey<'a>>,
     /// The end of the last request.
@@ -193,7 +195,7 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
             Work::Ready { .. } | Work::Pause { .. } | Work::Spared => None,
         })
         .collect();
-    let (mut stop, mut abort, mut saturated) = (None, None, Vec::new());
+    let (mut stop, mut abort, mut saturated, mut services) = (None, None, Vec::new(), Vec::new());
     let mut used = Used::default();
     for line in source.diary() {
         match *line {
@@ -222,6 +224,7 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
                 stop.get_or_insert(Stop { at_ns, cause });
             }
             Diary::Saturated(ref line) => saturated.push(line.clone()),
+            Diary::ServiceEnded(ref line) => services.push(line.clone()),
             Diary::Trial { .. }
             | Diary::Spared { .. }
             | Diary::Generator(_)
@@ -256,5 +259,5 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
     }
     // where somebody stopped the run first, it was not the target
     let abort = abort.filter(|_| ending == Ending::Stopped(StopCause::Abort));
-    Ok(Survey { ending, stop, abort, saturated, steps, last_end_ns, used })
+    Ok(Survey { ending, stop, abort, saturated, services, steps, last_end_ns, used })
 }

@@ -2,7 +2,7 @@
 
 use comfy_table::CellAlignment;
 
-use super::{Plan, estimate, render};
+use super::{Plan, estimate, render, services};
 use crate::{config::case_name, units::show_count};
 
 /// How many cases there are and what all of them come to, then a line for each, and what the planner warns of.
@@ -15,6 +15,14 @@ pub fn text(plans: &[Plan]) -> String {
     let platform = format!("{} ({})", first.platform.name, first.platform.reason);
     head.add_row(["platform", &platform]);
     head.add_row(["cases", &format!("{}, by {}", show_count(plans.len() as u64), axes.join(" and "))]);
+    for (service, line) in first.services.iter().zip(services::lines(first)) {
+        let everywhere = plans
+            .iter()
+            .all(|plan| plan.services.iter().any(|other| other.command_line() == service.command_line()));
+        let line =
+            if everywhere { line } else { format!("{}: {}, by the case", service.name, service.command) };
+        head.add_row(["service", &line]);
+    }
     head.add_row([
         "total",
         &format!("{requests} requests, {input} tokens in, {output} tokens out, {duration}{cost}"),

@@ -7,8 +7,8 @@ use std::{
 
 use super::{
     Expected, FORMAT, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, Step, Trial, Work,
-    datasets, expect, expect::Counts, experiment, graph, objectives, search, spikes, targets, traces,
-    traffic, warnings,
+    datasets, expect, expect::Counts, experiment, graph, objectives, search, services, spikes, targets,
+    traces, traffic, warnings,
 };
 use crate::{
     config::{
@@ -55,6 +55,7 @@ fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
         },
         repeats: scenario.run.repeats,
         output: scenario.output.clone(),
+        services: services::of(scenario),
         endpoints: endpoints(scenario),
         steps: steps(scenario),
         objectives: scenario.objectives.clone(),
@@ -97,6 +98,7 @@ fn endpoints(scenario: &Scenario) -> Vec<PlannedEndpoint> {
         http_version: endpoint.http_version,
         tls: endpoint.tls.clone(),
         metrics: endpoint.metrics.clone(),
+        service: endpoint.service.as_ref().and_then(|name| scenario.services.get_index_of(name)),
         tokenizer: endpoint.tokenizer.clone(),
         workload_name: endpoint.workload.clone(),
         workload: scenario.workloads[&endpoint.workload].clone(),

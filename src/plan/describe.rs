@@ -16,6 +16,16 @@ pub fn step_name(step: &Step) -> String {
     if step.name == step.phase { step.phase.clone() } else { format!("{} · {}", step.phase, step.name) }
 }
 
+/// A text as a word of a command line.
+pub fn in_shell(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/\\._-+~:=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
 /// What a step does: its load, how long it pauses, or the endpoints that it waits for.
 pub(super) fn work(plan: &Plan, step: &Step) -> String {
     match &step.work {

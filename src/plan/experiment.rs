@@ -11,12 +11,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{LoadStep, Pattern, Plan, Step, Work, describe, schedule::step_key, tokenizers};
+use super::{LoadStep, Pattern, Plan, PlannedService, Step, Work, describe, schedule::step_key, tokenizers};
 use crate::{
     catalog::Protocol,
     config::{
-        AnswerCheck, AnswerSchema, DataFormat, Dataset, HttpApi, Lengths, Model, RowOrder, Search, Trace,
-        TraceContent, TraceFile, TraceFormat, TraceWindow, Workload,
+        AnswerCheck, AnswerSchema, DataFormat, Dataset, HeaderText, HttpApi, Lengths, Model, RowOrder,
+        Search, Trace, TraceContent, TraceFile, TraceFormat, TraceWindow, Workload,
     },
     workload,
 };
@@ -33,6 +33,9 @@ struct Experiment<'a> {
     /// The version of the made-up content: the same seed must mean the same text.
     content: u32,
     seed: u64,
+    /// The programs that the run starts, by name: with another setting the server under test is another one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    services: BTreeMap<&'a str, Service<'a>>,
     /// The endpoints that get traffic, by name: the order of tables in a file means nothing.
     endpoints: BTreeMap<&'a str, Endpoint<'a>>,
     /// In the order in which they run.
@@ -71,6 +74,14 @@ struct Endpoint<'a> {
     /// The name is part of what the text is drawn from.
     workload_name: &'a str,
     workload: Sent<'a>,
+}
+
+/// What runs; where it lies and how it is waited for means nothing. Secrets are the names of their references.
+#[derive(Serialize)]
+struct Service<'a> {
+    command: &'a str,
+    args: &'a [HeaderText],
+    environment: &'a BTreeMap<String, HeaderText>,
 }
 
 /// What answers are checked for; a schema by its content.
@@ -346,10 +357,15 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             traffic: traffic(plan, load),
         }))),
     });
+    let services = plan.services.iter().map(|service| {
+        let PlannedService { name, command, args, environment, .. } = service;
+        (name.as_str(), Service { command, args, environment })
+    });
     Experiment {
         format: FORMAT,
         content: workload::CONTENT,
         seed: plan.seed,
+        services: services.collect(),
         endpoints: used.collect(),
         steps: steps.collect(),
     }

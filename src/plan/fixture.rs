@@ -35,6 +35,7 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         http_version: HttpVersion::One,
         tls: Tls::default(),
         metrics: MetricsPages::Auto,
+        service: None,
         tokenizer: None,
         objectives: Vec::new(),
     }
@@ -120,6 +121,7 @@ pub(super) fn bare() -> Scenario {
             max_endpoints: 5,
         },
         endpoints: named([("flash", endpoint(None))]),
+        services: IndexMap::new(),
         workloads: named([(
             "prose",
             Workload::Synthetic(Synthetic {

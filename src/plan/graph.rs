@@ -50,10 +50,17 @@ pub enum GraphError {
     /// A step uses an endpoint that does not exist, or none at all.
     #[error("step {0} has no endpoint that exists")]
     Endpoint(usize),
+    /// An endpoint is served by a service that does not exist.
+    #[error("endpoint {0} has a service that does not exist")]
+    Service(usize),
 }
 
-/// Checks that the steps of a plan can run in the order in which they stand.
+/// Checks that the steps of a plan can run in the order in which they stand, and that what they use is there.
 pub fn check(plan: &Plan) -> Result<(), GraphError> {
+    let exists = |service: Option<usize>| service.is_none_or(|service| service < plan.services.len());
+    if let Some(endpoint) = plan.endpoints.iter().position(|endpoint| !exists(endpoint.service)) {
+        return Err(GraphError::Service(endpoint));
+    }
     for (index, step) in plan.steps.iter().enumerate() {
         if step.id != index {
             return Err(GraphError::Id { index, id: step.id });

@@ -25,6 +25,7 @@ mod route;
 mod safety;
 pub mod schedule;
 mod search;
+mod services;
 mod spikes;
 mod targets;
 pub mod tokenizers;
@@ -49,6 +50,7 @@ pub use route::{
 };
 pub use safety::{findings as unsafe_in, together as unsafe_together};
 pub use search::{Criterion, Trial, Tried, as_run, trial_length, tried};
+pub use services::PlannedService;
 #[cfg(test)]
 pub(crate) use spikes::lay_over;
 pub use targets::explored_only;
@@ -114,6 +116,9 @@ pub struct Plan {
     /// What a run leaves behind.
     #[serde(default, skip_serializing_if = "is_default")]
     pub output: Output,
+    /// The programs that a run starts before its endpoints are asked, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<PlannedService>,
     /// The servers under test; steps refer to them by index.
     pub endpoints: Vec<PlannedEndpoint>,
     /// The nodes of the graph, in an order in which they can run; `Step::id` is the index.
@@ -283,6 +288,9 @@ pub struct PlannedEndpoint {
     /// Where its server tells of itself.
     #[serde(default, skip_serializing_if = "MetricsPages::is_auto")]
     pub metrics: MetricsPages,
+    /// Index into [`Plan::services`] of the one that serves it; `None` where somebody else runs the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<usize>,
     /// The name of its workload.
     pub workload_name: String,
     /// What is sent.

@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{
     Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work, datasets, describe,
-    estimate, explored_only, graph::runs_side_by_side, tokenizers, totals, traces,
+    estimate, explored_only, graph::runs_side_by_side, services, tokenizers, totals, traces,
 };
 use crate::{
     config::{
@@ -49,6 +49,9 @@ fn head(plan: &Plan) -> String {
     }
     for (workload, line) in traces::lines(plan) {
         table.add_row(["trace", &format!("{workload}: {line}")]);
+    }
+    for line in services::lines(plan) {
+        table.add_row(["service", &line]);
     }
     if plan.on_inconclusive == OnInconclusive::Warn {
         table.add_row(["inconclusive", "only warns"]);

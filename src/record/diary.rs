@@ -77,6 +77,8 @@ pub enum Diary {
     Generator(Generator),
     /// A target ends the run; `stopping` follows.
     Aborted(Abort),
+    /// A program that the run had started has ended: on the way, or behind `run_ended` since the run was over.
+    ServiceEnded(ServiceEnded),
     /// Somebody or something asked the run to stop early.
     Stopping {
         /// When.
@@ -84,7 +86,7 @@ pub enum Diary {
         /// Who or what.
         cause: StopCause,
     },
-    /// The last line of a run that ended by itself or was stopped in good order.
+    /// The run ended by itself or was stopped in good order: nothing is measured behind this line.
     RunEnded {
         /// When.
         at_ns: u64,
@@ -122,6 +124,35 @@ pub struct Generator {
     pub refused: u64,
     /// How often the wall clock was seen to jump, around which the kernel's stamps are wrong.
     pub wall_steps: u32,
+}
+
+/// How a service ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceEnded {
+    /// Its name in the plan.
+    pub service: String,
+    /// When that was known.
+    pub at_ns: u64,
+    /// Whether it was asked to.
+    pub asked: bool,
+    /// The status that it gave; `None` where a signal ended it, or nobody saw it end.
+    pub status: Option<i32>,
+    /// The number of the signal that ended it.
+    pub signal: Option<i32>,
+    /// Whether it was asked to end, did not in time, and was killed.
+    pub killed: bool,
+}
+
+impl ServiceEnded {
+    /// How, in words: `ended with status 1`, `was ended by signal 9`.
+    pub fn how(&self) -> String {
+        match (self.status, self.signal) {
+            _ if self.killed => "did not end when it was asked to, and was killed".to_owned(),
+            (Some(status), _) => format!("ended with status {status}"),
+            (None, Some(signal)) => format!("was ended by signal {signal}"),
+            (None, None) => "ended, and nobody saw how".to_owned(),
+        }
+    }
 }
 
 /// A target that has failed for as long as its `abort` says, and so ends the run.

@@ -10,6 +10,7 @@ mod ladder;
 mod search;
 mod objectives;
 mod scope;
+mod services;
 mod spikes;
 mod target;
 
@@ -24,9 +25,10 @@ use self::{
     objectives::Objectives,
     scope::{Numbers, OfModel},
     search::Search,
+    services::Service,
     target::Row,
 };
-use super::{Report, ladders::tables, words};
+use super::{Report, ladders::tables, services::services, words};
 use crate::{
     config::{Price, case_name},
     machine::Calibration,
@@ -88,6 +90,8 @@ pub struct Document<'a> {
     simulated: bool,
     /// The simulated servers.
     simulated_servers: Vec<String>,
+    /// The programs that the run started, in the order in which it did.
+    services: Vec<Service<'a>>,
     /// Wall clock at the start, in UTC.
     started: Option<String>,
     /// Seconds from the start of the run to its end.
@@ -215,6 +219,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         hardware: words::hardware(report),
         simulated: !simulated_servers.is_empty(),
         simulated_servers,
+        services: services(report).map(Service::of).collect(),
         started: report.started.format(&time::format_description::well_known::Rfc3339).ok(),
         elapsed_s: figures::finite(report.elapsed_s),
         ending: match summary.ending {

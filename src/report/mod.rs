@@ -14,6 +14,7 @@ mod html;
 mod json;
 mod ladders;
 mod searches;
+mod services;
 mod spikes;
 mod terminal;
 mod words;

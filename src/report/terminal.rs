@@ -16,10 +16,11 @@ pub use self::{calibration::calibration, cases::cases, comparison::comparison, r
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, Table};
 
-use super::{Report, words};
+use super::{Report, services, words};
 use crate::{
     config::{Format, Severity},
     metrics::Failure,
+    plan::describe::in_shell,
     units,
     verdict::{Conclusion, Grade, Level, Mark},
 };
@@ -86,16 +87,12 @@ pub fn terminal(report: &Report, style: Style) -> String {
 /// Where everything is, and how to do it again.
 fn whereabouts(report: &Report, style: Style) -> Vec<String> {
     let folder = report.folder;
+    // it starts programs, which a run folder alone may not
+    let flag = if report.plan.services.is_empty() { "" } else { " --allow-services" };
     vec![
         format!("{}  {folder}/{}", style.paint(DIM, "report"), main_file(report)),
-        style.paint(DIM, &format!("again   scenario rerun {}", in_shell(folder))),
+        style.paint(DIM, &format!("again   scenario rerun {}{flag}", in_shell(folder))),
     ]
-}
-
-/// A path as a word of a command line.
-fn in_shell(path: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/\\._-+~:=,".contains(c);
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// The file of the run folder to look at first.
@@ -124,8 +121,9 @@ fn headline(report: &Report, style: Style) -> Vec<String> {
     lines.extend(wrap(&words::hardware(report), style.width).iter().map(|line| style.paint(DIM, line)));
     lines.extend(words::datasets(report).iter().flat_map(|line| behind("prompts", line, style)));
     lines.extend(words::tokenizers(report).iter().flat_map(|line| behind("tokenizer", line, style)));
+    lines.extend(services::services(report).flat_map(|known| behind("service", &known.line(), style)));
     let notices = [words::simulated_notice(report), words::insecure_notice(report)];
-    for notice in notices.into_iter().flatten() {
+    for notice in notices.into_iter().flatten().chain(services::lost(report)) {
         lines.extend(wrap(&notice, style.width).iter().map(|line| style.paint(OPEN, line)));
     }
     lines

@@ -89,7 +89,7 @@ impl Writer {
         system: &SystemInfo,
         started: OffsetDateTime,
     ) -> Result<Self, StoreError> {
-        let folder = create_folder(results, plan, started)?;
+        let folder = create_folder(results, "runs", plan, started)?;
         replace(&folder, "plan.json", &pretty(plan))?;
         replace(&folder, "system-info.json", &pretty(system))?;
         let output = &plan.output;

@@ -10,6 +10,7 @@ mod chunks;
 mod read;
 mod repeats;
 mod rewrite;
+mod service_logs;
 
 use std::{
     fs,
@@ -25,6 +26,7 @@ pub use self::{
     read::Run,
     repeats::repeats_of,
     rewrite::rewrite,
+    service_logs::{ServiceLog, ServiceLogs},
 };
 use crate::{config::case_name, plan::Plan};
 
@@ -109,10 +111,15 @@ pub fn group(plan: &Plan, started: OffsetDateTime) -> String {
     format!("{date}_{}_{}", file_name(&plan.name), file_name(&plan.platform.name))
 }
 
-/// Makes `runs/<date>_<scenario>_<platform>/` under the results folder, for a case of a matrix with `_<case>` behind; a
+/// Makes `<kind>/<date>_<scenario>_<platform>/` under the results folder, for a case of a matrix with `_<case>` behind; a
 /// name that is taken gets a suffix.
-fn create_folder(results: &Path, plan: &Plan, started: OffsetDateTime) -> Result<PathBuf, StoreError> {
-    let runs = results.join("runs");
+fn create_folder(
+    results: &Path,
+    kind: &str,
+    plan: &Plan,
+    started: OffsetDateTime,
+) -> Result<PathBuf, StoreError> {
+    let runs = results.join(kind);
     fs::create_dir_all(&runs).map_err(failed("create", &runs))?;
     let mut name = group(plan, started);
     if !plan.case.is_empty() {

@@ -46,6 +46,7 @@ mod safety;
 mod schemas;
 mod search;
 mod server;
+mod services;
 mod secure;
 mod several;
 mod side_by_side;

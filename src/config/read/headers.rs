@@ -27,12 +27,12 @@ pub(super) fn api_key(fields: &mut Fields<'_>) -> Option<Secret> {
 }
 
 /// A secret that stands in the file.
-fn literal<T>(node: &Node, help: &str) -> Read<T> {
+pub(super) fn literal<T>(node: &Node, help: &str) -> Read<T> {
     wrong(node, "must be a reference: a secret cannot stand in a scenario", "not a reference", help)
 }
 
 /// Reads where a secret is.
-fn reference(mut table: Fields<'_>, help: &str) -> Option<Secret> {
+pub(super) fn reference(mut table: Fields<'_>, help: &str) -> Option<Secret> {
     let kind = table.variant(&["env", "file"], help, "keep one of the two");
     let name = |node: &Node| {
         let text = leaf::text(node)?;

@@ -20,6 +20,7 @@ mod same_as;
 mod search;
 mod output;
 mod servers;
+mod services;
 mod targets;
 mod tokenizer;
 mod trace;
@@ -35,7 +36,7 @@ pub(super) use servers::OPERATIONS;
 
 use super::{
     Axis, Defaults, Endpoint, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Phase,
-    Places, Platform, Price, Run, Scenario, Sim, Target, Threads, Workload,
+    Places, Platform, Price, Run, Scenario, Service, Sim, Target, Threads, Workload,
     diagnostic::Sink,
     tree::{Node, Value},
 };
@@ -57,6 +58,8 @@ pub(super) struct Draft {
     defaults: Option<Defaults>,
     /// By name; every name of the file is there.
     pub endpoints: IndexMap<String, Option<Endpoint>>,
+    /// Likewise.
+    pub services: IndexMap<String, Option<Service>>,
     /// Likewise.
     pub workloads: IndexMap<String, Option<Workload>>,
     /// Likewise.
@@ -94,6 +97,7 @@ impl Draft {
             output: self.output?,
             defaults: self.defaults?,
             endpoints: all(self.endpoints)?,
+            services: all(self.services)?,
             workloads: all(self.workloads)?,
             phases: all(self.phases)?,
             objectives: self.objectives,
@@ -125,6 +129,7 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     let output = fields.table_at("output").and_then(output::output);
     let defaults = fields.table_at("defaults").and_then(defaults);
     let endpoints = named(&mut fields, "endpoints", sink, servers::endpoint);
+    let services = named(&mut fields, "services", sink, services::service);
     let workloads = named(&mut fields, "workloads", sink, workloads::workload);
     let sims = named(&mut fields, "sims", sink, servers::sim);
     let phases = phases(&mut fields, &endpoints, sink);
@@ -144,6 +149,7 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
         output,
         defaults,
         endpoints,
+        services,
         workloads,
         phases,
         objectives,

@@ -44,12 +44,15 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let tls = connection::tls(fields);
     let objectives = fields.table_at("objectives").map(objectives::objectives).unwrap_or_default();
     let metrics = metrics::metrics(fields);
+    let served = fields.node("service").is_some();
+    let service = fields.get("service", leaf::text);
     let wrong = [
         weighted && weight.is_none(),
         tokenized && tokenizer.is_none(),
         keyed && api_key.is_none(),
         checked && check.is_none(),
         described && http.is_none(),
+        served && service.is_none(),
     ];
     if wrong.contains(&true) {
         return None;
@@ -73,6 +76,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         tls: tls?,
         objectives,
         metrics: metrics?,
+        service,
     })
 }
 

@@ -13,7 +13,7 @@ use super::{
         syntax,
         tree::Node,
     },
-    compiled, nothing, only,
+    compiled, nothing,
 };
 use crate::{machine::Machine, plan};
 
@@ -205,11 +205,12 @@ fn shuffled(text: &str, order: u64) -> String {
     in_order.fold(top, |text, at| text + &tables[at])
 }
 
-fn experiment(name: &str, text: &str) -> String {
+/// That of each case.
+fn experiment(name: &str, text: &str) -> Vec<String> {
     let input = Input { name, text, platform: None, sets: &[] };
     let cases = load(&input, &Machine::default(), &|_| None, &nothing);
-    plan::compile(&only(cases.unwrap_or_else(|problems| panic!("{}\n{text}", problems.render(false)))))
-        .experiment
+    let cases = cases.unwrap_or_else(|problems| panic!("{}\n{text}", problems.render(false)));
+    cases.iter().map(|case| plan::compile(case).experiment).collect()
 }
 
 #[test]

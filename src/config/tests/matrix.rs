@@ -121,6 +121,26 @@ fn an_element_is_the_value_whatever_it_is() {
 }
 
 #[test]
+fn long_lists_are_told_by_where_they_differ() {
+    let named = |lists: &str| {
+        let text = format!(
+            "{MAIN}[services.s]\ncommand = \"server\"\nready.tcp = \"localhost:1\"\n[matrix]\nservices.s.args = {lists}\n"
+        );
+        names(&text, &[])
+    };
+    let start = r#""-m", "a-model-with-a-long-name.gguf", "--port", "8080""#;
+    let lists = format!(r#"[[{start}, "--slots", "4"], [{start}, "--slots", "16"]]"#);
+    assert_eq!(named(&lists), ["args=4", "args=16"]);
+    let lists = format!(r#"[["--slots", "4", {start}], ["--slots", "8", "--fast", {start}]]"#);
+    assert_eq!(named(&lists), ["args=4", "args=8+--fast"]);
+    // a part of the other one has nothing of its own
+    let lists = format!(r#"[[{start}], [{start}, "--fast"]]"#);
+    let names = named(&lists);
+    assert!(names[0].ends_with("~1") && names[1].ends_with("~2"), "{names:?}");
+    assert_eq!(named(r#"[["-a", "1"], ["-a", "2"]]"#), ["args=-a+1", "args=-a+2"]);
+}
+
+#[test]
 fn an_axis_goes_by_the_shortest_end_of_its_address_that_is_its_own() {
     let text = format!(
         "{MAIN}[phases.other]\nload.closed = {{ users = 1 }}\n[targets.t]\nmetric = \"e2e\"\nat_most = 1\n\

@@ -13,6 +13,7 @@ mod home;
 mod load;
 mod matrix;
 mod servers;
+mod services;
 mod several;
 mod shape;
 mod targets;
@@ -32,6 +33,7 @@ use serde_json::{Value, json};
 use self::{
     load::Phase,
     servers::{Endpoint, Sim},
+    services::Service,
     several::{AnyOf, Distinct, Ladder, Named, Word},
     shape::{exactly, partial, requires, up_to},
     targets::{Objectives, Price, Target},
@@ -175,6 +177,10 @@ struct Tables {
     /// The servers under test, each under a name of its own.
     #[schemars(extend("examples" = [{ "main": { "url": "http://127.0.0.1:8080/v1" } }]))]
     endpoints: Named<Endpoint>,
+    /// Programs that a run starts before its endpoints are asked, and stops at its end, each under a name of its own: the server under
+    /// test, so that a matrix can try its settings.
+    #[schemars(extend("examples" = [{ "server": { "command": "llama-server", "args": ["--port", "8080"] } }]))]
+    services: Named<Service>,
     /// What is sent, by name. Without any, prompts of about 128 tokens ask for 64.
     #[schemars(extend("examples" = [{ "questions": { "synthetic": { "prompt_tokens": 100, "output_tokens": 64 } } }]))]
     workloads: Named<Workload>,

@@ -76,6 +76,9 @@ pub(super) struct Endpoint {
         "off",
     ]))]
     metrics: AnyOf<PageWord, AnyOf<PageUrl, AtLeastOne<PageUrl>>>,
+    /// The name of the service that serves it, where the run starts that.
+    #[schemars(extend("examples" = ["server"]))]
+    service: Name,
 }
 
 /// `[endpoints.NAME.check]`: what the text of every answer must be, all of it.
@@ -171,7 +174,7 @@ struct Tls {
 /// A secret by reference.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, transform = one_of)]
-struct Secret {
+pub(super) struct Secret {
     /// The environment variable that holds it.
     #[schemars(extend("examples" = ["API_KEY"]))]
     env: Verbatim,

@@ -91,6 +91,15 @@ made_of! {
     });
     /// A table of headers: texts, or references where a header carries a secret.
     Headers = |secret| headers(&secret);
+    /// A table of variables of the environment: texts, or references where one carries a secret.
+    Variables = |secret| json_schema!({
+        "type": "object",
+        "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
+        "patternProperties": {
+            secret_names(): { "type": "object" },
+        },
+        "additionalProperties": { "anyOf": [{ "type": "string" }, secret] },
+    });
 }
 
 fn headers(secret: &Schema) -> Schema {

@@ -161,6 +161,8 @@ values! {
         json!({ "enum": Encoding::ALL.map(Encoding::name) }),
         json!({ "type": "string", "pattern": r"/|.\.json$", "not": { "pattern": "://|\n" } }),
     ]);
+    /// Any text that a program can be given.
+    PlainText = any_of([json!({ "type": "string", "not": { "pattern": r"\x00" } })]);
     /// Any text but an empty one.
     NotEmpty = any_of([json!({ "type": "string", "minLength": 1 })]);
     /// A base URL, or the name of a simulated server.
@@ -176,6 +178,13 @@ values! {
     Host = any_of([json!({
         "type": "string",
         "pattern": r"^\s*(?:[^\s:/?#@,\[\]]+|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?)\s*$",
+    })]);
+    /// A URL without a user and a query.
+    LocalUrl = any_of([json!({ "type": "string", "pattern": r"^\s*https?://[^\s/?#@]+(?:/[^\s?#]*)?\s*$" })]);
+    /// A host with a port.
+    PlaceWithPort = any_of([json!({
+        "type": "string",
+        "pattern": r"^\s*(?:[^\s:/?#@,\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}\s*$",
     })]);
     /// The name of a metric, with its statistic where it has any.
     MetricWord = any_of([json!({ "enum": MetricName::all().collect::<Vec<_>>() })]);

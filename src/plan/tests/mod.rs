@@ -10,6 +10,7 @@ mod origins;
 mod safety;
 mod schedule;
 mod objectives;
+mod services;
 mod side_by_side;
 mod spikes;
 mod text;

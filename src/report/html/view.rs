@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::{
     Report,
     ladders::{FIGURES, Row, tables},
-    searches, spikes, words,
+    searches, services, spikes, words,
 };
 use crate::{
     catalog::{Metric, Statistic},
@@ -146,6 +146,17 @@ pub(super) fn page(report: &Report) -> Value {
         "origins": origins(report),
         "glossary": GLOSSARY.iter().map(|(term, text)| json!({ "term": term, "text": text })).collect::<Value>(),
     });
+    page["lost"] = services::lost(report).collect();
+    page["services"] = services::services(report)
+        .map(|known| {
+            json!({
+                "name": known.planned.name,
+                "command": known.planned.command_line(),
+                "ready": or_missing(known.readiness().unwrap_or_default()),
+                "ended": or_missing(known.end().unwrap_or_default()),
+            })
+        })
+        .collect();
     // apart, since the macro above goes no deeper
     page["ladders"] = ladders(report);
     page["searches"] = searches(report);
