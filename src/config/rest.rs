@@ -76,7 +76,7 @@ impl Faulty {
             match address[..] {
                 ["phases", name, ..] => self.phases.insert(name.to_owned()),
                 ["targets", name, ..] => self.targets.insert(name.to_owned()),
-                ["objectives" | "price", ..] => true,
+                ["objectives" | "price" | "monitoring", ..] => true,
                 _ => return None,
             };
         }

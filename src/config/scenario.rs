@@ -4,6 +4,7 @@ mod check;
 mod connection;
 mod dataset;
 mod http_api;
+mod monitoring;
 mod phase;
 mod run;
 mod search;
@@ -21,6 +22,7 @@ pub use self::{
     connection::{ClientCertificate, HttpVersion, Tls},
     dataset::{Content, DataFile, DataFormat, Dataset, OnBadRow, RowOrder},
     http_api::{EndMark, HttpApi},
+    monitoring::Monitoring,
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
     search::{BROKEN, GROWTH, Search, Sought, Until},
@@ -51,6 +53,8 @@ pub struct Scenario {
     pub run: Run,
     /// What a run leaves behind.
     pub output: Output,
+    /// What is read of the machine and of the servers meanwhile.
+    pub monitoring: Monitoring,
     /// What phases and endpoints use when they say nothing.
     pub defaults: Defaults,
     /// The servers under test, by name, in the order of the file.
@@ -151,6 +155,8 @@ pub struct Endpoint {
     pub http_version: HttpVersion,
     /// Whom its connections trust.
     pub tls: Tls,
+    /// The process of its server, where that is on this machine and cannot be found by its port.
+    pub pid: Option<u32>,
 }
 
 /// Where an endpoint is.

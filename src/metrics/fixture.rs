@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, io, time::Duration};
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Ceiling, HttpVersion, Lengths, Model, OnBottleneck, OnInconclusive, Output,
-        Platform, PromptLength, Severity, Sim, Spikes, Stage, Synthetic, Threads, Tls, Workload,
+        Address, Arrivals, Bound, Ceiling, HttpVersion, Lengths, Model, Monitoring, OnBottleneck,
+        OnInconclusive, Output, Platform, PromptLength, Severity, Sim, Spikes, Stage, Synthetic, Threads,
+        Tls, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
@@ -39,6 +40,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
+        pid: None,
         tokenizer: None,
         workload_name: "words".to_owned(),
         workload: Workload::Synthetic(Synthetic {
@@ -200,6 +202,7 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         },
         repeats: 1,
         output: Output::default(),
+        monitoring: Monitoring::default(),
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
         steps: all,
         targets: Vec::new(),

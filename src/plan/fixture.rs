@@ -8,9 +8,9 @@ use crate::{
     catalog::Protocol,
     config::{
         Address, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, HttpVersion, Lengths, Load,
-        Mix, Model, OnBottleneck, OnInconclusive, Open, Order, Output, Phase, Places, Platform, PromptLength,
-        Run, Scenario, Secret, Severity, Shape, Sim, Snippets, Stage, Synthetic, Target, Threads, Tls,
-        Workload,
+        Mix, Model, Monitoring, OnBottleneck, OnInconclusive, Open, Order, Output, Phase, Places, Platform,
+        PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Snippets, Stage, Synthetic, Target,
+        Threads, Tls, Workload,
     },
 };
 
@@ -34,6 +34,7 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
+        pid: None,
         tokenizer: None,
     }
 }
@@ -110,6 +111,7 @@ pub(super) fn bare() -> Scenario {
             without_flags: None,
         },
         output: Output::default(),
+        monitoring: Monitoring::default(),
         defaults: Defaults {
             timeout: seconds(120),
             concurrency: vec![1, 2],

@@ -62,8 +62,8 @@ use crate::{
     catalog::{Carrier, MetricName, Protocol},
     config::{
         Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpApi, HttpVersion,
-        Model, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform, Price, SameAs,
-        Secret, Severity, Sim, Stage, Threads, Tls, Tokenizer, TracePart, Workload, case_name,
+        Model, Monitoring, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform,
+        Price, SameAs, Secret, Severity, Sim, Stage, Threads, Tls, Tokenizer, TracePart, Workload, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -113,6 +113,9 @@ pub struct Plan {
     /// What a run leaves behind.
     #[serde(default, skip_serializing_if = "is_default")]
     pub output: Output,
+    /// What is read of the machine and of the servers meanwhile; not in the file where it is what holds anyway.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub monitoring: Monitoring,
     /// The servers under test; steps refer to them by index.
     pub endpoints: Vec<PlannedEndpoint>,
     /// The nodes of the graph, in an order in which they can run; `Step::id` is the index.
@@ -275,6 +278,9 @@ pub struct PlannedEndpoint {
     /// Whom its connections trust.
     #[serde(default, skip_serializing_if = "Tls::is_default")]
     pub tls: Tls,
+    /// The process of its server, where somebody named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
     /// The name of its workload.
     pub workload_name: String,
     /// What is sent.

@@ -12,7 +12,7 @@ use crate::{
     catalog::{Metric, MetricName, Protocol},
     compare::{Comparison, MARGIN, RunFigures, Side, compare},
     config::{
-        Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Layer, Lengths, Model, Objective,
+        Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Layer, Lengths, Model, Monitoring, Objective,
         OnBottleneck, OnInconclusive, Origin, Output, Platform, Price, PromptLength, Severity, Sim, Stage,
         Synthetic, Threads, Tls, Workload,
     },
@@ -352,6 +352,7 @@ fn endpoint(name: &str, sim_name: Option<&str>) -> PlannedEndpoint {
         http: None,
         http_version: HttpVersion::One,
         tls: Tls::default(),
+        pid: None,
         tokenizer: None,
         workload_name: "summaries".to_owned(),
         workload: Workload::Synthetic(Synthetic {
@@ -467,6 +468,7 @@ fn plan() -> Plan {
         },
         repeats: 1,
         output: Output::default(),
+        monitoring: Monitoring::default(),
         endpoints: vec![endpoint("thinker", Some("rtx_4090")), endpoint("flash", Some("small"))],
         steps: steps(),
         targets: vec![

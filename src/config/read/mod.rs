@@ -12,6 +12,7 @@ mod leaf;
 mod load;
 mod metric;
 mod model;
+mod monitoring;
 mod objectives;
 mod price;
 mod safety;
@@ -32,8 +33,8 @@ use same_as::Others;
 pub(super) use servers::OPERATIONS;
 
 use super::{
-    Axis, Defaults, Endpoint, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Phase,
-    Places, Platform, Price, Run, Scenario, Sim, Target, Threads, Workload,
+    Axis, Defaults, Endpoint, Monitoring, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted,
+    Phase, Places, Platform, Price, Run, Scenario, Sim, Target, Threads, Workload,
     diagnostic::Sink,
     tree::{Node, Value},
 };
@@ -52,6 +53,7 @@ pub(super) struct Draft {
     run: Option<Run>,
     /// What could be read of it.
     pub output: Option<Output>,
+    monitoring: Option<Monitoring>,
     defaults: Option<Defaults>,
     /// By name; every name of the file is there.
     pub endpoints: IndexMap<String, Option<Endpoint>>,
@@ -90,6 +92,7 @@ impl Draft {
             platform,
             run: self.run?,
             output: self.output?,
+            monitoring: self.monitoring?,
             defaults: self.defaults?,
             endpoints: all(self.endpoints)?,
             workloads: all(self.workloads)?,
@@ -121,6 +124,7 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     let seed = fields.get("seed", leaf::count::<u64>(0));
     let run = fields.table_at("run").and_then(run);
     let output = fields.table_at("output").and_then(output::output);
+    let monitoring = fields.table_at("monitoring").and_then(monitoring::monitoring);
     let defaults = fields.table_at("defaults").and_then(defaults);
     let endpoints = named(&mut fields, "endpoints", sink, servers::endpoint);
     let workloads = named(&mut fields, "workloads", sink, workloads::workload);
@@ -140,6 +144,7 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
         seed,
         run,
         output,
+        monitoring,
         defaults,
         endpoints,
         workloads,

@@ -36,12 +36,15 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let http = http_api::http_api(fields, protocol, model.as_ref());
     let http_version = connection::http_version(fields);
     let tls = connection::tls(fields);
+    let named = fields.node("pid").is_some();
+    let pid = fields.get("pid", leaf::count(1));
     let wrong = [
         weighted && weight.is_none(),
         tokenized && tokenizer.is_none(),
         keyed && api_key.is_none(),
         checked && check.is_none(),
         described && http.is_none(),
+        named && pid.is_none(),
     ];
     if wrong.contains(&true) {
         return None;
@@ -63,6 +66,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         http,
         http_version: http_version?,
         tls: tls?,
+        pid,
     })
 }
 

@@ -62,6 +62,10 @@ pub(super) struct Endpoint {
     http_version: Word<HttpVersion>,
     /// Whom its connections trust, and how they show who they are; only with `https://`.
     tls: Tls,
+    /// The process of its server, whose processor time and memory are read with those of its children. A server of this
+    /// machine is found by its port, and needs this only where it is not: behind a proxy, in a container, or run by somebody else.
+    #[schemars(extend("examples" = [4242]))]
+    pid: Count,
 }
 
 /// `[endpoints.NAME.check]`: what the text of every answer must be, all of it.
