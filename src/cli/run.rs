@@ -36,6 +36,7 @@ use crate::{
     report,
     sim::Child,
     store::{self, Writer},
+    telemetry,
     wire::Clock,
     workload::{Datasets, OpenError, Source},
 };
@@ -429,7 +430,8 @@ async fn run_one(
         terminal::say(&format!("running {} → {}", plan.title(), folder.display()));
     }
     let progress = Progress::new(plan, output.quiet, terminal);
-    let recorded = measure(plan, budgets, bindings, clock, writer, progress, signals).await?;
+    let servers = servers(plan, &bindings, &simulated);
+    let recorded = measure(plan, budgets, bindings, &servers, clock, writer, progress, signals).await?;
     let Some(rebuilt) = finish(&folder, signals).await else {
         let folder = folder.display();
         terminal::say(&format!("left without a report: `scenario report {folder}` makes it"));
@@ -444,6 +446,16 @@ async fn run_one(
         exit = Exit::Environment;
     }
     Ok(Ran { exit, rebuilt: Some(rebuilt) })
+}
+
+/// Where the server of each endpoint is, for what is read of it.
+fn servers(plan: &Plan, bindings: &[Binding], simulated: &Simulated) -> Vec<telemetry::Server> {
+    let each = plan.endpoints.iter().zip(bindings).map(|(endpoint, binding)| telemetry::Server {
+        endpoint: endpoint.name.clone(),
+        url: binding.server.url.clone(),
+        pid: endpoint.pid.or_else(|| simulated.pid(endpoint)),
+    });
+    each.collect()
 }
 
 /// Judges and reports the run in a folder, on a thread of its own: a long one takes a while. `None` where a second
@@ -470,10 +482,12 @@ async fn finish(
 }
 
 /// Sends the load and writes the records, obeying signals. The outer error is the engine's, the inner the disk's.
+#[expect(clippy::too_many_arguments, reason = "everything that a run is made of comes together here")]
 async fn measure(
     plan: &Plan,
     budgets: Vec<Budget>,
     bindings: Vec<Binding>,
+    servers: &[telemetry::Server],
     clock: Clock,
     writer: Writer,
     progress: Progress,
@@ -483,6 +497,13 @@ async fn measure(
     let (commands, commands_out) = mpsc::channel(8);
     let voice = progress.voice();
     let (checks, control) = (Checks::of(plan)?, Control::new(plan));
+    // before the first step, so that what was before the load is known
+    let (sensors, missing) = telemetry::sensors(plan, servers, &machine::Places::default());
+    let sampling = plan.monitoring.enabled.then(|| {
+        telemetry::Sampling::start(sensors, missing, plan.monitoring, clock, events.clone())
+            .context("cannot start the thread that reads the machine")
+    });
+    let sampling = sampling.transpose()?;
     let recording = recording::start(writer, events_out, commands.clone(), clock, progress, checks, control);
     let workers = Workers::start(client_threads(plan)).context("cannot start the threads that measure")?;
     let mut running = engine::start(&workers, plan.clone(), bindings, clock, budgets, events, commands_out);
@@ -505,6 +526,8 @@ async fn measure(
         }
     };
     drop(workers);
+    // after the last drain; the recorder waits for whoever may still have something to say
+    drop(sampling);
     let recorded =
         recording.join().map_err(|_| anyhow::anyhow!("the recorder died; the records so far are on disk"))?;
     ended.context("the engine died; the records so far are on disk")??;
@@ -514,7 +537,7 @@ async fn measure(
 /// The simulated servers of a run, one child process each.
 pub(super) struct Simulated {
     /// By the name behind `sim:`.
-    _servers: BTreeMap<String, Child>,
+    servers: BTreeMap<String, Child>,
     /// The base URL for each endpoint of the plan that has one.
     pub(super) urls: Vec<Option<String>>,
 }
@@ -536,6 +559,12 @@ impl Simulated {
             };
             urls.push(Some(child.base_url().to_owned()));
         }
-        Ok(Self { _servers: servers, urls })
+        Ok(Self { servers, urls })
+    }
+
+    /// The process of an endpoint's server.
+    fn pid(&self, endpoint: &PlannedEndpoint) -> Option<u32> {
+        let Address::Sim(name) = &endpoint.address else { return None };
+        self.servers.get(name).map(Child::pid)
     }
 }

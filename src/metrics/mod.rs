@@ -48,7 +48,7 @@ use serde::Serialize;
 use crate::{
     catalog::{Metric, Statistic},
     plan::ScopeKey,
-    record::{Abort, ChunkTimes, Diary, Outcome, Record, Saturated},
+    record::{Abort, ChunkTimes, Diary, Outcome, Record, Saturated, Telemetry},
     stats,
 };
 
@@ -60,6 +60,12 @@ pub trait Source {
     /// Shows every record in the order of writing, with the arrivals of its chunks in nanoseconds, ascending; it may
     /// be called several times and shows the same each time. The error is that of reading.
     fn scan(&self, visit: &mut dyn FnMut(&Record, &ChunkTimes)) -> io::Result<()>;
+
+    /// Shows every line of telemetry in the order of writing, likewise. Those of one moment stand together, in no order of
+    /// their own. Nothing was read where this is not given.
+    fn telemetry(&self, _visit: &mut dyn FnMut(&Telemetry)) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// All numbers of a run.

@@ -39,6 +39,9 @@ pub enum Telemetry {
         cpu_ns: Option<u64>,
         /// Moments at which it was to read and did not, since it was still busy with one before.
         skipped: u64,
+        /// Lines that were left out, since what writes them was behind.
+        #[serde(default)]
+        left_out: u64,
     },
 }
 

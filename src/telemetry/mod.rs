@@ -1,6 +1,22 @@
 //! The machine and the servers under test while a run goes on: what reads them, and the thread on which it does.
 
-use crate::record::{Sample, SensorKind, Subject};
+#[cfg(any(target_os = "linux", test))]
+mod files;
+#[cfg(any(target_os = "linux", test))]
+mod growth;
+mod process;
+mod sampling;
+mod system;
+#[cfg(test)]
+mod tests;
+
+pub use sampling::Sampling;
+
+use crate::{
+    machine::Places,
+    plan::Plan,
+    record::{Sample, SensorKind, Subject},
+};
 
 /// Reads one thing, such as a GPU or a server's page, again and again.
 pub trait Sensor: Send {
@@ -10,6 +26,11 @@ pub trait Sensor: Send {
     /// What it reads.
     fn subject(&self) -> &Subject;
 
+    /// How often it is read.
+    fn pace(&self) -> Pace {
+        Pace::Usual
+    }
+
     /// What there is to read at this moment of the run, in nanoseconds since its start: usually one sample, several where values of
     /// more than one class or subject come from one place. The first reading of what needs two is left out.
     ///
@@ -18,3 +39,52 @@ pub trait Sensor: Send {
     /// Why nothing more will come of it, in words: it is read no more.
     fn read(&mut self, at_ns: u64) -> Result<Vec<Sample>, String>;
 }
+
+/// How often a sensor is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Every `monitoring.interval`.
+    Usual,
+    /// Every `monitoring.energy_interval`.
+    Energy,
+}
+
+/// Something that was to be read and cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// What would have read it.
+    pub sensor: SensorKind,
+    /// What it is about.
+    pub subject: Subject,
+    /// Why it is not there, in words.
+    pub why: String,
+}
+
+/// Where the server of an endpoint is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// Its base URL, of a simulated one as well.
+    pub url: String,
+    /// Its process, where that is known.
+    pub pid: Option<u32>,
+}
+
+/// Everything that can be read while a plan runs, and what of it cannot and why; nothing at all where the plan says so.
+pub fn sensors(plan: &Plan, servers: &[Server], places: &Places) -> (Vec<Box<dyn Sensor>>, Vec<Missing>) {
+    let (mut sensors, mut missing) = (Vec::new(), Vec::new());
+    if !plan.monitoring.enabled {
+        return (sensors, missing);
+    }
+    // every further source is added here, in the order in which samples of one moment are to be written
+    let sources = [system::find(&places.root), process::find(servers, &places.root)];
+    for (found, lacking) in sources {
+        sensors.extend(found);
+        missing.extend(lacking);
+    }
+    (sensors, missing)
+}
+
+/// What a source finds.
+type Found = (Vec<Box<dyn Sensor>>, Vec<Missing>);
