@@ -22,6 +22,7 @@ mod stability;
 mod stop;
 mod summarize;
 mod survey;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -41,6 +42,9 @@ pub use recovery::{Recovery, Spike, Stretch};
 pub use scopes::scope_key;
 pub use stop::Stop;
 pub use summarize::summarize;
+pub use telemetry::{
+    COVERED, Cost, Curve, JudgedOn, Observation, Observed, Trend, Unread, adds_up, observed,
+};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -94,6 +98,8 @@ pub struct Summary {
     pub accounts: Vec<Account>,
     /// What there is to say of the measuring itself.
     pub instrument: Instrument,
+    /// What was read of the machine and of the servers, beside the windows.
+    pub observed: Observed,
     /// What the run cost from the start of its first step to its last answer, with warm-up, pauses and drains; `None`
     /// without a price, or where tokens that have one are not known.
     pub cost: Option<f64>,
@@ -251,6 +257,8 @@ pub struct Scope {
     pub rates: BTreeMap<Metric, f64>,
     /// The rates of one window with their errors; those that are absent have none.
     pub estimates: BTreeMap<Metric, stats::Estimate>,
+    /// What was read in its windows: of the whole everything, of an endpoint what is of its server.
+    pub observations: Vec<Observation>,
 }
 
 impl Scope {

@@ -66,6 +66,7 @@ fn scope(target: &Target, step: &Step, load: &LoadStep, plan: &Plan) -> Option<S
 fn known(metric: Metric, plan: &Plan) -> bool {
     match metric {
         Metric::CostPerMillionTokens => plan.price.is_some(),
+        Metric::Reading(_) => plan.monitoring.enabled,
         _ => !metric.needs_objectives() || !plan.objectives.is_empty(),
     }
 }

@@ -18,8 +18,8 @@ use crate::{
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
-        Counts, Dependence, Distribution, Ending, Failure, Instrument, Met, Point, Recovery, Scope, Slice,
-        Spike, Stretch, Summary, Timeline, Tokens, Transit, Values, Window,
+        Counts, Dependence, Distribution, Ending, Failure, Instrument, Met, Observed, Point, Recovery, Scope,
+        Slice, Spike, Stretch, Summary, Timeline, Tokens, Transit, Values, Window,
     },
     plan::{
         Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Traffic,
@@ -210,6 +210,7 @@ fn scope(key: ScopeKey, load: &Load, requests: &[&Request]) -> Scope {
     ]);
     Scope {
         estimates: BTreeMap::new(),
+        observations: Vec::new(),
         measured: load.phase != "warmup",
         explores: load.phase == "ladder",
         users,
@@ -596,6 +597,7 @@ fn summary() -> Summary {
         saturated: Vec::new(),
         accounts: Vec::new(),
         instrument: Instrument::default(),
+        observed: Observed::default(),
         cost: None,
     }
 }

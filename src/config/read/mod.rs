@@ -76,6 +76,11 @@ impl Draft {
         Some(self.defaults.as_ref()?.max_endpoints)
     }
 
+    /// Whether anything is read of the machine; what could not be read is taken to.
+    pub(super) fn monitors(&self) -> bool {
+        self.monitoring.is_none_or(|monitoring| monitoring.enabled)
+    }
+
     /// The scenario; `None` if anything could not be read.
     pub(super) fn finish(
         self,
