@@ -12,7 +12,7 @@ use crate::{
     metrics::{Source, window::Span},
     plan::ScopeKey,
     record::{Subject, Telemetry},
-    stats::{drift, median},
+    stats::{Drift, drift, median},
 };
 
 /// Slices of a curve: as many points as a chart has room for.
@@ -188,5 +188,5 @@ fn trend(key: ScopeKey, subject: Subject, bins: &Bins, length_s: f64) -> Option<
     let mut ascending = means;
     ascending.sort_unstable_by(f64::total_cmp);
     let bytes = drift.share * median(&ascending)?;
-    Some(Trend { key, subject, drift, bytes_per_hour: bytes / length_s * 3600.0, length_s })
+    Some(Trend { key, subject, drift, bytes_per_hour: bytes / (length_s * Drift::SPAN) * 3600.0, length_s })
 }
