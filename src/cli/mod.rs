@@ -27,6 +27,7 @@ mod secrets;
 mod sides;
 mod signals;
 mod sim;
+mod simulated;
 mod starter;
 mod terminal;
 mod tune;

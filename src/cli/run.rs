@@ -1,7 +1,7 @@
 //! `scenario run`: the whole pipeline, once per scenario, one after another.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
@@ -23,18 +23,18 @@ use super::{
     recording::{self, Progress},
     secrets::read_secret,
     signals::Signals,
+    simulated::Simulated,
     terminal::{self, Terminal},
 };
 use crate::{
     answers::Checks,
-    config::{Address, Ceiling, HeaderText, Secret, Vocabulary, Workload},
+    config::{Ceiling, HeaderText, Secret, Vocabulary, Workload},
     control::Control,
     engine::{self, Binding, Budget, Workers},
     machine::{self, Calibration, Machine, SystemInfo},
     plan::{Plan, PlannedEndpoint, estimate, unsafe_together},
     record::{Command, StopCause},
     report,
-    sim::Child,
     store::{self, Writer},
     telemetry,
     wire::Clock,
@@ -430,7 +430,7 @@ async fn run_one(
         terminal::say(&format!("running {} → {}", plan.title(), folder.display()));
     }
     let progress = Progress::new(plan, output.quiet, terminal);
-    let servers = servers(plan, &bindings, &simulated);
+    let servers = simulated.servers(plan, &bindings);
     let recorded = measure(plan, budgets, bindings, &servers, clock, writer, progress, signals).await?;
     let Some(rebuilt) = finish(&folder, signals).await else {
         let folder = folder.display();
@@ -446,16 +446,6 @@ async fn run_one(
         exit = Exit::Environment;
     }
     Ok(Ran { exit, rebuilt: Some(rebuilt) })
-}
-
-/// Where the server of each endpoint is, for what is read of it.
-fn servers(plan: &Plan, bindings: &[Binding], simulated: &Simulated) -> Vec<telemetry::Server> {
-    let each = plan.endpoints.iter().zip(bindings).map(|(endpoint, binding)| telemetry::Server {
-        endpoint: endpoint.name.clone(),
-        url: binding.server.url.clone(),
-        pid: endpoint.pid.or_else(|| simulated.pid(endpoint)),
-    });
-    each.collect()
 }
 
 /// Judges and reports the run in a folder, on a thread of its own: a long one takes a while. `None` where a second
@@ -532,39 +522,4 @@ async fn measure(
         recording.join().map_err(|_| anyhow::anyhow!("the recorder died; the records so far are on disk"))?;
     ended.context("the engine died; the records so far are on disk")??;
     Ok(recorded)
-}
-
-/// The simulated servers of a run, one child process each.
-pub(super) struct Simulated {
-    /// By the name behind `sim:`.
-    servers: BTreeMap<String, Child>,
-    /// The base URL for each endpoint of the plan that has one.
-    pub(super) urls: Vec<Option<String>>,
-}
-
-impl Simulated {
-    pub(super) fn start(plan: &Plan) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("cannot find the path of this program")?;
-        let mut servers = BTreeMap::new();
-        let mut urls = Vec::new();
-        for endpoint in &plan.endpoints {
-            let (Address::Sim(name), Some(settings)) = (&endpoint.address, &endpoint.sim) else {
-                urls.push(None);
-                continue;
-            };
-            // endpoints that name the same simulated server share it, as they would a real one
-            let child = match servers.entry(name.clone()) {
-                Entry::Occupied(running) => running.into_mut(),
-                Entry::Vacant(none) => none.insert(Child::start(&program, name, settings, plan.seed)?),
-            };
-            urls.push(Some(child.base_url().to_owned()));
-        }
-        Ok(Self { servers, urls })
-    }
-
-    /// The process of an endpoint's server.
-    fn pid(&self, endpoint: &PlannedEndpoint) -> Option<u32> {
-        let Address::Sim(name) = &endpoint.address else { return None };
-        self.servers.get(name).map(Child::pid)
-    }
 }

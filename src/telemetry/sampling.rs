@@ -251,7 +251,9 @@ impl Reader {
             outlet.state().busy = None;
             match read {
                 Ok(read) => {
-                    read.into_iter().for_each(|sample| put(&mut samples, sample));
+                    for sample in read {
+                        put(&mut samples, sample);
+                    }
                     true
                 }
                 Err(why) => {

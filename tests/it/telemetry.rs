@@ -88,10 +88,17 @@ fn a_run_reads_the_machine_and_its_server_and_judges_them() {
     let page = run.text("report.html");
     assert!(page.contains("Machine and servers") && page.contains("data-plot=\"shares\""));
 
-    // an old run has no such file, and the rest of it reads as ever
+    // a last line that a crash cut short is dropped
     let before = run.json("summary.json");
-    std::fs::remove_file(run.path().join("telemetry.jsonl")).expect("a file");
+    let file = run.path().join("telemetry.jsonl");
+    let cut = format!("{}{{\"line\":\"sam", run.text("telemetry.jsonl"));
+    std::fs::write(&file, cut).expect("a file");
     let folder = run.path().display().to_string();
+    bench.run(&["report", &folder]);
+    assert_eq!(run.json("summary.json")["scopes"], before["scopes"]);
+
+    // an old run has no such file, and the rest of it reads as ever
+    std::fs::remove_file(file).expect("a file");
     bench.run(&["report", &folder]);
     let after = run.json("summary.json");
     assert_eq!(after["scopes"][0]["telemetry"], Value::Array(Vec::new()));

@@ -37,9 +37,9 @@ pub struct Observation {
     /// The mean over time: between two readings a sampled value is taken to change evenly, and one that is a mean since the
     /// reading before is what it says.
     pub mean: Option<f64>,
-    /// The lowest reading.
+    /// The lowest reading, or what it is taken to be at the edges of the stretch.
     pub min: Option<f64>,
-    /// The highest reading.
+    /// The highest, likewise.
     pub max: Option<f64>,
     /// The first value after the stretch.
     pub after: Option<f64>,

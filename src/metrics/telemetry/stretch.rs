@@ -85,7 +85,7 @@ pub(super) struct Stretch {
     /// Value times seconds.
     integral: f64,
     growth: f64,
-    /// Lowest and highest reading.
+    /// Lowest and highest value, with what is interpolated at the edges.
     extremes: Option<(f64, f64)>,
     /// The same of the values at the ends of all parts, for a stretch that is too short for a reading.
     ends: Option<(f64, f64)>,
@@ -120,6 +120,11 @@ impl Stretch {
             let (first, last) = pair.ends(part);
             widen(&mut self.ends, first);
             widen(&mut self.ends, last);
+            // what changes evenly was there at the edges, too
+            if between == Between::Even {
+                widen(&mut self.extremes, first);
+                widen(&mut self.extremes, last);
+            }
         }
         let falls_in = match (between, part) {
             // a mean over a time belongs where most of that time lies

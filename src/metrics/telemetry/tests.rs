@@ -83,7 +83,7 @@ fn a_sampled_level_changes_evenly_between_two_readings() {
     let first = only(&collecting, &[0]);
     // (10 + 20) / 2 over a second, (20 + 10) / 2 over two
     near(first.mean, 15.0);
-    assert_eq!((first.min, first.max, first.readings), (Some(20.0), Some(20.0), 1));
+    assert_eq!((first.min, first.max, first.readings), (Some(10.0), Some(20.0), 1));
     assert_eq!((first.before, first.after, first.growth), (Some(0.0), Some(0.0), None));
     near(Some(first.covered), 1.0);
     let both = only(&collecting, &[0, 1]);

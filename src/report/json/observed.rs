@@ -10,7 +10,7 @@ use super::figures::{describe, finite, put};
 use crate::{
     catalog::{Course, Quantity, Unit},
     metrics::{self, Observation},
-    record::{SensorKind, Subject},
+    record::{Class, SensorKind, Subject},
 };
 
 /// What a run tells of what was read.
@@ -113,10 +113,15 @@ impl JsonSchema for Readings {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut properties = Map::new();
-        properties.insert("quantity".to_owned(), generator.subschema_for::<Quantity>().to_value());
-        properties.insert("subject".to_owned(), generator.subschema_for::<Subject>().to_value());
-        properties.insert("sensor".to_owned(), generator.subschema_for::<SensorKind>().to_value());
-        properties.insert("class".to_owned(), generator.subschema_for::<crate::record::Class>().to_value());
+        let kinds = [
+            ("quantity", "What was read.", generator.subschema_for::<Quantity>()),
+            ("subject", "What it is about.", generator.subschema_for::<Subject>()),
+            ("sensor", "What read it.", generator.subschema_for::<SensorKind>()),
+            ("class", "How sure it is.", generator.subschema_for::<Class>()),
+        ];
+        for (name, what, kind) in kinds {
+            properties.insert(name.to_owned(), json!({ "description": what, "allOf": [kind] }));
+        }
         let count =
             json!({ "description": "Readings that fall into the stretch.", "type": "integer", "minimum": 0 });
         properties.insert("readings".to_owned(), count);
@@ -126,9 +131,9 @@ impl JsonSchema for Readings {
         for quantity in Quantity::ALL {
             match quantity.course() {
                 Course::Level => {
-                    LEVEL
-                        .into_iter()
-                        .for_each(|(name, what)| describe(&mut properties, name, quantity.unit(), what));
+                    for (name, what) in LEVEL {
+                        describe(&mut properties, name, quantity.unit(), what);
+                    }
                 }
                 Course::Count => {
                     let what = "By how much it grew in the stretch.";

@@ -185,7 +185,8 @@ fn below_these(root: &Path, known: &BTreeSet<u32>) -> Result<Vec<u32>, String> {
             }
         }
     }
-    let (mut found, mut seen, mut open) = (Vec::new(), known.clone(), Vec::from_iter(known.iter().copied()));
+    let (mut found, mut seen, mut open) =
+        (Vec::new(), known.clone(), known.iter().copied().collect::<Vec<_>>());
     while let Some(pid) = open.pop() {
         let below = if by_file { children_of(root, pid) } else { children.remove(&pid).unwrap_or_default() };
         for child in below {

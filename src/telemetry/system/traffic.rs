@@ -92,13 +92,12 @@ impl Disks {
         for line in self.diskstats.read()?.lines() {
             let fields: Vec<&str> = line.split_ascii_whitespace().collect();
             let Some(name) = fields.get(2) else { continue };
-            let disk = match self.known.get(*name) {
-                Some(disk) => *disk,
-                None => {
-                    let disk = is_disk(&self.root, name);
-                    self.known.insert((*name).to_owned(), disk);
-                    disk
-                }
+            let disk = if let Some(disk) = self.known.get(*name) {
+                *disk
+            } else {
+                let disk = is_disk(&self.root, name);
+                self.known.insert((*name).to_owned(), disk);
+                disk
             };
             if !disk {
                 continue;
