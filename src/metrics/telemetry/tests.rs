@@ -136,8 +136,8 @@ fn the_peak_of_a_peak_is_what_the_kernel_says() {
 fn what_was_before_and_after_the_load_stands_beside_it() {
     let values = [(0.0, 1.0), (0.5, 3.0), (50.0, 8.0), (101.0, 6.0), (103.0, 4.0)];
     let observed = collect(series(Class::Sampled, Quantity::ServerMemory, &values), &[(10, 20)]).finish();
-    assert_eq!((observed.before[0].max, observed.before[0].readings), (Some(3.0), 2));
-    assert_eq!((observed.after[0].max, observed.after[0].readings), (Some(6.0), 2));
+    assert_eq!((observed.before[0].min, observed.before[0].readings), (Some(1.0), 2));
+    assert_eq!((observed.after[0].min, observed.after[0].readings), (Some(4.0), 2));
     let curve = &observed.curves[0];
     assert_eq!(curve.means.len(), 240);
     near(curve.means[0], 1.0 + 2.0 * (100.0 / 240.0));

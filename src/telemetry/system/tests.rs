@@ -134,7 +134,9 @@ fn what_is_not_there_is_said_and_the_rest_is_read() {
 fn a_sum_of_counts_goes_on_where_one_of_them_begins_anew() {
     let mut growth = Growth::default();
     let mut total = |counts: &[(&'static str, u64)]| {
-        counts.iter().for_each(|(thing, count)| growth.count(*thing, *count));
+        for (thing, count) in counts {
+            growth.count(*thing, *count);
+        }
         growth.total()
     };
     assert_eq!(total(&[("a", 10), ("b", 5)]), 15);

@@ -31,7 +31,7 @@ fn read(subject: Subject, quantity: Quantity, mean: f64, max: f64) -> Observatio
 fn run(
     metric: &str,
     bound: Bound,
-    observations: Vec<Observation>,
+    observations: &[Observation],
     missing: Vec<Unread>,
 ) -> (Judged, Vec<Check>, Conclusion) {
     let mut run = Run::new(plan(&["chat"], vec![closed("load", 1, 4)]));
@@ -43,7 +43,7 @@ fn run(
     let run = run.end();
     let mut summary = run.summary();
     for scope in &mut summary.scopes {
-        scope.observations.clone_from(&observations);
+        scope.observations = observations.to_vec();
     }
     summary.observed.missing = missing;
     let verdict = judge(&run.plan, &summary);
@@ -53,7 +53,7 @@ fn run(
 
 #[test]
 fn what_was_read_is_judged_on_its_value() {
-    let memory = || vec![read(Subject::Machine, Quantity::SystemMemory, 0.5, 0.8)];
+    let memory = [read(Subject::Machine, Quantity::SystemMemory, 0.5, 0.8)];
     for (metric, bound, mark) in [
         ("system.memory", Bound::AtMost(0.9), Mark::Pass),
         ("system.memory.max", Bound::AtMost(0.79), Mark::Fail),
@@ -62,7 +62,7 @@ fn what_was_read_is_judged_on_its_value() {
         ("system.memory", Bound::Between(0.7, 0.9), Mark::Pass),
         ("system.memory", Bound::Between(0.1, 0.2), Mark::Fail),
     ] {
-        let (row, checks, _) = run(metric, bound, memory(), Vec::new());
+        let (row, checks, _) = run(metric, bound, &memory, Vec::new());
         assert_eq!(
             (row.mark, row.interval, row.samples),
             (mark, None, 40),
@@ -78,16 +78,15 @@ fn what_was_read_is_judged_on_its_value() {
 fn the_worst_of_several_judges() {
     let gpu = |name: &str, max| read(Subject::Gpu(name.to_owned()), Quantity::GpuTemperature, 50.0, max);
     let (row, ..) =
-        run("gpu_temperature", Bound::AtMost(80.0), vec![gpu("0", 70.0), gpu("1", 85.0)], Vec::new());
+        run("gpu_temperature", Bound::AtMost(80.0), &[gpu("0", 70.0), gpu("1", 85.0)], Vec::new());
     assert_eq!((row.mark, row.value), (Mark::Fail, Some(85.0)));
     assert!(row.note.contains("GPU 1, the worst of 2"), "{}", row.note);
     // of two limits, the one that is missed
     let (row, ..) =
-        run("gpu_temperature", Bound::Between(75.0, 90.0), vec![gpu("0", 70.0), gpu("1", 85.0)], Vec::new());
+        run("gpu_temperature", Bound::Between(75.0, 90.0), &[gpu("0", 70.0), gpu("1", 85.0)], Vec::new());
     assert_eq!((row.mark, row.value), (Mark::Fail, Some(70.0)));
     let power = |name: &str, mean| read(Subject::Gpu(name.to_owned()), Quantity::Power, mean, 300.0);
-    let (row, ..) =
-        run("power", Bound::AtMost(500.0), vec![power("0", 200.0), power("1", 250.0)], Vec::new());
+    let (row, ..) = run("power", Bound::AtMost(500.0), &[power("0", 200.0), power("1", 250.0)], Vec::new());
     assert_eq!((row.mark, row.value), (Mark::Pass, Some(450.0)));
 }
 
@@ -101,7 +100,7 @@ fn a_count_is_what_it_came_to() {
         growth: Some(3.0),
         ..read(Subject::Server("chat".to_owned()), Quantity::ServerPreemptions, 0.0, 0.0)
     };
-    let (row, ..) = run("server.preemptions", Bound::AtMost(0.0), vec![count], Vec::new());
+    let (row, ..) = run("server.preemptions", Bound::AtMost(0.0), &[count], Vec::new());
     assert_eq!((row.mark, row.value), (Mark::Fail, Some(3.0)));
 }
 
@@ -113,7 +112,7 @@ fn what_was_not_read_voids_its_target_alone() {
         subject: Subject::Machine,
         why: "`/proc/meminfo` is not there".to_owned(),
     };
-    let (row, checks, conclusion) = run("system.memory", Bound::AtMost(0.9), Vec::new(), vec![missing]);
+    let (row, checks, conclusion) = run("system.memory", Bound::AtMost(0.9), &[], vec![missing]);
     assert_eq!((row.mark, row.value), (Mark::Inconclusive, None));
     assert_eq!(row.note, "it was not read: machine: `/proc/meminfo` is not there");
     let check = checks.iter().find(|check| check.id == "7").expect("a check");
@@ -121,10 +120,10 @@ fn what_was_not_read_voids_its_target_alone() {
     assert_eq!(conclusion, Conclusion::Inconclusive);
     // half a window is not the window
     let half = Observation { covered: 0.5, ..read(Subject::Machine, Quantity::SystemMemory, 0.5, 0.8) };
-    let (row, ..) = run("system.memory", Bound::AtMost(0.9), vec![half], Vec::new());
+    let (row, ..) = run("system.memory", Bound::AtMost(0.9), &[half], Vec::new());
     assert_eq!((row.mark, row.note.as_str()), (Mark::Inconclusive, "it was not read"));
     // a run that asks for none of it has no such check
-    let (_, checks, _) = run("error_rate", Bound::AtMost(0.9), Vec::new(), Vec::new());
+    let (_, checks, _) = run("error_rate", Bound::AtMost(0.9), &[], Vec::new());
     assert!(checks.iter().all(|check| check.id != "7"));
 }
 
