@@ -106,6 +106,8 @@ pub enum Kind {
     Rate,
     /// One share per scope, of requests.
     Share,
+    /// What was read of the machine and of the servers: of a level a few statistics over time, of a count one number.
+    Reading,
 }
 
 /// Which way is better.
@@ -169,10 +171,12 @@ pub enum Metric {
     SpikeRateMad,
     /// What a million tokens, input and output together, cost at the scenario's price.
     CostPerMillionTokens,
+    /// What was read of the machine or of a server.
+    Reading(Quantity),
 }
 
 impl Metric {
-    /// Every metric, in the order in which reports list them.
+    /// Every metric that follows from requests, in the order in which reports list them.
     pub const ALL: [Self; 24] = [
         Self::Ttft,
         Self::Ttfc,
@@ -200,9 +204,29 @@ impl Metric {
         Self::CostPerMillionTokens,
     ];
 
+    /// Every metric there is: those of requests, then what is read.
+    pub fn every() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain(Quantity::ALL.map(Self::Reading))
+    }
+
+    /// The quantity that is read, where it is one.
+    pub fn quantity(self) -> Option<Quantity> {
+        if let Self::Reading(quantity) = self { Some(quantity) } else { None }
+    }
+
+    /// The statistics that it has; none where it is one number.
+    pub fn statistics(self) -> &'static [Statistic] {
+        match self {
+            Self::Reading(quantity) if quantity.course() == Course::Level => &Statistic::OVER_TIME,
+            _ if self.kind() == Kind::Series => &Statistic::ALL,
+            _ => &[],
+        }
+    }
+
     /// The name in TOML, JSON and reports.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Reading(quantity) => quantity.name(),
             Self::Ttft => "ttft",
             Self::Ttfc => "ttfc",
             Self::E2e => "e2e",
@@ -255,6 +279,7 @@ impl Metric {
             | Self::SpikeRate
             | Self::SpikeRateMad => Unit::Share,
             Self::CostPerMillionTokens => Unit::Money,
+            Self::Reading(quantity) => quantity.unit(),
         }
     }
 
@@ -271,6 +296,7 @@ impl Metric {
             | Self::ObjectivesMetRate
             | Self::SpikeRate
             | Self::SpikeRateMad => Kind::Share,
+            Self::Reading(_) => Kind::Reading,
             _ => Kind::Series,
         }
     }
@@ -308,7 +334,11 @@ impl Metric {
 
     /// What its values are of, one of them: most have one per request.
     pub fn noun(self) -> &'static str {
-        if self == Self::SpikeRecovery { "spike" } else { "request" }
+        match self {
+            Self::SpikeRecovery => "spike",
+            Self::Reading(_) => "reading",
+            _ => "request",
+        }
     }
 
     /// Whether it is a share of the requests due, each of which counts or does not.
@@ -328,6 +358,7 @@ impl Metric {
             | Self::Goodput
             | Self::ObjectivesMetRate
             | Self::TokensPerChunk => Direction::Higher,
+            Self::Reading(quantity) => quantity.direction(),
             _ => Direction::Lower,
         }
     }
@@ -343,6 +374,9 @@ impl Metric {
     /// The statistic that the bare name stands for; `None` for rates and shares, which have none. Spikes are few, so of them it is
     /// the worst.
     pub fn default_statistic(self) -> Option<Statistic> {
+        if let Self::Reading(quantity) = self {
+            return quantity.default_statistic();
+        }
         (self.kind() == Kind::Series).then_some(match self.unit() {
             _ if self == Self::SpikeRecovery => Statistic::Max,
             Unit::Seconds => Statistic::P95,
@@ -361,7 +395,7 @@ impl<'de> Deserialize<'de> for Metric {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
         let unknown = || serde::de::Error::custom(format!("unknown metric `{name}`"));
-        Self::ALL.into_iter().find(|metric| metric.name() == name).ok_or_else(unknown)
+        Self::every().find(|metric| metric.name() == name).ok_or_else(unknown)
     }
 }
 
@@ -375,7 +409,7 @@ impl JsonSchema for Metric {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "enum": Self::ALL.map(Self::name) })
+        json_schema!({ "enum": Self::every().map(Self::name).collect::<Vec<_>>() })
     }
 }
 
@@ -415,6 +449,9 @@ impl Statistic {
         Self::Max,
         Self::Stddev,
     ];
+
+    /// Those of what is read again and again.
+    pub const OVER_TIME: [Self; 3] = [Self::Mean, Self::Min, Self::Max];
 
     /// The name behind the dot.
     pub fn name(self) -> &'static str {
@@ -456,9 +493,11 @@ pub struct MetricName {
 impl MetricName {
     /// Every name that can be asked for, each metric before its statistics.
     pub fn all() -> impl Iterator<Item = String> {
-        Metric::ALL.into_iter().flat_map(|metric| {
-            let series = Statistic::ALL.into_iter().filter(move |_| metric.kind() == Kind::Series);
-            let statistics = series.map(move |statistic| format!("{}.{}", metric.name(), statistic.name()));
+        Metric::every().flat_map(|metric| {
+            let statistics = metric
+                .statistics()
+                .iter()
+                .map(move |statistic| format!("{}.{}", metric.name(), statistic.name()));
             std::iter::once(metric.name().to_owned()).chain(statistics)
         })
     }
@@ -466,7 +505,10 @@ impl MetricName {
     /// Whether it is a mean over requests or over time, whose error the means of batches tell.
     pub fn is_mean(self) -> bool {
         match self.statistic {
-            Some(statistic) => statistic == Statistic::Mean && self.metric != Metric::Itl,
+            Some(statistic) => {
+                let of_requests = self.metric != Metric::Itl && self.metric.quantity().is_none();
+                statistic == Statistic::Mean && of_requests
+            }
             None => matches!(
                 self.metric,
                 Metric::OutputTokensPerSecond | Metric::RequestsPerSecond | Metric::Goodput
@@ -511,28 +553,29 @@ impl FromStr for MetricName {
 
     fn from_str(text: &str) -> Result<Self, UnknownMetric> {
         // the whole text first: `service.ttft` and `spike_rate.mad` have a dot of their own
-        if let Some(metric) = Metric::ALL.into_iter().find(|m| m.name() == text) {
+        if let Some(metric) = Metric::every().find(|m| m.name() == text) {
             return Ok(Self { metric, statistic: metric.default_statistic() });
         }
         let known_metric = text
             .rsplit_once('.')
-            .and_then(|(base, last)| Some((Metric::ALL.into_iter().find(|m| m.name() == base)?, last)));
+            .and_then(|(base, last)| Some((Metric::every().find(|m| m.name() == base)?, last)));
         let Some((metric, last)) = known_metric else {
             return Err(UnknownMetric {
                 message: format!("unknown metric `{text}`"),
-                known: Metric::ALL.iter().map(|m| m.name().to_owned()).collect(),
+                known: Metric::every().map(|m| m.name().to_owned()).collect(),
             });
         };
-        if metric.kind() != Kind::Series {
+        let statistics = metric.statistics();
+        if statistics.is_empty() {
             return Err(UnknownMetric {
                 message: format!("`{}` is one number and has no `.{last}`", metric.name()),
                 known: vec![metric.name().to_owned()],
             });
         }
-        let Some(statistic) = Statistic::ALL.into_iter().find(|s| s.name() == last) else {
+        let Some(statistic) = statistics.iter().copied().find(|s| s.name() == last) else {
             return Err(UnknownMetric {
                 message: format!("unknown statistic `.{last}` of `{}`", metric.name()),
-                known: Statistic::ALL.iter().map(|s| format!("{}.{}", metric.name(), s.name())).collect(),
+                known: statistics.iter().map(|s| format!("{}.{}", metric.name(), s.name())).collect(),
             });
         };
         Ok(Self { metric, statistic: Some(statistic) })
@@ -572,7 +615,7 @@ mod tests {
 
     #[test]
     fn names_read_back() {
-        for metric in Metric::ALL {
+        for metric in Metric::every() {
             let name: MetricName = metric.name().parse().expect("a metric's own name");
             assert_eq!(name.metric, metric);
             assert_eq!(name.to_string().parse(), Ok(name));
@@ -586,6 +629,10 @@ mod tests {
         assert!("tfft.p95".parse::<MetricName>().is_err());
         let error = "ttft.p96".parse::<MetricName>().expect_err("no such statistic");
         assert!(error.known.contains(&"ttft.p95".to_owned()));
+        let error = "system.memory.p95".parse::<MetricName>().expect_err("levels have no percentiles");
+        assert_eq!(error.known, ["system.memory.mean", "system.memory.min", "system.memory.max"]);
+        let error = "disk.read.max".parse::<MetricName>().expect_err("a count is one number");
+        assert_eq!(error.known, ["disk.read"]);
         let error = "error_rate.p95".parse::<MetricName>().expect_err("a share has no percentiles");
         assert_eq!(error.known, ["error_rate"]);
     }

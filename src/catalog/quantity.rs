@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Unit;
+use super::{Direction, Statistic, Unit};
 
 /// A quantity that is read again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -148,6 +148,77 @@ impl Quantity {
         Self::ServerRequests,
     ];
 
+    /// The name in TOML, JSON and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CpuUtilization => "cpu_utilization",
+            Self::SystemMemory => "system.memory",
+            Self::SystemMemoryUsed => "system.memory_used",
+            Self::SystemSwapUsed => "system.swap_used",
+            Self::NetworkReceived => "network.received",
+            Self::NetworkSent => "network.sent",
+            Self::DiskRead => "disk.read",
+            Self::DiskWritten => "disk.written",
+            Self::ServerCpu => "server.cpu",
+            Self::ServerMemory => "server.memory",
+            Self::ServerMemoryPeak => "server.memory_peak",
+            Self::GpuUtilization => "gpu_utilization",
+            Self::GpuMemory => "gpu_memory",
+            Self::GpuMemoryUtilization => "gpu_memory_utilization",
+            Self::GpuMemoryReserved => "gpu_memory_reserved",
+            Self::GpuMemoryServer => "gpu_memory_server",
+            Self::GpuTemperature => "gpu_temperature",
+            Self::GpuClock => "gpu_clock",
+            Self::GpuMemoryClock => "gpu_memory_clock",
+            Self::GpuThrottled => "gpu_throttled",
+            Self::Power => "power",
+            Self::Energy => "energy",
+            Self::ServerQueueLength => "server.queue_length",
+            Self::ServerRunning => "server.running",
+            Self::ServerKvCacheUsage => "server.kv_cache_usage",
+            Self::ServerPrefixQueries => "server.prefix_queries",
+            Self::ServerPrefixHits => "server.prefix_hits",
+            Self::ServerPreemptions => "server.preemptions",
+            Self::ServerPromptTokens => "server.prompt_tokens",
+            Self::ServerGenerationTokens => "server.generation_tokens",
+            Self::ServerRequests => "server.requests",
+        }
+    }
+
+    /// The statistic of a level that the bare name stands for: of what is used up the peak, of work the mean. A count has none.
+    pub fn default_statistic(self) -> Option<Statistic> {
+        match self {
+            _ if self.course() == Course::Count => None,
+            Self::CpuUtilization
+            | Self::ServerCpu
+            | Self::GpuUtilization
+            | Self::GpuClock
+            | Self::GpuMemoryClock
+            | Self::GpuThrottled
+            | Self::Power
+            | Self::ServerRunning => Some(Statistic::Mean),
+            _ => Some(Statistic::Max),
+        }
+    }
+
+    /// Whether it is read of the server of one endpoint.
+    pub fn is_of_server(self) -> bool {
+        self.name().starts_with("server.")
+    }
+
+    /// Which way is better.
+    pub fn direction(self) -> Direction {
+        match self {
+            Self::GpuClock
+            | Self::GpuMemoryClock
+            | Self::ServerPrefixHits
+            | Self::ServerPromptTokens
+            | Self::ServerGenerationTokens
+            | Self::ServerRequests => Direction::Higher,
+            _ => Direction::Lower,
+        }
+    }
+
     /// The unit of its values.
     pub fn unit(self) -> Unit {
         match self {
@@ -199,6 +270,18 @@ impl Quantity {
             | Self::ServerGenerationTokens
             | Self::ServerRequests => Course::Count,
             _ => Course::Level,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantity_has_one_name() {
+        for quantity in Quantity::ALL {
+            assert_eq!(serde_json::to_value(quantity).expect("a name"), quantity.name());
         }
     }
 }

@@ -29,6 +29,7 @@ mod services;
 mod sides;
 mod signals;
 mod sim;
+mod simulated;
 mod starter;
 mod terminal;
 mod tune;

@@ -13,8 +13,9 @@ use super::{
     Overrides,
     exit::Exit,
     load::{compile, load},
-    run::{Simulated, sources},
+    run::sources,
     secrets::read_secret,
+    simulated::Simulated,
     terminal::{self, Terminal},
 };
 use crate::{

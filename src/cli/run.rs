@@ -1,7 +1,7 @@
 //! `scenario run`: the whole pipeline, once per scenario, one after another.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
@@ -24,19 +24,20 @@ use super::{
     secrets::read_secret,
     services::{self, Services},
     signals::Signals,
+    simulated::Simulated,
     terminal::{self, Terminal},
 };
 use crate::{
     answers::Checks,
-    config::{Address, Ceiling, HeaderText, Secret, Vocabulary, Workload},
+    config::{Ceiling, HeaderText, Secret, Vocabulary, Workload},
     control::Control,
     engine::{self, Binding, Budget, Workers},
     machine::{self, Calibration, Machine, SystemInfo},
     plan::{Plan, PlannedEndpoint, estimate, unsafe_together},
     record::{Command, Diary, Event, StopCause},
     report,
-    sim::Child,
     store::{self, Writer},
+    telemetry,
     wire::Clock,
     workload::{Datasets, OpenError, Source},
 };
@@ -449,8 +450,10 @@ async fn run_one(
         terminal::say(&format!("running {} → {}", plan.title(), folder.display()));
     }
     let progress = Progress::new(plan, output.quiet, terminal);
+    let servers = simulated.servers(plan, &bindings, &system.services);
     let (mut writer, mut recorded) =
-        measure(plan, budgets, bindings, clock, (writer, services.watch()), progress, signals).await?;
+        measure(plan, budgets, bindings, &servers, clock, (writer, services.watch()), progress, signals)
+            .await?;
     let ended = services.stop(|| clock.now_ns()).into_iter().map(Diary::ServiceEnded).map(Event::Diary);
     if let Err(error) = writer.append(&ended.collect::<Vec<_>>()) {
         recorded = recorded.and(Err(error));
@@ -495,10 +498,12 @@ async fn finish(
 }
 
 /// Sends the load and writes the records, obeying signals. The outer error is the engine's, the inner the disk's.
+#[expect(clippy::too_many_arguments, reason = "everything that a run is made of comes together here")]
 async fn measure(
     plan: &Plan,
     budgets: Vec<Budget>,
     bindings: Vec<Binding>,
+    servers: &[telemetry::Server],
     clock: Clock,
     written: (Writer, services::Watch),
     progress: Progress,
@@ -508,6 +513,13 @@ async fn measure(
     let (commands, commands_out) = mpsc::channel(8);
     let voice = progress.voice();
     let (checks, control) = (Checks::of(plan)?, Control::new(plan));
+    // before the first step, so that what was before the load is known
+    let (sensors, missing) = telemetry::sensors(plan, servers, &machine::Places::default());
+    let sampling = plan.monitoring.enabled.then(|| {
+        telemetry::Sampling::start(sensors, missing, plan.monitoring, clock, events.clone())
+            .context("cannot start the thread that reads the machine")
+    });
+    let sampling = sampling.transpose()?;
     let recording = recording::start(written, events_out, commands.clone(), clock, progress, checks, control);
     let workers = Workers::start(client_threads(plan)).context("cannot start the threads that measure")?;
     let mut running = engine::start(&workers, plan.clone(), bindings, clock, budgets, events, commands_out);
@@ -530,37 +542,10 @@ async fn measure(
         }
     };
     drop(workers);
+    // after the last drain; the recorder waits for whoever may still have something to say
+    drop(sampling);
     let recorded =
         recording.join().map_err(|_| anyhow::anyhow!("the recorder died; the records so far are on disk"))?;
     ended.context("the engine died; the records so far are on disk")??;
     Ok(recorded)
-}
-
-/// The simulated servers of a run, one child process each.
-pub(super) struct Simulated {
-    /// By the name behind `sim:`.
-    _servers: BTreeMap<String, Child>,
-    /// The base URL for each endpoint of the plan that has one.
-    pub(super) urls: Vec<Option<String>>,
-}
-
-impl Simulated {
-    pub(super) fn start(plan: &Plan) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("cannot find the path of this program")?;
-        let mut servers = BTreeMap::new();
-        let mut urls = Vec::new();
-        for endpoint in &plan.endpoints {
-            let (Address::Sim(name), Some(settings)) = (&endpoint.address, &endpoint.sim) else {
-                urls.push(None);
-                continue;
-            };
-            // endpoints that name the same simulated server share it, as they would a real one
-            let child = match servers.entry(name.clone()) {
-                Entry::Occupied(running) => running.into_mut(),
-                Entry::Vacant(none) => none.insert(Child::start(&program, name, settings, plan.seed)?),
-            };
-            urls.push(Some(child.base_url().to_owned()));
-        }
-        Ok(Self { _servers: servers, urls })
-    }
 }

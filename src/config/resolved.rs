@@ -17,6 +17,7 @@ const ORDER: &[&str] = &[
     "seed",
     "run",
     "output",
+    "monitoring",
     "defaults",
     "services",
     "endpoints",

@@ -76,7 +76,7 @@ impl Faulty {
             match address[..] {
                 ["phases", name, ..] => self.phases.insert(name.to_owned()),
                 ["targets", name, ..] => self.targets.insert(name.to_owned()),
-                ["objectives" | "price", ..] | ["endpoints", _, "objectives", ..] => true,
+                ["objectives" | "price" | "monitoring", ..] | ["endpoints", _, "objectives", ..] => true,
                 _ => return None,
             };
         }

@@ -6,6 +6,7 @@ mod dataset;
 mod http_api;
 mod objective;
 mod metrics;
+mod monitoring;
 mod phase;
 mod run;
 mod search;
@@ -25,6 +26,7 @@ pub use self::{
     dataset::{Content, DataFile, DataFormat, Dataset, OnBadRow, RowOrder},
     http_api::{EndMark, HttpApi},
     metrics::MetricsPages,
+    monitoring::Monitoring,
     objective::Objective,
     phase::*,
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
@@ -57,6 +59,8 @@ pub struct Scenario {
     pub run: Run,
     /// What a run leaves behind.
     pub output: Output,
+    /// What is read of the machine and of the servers meanwhile.
+    pub monitoring: Monitoring,
     /// What phases and endpoints use when they say nothing.
     pub defaults: Defaults,
     /// The servers under test, by name, in the order of the file.
@@ -165,6 +169,8 @@ pub struct Endpoint {
     pub metrics: MetricsPages,
     /// The name of the service that serves it; `None` for a server that somebody else runs.
     pub service: Option<String>,
+    /// The process of its server, where that is on this machine and cannot be found by its port.
+    pub pid: Option<u32>,
 }
 
 /// Where an endpoint is.

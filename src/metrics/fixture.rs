@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, io, time::Duration};
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Lengths, MetricsPages, Model, Objective,
-        OnBottleneck, OnInconclusive, Output, Platform, PromptLength, Severity, Sim, Spikes, Stage,
-        Synthetic, Threads, Tls, Workload,
+        Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Lengths, MetricsPages, Model, Monitoring,
+        Objective, OnBottleneck, OnInconclusive, Output, Platform, PromptLength, Severity, Sim, Spikes,
+        Stage, Synthetic, Threads, Tls, Workload,
     },
     metrics::{Source, Summary, summarize},
     plan::{
@@ -42,6 +42,7 @@ pub(crate) fn endpoint(name: &str) -> PlannedEndpoint {
         tls: Tls::default(),
         metrics: MetricsPages::Auto,
         service: None,
+        pid: None,
         tokenizer: None,
         objectives: Vec::new(),
         workload_name: "words".to_owned(),
@@ -226,6 +227,7 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         },
         repeats: 1,
         output: Output::default(),
+        monitoring: Monitoring::default(),
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
         steps: all,
         targets: Vec::new(),

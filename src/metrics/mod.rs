@@ -22,6 +22,7 @@ mod stability;
 mod stop;
 mod summarize;
 mod survey;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -41,6 +42,9 @@ pub use recovery::{Recovery, Spike, Stretch};
 pub use scopes::scope_key;
 pub use stop::Stop;
 pub use summarize::summarize;
+pub use telemetry::{
+    COVERED, Cost, Curve, JudgedOn, Observation, Observed, Trend, Unread, adds_up, observed,
+};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -48,7 +52,7 @@ use serde::Serialize;
 use crate::{
     catalog::{Metric, Statistic},
     plan::ScopeKey,
-    record::{Abort, ChunkTimes, Diary, Outcome, Record, Saturated, ServiceEnded},
+    record::{Abort, ChunkTimes, Diary, Outcome, Record, Saturated, ServiceEnded, Telemetry},
     stats,
 };
 
@@ -60,6 +64,12 @@ pub trait Source {
     /// Shows every record in the order of writing, with the arrivals of its chunks in nanoseconds, ascending; it may
     /// be called several times and shows the same each time. The error is that of reading.
     fn scan(&self, visit: &mut dyn FnMut(&Record, &ChunkTimes)) -> io::Result<()>;
+
+    /// Shows every line of telemetry in the order of writing, likewise. Those of one moment stand together, in no order of
+    /// their own. Nothing was read where this is not given.
+    fn telemetry(&self, _visit: &mut dyn FnMut(&Telemetry)) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// All numbers of a run.
@@ -91,6 +101,8 @@ pub struct Summary {
     pub accounts: Vec<Account>,
     /// What there is to say of the measuring itself.
     pub instrument: Instrument,
+    /// What was read of the machine and of the servers, beside the windows.
+    pub observed: Observed,
     /// What the run cost from the start of its first step to its last answer, with warm-up, pauses and drains; `None`
     /// without a price, or where tokens that have one are not known.
     pub cost: Option<f64>,
@@ -248,6 +260,8 @@ pub struct Scope {
     pub rates: BTreeMap<Metric, f64>,
     /// The rates of one window with their errors; those that are absent have none.
     pub estimates: BTreeMap<Metric, stats::Estimate>,
+    /// What was read in its windows: of the whole everything, of an endpoint what is of its server.
+    pub observations: Vec<Observation>,
 }
 
 impl Scope {

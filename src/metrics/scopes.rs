@@ -12,6 +12,7 @@ use crate::{
         recovery::{Sight, SpikeTimes, distribution},
         slices::changes_by_plan,
         survey::{StepSurvey, Survey},
+        telemetry::Collecting,
         window::Span,
     },
     plan::{Pattern, Plan, ScopeKey, Stretch, Work, paid_seconds, schedule::offered_rate},
@@ -79,6 +80,7 @@ pub(super) fn assemble(
     survey: &Survey<'_>,
     cells: &Cells,
     spikes: &BTreeMap<usize, SpikeTimes>,
+    telemetry: &Collecting,
 ) -> (Vec<Scope>, Vec<ModelScope>) {
     let mut phases: Vec<(&str, Vec<&StepSurvey<'_>>)> = Vec::new();
     for step in survey.steps.values() {
@@ -102,6 +104,8 @@ pub(super) fn assemble(
                 of.iter().flat_map(|step| spikes_of(step.step.id, spikes, cells, endpoint)).collect();
             let recoveries = distribution(&scope.spikes);
             scope.series.extend(recoveries.map(|recoveries| (Metric::SpikeRecovery, recoveries)));
+            let ids: Vec<usize> = of.iter().map(|step| step.step.id).collect();
+            scope.observations = telemetry.observations(&ids, scope.key.endpoint.as_deref());
             scope
         };
         let of_models = |step: Option<&StepSurvey<'_>>, of: &[&StepSurvey<'_>]| {
@@ -239,6 +243,7 @@ fn gather(
         offered_rate,
         window,
         estimates: sum.estimates(steps.iter().any(|step| changes_by_plan(step.load))),
+        observations: Vec::new(),
         counts: sum.counts,
         tokens: sum.tokens,
         transit: sum.transit,

@@ -12,6 +12,7 @@ use crate::{
         recovery::SpikeTimes,
         scopes::{Cells, Part, assemble, scope_key},
         survey::{StepSurvey, Survey, survey},
+        telemetry::Collecting,
         timeline::Drawing,
         window::window,
     },
@@ -68,9 +69,6 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
     for step in survey.steps.values().filter(|step| step.load.measure) {
         failures.add_unknown(step.account.unknown);
     }
-    let (scopes, models) = assemble(plan, &survey, &cells, &spikes);
-    let cost = plan.price.and_then(|price| survey.used.cost(price));
-    window_notes.extend(scopes.iter().filter_map(too_short));
     let keys: BTreeMap<usize, ScopeKey> = survey
         .steps
         .iter()
@@ -79,6 +77,18 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
             (*id, scope_key(plan, &ScopeKey { phase, step, endpoint: None }))
         })
         .collect();
+    let windows: Vec<_> = cells
+        .iter()
+        .filter_map(|(id, (span, _))| {
+            let measured = survey.steps.get(id)?.load.measure;
+            Some((*id, (*span)?, keys.get(id).filter(|_| measured).cloned()))
+        })
+        .collect();
+    let began_ns = survey.steps.values().filter_map(|step| step.started_ns).min();
+    let telemetry = Collecting::read(source, &windows, began_ns, survey.last_end_ns)?;
+    let (scopes, models) = assemble(plan, &survey, &cells, &spikes, &telemetry);
+    let cost = plan.price.and_then(|price| survey.used.cost(price));
+    window_notes.extend(scopes.iter().filter_map(too_short));
     let instrument = watching.finish(source.diary(), &keys);
     let accounts: Vec<_> = survey.steps.into_values().map(|step| step.account).collect();
     Ok(Summary {
@@ -94,6 +104,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         saturated: survey.saturated,
         accounts,
         instrument,
+        observed: telemetry.finish(),
         cost,
     })
 }

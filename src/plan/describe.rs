@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, PlannedTarget, Step, Work};
 use crate::{
     config::{
-        AnswerCheck, Arrivals, Bound, Ceiling, Conversation, Language, Model, Objective, Price, Search,
-        Snippets, Sought, Stage, Until, Workload,
+        AnswerCheck, Arrivals, Bound, Ceiling, Conversation, Language, Model, Monitoring, Objective, Price,
+        Search, Snippets, Sought, Stage, Until, Workload,
     },
     units::{show_count, show_count_of, show_share, write_duration},
 };
@@ -216,6 +216,16 @@ pub fn objectives(objectives: &[Objective]) -> String {
         format!("{} ≤ {limit}", objective.metric.name())
     });
     each.collect::<Vec<_>>().join(", ")
+}
+
+/// What is read while a run goes on: `every 100ms, energy every 1s`.
+pub fn monitoring(monitoring: Monitoring) -> String {
+    let Monitoring { enabled, interval, energy_interval } = monitoring;
+    if enabled {
+        format!("every {}, energy every {}", write_duration(interval), write_duration(energy_interval))
+    } else {
+        "nothing is read".to_owned()
+    }
 }
 
 /// A price: `0.69 an hour`.

@@ -8,9 +8,9 @@ use crate::{
     catalog::Protocol,
     config::{
         Address, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, HttpVersion, Lengths, Load,
-        MetricsPages, Mix, Model, OnBottleneck, OnInconclusive, Open, Order, Output, Phase, Places, Platform,
-        PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Snippets, Stage, Synthetic, Target,
-        Threads, Tls, Workload,
+        MetricsPages, Mix, Model, Monitoring, OnBottleneck, OnInconclusive, Open, Order, Output, Phase,
+        Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Snippets, Stage,
+        Synthetic, Target, Threads, Tls, Workload,
     },
 };
 
@@ -36,6 +36,7 @@ pub(super) fn endpoint(weight: Option<f64>) -> Endpoint {
         tls: Tls::default(),
         metrics: MetricsPages::Auto,
         service: None,
+        pid: None,
         tokenizer: None,
         objectives: Vec::new(),
     }
@@ -113,6 +114,7 @@ pub(super) fn bare() -> Scenario {
             without_flags: None,
         },
         output: Output::default(),
+        monitoring: Monitoring::default(),
         defaults: Defaults {
             timeout: seconds(120),
             concurrency: vec![1, 2],

@@ -65,8 +65,9 @@ use crate::{
     catalog::{Carrier, MetricName, Protocol},
     config::{
         Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpApi, HttpVersion,
-        MetricsPages, Model, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Platform,
-        Price, SameAs, Secret, Severity, Sim, Stage, Threads, Tls, Tokenizer, TracePart, Workload, case_name,
+        MetricsPages, Model, Monitoring, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted,
+        Platform, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Tls, Tokenizer, TracePart, Workload,
+        case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -119,6 +120,9 @@ pub struct Plan {
     /// The programs that a run starts before its endpoints are asked, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<PlannedService>,
+    /// What is read of the machine and of the servers meanwhile; not in the file where it is what holds anyway.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub monitoring: Monitoring,
     /// The servers under test; steps refer to them by index.
     pub endpoints: Vec<PlannedEndpoint>,
     /// The nodes of the graph, in an order in which they can run; `Step::id` is the index.
@@ -291,6 +295,9 @@ pub struct PlannedEndpoint {
     /// Index into [`Plan::services`] of the one that serves it; `None` where somebody else runs the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<usize>,
+    /// The process of its server, where somebody named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
     /// The name of its workload.
     pub workload_name: String,
     /// What is sent.

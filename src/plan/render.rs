@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     config::{
-        Address, Ceiling, Chunks, HttpVersion, MetricsPages, OnBottleneck, OnInconclusive, Output, Price,
-        Severity, Threads, Tls,
+        Address, Ceiling, Chunks, HttpVersion, MetricsPages, Monitoring, OnBottleneck, OnInconclusive,
+        Output, Price, Severity, Threads, Tls,
     },
     units::{show_count, show_number, show_seconds, show_share, write_duration},
 };
@@ -76,6 +76,9 @@ fn head(plan: &Plan) -> String {
     }
     if plan.output != Output::default() {
         table.add_row(["output", &output(&plan.output)]);
+    }
+    if plan.monitoring != Monitoring::default() {
+        table.add_row(["monitoring", &describe::monitoring(plan.monitoring)]);
     }
     if let Some(run) = &plan.rerun_of {
         table.add_row(["rerun of", run]);
@@ -160,7 +163,8 @@ fn connection(endpoint: &PlannedEndpoint) -> String {
         client.as_ref().map(|_| "client certificate"),
         insecure.then_some("insecure: accepts any certificate"),
     ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let process = endpoint.pid.map(|pid| format!("process {pid}"));
+    parts.into_iter().flatten().map(str::to_owned).chain(process).collect::<Vec<_>>().join(", ")
 }
 
 /// Where an endpoint's server tells of itself.

@@ -64,8 +64,10 @@ fn scope(target: &Target, step: &Step, load: &LoadStep, plan: &Plan) -> Option<S
 
 /// Whether the plan has what a metric is about beside requests, for those of a step to one endpoint or to all.
 fn known(metric: Metric, endpoint: Option<&str>, load: &LoadStep, plan: &Plan) -> bool {
-    if metric == Metric::CostPerMillionTokens {
-        return plan.price.is_some();
+    match metric {
+        Metric::CostPerMillionTokens => return plan.price.is_some(),
+        Metric::Reading(_) => return plan.monitoring.enabled,
+        _ => {}
     }
     let mut asked = load.traffic.iter().map(|traffic| &plan.endpoints[traffic.endpoint]);
     !metric.needs_objectives()

@@ -39,6 +39,9 @@ pub enum Telemetry {
         cpu_ns: Option<u64>,
         /// Moments at which it was to read and did not, since it was still busy with one before.
         skipped: u64,
+        /// Lines that were left out, since what writes them was behind.
+        #[serde(default)]
+        left_out: u64,
     },
 }
 
@@ -94,6 +97,22 @@ impl SensorKind {
             Self::Prometheus => "prometheus",
         }
     }
+
+    /// Whether a quantity may come from it.
+    pub fn may_read(self, quantity: Quantity) -> bool {
+        let name = quantity.name();
+        let energy = matches!(quantity, Quantity::Power | Quantity::Energy);
+        let of_process =
+            matches!(quantity, Quantity::ServerCpu | Quantity::ServerMemory | Quantity::ServerMemoryPeak);
+        let of_gpu = name.starts_with("gpu_");
+        match self {
+            Self::System => !(energy || of_gpu || quantity.is_of_server()),
+            Self::Process => of_process,
+            Self::Nvml | Self::Amdgpu => energy || of_gpu,
+            Self::Rapl => energy,
+            Self::Prometheus => !of_process,
+        }
+    }
 }
 
 /// How sure a reading is. Readings of different classes are never put together.
@@ -106,6 +125,17 @@ pub enum Class {
     Sampled,
     /// Made from something else, such as the power that a processor is built for.
     Estimated,
+}
+
+impl Class {
+    /// The name in files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Sampled => "sampled",
+            Self::Estimated => "estimated",
+        }
+    }
 }
 
 /// What a reading is about.

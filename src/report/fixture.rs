@@ -19,13 +19,13 @@ use crate::{
     compare::{Comparison, MARGIN, RunFigures, Side, compare},
     config::{
         Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Layer, Lengths, MetricsPages, Model,
-        Objective, OnBottleneck, OnInconclusive, Origin, Output, Platform, Price, PromptLength, Severity,
-        Sim, Stage, Synthetic, Threads, Tls, Workload,
+        Monitoring, Objective, OnBottleneck, OnInconclusive, Origin, Output, Platform, Price, PromptLength,
+        Severity, Sim, Stage, Synthetic, Threads, Tls, Workload,
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
-        Counts, Dependence, Distribution, Ending, Failure, Instrument, Met, Point, Recovery, Scope, Slice,
-        Spike, Stretch, Summary, Timeline, Tokens, Transit, Values, Window, fixture::ask,
+        Counts, Dependence, Distribution, Ending, Failure, Instrument, Met, Observed, Point, Recovery, Scope,
+        Slice, Spike, Stretch, Summary, Timeline, Tokens, Transit, Values, Window, fixture::ask,
     },
     plan::{
         Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Traffic,

@@ -9,6 +9,7 @@ mod instrument;
 mod ladder;
 mod search;
 mod objectives;
+mod observed;
 mod scope;
 mod services;
 mod spikes;
@@ -23,6 +24,7 @@ use self::{
     instrument::Instrument,
     ladder::Ladder,
     objectives::Objectives,
+    observed::Observed,
     scope::{Numbers, OfModel},
     search::Search,
     services::Service,
@@ -144,6 +146,8 @@ pub struct Document<'a> {
     ladders: Vec<Ladder<'a>>,
     /// What each search found, and its trials.
     searches: Vec<Search<'a>>,
+    /// What was read of the machine and of the servers beside the windows, what was not, and what reading cost.
+    telemetry: Observed<'a>,
     /// The numbers, per phase, step and endpoint; the whole before its parts.
     scopes: Vec<Numbers<'a>>,
     /// The same for each model of every endpoint that has several; empty where all requests to an endpoint name the same.
@@ -253,6 +257,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         warnings: &plan.warnings,
         ladders: tables(report).into_iter().map(Ladder::of).collect(),
         searches: verdict.searches.iter().map(Search::of).collect(),
+        telemetry: Observed::of(&summary.observed),
         scopes: summary.scopes.iter().map(Numbers::of).collect(),
         models: summary.models.iter().map(OfModel::of).collect(),
     }

@@ -13,6 +13,7 @@ pub(crate) mod fixture;
 mod html;
 mod json;
 mod ladders;
+mod observed;
 mod searches;
 mod services;
 mod spikes;

@@ -4,6 +4,7 @@ mod calibration;
 mod cases;
 mod comparison;
 mod ladders;
+mod observed;
 mod repeats;
 mod searches;
 mod scopes;
@@ -66,6 +67,7 @@ pub fn terminal(report: &Report, style: Style) -> String {
         ladders::ladders(report, style),
         searches::searches(report, style),
         spikes::spikes(report, style),
+        observed::observed(report, style),
         failures(report, style),
         analysis(report, style),
         recommendations(report, style),

@@ -63,6 +63,11 @@ impl Child {
         Self::spawn(command, PATIENCE)
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Its address for clients: `http://127.0.0.1:PORT/v1`.
     pub fn base_url(&self) -> &str {
         &self.base_url

@@ -50,6 +50,11 @@ pub struct Drift {
     pub p_value: f64,
 }
 
+impl Drift {
+    /// The part of the series that it spans: from the middle of the first batch to the middle of the last one.
+    pub const SPAN: f64 = (PARTS as f64 - 1.0) / PARTS as f64;
+}
+
 /// Batches whose means are tested for a drift: enough for the normal approximation, each long enough that neighbours are
 /// hardly dependent.
 const PARTS: usize = 20;

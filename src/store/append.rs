@@ -15,7 +15,7 @@ use crate::{
     config::{Chunks, Output},
     machine::SystemInfo,
     plan::Plan,
-    record::{self, Event, Record, Text, Texts},
+    record::{self, Event, Record, Telemetry, Text, Texts},
 };
 
 /// A line of `requests.jsonl`: a record, with the version of the format.
@@ -106,6 +106,7 @@ impl Writer {
         if let Some(chunks) = &mut writer.chunks {
             chunks.pending.extend_from_slice(chunks::HEADER);
         }
+        json_line(&Telemetry::Started { format: record::FORMAT }, &mut writer.telemetry.pending);
         writer.flush()?;
         Ok(writer)
     }

@@ -1,6 +1,6 @@
 //! `results/`: the only code that writes there.
 //!
-//! `requests.jsonl`, `chunks.bin` and `events.jsonl` are the truth, appended in whole records while a run goes on;
+//! `requests.jsonl`, `chunks.bin`, `telemetry.jsonl` and `events.jsonl` are the truth, appended in whole records while a run goes on;
 //! every other file is rebuilt from them, `plan.json` and `system-info.json`, and replaced whole. A file that is not ours is
 //! changed by [`rewrite`], and only where a person named it.
 

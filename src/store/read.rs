@@ -16,7 +16,7 @@ use crate::{
     machine::SystemInfo,
     metrics::Source,
     plan::{Plan, as_run},
-    record::{self, ChunkTimes, Diary, Record},
+    record::{self, ChunkTimes, Diary, Record, Telemetry},
     schema::Expectation,
 };
 
@@ -105,6 +105,29 @@ impl Source for Run {
                 }
             }
             visit(&record, &times);
+            Ok(())
+        })
+        .map_err(io::Error::other)
+    }
+
+    /// Runs of older versions have no such file.
+    fn telemetry(&self, visit: &mut dyn FnMut(&Telemetry)) -> io::Result<()> {
+        let path = self.folder.join("telemetry.jsonl");
+        if !path.exists() {
+            return Ok(());
+        }
+        let mut first = true;
+        lines(&path, &mut |text| {
+            let line: Telemetry = parse(text)?;
+            if std::mem::take(&mut first) {
+                let Telemetry::Started { format } = line else {
+                    return Err("it does not begin with `started`".to_owned());
+                };
+                if format != record::FORMAT {
+                    return Err(unsupported(format, record::FORMAT));
+                }
+            }
+            visit(&line);
             Ok(())
         })
         .map_err(io::Error::other)

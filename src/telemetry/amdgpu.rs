@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A sensor for each card of AMD's on the machine whose `sys` is below `root`.
-pub fn find(root: &Path) -> Found {
+pub(super) fn find(root: &Path) -> Found {
     let tree = Tree::new(root);
     let (mut sensors, mut missing): (Vec<Box<dyn Sensor>>, Vec<Missing>) = (Vec::new(), Vec::new());
     let mut lack = |subject, why| missing.push(Missing { sensor: SensorKind::Amdgpu, subject, why });

@@ -1,15 +1,36 @@
 //! The machine and the servers under test while a run goes on: what reads them, and the thread on which it does.
 
 #[cfg(any(target_os = "linux", test))]
-pub mod amdgpu;
-mod integral;
-pub mod nvml;
-pub mod prometheus;
+mod amdgpu;
 #[cfg(any(target_os = "linux", test))]
-pub mod rapl;
+mod files;
+#[cfg(any(target_os = "linux", test))]
+mod growth;
+mod integral;
+mod nvml;
+mod process;
+mod prometheus;
+#[cfg(any(target_os = "linux", test))]
+mod rapl;
+mod sampling;
+mod system;
+#[cfg(test)]
+mod tests;
 mod throttle;
 
-use crate::record::{Sample, SensorKind, Subject};
+pub use sampling::Sampling;
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use rustls::ClientConfig;
+
+use crate::{
+    config::MetricsPages,
+    machine::Places,
+    plan::Plan,
+    record::{Sample, SensorKind, Subject},
+};
 
 /// Reads one thing, such as a GPU or a server's page, again and again.
 pub trait Sensor: Send {
@@ -18,6 +39,11 @@ pub trait Sensor: Send {
 
     /// What it reads.
     fn subject(&self) -> &Subject;
+
+    /// How often it is read.
+    fn pace(&self) -> Pace {
+        Pace::Usual
+    }
 
     /// What there is to read at this moment of the run, in nanoseconds since its start: usually one sample, several where values of
     /// more than one class or subject come from one place. The first reading of what needs two is left out.
@@ -33,6 +59,15 @@ pub trait Sensor: Send {
     }
 }
 
+/// How often a sensor is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Every `monitoring.interval`.
+    Usual,
+    /// Every `monitoring.energy_interval`.
+    Energy,
+}
+
 /// Something that was to be read and cannot be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
@@ -42,6 +77,49 @@ pub struct Missing {
     pub subject: Subject,
     /// Why it is not there, in words.
     pub why: String,
+}
+
+/// Where the server of an endpoint is.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// Its base URL; of a simulated server the address that it got.
+    pub url: String,
+    /// Its process, where that is known.
+    pub pid: Option<u32>,
+    /// What its author says of its pages.
+    pub pages: MetricsPages,
+    /// What goes with requests to it, and with those for pages of the same server.
+    pub headers: HeaderMap,
+    /// Whom its connections trust, and those for pages of the same server.
+    pub tls: Option<Arc<ClientConfig>>,
+}
+
+/// Everything that can be read while a plan runs, and what of it cannot and why; nothing at all where the plan says so. To be called when
+/// the servers are ready: a page that nobody named is looked for once.
+pub fn sensors(plan: &Plan, servers: &[Server], places: &Places) -> (Vec<Box<dyn Sensor>>, Vec<Missing>) {
+    let (mut sensors, mut missing) = (Vec::new(), Vec::new());
+    if !plan.monitoring.enabled {
+        return (sensors, missing);
+    }
+    let members = process::Members::default();
+    // every further source is added here, in the order in which samples of one moment are to be written
+    let sources = [
+        system::find(&places.root),
+        process::find(servers, &places.root, &members),
+        nvml::find(&places.nvml, &members),
+        #[cfg(target_os = "linux")]
+        amdgpu::find(&places.root),
+        #[cfg(target_os = "linux")]
+        rapl::find(&places.root),
+        prometheus::find(servers, &plan.limits.allow_hosts, plan.monitoring.interval),
+    ];
+    for (found, lacking) in sources {
+        sensors.extend(found);
+        missing.extend(lacking);
+    }
+    (sensors, missing)
 }
 
 /// What a source finds.

@@ -13,19 +13,16 @@ use nvml_wrapper::{
     error::{Bits, NvmlError},
 };
 
-use super::{Found, Missing, Sensor, integral::Integral, throttle};
+use super::{Found, Missing, Sensor, integral::Integral, process::Members, throttle};
 use crate::{
     catalog::Quantity,
     machine::nvml::words,
     record::{Class, Sample, SensorKind, Subject},
 };
 
-/// The processes of servers under test at the moment, by their numbers.
-pub type Pids = Arc<dyn Fn() -> Vec<u32> + Send + Sync>;
-
 /// A sensor for each GPU that the driver can speak to. `library` is that of the driver: a name for the system's loader, or a path.
 /// `servers` tells whose memory is that of servers under test; where nobody knows, it is empty.
-pub fn find(library: &Path, servers: &Pids) -> Found {
+pub(super) fn find(library: &Path, servers: &Members) -> Found {
     let mut missing = Vec::new();
     let mut lack = |subject, why| missing.push(Missing { sensor: SensorKind::Nvml, subject, why });
     let counted = Nvml::builder().lib_path(library.as_os_str()).init();
@@ -42,7 +39,7 @@ pub fn find(library: &Path, servers: &Pids) -> Found {
                     library: library.to_owned(),
                     index,
                     subject: subject.clone(),
-                    servers: Arc::clone(servers),
+                    servers: servers.clone(),
                     counts_energy: true,
                     energy: Integral::default(),
                 };
@@ -69,7 +66,7 @@ struct Gpu {
     /// Among the driver's.
     index: u32,
     subject: Subject,
-    servers: Pids,
+    servers: Members,
     /// Whether it has a counter of energy.
     counts_energy: bool,
     energy: Integral,
@@ -139,7 +136,7 @@ impl Gpu {
             let joules = device.total_energy_consumption().map(|millijoules| millijoules as f64 / 1e3);
             told.joules = told.keep("counter of energy", joules)?;
         }
-        let pids = (self.servers)();
+        let pids = self.servers.all();
         if !pids.is_empty()
             && let Some(processes) = told.keep("memory of processes", device.running_compute_processes())?
         {

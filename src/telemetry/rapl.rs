@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Found, Missing, Sensor};
+use super::{Found, Missing, Pace, Sensor};
 use crate::{
     catalog::Quantity,
     machine::Tree,
@@ -14,7 +14,7 @@ const FOLDER: &str = "/sys/class/powercap";
 const BEGIN: &str = "intel-rapl:";
 
 /// A sensor for each package of the machine whose `sys` is below `root`.
-pub fn find(root: &Path) -> Found {
+pub(super) fn find(root: &Path) -> Found {
     let tree = Tree::new(root);
     let missing = |subject, why| Missing { sensor: SensorKind::Rapl, subject, why };
     let names = match tree.names(FOLDER) {
@@ -110,6 +110,10 @@ impl Sensor for Package {
 
     fn subject(&self) -> &Subject {
         &self.subject
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::Energy
     }
 
     /// Energy, and from the second reading on the mean power since the one before.

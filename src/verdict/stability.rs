@@ -2,19 +2,24 @@
 
 use super::instrument::{ALLOWED_DRIFT, SURELY};
 use crate::{
-    metrics::{Shift, Stability, Summary},
+    metrics::{Shift, Stability, Summary, Trend},
     plan::ScopeKey,
-    units::{show_seconds, show_share},
+    units::{show_bytes, show_seconds, show_share},
     verdict::{Finding, Level},
 };
 
 /// A share of failures that moves by less is of no interest, however certain it is.
 const ALLOWED_ERRORS: f64 = 0.01;
 
+/// Memory that moves by less of itself is of no interest in the window: it would take a hundred of them to double.
+const ALLOWED_GROWTH: f64 = 0.01;
+
 /// A line for each step that does not stay what it was; none for one that does.
 pub(super) fn findings(summary: &Summary) -> Vec<Finding> {
     let long = summary.instrument.steps.iter().filter_map(|step| Some((&step.key, step.stability?)));
-    long.flat_map(|(key, stability)| [latency(key, &stability), errors(key, &stability)]).flatten().collect()
+    let of_steps =
+        long.flat_map(|(key, stability)| [latency(key, &stability), errors(key, &stability)]).flatten();
+    of_steps.chain(summary.observed.memory.iter().filter_map(memory)).collect()
 }
 
 /// What is worse is a warning, what is better only worth to be known.
@@ -76,5 +81,23 @@ fn errors(key: &ScopeKey, stability: &Stability) -> Option<Finding> {
             show_share(shift.after),
             show_share(shift.before),
         ),
+    })
+}
+
+/// The memory of a server that grows, which it cannot do for ever, or falls.
+fn memory(trend: &Trend) -> Option<Finding> {
+    let Trend { key, subject, drift, bytes_per_hour, length_s } = trend;
+    (drift.p_value < SURELY && drift.share.abs() > ALLOWED_GROWTH).then(|| {
+        let rises = drift.share > 0.0;
+        let way = if rises { "grows" } else { "falls" };
+        Finding {
+            level: level(rises),
+            text: format!(
+                "`{key}`: the memory of the {subject} {way} by {} an hour, {} over {} (Mann and Kendall's test)",
+                show_bytes(bytes_per_hour.abs() as u64),
+                show_share(drift.share.abs()),
+                show_seconds(*length_s),
+            ),
+        }
     })
 }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::{
     catalog::{Kind, Metric, MetricName, Statistic},
     config::{Bound, Severity},
-    metrics::{Distribution, Recovery, Scope, Summary, scope_key},
+    metrics::{Distribution, JudgedOn, Observed, Recovery, Scope, Summary, adds_up, observed, scope_key},
     plan::{Plan, PlannedTarget, ScopeKey},
     record::Abort,
     stats::{
@@ -25,9 +25,7 @@ pub(super) fn judge_targets(plan: &Plan, summary: &Summary) -> Vec<Judged> {
         .targets
         .iter()
         .flat_map(|target| target.scopes.iter().map(move |scope| (target, scope)))
-        .map(|(target, key)| {
-            Row::new(target, key, summary.scope(&scope_key(plan, key)), summary.abort.as_ref())
-        })
+        .map(|(target, key)| Row::new(target, key, summary.scope(&scope_key(plan, key)), summary))
         .collect();
     correct_for_many(&mut rows);
     for row in &mut rows {
@@ -50,7 +48,8 @@ struct Row {
 }
 
 impl Row {
-    fn new(target: &PlannedTarget, key: &ScopeKey, scope: Option<&Scope>, abort: Option<&Abort>) -> Self {
+    fn new(target: &PlannedTarget, key: &ScopeKey, scope: Option<&Scope>, summary: &Summary) -> Self {
+        let (abort, observed) = (summary.abort.as_ref(), &summary.observed);
         let judged = Judged {
             name: target.name.clone(),
             metric: target.metric,
@@ -67,7 +66,9 @@ impl Row {
         };
         let mut row = Self { judged, notes: Vec::new(), sides: Vec::new(), requests_per_value: 1.0 };
         let MetricName { metric, statistic } = target.metric;
-        if let Some(scope) = scope {
+        if metric.kind() == Kind::Reading {
+            row.judge_observations(scope, observed);
+        } else if let Some(scope) = scope {
             match (scope.series.get(&metric), statistic.and_then(Statistic::quantile)) {
                 (Some(series), Some(quantile)) => row.judge_percentile(scope, series, quantile),
                 (None, Some(_)) => {}
@@ -269,15 +270,7 @@ impl Row {
             Some(value) if matches!(metric, Metric::SpikeRate | Metric::SpikeRateMad) => {
                 self.judge_spikes(scope, value);
             }
-            Some(value) => {
-                let held = match judged.bound {
-                    Bound::AtLeast(limit) => value >= limit,
-                    Bound::AtMost(limit) => value <= limit,
-                    Bound::Between(low, high) => (low..=high).contains(&value),
-                };
-                judged.mark = if held { Mark::Pass } else { Mark::Fail };
-                self.note("judged on the value; no interval");
-            }
+            Some(value) => self.judge_fact(value),
             // a server that answered nothing has met no latency and no speed
             None if metric.kind() != Kind::Share && scope.counts.due > 0 && scope.counts.ok() == 0 => {
                 judged.samples = scope.counts.due;
@@ -290,6 +283,59 @@ impl Row {
 }
 
 impl Row {
+    /// A value that stands for itself.
+    fn judge_fact(&mut self, value: f64) {
+        let held = match self.judged.bound {
+            Bound::AtLeast(limit) => value >= limit,
+            Bound::AtMost(limit) => value <= limit,
+            Bound::Between(low, high) => (low..=high).contains(&value),
+        };
+        self.judged.mark = if held { Mark::Pass } else { Mark::Fail };
+        self.note("judged on the value; no interval");
+    }
+
+    /// What was read in the window is a fact of this window: nothing is estimated. Of several subjects the worst counts, or their sum
+    /// where they add up. What was not read decides nothing (check 7).
+    fn judge_observations(&mut self, scope: Option<&Scope>, all: &Observed) {
+        let MetricName { metric, statistic } = self.judged.metric;
+        let Some(quantity) = metric.quantity() else { return };
+        let at_least = matches!(self.judged.bound, Bound::AtLeast(_));
+        let read = scope.map(|scope| scope.observations.as_slice()).unwrap_or_default();
+        // between two limits both ends count, so that the highest and the lowest have to hold
+        let ends: Vec<JudgedOn<'_>> = [at_least, !at_least]
+            .into_iter()
+            .take(if matches!(self.judged.bound, Bound::Between(..)) { 2 } else { 1 })
+            .filter_map(|at_least| observed(read, quantity, statistic, at_least))
+            .collect();
+        let Some(first) = ends.first() else {
+            let why = all.why_unread(metric);
+            self.note(if why.is_empty() {
+                "it was not read".to_owned()
+            } else {
+                format!("it was not read: {why}")
+            });
+            return;
+        };
+        let worst = match self.judged.bound {
+            Bound::Between(low, high) => {
+                let outside = |judged: &&JudgedOn<'_>| !(low..=high).contains(&judged.value);
+                ends.iter().find(outside).unwrap_or(first)
+            }
+            _ => first,
+        };
+        self.judged.value = Some(worst.value);
+        self.judged.samples = worst.of.readings;
+        self.judge_fact(worst.value);
+        if worst.subjects > 1 {
+            self.note(if adds_up(quantity) {
+                format!("the sum of {} subjects", worst.subjects)
+            } else {
+                format!("{}, the worst of {}", worst.of.subject, worst.subjects)
+            });
+        }
+        self.note(format!("{} by `{}`", worst.of.class.name(), worst.of.sensor.name()));
+    }
+
     /// The worst of the spikes that there were, each known to the gap between two requests: all of them were seen, so nothing is
     /// estimated but by that.
     fn judge_worst_recovery(&mut self, scope: &Scope) {
@@ -376,6 +422,7 @@ fn samples(scope: &Scope, metric: Metric) -> u64 {
         (_, Kind::Series) => series(metric),
         (_, Kind::Rate) => scope.counts.completed_in_window,
         (_, Kind::Share) => scope.counts.due,
+        (_, Kind::Reading) => 0,
     }
 }
 

@@ -10,6 +10,7 @@ mod recommend;
 mod spikes;
 mod stability;
 mod targets;
+mod telemetry;
 mod validity;
 
 use rand::{SeedableRng as _, seq::SliceRandom as _};

@@ -1,11 +1,12 @@
 //! Is it a measurement at all: checks that every run can be put to from its records and its plan.
 
 use crate::{
-    config::Arrivals,
-    metrics::{Account, Ending, Summary},
+    catalog::Kind,
+    config::{Arrivals, Severity},
+    metrics::{Account, COVERED, Ending, Summary},
     plan::{LoadStep, Pattern, Plan, Step, schedule::expected_arrivals},
     record::StopCause,
-    units::{show_count, show_count_of, show_number, write_duration},
+    units::{show_count, show_count_of, show_number, show_share, write_duration},
     verdict::{
         Check, Found, Judged,
         instrument::{is_steady, littles_law, not_the_limit, sent_on_time},
@@ -18,7 +19,7 @@ const COUNT_DEVIATIONS: f64 = 4.0;
 
 /// All checks, in the order of their numbers.
 pub(super) fn checks(plan: &Plan, summary: &Summary, targets: &[Judged], searches: &[Found]) -> Vec<Check> {
-    vec![
+    let always = [
         accounts_balance(summary),
         nothing_capped(plan, summary),
         sent_on_time(plan, summary, targets),
@@ -26,7 +27,34 @@ pub(super) fn checks(plan: &Plan, summary: &Summary, targets: &[Judged], searche
         load_as_planned(plan, summary),
         littles_law(summary),
         is_steady(plan, summary, searches),
-    ]
+    ];
+    always.into_iter().chain(was_read(targets)).collect()
+}
+
+/// Check 7: what a target needs was really read. Where it was not, that target alone is void; `None` where no target that decides
+/// needs any of it.
+fn was_read(targets: &[Judged]) -> Option<Check> {
+    let needing: Vec<&Judged> = targets
+        .iter()
+        .filter(|row| row.severity != Severity::Info && row.metric.metric.kind() == Kind::Reading)
+        .collect();
+    if needing.is_empty() {
+        return None;
+    }
+    let unread = needing.iter().filter(|row| row.value.is_none());
+    let mut faults: Vec<String> = unread.map(|row| format!("`{}`: {}", row.metric, row.note)).collect();
+    faults.sort();
+    faults.dedup();
+    let all = show_count_of(needing.len() as u64, "row");
+    Some(Check {
+        id: "7",
+        name: "what targets need was read",
+        void: false,
+        ok: faults.is_empty(),
+        value: if faults.is_empty() { format!("read for {all}") } else { faults.join("; ") },
+        limit: format!("over {} of each window; else the target is not judged", show_share(COVERED)),
+        advice: "remove the target, or make its source available".to_owned(),
+    })
 }
 
 /// The step for people.

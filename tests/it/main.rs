@@ -53,6 +53,7 @@ mod side_by_side;
 mod steady;
 mod streams;
 mod tidy;
+mod telemetry;
 mod timing;
 mod tokenizer;
 mod trace;

@@ -125,8 +125,15 @@ fn nothing_is_kept_of_texts_unless_asked() {
 
 #[test]
 fn only_the_formats_that_are_asked_for_are_made() {
-    let always =
-        ["chunks.bin", "events.jsonl", "plan.json", "requests.jsonl", "summary.json", "system-info.json"];
+    let always = [
+        "chunks.bin",
+        "events.jsonl",
+        "plan.json",
+        "requests.jsonl",
+        "summary.json",
+        "system-info.json",
+        "telemetry.jsonl",
+    ];
     for (formats, files, endings) in [
         ("[]", &[][..], &[][..]),
         ("[\"csv\"]", &["requests.csv"], &[]),

@@ -6,7 +6,7 @@ use super::{
 };
 
 impl Check<'_> {
-    /// What is said of TLS needs TLS, and a simulated server speaks HTTP/1.1.
+    /// What is said of TLS needs TLS, a simulated server speaks HTTP/1.1, and nobody knows its process before it runs.
     pub(super) fn connections(&self) {
         for (name, endpoint) in &self.draft.endpoints {
             let Some(endpoint) = endpoint else { continue };
@@ -28,6 +28,14 @@ impl Check<'_> {
                         .label(self.key(&["endpoints", name, "tls"]), "there is no TLS to set up")
                         .label(url, what)
                         .help(format!("{fix} `endpoints.{name}.tls`")),
+                );
+            }
+            if endpoint.pid.is_some() && matches!(endpoint.url, Address::Sim(_)) {
+                self.sink.push(
+                    Diagnostic::new(format!("`endpoints.{name}.pid` is about nothing"))
+                        .label(self.key(&["endpoints", name, "pid"]), "no process of this server")
+                        .label(url, "a simulated server is started for the run")
+                        .help(format!("remove `endpoints.{name}.pid`")),
                 );
             }
             if endpoint.http_version == HttpVersion::Two && matches!(endpoint.url, Address::Sim(_)) {

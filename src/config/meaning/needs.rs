@@ -36,6 +36,26 @@ impl Check<'_> {
                 "add `[objectives]` with what each should meet, such as `ttft = \"500ms\"`",
             );
         }
+        if let Metric::Reading(quantity) = metric {
+            let enabled = self.root.at(&["monitoring", "enabled"]);
+            if let Some(enabled) = enabled.filter(|_| !self.draft.monitors()) {
+                self.sink.push(
+                    Diagnostic::new(format!("`targets.{name}` needs what nobody reads"))
+                        .label(place("metric"), "read while the run goes on")
+                        .label(&enabled.place, "nothing is read")
+                        .help("remove `monitoring.enabled`, or the target"),
+                );
+                return false;
+            }
+            if let Some(endpoint) = target.endpoint.as_ref().filter(|_| !quantity.is_of_server()) {
+                self.sink.push(
+                    Diagnostic::new(format!("`targets.{name}` asks for the machine of one endpoint"))
+                        .label(place("endpoint"), format!("`{}` is not of `{endpoint}` alone", metric.name()))
+                        .help("remove `endpoint`; what starts with `server.` has one"),
+                );
+                return false;
+            }
+        }
         if metric == Metric::CostPerMillionTokens {
             if lacks("price", "follows from a price", "add `[price]` with `per_hour = 0.69`") {
                 return false;

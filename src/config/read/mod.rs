@@ -13,6 +13,7 @@ mod load;
 mod metric;
 mod metrics;
 mod model;
+mod monitoring;
 mod objectives;
 mod price;
 mod safety;
@@ -35,8 +36,8 @@ use same_as::Others;
 pub(super) use servers::OPERATIONS;
 
 use super::{
-    Axis, Defaults, Endpoint, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted, Phase,
-    Places, Platform, Price, Run, Scenario, Service, Sim, Target, Threads, Workload,
+    Axis, Defaults, Endpoint, Monitoring, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted,
+    Phase, Places, Platform, Price, Run, Scenario, Service, Sim, Target, Threads, Workload,
     diagnostic::Sink,
     tree::{Node, Value},
 };
@@ -55,6 +56,7 @@ pub(super) struct Draft {
     run: Option<Run>,
     /// What could be read of it.
     pub output: Option<Output>,
+    monitoring: Option<Monitoring>,
     defaults: Option<Defaults>,
     /// By name; every name of the file is there.
     pub endpoints: IndexMap<String, Option<Endpoint>>,
@@ -79,6 +81,11 @@ impl Draft {
         Some(self.defaults.as_ref()?.max_endpoints)
     }
 
+    /// Whether anything is read of the machine; what could not be read is taken to.
+    pub(super) fn monitors(&self) -> bool {
+        self.monitoring.is_none_or(|monitoring| monitoring.enabled)
+    }
+
     /// The scenario; `None` if anything could not be read.
     pub(super) fn finish(
         self,
@@ -95,6 +102,7 @@ impl Draft {
             platform,
             run: self.run?,
             output: self.output?,
+            monitoring: self.monitoring?,
             defaults: self.defaults?,
             endpoints: all(self.endpoints)?,
             services: all(self.services)?,
@@ -127,6 +135,7 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     let seed = fields.get("seed", leaf::count::<u64>(0));
     let run = fields.table_at("run").and_then(run);
     let output = fields.table_at("output").and_then(output::output);
+    let monitoring = fields.table_at("monitoring").and_then(monitoring::monitoring);
     let defaults = fields.table_at("defaults").and_then(defaults);
     let endpoints = named(&mut fields, "endpoints", sink, servers::endpoint);
     let services = named(&mut fields, "services", sink, services::service);
@@ -147,6 +156,7 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
         seed,
         run,
         output,
+        monitoring,
         defaults,
         endpoints,
         services,

@@ -46,6 +46,8 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
     let metrics = metrics::metrics(fields);
     let served = fields.node("service").is_some();
     let service = fields.get("service", leaf::text);
+    let named = fields.node("pid").is_some();
+    let pid = fields.get("pid", leaf::count(1));
     let wrong = [
         weighted && weight.is_none(),
         tokenized && tokenizer.is_none(),
@@ -53,6 +55,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         checked && check.is_none(),
         described && http.is_none(),
         served && service.is_none(),
+        named && pid.is_none(),
     ];
     if wrong.contains(&true) {
         return None;
@@ -77,6 +80,7 @@ pub(super) fn endpoint(fields: &mut Fields<'_>) -> Option<Endpoint> {
         objectives,
         metrics: metrics?,
         service,
+        pid,
     })
 }
 

@@ -38,8 +38,8 @@ use self::{
     shape::{exactly, partial, requires, up_to},
     targets::{Objectives, Price, Target},
     values::{
-        AllOrAuto, Count, Duration, Flag, Host, LargeCount, PlainName, PositiveDuration, PositiveRate,
-        Prompts, Repeats, Seed, Text, Threads,
+        AllOrAuto, Count, Duration, Flag, Host, Interval, LargeCount, PlainName, PositiveDuration,
+        PositiveRate, Prompts, Repeats, Seed, Text, Threads,
     },
     workloads::Workload,
 };
@@ -196,6 +196,9 @@ struct Tables {
     price: Price,
     /// What a run leaves behind besides its records and `summary.json`.
     output: Output,
+    /// What is read of the machine and of the servers while a run goes on: processors, memory, networks, disks, GPUs.
+    #[schemars(extend("examples" = [{ "interval": "1s" }]))]
+    monitoring: Monitoring,
     /// What must hold, judged at 95 % confidence.
     #[schemars(extend("examples" = [{ "first_token": { "metric": "ttft.p95", "at_most": "500ms" } }]))]
     targets: Named<Target>,
@@ -278,6 +281,18 @@ struct Defaults {
     batch_sizes: Ladder<Prompts>,
     /// Most endpoints on this machine that may be loaded at once; simulated and remote ones are free.
     max_endpoints: Count,
+}
+
+/// `[monitoring]`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = partial)]
+struct Monitoring {
+    /// Whether anything is read at all.
+    enabled: Flag,
+    /// Time between two readings, from 10 ms to an hour.
+    interval: Interval,
+    /// The same of energy, whose counters miss nothing in between.
+    energy_interval: Interval,
 }
 
 /// `[output]`.

@@ -79,6 +79,10 @@ pub(super) struct Endpoint {
     /// The name of the service that serves it, where the run starts that.
     #[schemars(extend("examples" = ["server"]))]
     service: Name,
+    /// The process of its server, whose processor time and memory are read with those of its children. A server of this
+    /// machine is found by its port, and needs this only where it is not: behind a proxy, in a container, or run by somebody else.
+    #[schemars(extend("examples" = [4242]))]
+    pid: Count,
 }
 
 /// `[endpoints.NAME.check]`: what the text of every answer must be, all of it.

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::super::{
-    Encoding, KV_CACHE_BLOCK_TOKENS, LONGEST_TEXT,
+    Encoding, KV_CACHE_BLOCK_TOKENS, LONGEST_TEXT, Monitoring,
     read::{LONGEST, OPERATIONS},
 };
 use crate::catalog::MetricName;
@@ -51,13 +51,25 @@ const NUMBER: &str = r"\+?_*(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]*[0-9][0-9_]*)";
 const ZERO: &str = "^[^1-9]*$";
 
 fn duration(positive: bool) -> impl FnOnce(&mut SchemaGenerator) -> Schema {
+    let mut text = duration_text();
+    any_of([number("seconds", positive, &mut text), text])
+}
+
+fn duration_text() -> Value {
     let unit = "(?:ns|us|µs|μs|ms|s|sec|m|min|h|d)";
-    let mut text = json!({
+    json!({
         "description": r#"text with units, such as "250ms", "30s", "1m30s", "2h"; units: ns, us, ms, s, m, h, d"#,
         "type": "string",
         "pattern": format!(r"^\s*(?:{NUMBER}\s*|(?:{NUMBER}\s*{unit}\s*)+)$"),
-    });
-    any_of([number("seconds", positive, &mut text), text])
+    })
+}
+
+fn interval() -> impl FnOnce(&mut SchemaGenerator) -> Schema {
+    let mut text = duration_text();
+    let mut seconds = number("seconds", true, &mut text);
+    seconds["minimum"] = json!(Monitoring::SHORTEST.as_secs_f64());
+    seconds["maximum"] = json!(Monitoring::LONGEST.as_secs_f64());
+    any_of([seconds, text])
 }
 
 fn rate(positive: bool) -> impl FnOnce(&mut SchemaGenerator) -> Schema {
@@ -200,6 +212,8 @@ values! {
     Duration = duration(false);
     /// A length of time above 0.
     PositiveDuration = duration(true);
+    /// A length of time between two readings.
+    Interval = interval();
     /// Per second.
     Rate = rate(false);
     /// Per second, above 0.

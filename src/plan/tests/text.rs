@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::{
     catalog::Metric,
     config::{
@@ -29,6 +31,8 @@ fn a_plan_shows_what_was_set_of_the_run() {
     (scenario.run.repeats, scenario.run.threads) = (3, Threads::Number(2));
     scenario.output =
         Output { chunks: Chunks::None, answers: true, formats: vec![Format::Csv], ..Output::default() };
+    scenario.monitoring.interval = Duration::from_secs(2);
+    scenario.endpoints["flash"].pid = Some(4242);
     let text = HeaderText::Text("a".to_owned());
     scenario.endpoints["flash"].headers.insert("x-team".to_owned(), text);
     insta::assert_snapshot!(render::text(&compile(&scenario)));

@@ -192,6 +192,18 @@
       };
     },
   };
+  for (const [name, group] of Object.entries(data.curves)) {
+    charts[name] = () => ({
+      columns: ["s", ...group.names],
+      data: [group.time, ...group.values],
+      options: {
+        scales: { x: time, y: below },
+        axes: [bottom("seconds since the start of the run"), axis(group.label)],
+        series: [{ label: "s", value: show(1) }, ...group.names.map((name, i) => line(name, i, { spanGaps: false, value: show(2) }))],
+        hooks: phases,
+      },
+    });
+  }
   data.ladders.forEach((ladder, i) => {
     // `users=1`, `users=2` are 1 and 2 of `users`
     const [key] = ladder.steps[0].split("=");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::Report;
+use super::{super::Report, curves};
 use crate::{
     catalog::{Metric, Statistic},
     metrics::{self, Point, Scope, Slice, Window},
@@ -48,6 +48,9 @@ pub(super) fn plots(report: &Report) -> Value {
             "due, completed and failed per second; in flight on the right",
         );
     }
+    for group in curves::groups(report) {
+        plot(group.name, group.title.to_owned(), group.about);
+    }
     for (i, (phase, _)) in ladders(report).iter().enumerate() {
         plot(
             &format!("ladder-{i}"),
@@ -78,11 +81,12 @@ pub(super) fn data(report: &Report) -> Value {
         "spikes": spikes(report),
         "ladders": ladders(report).iter().map(|(_, steps)| ladder(steps)).collect::<Value>(),
         "points": points(report, &endpoints),
+        "curves": curves::data(report),
     })
 }
 
 /// A number with six significant digits, `null` where it is none: the page needs no more.
-fn short(value: f64) -> Value {
+pub(super) fn short(value: f64) -> Value {
     if !value.is_finite() {
         return Value::Null;
     }

@@ -4,6 +4,7 @@
 //! data of the interactive ones are part of the page. It asks for nothing from a network.
 
 mod comparison;
+mod curves;
 mod data;
 mod view;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::{
     Report,
     ladders::{FIGURES, Row, tables},
-    searches, services, spikes, words,
+    observed, searches, services, spikes, words,
 };
 use crate::{
     catalog::{Metric, Statistic},
@@ -162,7 +162,31 @@ pub(super) fn page(report: &Report) -> Value {
     page["searches"] = searches(report);
     page["spikes"] = spikes_of(report);
     page["recommendations"] = recommendations(report);
+    page["observed"] = observed_in(report);
     page
+}
+
+/// What was read of the machine and of the servers; null where nothing was, and nothing is missing.
+fn observed_in(report: &Report) -> Value {
+    let (rows, missing) = (observed::rows(report), observed::missing(report));
+    if rows.is_empty() && missing.is_empty() {
+        return Value::Null;
+    }
+    let row = |row: observed::Row<'_>| {
+        json!({
+            "phase": row.phase,
+            "subject": row.subject,
+            "quantity": row.quantity,
+            "class": row.class,
+            "figures": row.figures,
+        })
+    };
+    json!({
+        "headings": observed::FIGURES,
+        "rows": rows.into_iter().map(row).collect::<Value>(),
+        "missing": missing,
+        "cost": observed::cost(report),
+    })
 }
 
 /// What prompts came from and what counted them.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{
     figures::{self, Metrics, key_of},
+    observed::Readings,
     spikes::Spike,
 };
 use crate::{
@@ -46,6 +47,8 @@ pub(super) struct Numbers<'a> {
     /// The spikes of its load; absent where there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     spikes: Vec<Spike>,
+    /// What was read of the machine and of the servers in its window: of the whole everything, of an endpoint what is of its server.
+    telemetry: Vec<Readings>,
     /// Pooled series, by name with their unit, as pairs of a value and its count, ascending: what merging and redrawing
     /// need.
     histograms: IndexMap<String, Vec<(u64, u64)>>,
@@ -125,6 +128,7 @@ impl<'a> Numbers<'a> {
             tokens: Tokens::of(&scope.tokens),
             metrics: Metrics::of(scope),
             spikes: scope.spikes.iter().map(Spike::of).collect(),
+            telemetry: scope.observations.iter().map(Readings::of).collect(),
             histograms: histograms(scope),
         }
     }

@@ -12,8 +12,8 @@ fn driver(folder: &Path, defines: &[&str]) -> PathBuf {
     library
 }
 
-fn nobody() -> Pids {
-    Arc::new(Vec::new)
+fn nobody() -> Members {
+    Members::default()
 }
 
 /// A line for each thing that is missing.
@@ -24,7 +24,8 @@ fn lines(missing: &[Missing]) -> Vec<String> {
 #[test]
 fn gpus_tell_what_they_can() {
     let folder = tempfile::tempdir().expect("a folder");
-    let servers: Pids = Arc::new(|| vec![4242, 17]);
+    let servers = Members::default();
+    servers.are(&Subject::Server("main".to_owned()), [4242, 17].into_iter());
     let (mut sensors, missing) = find(&driver(folder.path(), &[]), &servers);
     assert_eq!(
         lines(&missing),

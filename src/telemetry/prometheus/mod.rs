@@ -19,4 +19,4 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use sensor::{PagesOf, find};
+pub(super) use sensor::find;

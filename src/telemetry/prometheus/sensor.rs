@@ -2,43 +2,24 @@
 
 use std::{
     io,
-    sync::{
-        Arc,
-        mpsc::{self, Receiver},
-    },
+    sync::mpsc::{self, Receiver},
     thread,
     time::Duration,
 };
 
 use http::{HeaderMap, Uri};
-use rustls::ClientConfig;
 use tokio::sync::mpsc::Sender;
 
 use super::fetch::{Asked, Fetched, follow};
 use crate::{
     config::MetricsPages,
     record::{Sample, SensorKind, Subject},
-    telemetry::{Found, Missing, Sensor},
+    telemetry::{Found, Missing, Sensor, Server},
 };
 
-/// An endpoint whose pages are wanted.
-#[derive(Debug, Clone)]
-pub struct PagesOf {
-    /// Its name.
-    pub endpoint: String,
-    /// Its base URL; of a simulated server the address that it got.
-    pub url: String,
-    /// What its author says of its pages.
-    pub pages: MetricsPages,
-    /// What goes with requests to it, and with those for pages of the same server.
-    pub headers: HeaderMap,
-    /// Whom its connections trust, and those for pages of the same server.
-    pub tls: Option<Arc<ClientConfig>>,
-}
-
-/// Sensors for the pages of endpoints, with a thread that fetches them until all are dropped. To be called when the servers are ready: a
+/// Sensors for the pages of servers, with a thread that fetches them until all are dropped. To be called when the servers are ready: a
 /// page that nobody named is looked for once. No page is fetched more often than once in `interval`, which is half a second at least.
-pub fn find(endpoints: &[PagesOf], allow_hosts: &[String], interval: Duration) -> Found {
+pub(in crate::telemetry) fn find(endpoints: &[Server], allow_hosts: &[String], interval: Duration) -> Found {
     let mut sensors: Vec<Box<dyn Sensor>> = Vec::new();
     let mut tasks = Vec::new();
     for asked in asked(endpoints) {
@@ -83,9 +64,9 @@ fn start(tasks: Vec<impl Future<Output = ()> + Send + 'static>) -> io::Result<()
 }
 
 /// Every page once, whoever names it.
-pub(super) fn asked(endpoints: &[PagesOf]) -> Vec<Asked> {
+pub(super) fn asked(endpoints: &[Server]) -> Vec<Asked> {
     let mut all: Vec<Asked> = Vec::new();
-    for PagesOf { endpoint, url, pages, headers, tls } in endpoints {
+    for Server { endpoint, url, pages, headers, tls, .. } in endpoints {
         let (urls, named) = match pages {
             // the API's version is none of this route's
             MetricsPages::Auto => {

@@ -14,10 +14,7 @@ use std::{
 use http::HeaderMap;
 
 use super::{
-    super::{
-        PagesOf,
-        sensor::{asked, find},
-    },
+    super::sensor::{asked, find},
     readings, recorded,
 };
 use crate::{
@@ -26,6 +23,7 @@ use crate::{
     record::{Class, Sample, Subject},
     sim,
     telemetry::Sensor,
+    telemetry::Server,
 };
 
 /// A server that answers every request with what `answer` makes of its head; until it is dropped.
@@ -79,11 +77,11 @@ fn page(text: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}", text.len())
 }
 
-fn pages_of(endpoint: &str, url: String, pages: MetricsPages) -> PagesOf {
-    PagesOf { endpoint: endpoint.to_owned(), url, pages, headers: HeaderMap::new(), tls: None }
+fn pages_of(endpoint: &str, url: String, pages: MetricsPages) -> Server {
+    Server { endpoint: endpoint.to_owned(), url, pid: None, pages, headers: HeaderMap::new(), tls: None }
 }
 
-fn sensors(endpoints: &[PagesOf]) -> Vec<Box<dyn Sensor>> {
+fn sensors(endpoints: &[Server]) -> Vec<Box<dyn Sensor>> {
     find(endpoints, &[], Duration::ZERO).0
 }
 
@@ -190,13 +188,13 @@ fn a_page_of_two_endpoints_is_fetched_once_and_secrets_stay_where_they_belong() 
     let mut one = pages_of("one", "http://Gpu-Box:8000/v1".to_owned(), MetricsPages::Auto);
     one.headers.insert("authorization", "Bearer a".parse().expect("a value"));
     let own = "http://gpu-box:8000/metrics".to_owned();
-    let two = PagesOf {
+    let two = Server {
         endpoint: "two".to_owned(),
         pages: MetricsPages::At(vec![page.clone(), own.clone()]),
         ..one.clone()
     };
     let three = pages_of("three", "http://gpu-box:8000/team/v1".to_owned(), MetricsPages::Auto);
-    let all = asked(&[two.clone(), PagesOf { endpoint: "again".to_owned(), ..two }, one, three]);
+    let all = asked(&[two.clone(), Server { endpoint: "again".to_owned(), ..two }, one, three]);
     let shown: Vec<_> = all
         .iter()
         .map(|asked| (asked.url.as_str(), asked.endpoints.join(" "), asked.named, asked.headers.len()))

@@ -1,0 +1,192 @@
+//! The one reading of `telemetry.jsonl`.
+
+use std::{collections::BTreeMap, io};
+
+use super::{
+    Cost, Curve, Observation, Observed, Trend, Unread,
+    bins::Bins,
+    stretch::{Between, Key, Pair, Stretch},
+};
+use crate::{
+    catalog::{Course, Quantity},
+    metrics::{Source, window::Span},
+    plan::ScopeKey,
+    record::{Subject, Telemetry},
+    stats::{Drift, drift, median},
+};
+
+/// Slices of a curve: as many points as a chart has room for.
+const SLICES: usize = 240;
+
+/// The shortest window whose memory is asked for a trend, in seconds: what a server takes in its first minutes it mostly keeps.
+const LONG_S: f64 = 180.0;
+
+/// Slices of such a window: as many as the test of a drift asks for.
+const TREND_SLICES: usize = 100;
+
+/// What was read, by series and stretch.
+pub(in crate::metrics) struct Collecting {
+    /// By index of the step in the plan.
+    steps: BTreeMap<usize, BTreeMap<Key, Stretch>>,
+    observed: Observed,
+}
+
+/// A series while it is read.
+struct Series {
+    before: Option<(u64, f64)>,
+    stretches: Vec<Stretch>,
+    /// Of levels.
+    curve: Option<Bins>,
+    /// Of the memory of servers, with the place of the step.
+    trends: Vec<(usize, Bins)>,
+}
+
+impl Collecting {
+    /// Reads everything once. Steps have their windows and their keys; the run lasted from the start of its first step, if it had
+    /// any, to the end of its last request.
+    pub(in crate::metrics) fn read(
+        source: &dyn Source,
+        windows: &[(usize, Span, Option<ScopeKey>)],
+        began_ns: Option<u64>,
+        ended_ns: u64,
+    ) -> io::Result<Self> {
+        let began_ns = began_ns.unwrap_or(ended_ns);
+        let idle =
+            [Span { from_ns: 0, to_ns: began_ns }, Span { from_ns: ended_ns.max(began_ns), to_ns: u64::MAX }];
+        let spans: Vec<Span> = windows.iter().map(|(_, span, _)| *span).chain(idle).collect();
+        let mut all: BTreeMap<Key, Series> = BTreeMap::new();
+        let mut observed = Observed::default();
+        source.telemetry(&mut |line| match line {
+            Telemetry::Started { .. } => {}
+            Telemetry::Missing { at_ns, sensor, subject, why } => observed.missing.push(Unread {
+                from_s: *at_ns as f64 / 1e9,
+                sensor: *sensor,
+                subject: subject.clone(),
+                why: why.clone(),
+            }),
+            Telemetry::Cost { at_ns, cpu_ns, skipped, left_out } => {
+                let cpu_s = cpu_ns.map(|ns| ns as f64 / 1e9);
+                let run_s = *at_ns as f64 / 1e9;
+                observed.cost = Some(Cost {
+                    cpu_s,
+                    cpu_share: cpu_s.filter(|_| run_s > 0.0).map(|cpu_s| cpu_s / run_s),
+                    skipped: *skipped,
+                    left_out: *left_out,
+                });
+            }
+            Telemetry::Sample(sample) => {
+                for (quantity, value) in &sample.readings {
+                    let key = (*quantity, sample.subject.clone(), sample.sensor, sample.class);
+                    let series = all
+                        .entry(key)
+                        .or_insert_with_key(|key| Series::new(key, &spans, windows, ended_ns.max(1)));
+                    let between = Between::of(*quantity, sample.class);
+                    series.add(&spans, sample.at_ns, *value, between);
+                }
+            }
+        })?;
+
+        let mut steps: BTreeMap<usize, BTreeMap<Key, Stretch>> = BTreeMap::new();
+        for (key, series) in all {
+            let (of_steps, of_idle) = series.stretches.split_at(windows.len());
+            for ((step, ..), stretch) in windows.iter().zip(of_steps) {
+                steps.entry(*step).or_default().insert(key.clone(), stretch.clone());
+            }
+            if let [before, after] = of_idle {
+                observed.before.extend(before.observation(&key));
+                observed
+                    .after
+                    .extend(after.observation(&key).map(|read| Observation { covered: 1.0, ..read }));
+            }
+            observed.curves.extend(series.curve.as_ref().map(|bins| Curve {
+                quantity: key.0,
+                subject: key.1.clone(),
+                sensor: key.2,
+                slice_s: bins.slice_s(),
+                means: bins.means(),
+            }));
+            observed.memory.extend(series.trends.iter().filter_map(|(place, bins)| {
+                let (_, span, scope) = windows.get(*place)?;
+                trend(scope.clone()?, key.1.clone(), bins, span.length_s())
+            }));
+        }
+        Ok(Self { steps, observed })
+    }
+
+    /// What was read in the windows of these steps, for the whole or for one endpoint, of which only its server is.
+    pub(in crate::metrics) fn observations(
+        &self,
+        steps: &[usize],
+        endpoint: Option<&str>,
+    ) -> Vec<Observation> {
+        let mut sums: BTreeMap<&Key, Stretch> = BTreeMap::new();
+        for (key, stretch) in steps.iter().filter_map(|step| self.steps.get(step)).flatten() {
+            let here =
+                endpoint.is_none_or(|name| matches!(&key.1, Subject::Server(server) if server == name));
+            if !here {
+                continue;
+            }
+            match sums.get_mut(key) {
+                Some(sum) => sum.merge(stretch),
+                None => {
+                    sums.insert(key, stretch.clone());
+                }
+            }
+        }
+        sums.into_iter().filter_map(|(key, stretch)| stretch.observation(key)).collect()
+    }
+
+    pub(in crate::metrics) fn finish(self) -> Observed {
+        self.observed
+    }
+}
+
+impl Series {
+    fn new(key: &Key, spans: &[Span], windows: &[(usize, Span, Option<ScopeKey>)], ended_ns: u64) -> Self {
+        let level = key.0.course() == Course::Level;
+        let of_server = key.0 == Quantity::ServerMemory;
+        let long = windows
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, span, scope))| of_server && scope.is_some() && span.length_s() >= LONG_S);
+        let trends =
+            long.map(|(place, (_, span, _))| (place, Bins::new(span.from_ns, span.to_ns, TREND_SLICES)));
+        Self {
+            before: None,
+            stretches: spans.iter().map(|span| Stretch::of(*span)).collect(),
+            curve: level.then(|| Bins::new(0, ended_ns, SLICES)),
+            trends: trends.collect(),
+        }
+    }
+
+    fn add(&mut self, spans: &[Span], at_ns: u64, value: f64, between: Between) {
+        let before = self.before.replace((at_ns, value));
+        let pair = before.filter(|(before_ns, _)| *before_ns < at_ns).map(|(from_ns, first)| Pair {
+            from_ns,
+            to_ns: at_ns,
+            first,
+            last: value,
+            between,
+        });
+        for (span, stretch) in spans.iter().zip(&mut self.stretches) {
+            stretch.add(*span, at_ns, value, between, pair);
+        }
+        let Some(pair) = pair else { return };
+        if let Some(curve) = &mut self.curve {
+            curve.add(&pair);
+        }
+        for (_, bins) in &mut self.trends {
+            bins.add(&pair);
+        }
+    }
+}
+
+/// How a level went over a window; `None` where a part of it was not read.
+fn trend(key: ScopeKey, subject: Subject, bins: &Bins, length_s: f64) -> Option<Trend> {
+    let means: Vec<f64> = bins.means().into_iter().collect::<Option<_>>()?;
+    let drift = drift(&means)?;
+    let mut ascending = means;
+    ascending.sort_unstable_by(f64::total_cmp);
+    let bytes = drift.share * median(&ascending)?;
+    Some(Trend { key, subject, drift, bytes_per_hour: bytes / (length_s * Drift::SPAN) * 3600.0, length_s })
+}

@@ -1,0 +1,43 @@
+//! What was read of the machine and of the servers.
+
+use super::{BOLD, DIM, Grid, Style, indented};
+use crate::report::{
+    Report,
+    observed::{FIGURES, cost, essential, missing},
+};
+
+/// A table of what matters most, what was not read, and what reading cost.
+pub(super) fn observed(report: &Report, style: Style) -> Vec<String> {
+    let rows = essential(report);
+    let missing = missing(report);
+    if rows.is_empty() && missing.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![style.paint(BOLD, "machine and servers")];
+    if !rows.is_empty() {
+        let mut header = vec!["", "", ""];
+        header.extend(FIGURES);
+        let mut grid = Grid::new(&header);
+        let several = rows.iter().any(|row| row.phase != rows[0].phase);
+        for row in &rows {
+            let phase = if several { row.phase } else { "" };
+            let mut cells = vec![phase.to_owned(), row.subject.clone(), row.quantity.to_owned()];
+            cells.extend(row.figures.clone());
+            grid.row(cells);
+        }
+        grid.right(&[3, 4, 5, 6, 7]);
+        grid.drop_empty();
+        // the ends go first
+        grid.fit(style.width.saturating_sub(2), &[6, 3, 0]);
+        let mut shown = grid.lines_with_header();
+        lines.push(style.paint(DIM, &format!("  {}", shown.next().unwrap_or_default())));
+        lines.extend(shown.map(|line| format!("  {line}")));
+    }
+    for line in missing {
+        lines.extend(indented(&format!("not read: {line}"), 2, style));
+    }
+    lines.extend(
+        cost(report).iter().flat_map(|line| indented(line, 2, style)).map(|line| style.paint(DIM, &line)),
+    );
+    lines
+}

@@ -1,0 +1,233 @@
+//! Processes of servers on trees of files with known content, and children of the test itself.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::TcpListener,
+    os::unix::process::CommandExt as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use http::HeaderMap;
+
+use super::*;
+use crate::{config::MetricsPages, telemetry::files::kibibytes};
+
+fn write(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    fs::write(path, text).expect("a file");
+}
+
+/// A process with a name that is meant to confuse, in a tree.
+fn process(root: &Path, pid: u32, parent: u32, ticks: (u64, u64), kibibytes: Option<(u64, u64)>) {
+    let (user, system) = ticks;
+    let stat =
+        format!("{pid} (a) S 1 (b) S {parent} {pid} {pid} 0 -1 0 1 2 3 4 {user} {system} 7 8 20 0 1 0 5\n");
+    write(root, &format!("proc/{pid}/stat"), &stat);
+    let memory =
+        kibibytes.map_or(String::new(), |(now, most)| format!("VmHWM:\t{most} kB\nVmRSS:\t {now} kB\n"));
+    write(root, &format!("proc/{pid}/status"), &format!("Name:\ta\n{memory}Threads:\t1\n"));
+}
+
+/// The readings of a moment.
+fn read(sensor: &mut dyn Sensor, at_ns: u64) -> BTreeMap<Quantity, f64> {
+    let samples = sensor.read(at_ns).expect("a reading");
+    assert!(samples.iter().all(|sample| sample.subject == Subject::Server("main".to_owned())));
+    samples.into_iter().flat_map(|sample| sample.readings).collect()
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+#[test]
+fn a_server_is_read_with_all_its_children() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    process(root, 10, 1, (100, 50), Some((1000, 1500)));
+    process(root, 11, 10, (10, 0), Some((200, 300)));
+    process(root, 12, 11, (0, 0), Some((30, 40)));
+    process(root, 99, 1, (1_000_000, 0), Some((1_000_000, 1_000_000)));
+    let mut sensor = tree::Processes::open("main".to_owned(), &[10], root).expect("a process");
+    assert_eq!(
+        read(&mut sensor, 0),
+        BTreeMap::from([
+            (Quantity::ServerMemory, 1230.0 * 1024.0),
+            (Quantity::ServerMemoryPeak, 1840.0 * 1024.0),
+        ]),
+        "what it used before nobody asked"
+    );
+
+    // 150 ticks of a hundredth of a second in half a second: three processors' worth
+    process(root, 10, 1, (150, 100), Some((900, 1500)));
+    process(root, 11, 10, (60, 0), Some((200, 300)));
+    let half = read(&mut sensor, SECOND / 2);
+    assert_eq!((half[&Quantity::ServerCpu], half[&Quantity::ServerMemory]), (3.0, 1130.0 * 1024.0));
+
+    // a child came, whose work counts from its beginning, and one has ended and waits to be noticed
+    process(root, 13, 12, (25, 25), Some((8, 8)));
+    process(root, 11, 10, (60, 0), None);
+    let later = read(&mut sensor, SECOND + SECOND / 2);
+    assert_eq!((later[&Quantity::ServerCpu], later[&Quantity::ServerMemory]), (0.5, 938.0 * 1024.0));
+}
+
+#[test]
+fn children_are_found_by_their_list_where_the_kernel_keeps_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    process(root, 10, 1, (0, 0), Some((1, 1)));
+    for (pid, task, children) in
+        [(10, 10, "11 "), (10, 15, "12 13"), (11, 11, ""), (12, 12, "14"), (13, 13, ""), (14, 14, "")]
+    {
+        process(root, pid, 1, (0, 0), Some((1, 1)));
+        write(root, &format!("proc/{pid}/task/{task}/children"), children);
+    }
+    let mut sensor = tree::Processes::open("main".to_owned(), &[10], root).expect("a process");
+    assert_eq!(read(&mut sensor, 0)[&Quantity::ServerMemory], 5.0 * 1024.0);
+}
+
+#[test]
+fn a_server_that_ends_is_missing_from_then_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    assert_eq!(
+        tree::Processes::open("main".to_owned(), &[10], root).err().as_deref(),
+        Some("`/proc/10/stat` is not there")
+    );
+    process(root, 10, 1, (0, 0), Some((1, 1)));
+    let mut sensor = tree::Processes::open("main".to_owned(), &[10], root).expect("a process");
+    read(&mut sensor, 0);
+    // what the files of a process that has ended say is nothing
+    write(root, "proc/10/stat", "");
+    assert_eq!(sensor.read(1), Err("its processes have ended".to_owned()));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_server_is_found_by_its_port() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    let socket = |inode: u32| {
+        format!(
+            "   0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 {inode} 1\n"
+        )
+    };
+    let of = |url: &str| listener::of_url(url, root);
+    assert_eq!(of("http://127.0.0.1:8080/v1"), Err("`/proc/net/tcp` is not there".to_owned()));
+    write(root, "proc/net/tcp", &socket(42));
+    assert!(of("http://127.0.0.1:8080/v1").is_err_and(|why| why.contains("belongs to somebody else")));
+    // a server with two workers that have its socket, the second of which has another number's parent
+    for (pid, parent, open) in [(10, 1, 42), (11, 10, 42), (12, 10, 43), (9, 10, 42)] {
+        process(root, pid, parent, (0, 0), None);
+        let link = root.join(format!("proc/{pid}/fd/7"));
+        fs::create_dir_all(link.parent().expect("a folder")).expect("a folder");
+        std::os::unix::fs::symlink(format!("socket:[{open}]"), link).expect("a link");
+    }
+    assert_eq!(of("http://localhost:8080/v1"), Ok(vec![10]));
+    assert!(of("http://localhost:8081/v1").is_err_and(|why| why.contains("nothing listens on port 8081")));
+    // what only hands on is not the server
+    write(root, "proc/10/comm", "docker-proxy\n");
+    assert!(of("http://localhost:8080/v1").is_err_and(|why| why.contains("`docker-proxy`")));
+
+    let server = |url: &str, pid| Server {
+        endpoint: "main".to_owned(),
+        url: url.to_owned(),
+        pid,
+        pages: MetricsPages::Off,
+        headers: HeaderMap::new(),
+        tls: None,
+    };
+    let members = Members::default();
+    let (sensors, missing) = find(&[server("http://10.0.0.7:8080/v1", None)], root, &members);
+    assert!(sensors.is_empty() && missing.is_empty(), "it is on another machine");
+    if cfg!(target_os = "linux") {
+        let (sensors, missing) = find(&[server("http://10.0.0.7:8080/v1", Some(10))], root, &members);
+        assert!(sensors.len() == 1 && missing.is_empty(), "{missing:?}");
+        let (_, missing) = find(&[server("http://[::1]:8080/v1", None)], root, &members);
+        assert!(missing[0].why.ends_with("`endpoints.main.pid` names its process"), "{missing:?}");
+    }
+}
+
+/// Ends a child with its own children, whatever becomes of the test.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        use nix::{
+            sys::signal::{Signal, killpg},
+            unistd::Pid,
+        };
+        let _ = killpg(Pid::from_raw(self.0.id() as i32), Signal::SIGKILL);
+        let _ = self.0.wait();
+    }
+}
+
+fn shell(script: &str) -> Ends {
+    let mut command = Command::new("sh");
+    let command = command.args(["-c", script]).process_group(0);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    Ends(child.expect("a shell"))
+}
+
+/// What a process has is what the kernel says, and the work of a child of its own is the whole of a processor, or what was left of
+/// it: by the kernel's account of the same child.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_busy_child_is_read_as_the_kernel_accounts_for_it() {
+    let busy = shell("while :; do :; done & wait");
+    let pid = busy.0.id();
+    let mut sensor = tree::Processes::open("main".to_owned(), &[pid], Path::new("/")).expect("a process");
+    let begun = std::time::Instant::now();
+    let mut worked = 0.0;
+    let mut last = 0;
+    // until the child of the child is there and has worked for a while
+    while worked < 1.0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "worked only {worked} s");
+        std::thread::sleep(Duration::from_millis(100));
+        let at_ns = begun.elapsed().as_nanos() as u64;
+        let readings = read(&mut sensor, at_ns);
+        worked += readings.get(&Quantity::ServerCpu).unwrap_or(&0.0) * (at_ns - last) as f64 / 1e9;
+        last = at_ns;
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
+        let peak = kibibytes(&status, "VmHWM").expect("a peak") as f64;
+        assert!(readings[&Quantity::ServerMemoryPeak] >= peak, "the shell's own, and its child's");
+    }
+    let ticks = |pid: u32| -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a stat");
+        let fields: Vec<&str> = stat.rsplit_once(')').expect("a name").1.split_whitespace().collect();
+        fields[11].parse::<u64>().expect("ticks") + fields[12].parse::<u64>().expect("ticks")
+    };
+    let mut others = tree::all(Path::new("/")).expect("processes").into_iter();
+    let child = others.find(|other| tree::parent_of(Path::new("/"), *other) == Some(pid));
+    let by_kernel = (ticks(pid) + child.map_or(0, ticks)) as f64 / 100.0;
+    assert!((worked / by_kernel - 1.0).abs() < 0.1, "{worked} s by samples, {by_kernel} s by the kernel");
+
+    // alone, it is to the byte what the kernel says of it
+    let idle = shell("exec sleep 60");
+    let pid = idle.0.id();
+    let same = (0..100).any(|at_ns| {
+        let mut sensor = tree::Processes::open("main".to_owned(), &[pid], Path::new("/")).expect("a process");
+        let readings = read(&mut sensor, at_ns);
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
+        let bytes = |key| kibibytes(&status, key).map(|bytes| bytes as f64);
+        readings.get(&Quantity::ServerMemoryPeak).copied() == bytes("VmHWM")
+            && readings.get(&Quantity::ServerMemory).copied() == bytes("VmRSS")
+    });
+    assert!(same);
+    let members = Members::default();
+    let other = portable::Processes::open("main".to_owned(), pid).expect("a process");
+    let mut other = other.told_to(&members);
+    assert!(read(&mut other, 0)[&Quantity::ServerMemory] > 0.0);
+    assert_eq!(members.all(), [pid]);
+}
+
+/// Who listens on a port of the test is the test.
+#[test]
+#[cfg(target_os = "linux")]
+fn this_process_is_found_by_its_port() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let found = listener::of_url(&format!("http://127.0.0.1:{port}/v1"), Path::new("/"));
+    assert_eq!(found, Ok(vec![std::process::id()]));
+}
