@@ -9,6 +9,7 @@ mod models;
 mod origins;
 mod safety;
 mod schedule;
+mod search;
 mod side_by_side;
 mod spikes;
 mod text;

@@ -1,0 +1,51 @@
+//! Searches: what their trials are planned as, and what they may come to.
+
+use std::time::Duration;
+
+use crate::{
+    config::{Arrivals, Bound, Load, Scenario, Search, Sought, Until},
+    plan::{Plan, Tried, compile, fixture, schedule, trial_length, tried},
+};
+
+/// A search of one phase behind a warm-up, whose trials need some seventy answers each.
+fn searching(over: Sought, from: f64, to: f64) -> Scenario {
+    let step = Duration::from_secs(20);
+    let search = Search { over, from, to, step, precision: 0.05, until: Until::Targets };
+    let mut scenario = fixture::bare();
+    scenario.phases = fixture::named([
+        ("warmup", fixture::phase(Some(10), None, fixture::closed(&[1]))),
+        ("limit", fixture::phase(None, None, Load::Search(search))),
+    ]);
+    scenario.targets = fixture::named([("first", fixture::target("ttft.p95", Bound::AtMost(0.5)))]);
+    scenario
+}
+
+fn rates() -> Sought {
+    Sought::Rate { arrivals: Arrivals::Poisson }
+}
+
+/// A trial of a plan with every level it may have, each for as long as it lasts when it is tried again.
+fn longest(plan: &Plan, step: usize, level: f64) -> Tried {
+    let load = plan.steps[step].load().expect("a trial").at(level, Duration::ZERO);
+    Tried { step, level, duration: trial_length(plan, &load, Some(level), 2) }
+}
+
+#[test]
+fn numbers_of_trials_do_not_overlap_whatever_they_turn_out_to_be() {
+    let plan = compile(&searching(rates(), 4.0, 200.0));
+    let trials: Vec<(usize, u64)> = plan
+        .loads()
+        .filter(|(_, load)| load.trial.is_some())
+        .map(|(step, load)| (step.id, load.first_seq))
+        .collect();
+    assert!(trials.len() > 10);
+    for pair in trials.windows(2) {
+        let [(step, first), (_, next)] = pair else { continue };
+        let planned = plan.steps[*step].load().and_then(|load| load.level()).expect("a level");
+        for level in [4.0, 16.0, planned].map(|level: f64| level.min(planned)) {
+            let run = tried(&plan, &[], longest(&plan, *step, level)).expect("a trial");
+            let sent = schedule::of_step(&run, plan.seed).expect("an open step").count() as u64;
+            assert!(first + sent <= *next, "{level}: {sent} of {}", next - first);
+        }
+    }
+}
