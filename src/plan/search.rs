@@ -106,11 +106,11 @@ pub(super) fn aim(scenario: &Scenario, plan: &mut Plan) {
     }
 }
 
-/// How long a trial lasts: so many times the step of its search, and longer where its targets need more requests than come in that
-/// time at the rate at which they come or are answered, where that is known.
+/// How long a trial lasts: so many times the step of its search, or what its targets need where more requests than come in a step at the
+/// rate at which they come or are answered, where that is known.
 pub fn trial_length(plan: &Plan, load: &LoadStep, rate: Option<f64>, times: u32) -> Duration {
     let Some(trial) = &load.trial else { return load.duration.unwrap_or_default() };
-    let step = trial.search.step.saturating_mul(times);
+    let step = trial.search.step;
     let needs = trial.criteria.iter().filter_map(|criterion| {
         let target = plan.targets.get(criterion.target)?;
         let (least, _) = floor(target)?;
@@ -120,7 +120,7 @@ pub fn trial_length(plan: &Plan, load: &LoadStep, rate: Option<f64>, times: u32)
     let broken = (trial.search.until == Until::Broken).then(|| share_settles_at(0, 0, BROKEN, CONFIDENCE));
     let needs = needs.chain(broken.flatten().map(|least| least as f64 * ROOM)).fold(0.0, f64::max);
     let long = rate.filter(|rate| *rate > 0.0).and_then(|rate| seconds_to_duration(needs / rate));
-    long.map_or(step, |long| step.max(long + load.settle))
+    long.map_or(step, |long| step.max(long.saturating_add(load.settle))).saturating_mul(times)
 }
 
 impl LoadStep {

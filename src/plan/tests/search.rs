@@ -49,3 +49,14 @@ fn numbers_of_trials_do_not_overlap_whatever_they_turn_out_to_be() {
         }
     }
 }
+
+#[test]
+fn twice_as_long_is_twice_as_long() {
+    let plan = compile(&searching(rates(), 1.0, 100.0));
+    let (step, load) = plan.loads().find(|(_, load)| load.trial.is_some()).expect("a trial");
+    for level in [1.0, 3.0, 50.0] {
+        let load = load.at(level, Duration::ZERO);
+        let [once, twice] = [1, 2].map(|times| trial_length(&plan, &load, Some(level), times).as_secs_f64());
+        assert!((twice / once - 2.0).abs() < 1e-6, "{level} of {}: {once} s, then {twice} s", step.name);
+    }
+}
