@@ -81,6 +81,16 @@ impl Search {
         self.steps.drain(..).rev().map(|step| Decision { note: None, command: Command::Spare(step) })
     }
 }
+    /// The rate at which so many users are answered, as far as trials tell: more are answered no slower than fewer, until they are too
+    /// many. So it is the best of those with no more of them, else of all.
+    fn answered_at(&self, level: f64) -> Option<f64> {
+        let best = |of: &dyn Fn(&Attempt) -> bool| {
+            let attempts = self.attempts.iter().filter(|attempt| of(attempt));
+            attempts.filter_map(|attempt| attempt.answered).reduce(f64::max)
+        };
+        best(&|attempt| attempt.level <= level).or_else(|| best(&|_| true))
+    }
+
 
 impl Searches {
     /// `None` where a plan looks for nothing.
@@ -197,12 +207,7 @@ impl Searches {
         };
         search.steps.pop();
         let planned = load.at(level, trial.search.step);
-        let rate = if load.pattern.is_open() {
-            Some(level)
-        } else {
-            // no level so far had fewer users, or more of them that were answered faster
-            search.attempts.last().and_then(|last| last.answered)
-        };
+        let rate = if load.pattern.is_open() { Some(level) } else { search.answered_at(level) };
         let duration = trial_length(&self.plan, &planned, rate, times);
         self.decided.push(Decision { note: None, command: Command::Try(Tried { step, level, duration }) });
     }

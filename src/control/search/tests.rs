@@ -10,7 +10,7 @@ use crate::{
     plan::{Criterion, Step, Trial, as_run, schedule, tried},
     record::{ChunkTimes, Command, Diary, Event, Record, trials},
     sim::{Arrival, Request, Seen, simulate, simulate_closed},
-    verdict::{Attempt, Found, found},
+    verdict::{Attempt, Found, Mark, found},
 };
 
 /// One that has read prompts in no time.
@@ -224,4 +224,29 @@ fn no_level_may_hold_and_all_may() {
     let all = found_in(&obeyed(looking(1, &search(Over::Users, 1.0, 6.0)), &fast));
     assert_eq!((all.limit, all.confirmed, all.broken), (Some(6.0), true, None));
     insta::assert_snapshot!(all.reason, @"at 6 users, the highest level that was to be tried, it holds: more may");
+}
+
+#[test]
+fn a_collapse_makes_no_later_trial_longer() {
+    let attempt = |(level, answered): &(f64, Option<f64>)| Attempt {
+        step: format!("users={level}"),
+        level: *level,
+        duration_s: 20.0,
+        mark: Mark::Fail,
+        reason: String::new(),
+        throughput: None,
+        answered: *answered,
+    };
+    let rate_at = |attempts: &[(f64, Option<f64>)], level| {
+        let attempts = attempts.iter().map(attempt).collect();
+        super::Search { steps: Vec::new(), attempts }.answered_at(level)
+    };
+    // 64 users hold each other up
+    let thrashing = [(4.0, Some(2.0)), (16.0, Some(8.0)), (64.0, Some(0.074))];
+    assert_eq!(rate_at(&thrashing, 32.0), Some(8.0));
+    assert_eq!(rate_at(&thrashing, 64.0), Some(8.0));
+    assert_eq!(rate_at(&thrashing, 8.0), Some(2.0));
+    assert_eq!(rate_at(&thrashing[1..], 8.0), Some(8.0));
+    assert_eq!(rate_at(&[(4.0, None)], 4.0), None);
+    assert_eq!(rate_at(&[], 4.0), None);
 }
