@@ -64,6 +64,11 @@ pub struct Found {
 }
 
 impl Found {
+    /// Whether a step was a trial of it and is not the limit that was found. The only step of a phase may go without its name.
+    pub(super) fn only_tried(&self, phase: &str, step: Option<&str>) -> bool {
+        self.phase == phase && (self.step.is_none() || self.step.as_deref() != step)
+    }
+
     /// The names of the levels that hold.
     pub fn holding(&self) -> Vec<String> {
         let mut levels: Vec<&Attempt> = self.attempts.iter().collect();

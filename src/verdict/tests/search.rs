@@ -1,0 +1,69 @@
+//! Searches over hand-made trials: what a level comes to, and what the trials that failed say of the run.
+
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    config::{Arrivals, Search, Sought, Until},
+    plan::{Criterion, Step, Trial},
+};
+
+fn search(over: Sought, until: Until) -> Search {
+    Search { over, from: 1.0, to: 100.0, step: Duration::from_secs(4), precision: 0.05, until }
+}
+
+/// The trials of a search at these levels, as they were run; first tokens have half a second.
+fn trials(search: &Search, levels: &[f64]) -> Run {
+    let steps = levels.iter().map(|at| {
+        let mut step = level(open("limit", *at, 4), &format!("{}={at}", search.over.name()));
+        let planned = load(&mut step);
+        let criteria = vec![Criterion { target: 0, endpoint: None }];
+        planned.trial = Some(Trial { search: search.clone(), criteria });
+        planned.settle = search.step / 10;
+        *planned = planned.at(*at, search.step);
+        step
+    });
+    let steps: Vec<Step> = steps.collect();
+    let mut run = Run::new(plan(&["chat"], steps));
+    run.plan.targets = vec![target("first_token", "ttft.p50", Bound::AtMost(0.5), "limit")];
+    run
+}
+
+fn rates() -> Search {
+    search(Sought::Rate { arrivals: Arrivals::Constant }, Until::Targets)
+}
+
+/// Requests of an open trial at a rate, each of which comes to something by its number.
+fn send(
+    run: &mut Run,
+    step: usize,
+    rate: u64,
+    come_to: impl Fn(u64, u64) -> (crate::record::Record, Vec<u64>),
+) {
+    let from_ns = step as u64 * 100 * SEC;
+    run.start(step, from_ns);
+    for i in 0..4 * rate {
+        let due_ns = from_ns + i * SEC / rate;
+        run.push(step, come_to(i, due_ns));
+    }
+}
+
+#[test]
+fn what_a_failed_trial_left_unsent_is_no_fault_of_the_run() {
+    let capped = |first_is_capped: bool| {
+        let mut run = trials(&rates(), &[10.0, 40.0]);
+        let unsent = |capped: bool, i: u64, due_ns: u64| {
+            if capped && i > 30 { failure(due_ns, 0, Outcome::NotSent) } else { answer(due_ns, 10 * MS, &[]) }
+        };
+        send(&mut run, 1, 10, |i, due_ns| unsent(first_is_capped, i, due_ns));
+        send(&mut run, 2, 40, |i, due_ns| unsent(!first_is_capped, i, due_ns));
+        let run = run.end();
+        judge(&run.plan, &run.summary())
+    };
+    let verdict = capped(false);
+    assert_eq!((verdict.searches[0].limit, verdict.searches[0].broken), (Some(10.0), Some(40.0)));
+    assert!(verdict.searches[0].reason.contains("unsent"), "{}", verdict.searches[0].reason);
+    assert!(check(&verdict, "2a").ok, "{}", check(&verdict, "2a").value);
+    // below it no level may be the limit
+    assert_eq!(capped(true).searches[0].limit, None);
+}
