@@ -67,3 +67,25 @@ fn what_a_failed_trial_left_unsent_is_no_fault_of_the_run() {
     // below it no level may be the limit
     assert_eq!(capped(true).searches[0].limit, None);
 }
+
+/// What a trial of four users comes to, each of whose requests comes to the same and took longer than the step.
+fn slow(come_to: impl Fn(u64) -> (crate::record::Record, Vec<u64>)) -> Attempt {
+    let mut run = trials(&search(Sought::Users, Until::Targets), &[4.0]);
+    run.start(1, 100 * SEC);
+    for user in 0..4 {
+        run.push_user(1, user, come_to(100 * SEC));
+    }
+    let run = run.end();
+    judge(&run.plan, &run.summary()).searches[0].attempts[0].clone()
+}
+
+#[test]
+fn a_server_that_is_slower_than_the_step_is_seen() {
+    let hangs = slow(|due_ns| failure(due_ns, 120 * SEC, Outcome::Timeout));
+    assert_eq!((hangs.mark, hangs.answered), (Mark::Fail, None));
+    insta::assert_snapshot!(hangs.reason);
+    // four in twenty seconds, from which the length of the next trial follows
+    let slow = slow(|due_ns| answer(due_ns, 20 * SEC, &[]));
+    assert_ne!(slow.mark, Mark::Pass);
+    assert!(slow.answered.is_some_and(|rate| (rate - 0.2).abs() < 1e-9), "{slow:?}");
+}
