@@ -20,7 +20,7 @@ use crate::{
 /// all of them: those under way obey it, and no other one starts any more.
 pub(super) async fn run(
     shared: &Arc<Shared>,
-    commands: &mut mpsc::Receiver<Command>,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
     recorder_full: &mut mpsc::Receiver<()>,
 ) {
     let mut dispatch = Dispatch::new(shared);
@@ -158,7 +158,7 @@ impl<'a> Dispatch<'a> {
     /// Waits for what happens next; `None` when nothing is under way any more.
     async fn news(
         &mut self,
-        commands: &mut mpsc::Receiver<Command>,
+        commands: &mut mpsc::UnboundedReceiver<Command>,
         recorder_full: &mut mpsc::Receiver<()>,
     ) -> Option<News> {
         tokio::select! {
