@@ -68,6 +68,19 @@ fn what_a_failed_trial_left_unsent_is_no_fault_of_the_run() {
     assert_eq!(capped(true).searches[0].limit, None);
 }
 
+#[test]
+fn a_search_whose_lowest_level_fails_has_nothing_that_had_to_be_steady() {
+    let mut run = trials(&rates(), &[40.0]);
+    // fewer answers than show it
+    load(&mut run.plan.steps[1]).require_steady = true;
+    send(&mut run, 1, 40, |i, due_ns| answer(due_ns, (600 + i % 7) * MS, &[]));
+    let run = run.end();
+    let verdict = judge(&run.plan, &run.summary());
+    let found = &verdict.searches[0];
+    assert_eq!((found.limit, found.broken), (None, Some(40.0)), "{found:?}");
+    assert!(!check(&verdict, "6").void, "{}", check(&verdict, "6").value);
+}
+
 /// What a trial of four users comes to, each of whose requests comes to the same and took longer than the step.
 fn slow(come_to: impl Fn(u64) -> (crate::record::Record, Vec<u64>)) -> Attempt {
     let mut run = trials(&search(Sought::Users, Until::Targets), &[4.0]);
