@@ -144,3 +144,15 @@ fn a_limit_of_one_controller_stands_without_the_other() {
     assert_eq!(machine.limits, None);
     assert_eq!(missing.iter().filter(|missing| missing.source == Source::Cgroup).count(), 2);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_domain_that_controls_xen_is_no_guest() {
+    for (capabilities, virtual_machine, hypervisor) in
+        [("control_d", Some(false), None), ("", Some(true), Some("Xen"))]
+    {
+        let files = [("sys/hypervisor/type", "xen"), ("proc/xen/capabilities", capabilities)];
+        let (machine, _) = linux_of(&files);
+        assert_eq!((machine.virtual_machine, machine.hypervisor.as_deref()), (virtual_machine, hypervisor));
+    }
+}
