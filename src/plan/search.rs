@@ -1,7 +1,8 @@
 //! Trials of a search: steps whose level is told while the run goes on, and the plan as it turned out.
 //!
-//! A search is planned as so many steps as it may take, each at the level that it has if every level before it holds, which is the
-//! most it can send. What it really was is told by [`as_run`], so that everything behind the engine knows loads alone.
+//! A search is planned as so many steps as it may take, each at the level that it has if every level before it holds, and expected to send
+//! the most and to last the longest that it can. What it really was is told by [`as_run`], so that everything behind the engine
+//! knows loads alone.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     config::{Arrivals, Bound, Load, Scenario, Search, Sought, Until},
-    plan::{Plan, Tried, compile, fixture, schedule, trial_length, tried},
+    plan::{LoadStep, Plan, Tried, compile, fixture, render, schedule, totals, trial_length, tried},
 };
 
 /// A search of one phase behind a warm-up, whose trials need some seventy answers each.
@@ -41,7 +41,7 @@ fn numbers_of_trials_do_not_overlap_whatever_they_turn_out_to_be() {
     assert!(trials.len() > 10);
     for pair in trials.windows(2) {
         let [(step, first), (_, next)] = pair else { continue };
-        let planned = plan.steps[*step].load().and_then(|load| load.level()).expect("a level");
+        let planned = plan.steps[*step].load().and_then(LoadStep::level).expect("a level");
         for level in [4.0, 16.0, planned].map(|level: f64| level.min(planned)) {
             let run = tried(&plan, &[], longest(&plan, *step, level)).expect("a trial");
             let sent = schedule::of_step(&run, plan.seed).expect("an open step").count() as u64;
@@ -59,4 +59,31 @@ fn twice_as_long_is_twice_as_long() {
         let [once, twice] = [1, 2].map(|times| trial_length(&plan, &load, Some(level), times).as_secs_f64());
         assert!((twice / once - 2.0).abs() < 1e-6, "{level} of {}: {once} s, then {twice} s", step.name);
     }
+}
+
+/// The row of the search in the text of a plan, with one space between words.
+fn row(plan: &Plan) -> String {
+    let text = render::text(plan);
+    let row = text.lines().find(|line| line.trim_start().starts_with("limit")).expect("a row of the search");
+    row.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_search_over_rates_has_bounds_and_one_over_users_estimates() {
+    let plan = compile(&searching(rates(), 1.0, 100.0));
+    insta::assert_snapshot!(row(&plan));
+    let durations: Vec<f64> = plan
+        .loads()
+        .filter(|(_, load)| load.trial.is_some())
+        .filter_map(|(step, _)| step.expected.duration_s)
+        .collect();
+    // each as long as at the lowest level, every second one tried again for twice as long
+    assert!((durations[1] / durations[0] - 2.0).abs() < 1e-6, "{durations:?}");
+    assert!(durations[0] > 60.0 && durations[2..4] == durations[..2], "{durations:?}");
+    assert!(totals(&plan).duration_s >= Some(durations.iter().sum()));
+
+    let plan = compile(&searching(Sought::Users, 1.0, 64.0));
+    insta::assert_snapshot!(row(&plan));
+    let (first, _) = plan.loads().find(|(_, load)| load.trial.is_some()).expect("a trial");
+    assert_eq!(first.expected.duration_s, Some(20.0), "nothing is known to it");
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    config::{Arrivals, Search, Sought, Until},
-    plan::{Criterion, Step, Trial},
+    config::{Arrivals, Input, Search, Sought, Until, load as load_file},
+    machine::Machine,
+    plan::{Criterion, LoadStep, Step, Trial, compile, trial_length},
 };
 
 fn search(over: Sought, until: Until) -> Search {
@@ -101,4 +102,49 @@ fn a_server_that_is_slower_than_the_step_is_seen() {
     let slow = slow(|due_ns| answer(due_ns, 20 * SEC, &[]));
     assert_ne!(slow.mark, Mark::Pass);
     assert!(slow.answered.is_some_and(|rate| (rate - 0.2).abs() < 1e-9), "{slow:?}");
+}
+
+/// What a level of a server with a limit comes to when it is tried for so many times the length of a step.
+type Server = fn(level: f64, limit: f64, times: u32) -> Mark;
+
+#[test]
+fn no_search_sends_more_or_lasts_longer_than_planned() {
+    let text = "version = 1\nname = \"test\"\nendpoints.main.url = \"sim:cpu_only\"\n\
+                phases.limit.load.search = { rate = { from = 1, to = 64 }, step = \"20s\", arrivals = \"constant\" }\n\
+                targets.t = { metric = \"ttft.p95\", at_most = \"1s\" }\n";
+    let input = Input { name: "test.toml", text, platform: None, sets: &[] };
+    let nothing = |_: &std::path::Path| Err(std::io::Error::other("nothing to read"));
+    let loaded = load_file(&input, &Machine::default(), &|_| None, &nothing).expect("a scenario");
+    let plan = compile(&loaded[0]);
+    let planned: Vec<(&Step, &LoadStep)> = plan.loads().collect();
+    let search = &planned[0].1.trial.as_ref().expect("a trial").search;
+    let sum = |of: fn(&Step) -> Option<f64>| planned.iter().filter_map(|(step, _)| of(step)).sum::<f64>();
+    let most = [sum(|step| step.expected.duration_s), sum(|step| step.expected.requests)];
+    let sharp: Server = |level, limit, _| if level <= limit { Mark::Pass } else { Mark::Fail };
+    let slow: Server = |level, limit, times| match (times, level <= limit) {
+        (1, _) => Mark::Inconclusive,
+        (_, true) => Mark::Pass,
+        (_, false) => Mark::Fail,
+    };
+    let foggy: Server = |level, limit, _| if level <= limit { Mark::Pass } else { Mark::Inconclusive };
+    for server in [sharp, slow, foggy] {
+        for limit in [0.5, 1.0, 1.2, 3.9, 5.0, 17.0, 40.0, 63.0, 64.0] {
+            let (mut attempts, mut came_to) = (Vec::new(), [0.0; 2]);
+            while let Next::Try(level, times) = next(search, &attempts) {
+                let load = planned[attempts.len()].1.at(level, search.step);
+                let duration_s = trial_length(&plan, &load, Some(level), times).as_secs_f64();
+                came_to = [came_to[0] + duration_s, came_to[1] + level * duration_s];
+                attempts.push(Attempt {
+                    step: String::new(),
+                    level,
+                    duration_s,
+                    mark: server(level, limit, times),
+                    reason: String::new(),
+                    throughput: None,
+                    answered: None,
+                });
+            }
+            assert!(came_to[0] <= most[0] && came_to[1] <= most[1], "{limit}: {came_to:?} of {most:?}");
+        }
+    }
 }
