@@ -423,3 +423,42 @@ fn the_optimum_is_compared_under_its_name_and_what_vanished_decides_nothing() {
     assert_eq!(compared.call, Call::Inconclusive);
     assert!(compared.notes[0].contains("has a target and no value in after"), "{:?}", compared.notes);
 }
+
+#[test]
+fn hardware_is_another_only_by_what_both_sides_know() {
+    use super::differing::same_hardware;
+    use crate::machine::{Gpu, Machine, Missing, Source, Vendor};
+    let gpu = |vendor, name: &str, gib: Option<u64>| Gpu {
+        name: name.to_owned(),
+        memory_bytes: gib.map(|gib| gib << 30),
+        vendor,
+        ..Gpu::default()
+    };
+    let of = |cpu: &str, gpus: &[Gpu], looked: bool| {
+        let note = || Missing { source: Source::Drm, what: "AMD GPUs".to_owned(), why: "none".to_owned() };
+        Machine {
+            cpu: cpu.to_owned(),
+            gpus: gpus.to_vec(),
+            missing: looked.then(note).into_iter().collect(),
+            ..Machine::default()
+        }
+    };
+    let (card, small) =
+        (gpu(Vendor::Nvidia, "NVIDIA L4", Some(24)), gpu(Vendor::Nvidia, "NVIDIA L4", Some(12)));
+    let (untold, inside) =
+        (gpu(Vendor::Nvidia, "NVIDIA L4", None), gpu(Vendor::Amd, "AMD GPU 0x164f", Some(1)));
+    let one = std::slice::from_ref;
+    for (before, after, same) in [
+        (of("A", one(&card), false), of("A", &[card.clone(), inside.clone()], true), true),
+        (of("A", one(&card), true), of("A", &[card.clone(), inside.clone()], true), false),
+        (of("A", one(&card), false), of("A", &[], true), false),
+        (of("A", one(&card), true), of("A", one(&small), true), false),
+        (of("A", one(&card), true), of("A", one(&untold), true), true),
+        (of("A", &[card.clone(), card.clone()], true), of("A", one(&untold), true), false),
+        (of("", &[], true), of("Neoverse-N1", &[], true), true),
+        (of("A", &[], true), of("B", &[], true), false),
+    ] {
+        assert_eq!(same_hardware(&before, &after), same, "{before:?} {after:?}");
+        assert_eq!(same_hardware(&after, &before), same, "{after:?} {before:?}");
+    }
+}
