@@ -133,8 +133,11 @@ fn obeyed(mut run: Run, server: &Sim) -> Run {
     let run = run.end();
     // what decided on the way is what is judged afterwards
     let searches = control.searches.expect("a search");
-    let decided: Vec<&Attempt> = searches.phases.values().flat_map(|search| &search.attempts).collect();
-    assert_eq!(decided, found_in(&run).attempts.iter().collect::<Vec<_>>());
+    let decided = searches.phases.values().flat_map(|search| search.attempts.clone());
+    // tokens are told by the times of chunks, which are not kept where they decide nothing
+    let told = |attempt: Attempt| Attempt { throughput: None, ..attempt };
+    let found = found_in(&run).attempts.into_iter().map(told).collect::<Vec<_>>();
+    assert_eq!(decided.map(told).collect::<Vec<_>>(), found);
     run
 }
 
@@ -249,4 +252,26 @@ fn a_collapse_makes_no_later_trial_longer() {
     assert_eq!(rate_at(&thrashing[1..], 8.0), Some(8.0));
     assert_eq!(rate_at(&[(4.0, None)], 4.0), None);
     assert_eq!(rate_at(&[], 4.0), None);
+}
+
+#[test]
+fn times_of_chunks_are_kept_where_they_decide() {
+    let rates = search(Over::Rate { arrivals: Arrivals::Poisson }, 1.0, 2.0);
+    let by_times = |metric: &str, until: Until| {
+        let mut run = looking(1, &Sought { until, ..rates.clone() });
+        run.plan.targets = vec![target("t", metric, Bound::AtMost(0.5), "limit")];
+        let load = run.plan.steps[1].load().expect("a trial");
+        super::by_times(&run.plan, load.trial.as_ref().expect("a trial"))
+    };
+    for (metric, times) in [
+        ("ttft.p95", false),
+        ("service.e2e.p50", false),
+        ("error_rate", false),
+        ("itl.p99", true),
+        ("output_tokens_per_second", true),
+        ("objectives_met_rate", true),
+    ] {
+        assert_eq!(by_times(metric, Until::Targets), times, "{metric}");
+    }
+    assert!(by_times("ttft.p95", Until::Broken));
 }
