@@ -30,8 +30,8 @@ use crate::units;
 /// The version of `system-info.json`.
 pub const FORMAT: u32 = 1;
 
-/// The machine that the program runs on. An empty text or null is "could not be found out", and `missing` says why. What was
-/// not looked at by older versions is null in their runs.
+/// The machine that the program runs on. An empty text or null is "could not be found out", and `missing` says why, or what machines
+/// of its kind do not have, such as a container or two kinds of cores. What was not looked at by older versions is null in their runs.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Machine {
     /// `linux`, `macos`, …
@@ -91,7 +91,8 @@ pub struct Machine {
     pub missing: Vec<Missing>,
 }
 
-/// What the cgroups of a process let it have, the tightest of those around it.
+/// What the cgroups of a process let it have, the tightest of those around it. Where one of the two could not be found out, `missing` says
+/// so, and the other one stands.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CgroupLimits {
     /// Version of the cgroups.

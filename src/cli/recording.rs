@@ -153,9 +153,8 @@ pub(super) fn start(
                         {
                             voice.say(&format!("error: {error}; stopping"));
                             first_error = Some(error);
-                            // once: the engine notes what it is told, and that note could not be written either; a
-                            // full channel means that a command to stop is already on its way
-                            let _ = commands.try_send(Command::Drain(StopCause::Recorder));
+                            // once: the engine notes what it is told, and that note could not be written either
+                            untold.push_front(Command::Drain(StopCause::Recorder));
                         }
                         begun = true;
                         for event in batch.drain(..) {

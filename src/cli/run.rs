@@ -536,8 +536,8 @@ async fn measure(
                     voice.say("stopping: cutting off what is in flight");
                     Command::Cancel(StopCause::Cancel)
                 };
-                // a full channel means that stopping is already under way
-                let _ = commands.try_send(command);
+                // the engine takes commands out of the channel at once; nobody listens any more when the run is over
+                let _ = commands.send(command).await;
             }
         }
     };

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Side;
 use crate::{
-    machine::Machine,
+    machine::{Gpu, Machine, Source, Vendor},
     plan::{Plan, diff::diff, experiments_differ_in},
     units::show_bytes,
 };
@@ -44,12 +44,13 @@ pub fn obstacles(before: (&Plan, &Machine), after: (&Plan, &Machine)) -> Vec<Dif
             found.push(Differing::new("experiment", version(old), version(new)));
         }
     }
-    found.extend(apart(&hardware(before.1), &hardware(after.1)));
+    found.extend(hardware(before.1, after.1));
     found
 }
 
+/// Whether two machines are the same as far as both sides know.
 pub(super) fn same_hardware(before: &Machine, after: &Machine) -> bool {
-    hardware(before) == hardware(after)
+    hardware(before, after).is_empty()
 }
 
 /// Everything that differs.
@@ -74,7 +75,7 @@ pub(super) fn differing(before: &Side, after: &Side) -> Vec<Differing> {
     let fields = difference.plan.iter().filter(|field| whole.contains(&field.field));
     found.extend(fields.map(|field| Differing::new(field.field, words(&field.before), words(&field.after))));
     let (old, new) = (before.system, after.system);
-    found.extend(apart(&hardware(&old.machine), &hardware(&new.machine)));
+    found.extend(hardware(&old.machine, &new.machine));
     found.extend(apart(&software(&old.machine), &software(&new.machine)));
     found.extend(servers(before, after));
     found
@@ -105,17 +106,42 @@ fn servers(before: &Side, after: &Side) -> Vec<Differing> {
     sides.filter(|field| field.before != field.after).collect()
 }
 
-/// What makes a machine another machine. Memory as people read it: a kernel keeps a little more or less of it.
-fn hardware(machine: &Machine) -> [(&'static str, String); 5] {
-    let memory = |bytes: Option<u64>| bytes.map(show_bytes).unwrap_or_default();
-    let gpus = machine.gpus.iter().map(|gpu| format!("{} {}", gpu.name, memory(gpu.memory_bytes)));
-    [
-        ("architecture", machine.arch.clone()),
-        ("processor", machine.cpu.clone()),
-        ("cores", machine.cores.to_string()),
-        ("memory", memory(machine.memory_bytes)),
-        ("GPUs", gpus.collect::<Vec<_>>().join(", ")),
-    ]
+/// In what two machines are not the same. Memory as people read it: a kernel keeps a little more or less of it. What one side could not
+/// find out, or did not look for, is no difference.
+fn hardware(before: &Machine, after: &Machine) -> Vec<Differing> {
+    let facts = |machine: &Machine| {
+        [
+            ("architecture", machine.arch.clone()),
+            ("processor", machine.cpu.clone()),
+            ("cores", machine.cores.to_string()),
+            ("memory", machine.memory_bytes.map(show_bytes).unwrap_or_default()),
+        ]
+    };
+    let known = |field: &Differing| field.before.is_some() && field.after.is_some();
+    let mut found: Vec<Differing> = apart(&facts(before), &facts(after)).filter(known).collect();
+    let gpus = gpus(before, after).map(|gpus| [("GPUs", gpus)]);
+    found.extend(apart(&gpus[0], &gpus[1]));
+    found
+}
+
+/// The GPUs of both by what both know: those of makers that both looked for, and their memory where every one tells it.
+fn gpus(before: &Machine, after: &Machine) -> [String; 2] {
+    // older versions knew only NVIDIA's; whoever looks for others has them, or the reason why not
+    let looked = |machine: &Machine| {
+        let has = machine.gpus.iter().any(|gpu| gpu.vendor != Vendor::Nvidia);
+        has || machine.missing.iter().any(|missing| missing.source == Source::Drm)
+    };
+    let all = looked(before) && looked(after);
+    let of_both = |machine: &Machine| -> Vec<Gpu> {
+        machine.gpus.iter().filter(|gpu| all || gpu.vendor == Vendor::Nvidia).cloned().collect()
+    };
+    let sides = [of_both(before), of_both(after)];
+    let told = sides.iter().flatten().all(|gpu| gpu.memory_bytes.is_some());
+    let text = |gpu: &Gpu| match gpu.memory_bytes.filter(|_| told) {
+        Some(bytes) => format!("{} {}", gpu.name, show_bytes(bytes)),
+        None => gpu.name.clone(),
+    };
+    sides.map(|gpus| gpus.iter().map(text).collect::<Vec<_>>().join(", "))
 }
 
 fn software(machine: &Machine) -> [(&'static str, String); 3] {

@@ -65,6 +65,51 @@ fn found(counts: &[[usize; 4]]) -> f64 {
     counts.iter().map(|calls| calls[0]).sum::<usize>() as f64 / (counts.len() * TEN.len()) as f64
 }
 
+/// In what share of comparisons of one run against five the first of several metrics regressed, which got worse by this factor and varies
+/// from run to run by the first of these; the others stayed as they were and vary by the rest.
+fn first_alarms(comparisons: u64, noises: &[f64], worse: f64) -> f64 {
+    const FIRST: &str = "ttft.p50";
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let mut draw = |count: usize, centre: f64, noise: f64| -> Vec<f64> {
+        let noises = (0..count).map(|_| rng.sample::<f64, _>(StandardNormal));
+        noises.map(|z| centre * (noise * z).exp()).collect()
+    };
+    let others: Vec<&str> = TEN.into_iter().filter(|name| *name != FIRST).collect();
+    let mut alarms = 0;
+    for _ in 0..comparisons {
+        let pairs = noises.iter().enumerate().map(|(number, noise)| {
+            let factor = if number == 0 { worse } else { 1.0 };
+            let sides = [draw(5, 0.2, *noise), draw(1, 0.2 * factor, *noise)];
+            let name = if number == 0 { FIRST } else { others[number % others.len()] };
+            pair(name, &sides[0], &sides[1])
+        });
+        let rows = judge(pairs.collect(), MARGIN);
+        let first = rows.iter().find(|row| row.metric.to_string() == FIRST).expect("the first");
+        alarms += u64::from(first.call == Call::Regressed);
+    }
+    alarms as f64 / comparisons as f64
+}
+
+#[test]
+fn a_noisy_metric_among_steady_ones_keeps_its_own_spread() {
+    for steady in [9, 20] {
+        let noises: Vec<f64> = std::iter::once(0.05).chain(vec![0.01; steady]).collect();
+        // within the margin, and a single run may lie twice as far off
+        let share = first_alarms(500, &noises, 1.04);
+        assert!(share <= 0.03, "{steady}: {share}");
+    }
+}
+
+#[test]
+fn one_steady_metric_does_not_make_the_others_believe_themselves() {
+    let mut noises = [0.01; 10];
+    noises[9] = 1e-5;
+    // five runs may by chance lie far closer together than the system varies
+    let share = first_alarms(2_000, &noises, 1.03);
+    assert!(share <= 0.002, "{share}");
+    assert!(first_alarms(300, &noises, 1.1) >= 0.9);
+}
+
 const FIVE_A_SIDE: (usize, usize) = (5, 5);
 const ONE_AGAINST_FIVE: (usize, usize) = (5, 1);
 
@@ -378,4 +423,43 @@ fn the_optimum_is_compared_under_its_name_and_what_vanished_decides_nothing() {
     let compared = compare(&side("before", of, &five), &side("after", of, &without), MARGIN, false);
     assert_eq!(compared.call, Call::Inconclusive);
     assert!(compared.notes[0].contains("has a target and no value in after"), "{:?}", compared.notes);
+}
+
+#[test]
+fn hardware_is_another_only_by_what_both_sides_know() {
+    use super::differing::same_hardware;
+    use crate::machine::{Gpu, Machine, Missing, Source, Vendor};
+    let gpu = |vendor, name: &str, gib: Option<u64>| Gpu {
+        name: name.to_owned(),
+        memory_bytes: gib.map(|gib| gib << 30),
+        vendor,
+        ..Gpu::default()
+    };
+    let of = |cpu: &str, gpus: &[Gpu], looked: bool| {
+        let note = || Missing { source: Source::Drm, what: "AMD GPUs".to_owned(), why: "none".to_owned() };
+        Machine {
+            cpu: cpu.to_owned(),
+            gpus: gpus.to_vec(),
+            missing: looked.then(note).into_iter().collect(),
+            ..Machine::default()
+        }
+    };
+    let (card, small) =
+        (gpu(Vendor::Nvidia, "NVIDIA L4", Some(24)), gpu(Vendor::Nvidia, "NVIDIA L4", Some(12)));
+    let (untold, inside) =
+        (gpu(Vendor::Nvidia, "NVIDIA L4", None), gpu(Vendor::Amd, "AMD GPU 0x164f", Some(1)));
+    let one = std::slice::from_ref;
+    for (before, after, same) in [
+        (of("A", one(&card), false), of("A", &[card.clone(), inside.clone()], true), true),
+        (of("A", one(&card), true), of("A", &[card.clone(), inside.clone()], true), false),
+        (of("A", one(&card), false), of("A", &[], true), false),
+        (of("A", one(&card), true), of("A", one(&small), true), false),
+        (of("A", one(&card), true), of("A", one(&untold), true), true),
+        (of("A", &[card.clone(), card.clone()], true), of("A", one(&untold), true), false),
+        (of("", &[], true), of("Neoverse-N1", &[], true), true),
+        (of("A", &[], true), of("B", &[], true), false),
+    ] {
+        assert_eq!(same_hardware(&before, &after), same, "{before:?} {after:?}");
+        assert_eq!(same_hardware(&after, &before), same, "{after:?} {before:?}");
+    }
 }

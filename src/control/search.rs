@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, io};
 
 use super::Decision;
 use crate::{
+    catalog::Metric,
+    config::Until,
     metrics::{Source, summarize},
-    plan::{Plan, Tried, as_run, trial_length},
+    plan::{Plan, Trial, Tried, as_run, trial_length},
     record::{ChunkTimes, Command, Diary, Event, Record, Saturated, trials},
     stats::drift,
     verdict::{Attempt, Next, attempt, next},
@@ -21,7 +23,8 @@ const RISE: f64 = 1.0;
 /// How probable such a rise may be where there is none: a trial is looked at some thirty times, for two series that both have to show it.
 const CHANCE: f64 = 1e-4;
 
-/// The searches of a plan. What it keeps are the records of the trials that are running.
+/// The searches of a plan. What it keeps are the records of the trials that are running, with the times of their chunks only where these
+/// decide: one trial of each search at a time, whose length bounds how many there are.
 #[derive(Debug)]
 pub(super) struct Searches {
     plan: Plan,
@@ -45,6 +48,8 @@ struct Search {
 #[derive(Debug, Default)]
 struct Running {
     kept: Kept,
+    /// Whether the times of chunks are kept.
+    times: bool,
     started_ns: u64,
     settled_ns: u64,
     /// Whether its load may outrun the server.
@@ -76,6 +81,16 @@ impl Source for Kept {
 }
 
 impl Search {
+    /// The rate at which so many users are answered, as far as trials tell: more are answered no slower than fewer, until they are too
+    /// many. So it is the best of those with no more of them, else of all.
+    fn answered_at(&self, level: f64) -> Option<f64> {
+        let best = |of: &dyn Fn(&Attempt) -> bool| {
+            let attempts = self.attempts.iter().filter(|attempt| of(attempt));
+            attempts.filter_map(|attempt| attempt.answered).reduce(f64::max)
+        };
+        best(&|attempt| attempt.level <= level).or_else(|| best(&|_| true))
+    }
+
     /// None of the steps that are left is needed.
     fn end(&mut self) -> impl Iterator<Item = Decision> {
         self.steps.drain(..).rev().map(|step| Decision { note: None, command: Command::Spare(step) })
@@ -118,6 +133,7 @@ impl Searches {
                 if !record.outcome.failed() && record.due_ns >= running.settled_ns {
                     running.latency.extend(record.ttft().or(record.e2e()));
                 }
+                let chunks = if running.times { chunks } else { ChunkTimes::default() };
                 running.kept.records.push((record, chunks));
             }
             Event::Diary(line) => self.hear(&line),
@@ -131,7 +147,9 @@ impl Searches {
                 self.told.push(line.clone());
                 let load = self.plan.steps.get(*step).and_then(|step| step.load());
                 let open = load.is_some_and(|load| load.pattern.is_open());
-                self.running.insert(*step, Running { open, ..Running::default() });
+                let times =
+                    load.and_then(|load| load.trial.as_ref()).is_some_and(|of| by_times(&self.plan, of));
+                self.running.insert(*step, Running { times, open, ..Running::default() });
             }
             Diary::StepStarted { step, at_ns } => {
                 let settle = self.plan.steps.get(*step).and_then(|step| step.load()).map(|load| load.settle);
@@ -198,12 +216,7 @@ impl Searches {
         };
         search.steps.pop();
         let planned = load.at(level, trial.search.step);
-        let rate = if load.pattern.is_open() {
-            Some(level)
-        } else {
-            // no level so far had fewer users, or more of them that were answered faster
-            search.attempts.last().and_then(|last| last.answered)
-        };
+        let rate = if load.pattern.is_open() { Some(level) } else { search.answered_at(level) };
         let duration = trial_length(&self.plan, &planned, rate, times);
         self.decided.push(Decision { note: None, command: Command::Try(Tried { step, level, duration }) });
     }
@@ -223,6 +236,18 @@ impl Searches {
         }
         std::mem::take(&mut self.decided)
     }
+}
+
+/// Whether the times of chunks decide a trial. Latencies but gaps, requests and how they ended are told by records alone.
+fn by_times(plan: &Plan, trial: &Trial) -> bool {
+    let by_record = |metric: Metric| match metric {
+        Metric::Itl => false,
+        Metric::ErrorRate | Metric::TimeoutRate | Metric::RequestsPerSecond => true,
+        other => other.is_latency(),
+    };
+    let mut metrics = trial.criteria.iter().filter_map(|of| Some(plan.targets.get(of.target)?.metric.metric));
+    // the throughput that collapses is that of tokens, by when they came
+    trial.search.until == Until::Broken || !metrics.all(by_record)
 }
 
 impl Running {

@@ -4,13 +4,13 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use tokio::{
-    sync::{mpsc::Sender, watch},
+    sync::{mpsc::UnboundedSender, watch},
     task::JoinHandle,
     time::{Instant, sleep},
 };
@@ -55,7 +55,9 @@ impl Budget {
 /// Counts what goes to servers that are not simulated, and stops the run where it comes to too much.
 pub(super) struct Ceiling {
     budgets: Arc<[Budget]>,
-    commands: Sender<Command>,
+    commands: UnboundedSender<Command>,
+    /// Whether it has stopped the run: one command is enough, whoever finds out beside or after.
+    stopped: AtomicBool,
     arriving: watch::Sender<Steps>,
     /// `None` where everything is simulated.
     timer: Option<JoinHandle<()>>,
@@ -71,7 +73,7 @@ struct Steps {
 
 impl Ceiling {
     /// The ceilings that a plan is run under, from now on; `commands` leads to the run.
-    pub(super) fn new(plan: &Plan, budgets: Vec<Budget>, commands: Sender<Command>) -> Self {
+    pub(super) fn new(plan: &Plan, budgets: Vec<Budget>, commands: UnboundedSender<Command>) -> Self {
         let arriving = watch::Sender::new(Steps::default());
         let real = any_real(plan);
         // what is simulated spends nothing
@@ -80,10 +82,11 @@ impl Ceiling {
             let (commands, arriving) = (commands.clone(), arriving.subscribe());
             tokio::spawn(async move {
                 spent(left, arriving).await;
-                stop(&commands, StopCause::DurationCeiling);
+                // nobody listens any more once the run is over
+                let _ = commands.send(Command::Drain(StopCause::DurationCeiling));
             })
         });
-        Self { budgets, commands, arriving, timer }
+        Self { budgets, commands, stopped: AtomicBool::new(false), arriving, timer }
     }
 
     /// Counts the time until the guard is dropped as time in which a step, or a pause between two, keeps the run going.
@@ -107,7 +110,9 @@ impl Ceiling {
 
     /// Stops the run: what it was to send cannot be sent.
     pub(super) fn stop(&self, cause: StopCause) {
-        stop(&self.commands, cause);
+        if !self.stopped.swap(true, Ordering::Relaxed) {
+            let _ = self.commands.send(Command::Drain(cause));
+        }
     }
 }
 
@@ -160,11 +165,6 @@ async fn spent(mut left: Duration, mut arriving: watch::Receiver<Steps>) {
     }
 }
 
-fn stop(commands: &Sender<Command>, cause: StopCause) {
-    // a full channel means that stopping is already under way
-    let _ = commands.try_send(Command::Drain(cause));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,7 +184,7 @@ mod tests {
         compile(&load(&input, &Machine::default(), &|_| None, &nothing).expect("a scenario")[0])
     }
 
-    fn alone(plan: &Plan, commands: Sender<Command>) -> Ceiling {
+    fn alone(plan: &Plan, commands: UnboundedSender<Command>) -> Ceiling {
         Ceiling::new(plan, vec![Budget::new(plan.limits.ceiling)], commands)
     }
 
@@ -192,16 +192,34 @@ mod tests {
 
     #[tokio::test]
     async fn one_request_too_many_stops_the_run() {
-        let (commands, mut told) = tokio::sync::mpsc::channel(8);
+        let (commands, mut told) = tokio::sync::mpsc::unbounded_channel();
         let ceiling = alone(&plan(REAL, "ceiling.requests = 2"), commands);
         assert!(ceiling.admits() && ceiling.admits() && told.try_recv().is_err());
-        assert!(!ceiling.admits());
+        assert!(!ceiling.admits() && !ceiling.admits());
         assert_eq!(told.try_recv(), Ok(Command::Drain(StopCause::RequestCeiling)));
+        assert!(told.try_recv().is_err(), "once");
+    }
+
+    #[tokio::test]
+    async fn a_stop_is_heard_behind_however_many_commands() {
+        let (commands, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let ceiling = alone(&plan(REAL, "ceiling = { requests = 1, duration = \"5ms\" }"), commands.clone());
+        // a search that has found what it looked for
+        let spared = || (0..100).map(Command::Spare);
+        spared().for_each(|command| commands.send(command).expect("a listener"));
+        let _arriving = ceiling.arriving();
+        assert!(ceiling.admits() && !ceiling.admits());
+        let mut heard = Vec::new();
+        while heard.len() < 102 {
+            heard.extend(told.recv().await);
+        }
+        let stops = [StopCause::RequestCeiling, StopCause::DurationCeiling].map(Command::Drain);
+        assert_eq!(heard, spared().chain(stops).collect::<Vec<_>>());
     }
 
     #[tokio::test]
     async fn too_long_a_time_stops_the_run() {
-        let (commands, mut told) = tokio::sync::mpsc::channel(8);
+        let (commands, mut told) = tokio::sync::mpsc::unbounded_channel();
         // what may drain does not lift it
         let limits = "drain = \"1h\"\nceiling.duration = \"10ms\"";
         let ceiling = alone(&plan(REAL, limits), commands);
@@ -211,7 +229,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_arrivals_take_time() {
-        let (commands, mut told) = tokio::sync::mpsc::channel(8);
+        let (commands, mut told) = tokio::sync::mpsc::unbounded_channel();
         let ceiling = alone(&plan(REAL, "ceiling.duration = \"1ms\""), commands);
         sleep(Duration::from_millis(20)).await;
         assert!(told.try_recv().is_err(), "nothing arrives");
@@ -223,7 +241,7 @@ mod tests {
 
     #[tokio::test]
     async fn runs_share_a_budget() {
-        let (commands, mut told) = tokio::sync::mpsc::channel(8);
+        let (commands, mut told) = tokio::sync::mpsc::unbounded_channel();
         let plan = plan(REAL, "ceiling = { requests = 3, duration = \"1h\" }");
         let whole = Budget::new(plan.limits.ceiling);
         let run = || {
@@ -246,7 +264,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_spent_budget_stops_a_run_at_once() {
-        let (commands, mut told) = tokio::sync::mpsc::channel(8);
+        let (commands, mut told) = tokio::sync::mpsc::unbounded_channel();
         let plan = plan(REAL, "ceiling.duration = \"5ms\"");
         let budget = Budget::new(plan.limits.ceiling);
         let first = Ceiling::new(&plan, vec![budget.clone()], commands.clone());
@@ -261,7 +279,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_simulated_spends_nothing() {
-        let (commands, _told) = tokio::sync::mpsc::channel(8);
+        let (commands, _told) = tokio::sync::mpsc::unbounded_channel();
         let plan = plan("sim:cpu_only", "ceiling.duration = \"1h\"");
         let budget = Budget::new(plan.limits.ceiling);
         let ceiling = Ceiling::new(&plan, vec![budget.clone()], commands);

@@ -20,14 +20,17 @@ use crate::{
 /// all of them: those under way obey it, and no other one starts any more.
 pub(super) async fn run(
     shared: &Arc<Shared>,
-    commands: &mut mpsc::Receiver<Command>,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
     recorder_full: &mut mpsc::Receiver<()>,
 ) {
     let mut dispatch = Dispatch::new(shared);
     dispatch.start_what_may().await;
     while let Some(news) = dispatch.news(commands, recorder_full).await {
         match news {
-            News::Ended(step) => {
+            News::Ended(step, died) => {
+                if died {
+                    dispatch.give_up(step);
+                }
                 // also where it died: what runs beside it ends with it
                 shared.arrivals[step].advance(Arrivals::Over);
                 dispatch.ended.insert(step);
@@ -49,8 +52,8 @@ pub(super) async fn run(
 
 /// What the dispatcher hears.
 enum News {
-    /// Nothing of this step is in flight any more.
-    Ended(usize),
+    /// Nothing of this step is in flight any more; whether it died.
+    Ended(usize, bool),
     /// What is to become of a step of a search.
     Told(usize, Told),
     /// This step has shown enough.
@@ -150,6 +153,14 @@ impl<'a> Dispatch<'a> {
         self.ended.insert(step);
     }
 
+    /// Spares the trials behind one that died: the diary never says that it ended, so nobody would tell them what they are.
+    fn give_up(&mut self, died: usize) {
+        let steps = &self.shared.plan.steps;
+        let of_search = |step: &usize| self.is_trial(*step) && steps[*step].phase == steps[died].phase;
+        let behind: Vec<usize> = self.waiting.iter().copied().filter(of_search).collect();
+        self.told.extend(behind.into_iter().map(|step| (step, Told::Spare)));
+    }
+
     /// Whether anything goes on: a step under way, or one that is to be told what it is.
     fn goes_on(&self) -> bool {
         !self.under_way.is_empty() || self.waiting.iter().any(|step| self.is_next(*step))
@@ -158,7 +169,7 @@ impl<'a> Dispatch<'a> {
     /// Waits for what happens next; `None` when nothing is under way any more.
     async fn news(
         &mut self,
-        commands: &mut mpsc::Receiver<Command>,
+        commands: &mut mpsc::UnboundedReceiver<Command>,
         recorder_full: &mut mpsc::Receiver<()>,
     ) -> Option<News> {
         tokio::select! {
@@ -176,9 +187,11 @@ impl<'a> Dispatch<'a> {
             }
             ended = self.under_way.join_next_with_id(), if !(self.under_way.is_empty() && self.goes_on()) => {
                 // a task that died has ended, too
-                let task = ended?.map_or_else(|died| died.id(), |(task, ())| task);
+                let ended = ended?;
+                let died = ended.is_err();
+                let task = ended.map_or_else(|died| died.id(), |(task, ())| task);
                 let place = self.steps.iter().position(|(id, _)| *id == task)?;
-                Some(News::Ended(self.steps.swap_remove(place).1))
+                Some(News::Ended(self.steps.swap_remove(place).1, died))
             }
         }
     }
@@ -192,5 +205,62 @@ impl<'a> Dispatch<'a> {
             self.shared.arrivals[*step].advance(arrivals);
         }
         recorder.diary(Diary::Stopping { at_ns, cause }).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, time::Duration};
+
+    use super::*;
+    use crate::{
+        config::{Input, load},
+        engine::{EVENT_QUEUE, Workers, start},
+        machine::Machine,
+        plan::compile,
+        record::Event,
+        wire::Clock,
+    };
+
+    #[test]
+    fn a_trial_that_dies_does_not_keep_the_run_waiting() {
+        let text = "version = 1\nname = \"test\"\nendpoints.main.url = \"sim:cpu_only\"\n\
+                    phases.limit.load.search = { users = { from = 1, to = 8 }, step = \"1s\", until = \"broken\" }\n\
+                    phases.rest.pause = \"1ms\"\n";
+        let input = Input { name: "test.toml", text, platform: None, sets: &[] };
+        let nothing = |_: &Path| Err(std::io::Error::other("nothing to read"));
+        let loaded = load(&input, &Machine::default(), &|_| None, &nothing).expect("a scenario");
+        let mut plan = compile(&loaded[0]);
+        // no scenario compiles to this: it runs beside a step that there is not, at which its task dies
+        if let Work::Load(load) = &mut plan.steps[1].work {
+            load.until = Some(usize::MAX);
+        }
+        let (trials, steps) = (plan.loads().count(), plan.steps.len());
+        let workers = Workers::start(1).expect("a thread");
+        let (events, mut told) = mpsc::channel(EVENT_QUEUE);
+        let (commands, commands_out) = mpsc::channel(8);
+        let run = start(&workers, plan, Vec::new(), Clock::start(), Vec::new(), events, commands_out);
+        let trial = Tried { step: 1, level: 1.0, duration: Duration::from_secs(1) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let lines = runtime.block_on(async {
+            commands.send(Command::Try(trial)).await.expect("a listener");
+            tokio::time::timeout(Duration::from_secs(60), run)
+                .await
+                .expect("an end")
+                .expect("no panic")
+                .expect("no error");
+            let mut lines = Vec::new();
+            while let Some(event) = told.recv().await {
+                if let Event::Diary(line) = event {
+                    lines.push(line);
+                }
+            }
+            lines
+        });
+        let spared = lines.iter().filter(|line| matches!(line, Diary::Spared { .. })).count();
+        assert_eq!(spared, trials - 1);
+        // what is behind the search goes on
+        let ended = |line: &&Diary| matches!(line, Diary::StepEnded { step, .. } if *step == steps - 1);
+        assert!(lines.iter().any(|line| ended(&line)), "{lines:?}");
     }
 }

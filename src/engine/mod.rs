@@ -49,9 +49,6 @@ use crate::{
 /// Events that may wait for the recorder before the run is stopped, so that recording never blocks measuring.
 pub const EVENT_QUEUE: usize = 1 << 16;
 
-/// Commands that may wait for the run to obey them.
-const OWN_COMMANDS: usize = 8;
-
 /// Why a run could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -130,12 +127,13 @@ async fn run(
     mut commands_in: mpsc::Receiver<Command>,
 ) -> Result<(), EngineError> {
     // the run has commands of its own besides those from outside
-    let (own_commands, mut commands) = mpsc::channel(OWN_COMMANDS);
+    // not one of them may be lost, and there are few: the plan bounds those of searches, and the run stops itself once
+    let (own_commands, mut commands) = mpsc::unbounded_channel();
     let ceiling = Ceiling::new(&plan, budgets, own_commands.clone());
     let forward = tokio::spawn(async move {
         while let Some(command) = commands_in.recv().await {
             // nobody listens any more once the run is over
-            let _ = own_commands.send(command).await;
+            let _ = own_commands.send(command);
         }
     });
     let (full, mut recorder_full) = mpsc::channel(1);

@@ -26,8 +26,7 @@ pub(super) fn look(root: &Path, notes: &mut Notes) -> Machine {
         machine.memory_bytes = told("memory", "MemTotal");
         machine.swap_bytes = told("swap", "SwapTotal");
     }
-    machine.limits =
-        notes.keep(Source::Cgroup, "limits of the cgroup", cgroup::limits(&tree, machine.memory_bytes));
+    machine.limits = cgroup::limits(&tree, machine.memory_bytes, notes);
     machine.cores = cores(&tree, &machine);
     machine.container = container::kind(&tree);
     firmware::look(&tree, flag, &mut machine, notes);

@@ -99,3 +99,60 @@ fn a_machine_of_an_older_version_is_read() {
     assert_eq!((machine.memory_bytes, machine.gpus[0].memory_bytes), (Some(1024), Some(2048)));
     assert_eq!((machine.gpus[0].vendor, machine.limits, machine.missing), (Vendor::Nvidia, None, Vec::new()));
 }
+
+/// A system of these files and nothing else, and what it does not tell.
+#[cfg(target_os = "linux")]
+fn linux_of(files: &[(&str, &str)]) -> (Machine, Vec<Missing>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder in it");
+        std::fs::write(path, text).expect("a file");
+    }
+    let mut notes = Notes::default();
+    let machine = linux::look(folder.path(), &mut notes);
+    (machine, notes.into())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_of_one_controller_stands_without_the_other() {
+    let mounts = |controller: &str| {
+        format!("30 20 0:26 / /sys/fs/cgroup/{controller} rw - cgroup cgroup rw,{controller}\n")
+    };
+    let limited = [
+        ("proc/self/cgroup", "4:cpu,cpuacct:/\n7:memory:/\n"),
+        ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "250000"),
+        ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000"),
+        ("sys/fs/cgroup/memory/memory.limit_in_bytes", "1073741824"),
+    ];
+    let with = |mounts: &str| linux_of(&[&limited[..], &[("proc/self/mountinfo", mounts)]].concat());
+    for (controller, cpus, memory_bytes, lacks) in [
+        ("cpu", Some(2.5), None, "memory limit of the cgroup"),
+        ("memory", None, Some(1 << 30), "CPU limit of the cgroup"),
+    ] {
+        let (machine, missing) = with(&mounts(controller));
+        assert_eq!(machine.limits, Some(CgroupLimits { cgroup: 1, cpus, memory_bytes }));
+        let of_cgroup: Vec<&str> = missing
+            .iter()
+            .filter(|missing| missing.source == Source::Cgroup)
+            .map(|missing| missing.what.as_str())
+            .collect();
+        assert_eq!(of_cgroup, [lacks]);
+    }
+    let (machine, missing) = with("30 20 0:26 / /elsewhere rw - tmpfs tmpfs rw\n");
+    assert_eq!(machine.limits, None);
+    assert_eq!(missing.iter().filter(|missing| missing.source == Source::Cgroup).count(), 2);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_domain_that_controls_xen_is_no_guest() {
+    for (capabilities, virtual_machine, hypervisor) in
+        [("control_d", Some(false), None), ("", Some(true), Some("Xen"))]
+    {
+        let files = [("sys/hypervisor/type", "xen"), ("proc/xen/capabilities", capabilities)];
+        let (machine, _) = linux_of(&files);
+        assert_eq!((machine.virtual_machine, machine.hypervisor.as_deref()), (virtual_machine, hypervisor));
+    }
+}

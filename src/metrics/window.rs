@@ -42,6 +42,16 @@ pub(super) fn window(step: &StepSurvey<'_>, ending: Ending) -> (Option<Span>, Op
         return (Some(span), note);
     }
     let settle = units::write_duration(step.load.settle);
+    // users whose answers take longer than that show how long those take all the same, which a search goes on from
+    if let (Pattern::Closed { .. }, Some(_), false) =
+        (&step.load.pattern, &step.load.trial, step.account.cut_short)
+    {
+        let note = format!(
+            "`{}`: no user had a second request once it had settled for {settle}, so its window is all of it",
+            step.title()
+        );
+        return (step.hull, Some(note));
+    }
     (
         None,
         Some(format!(

@@ -265,6 +265,11 @@ fn number(steps: &mut [Step]) {
             (Pattern::Trace { part, .. }, _) => part.map_or(UNCOUNTED_BLOCK, |part| part.requests),
             // how long it goes on is not the plan's to know
             (Pattern::Open { .. }, Some(requests)) if load.until.is_some() => requests,
+            // its level and length are told on the way, and its arrivals drawn under that name: tried again for twice as long it
+            // has twice as many, and what a Poisson count may have above them
+            (Pattern::Open { .. }, _) if load.trial.is_some() => {
+                UNCOUNTED_BLOCK.max(scheduled.saturating_mul(4))
+            }
             // a mean, and what a Poisson count may have above it
             (Pattern::Open { .. }, _) if step.expected.assumed => {
                 UNCOUNTED_BLOCK.max(scheduled.saturating_mul(2))

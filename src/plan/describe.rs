@@ -146,7 +146,7 @@ pub(super) fn load(plan: &Plan, load: &LoadStep) -> String {
     parts.join(", ")
 }
 
-/// What a search does, in a line: `search rate 1 to 200, poisson, 30s each, at most 14 trials, until targets`.
+/// What a search does, in a line: `search rate 1 to 200, poisson, 30s or more each, at most 14 trials, until targets`.
 pub(super) fn search(search: &Search) -> String {
     let Search { over, from, to, step, until, .. } = search;
     let process = match over {
@@ -160,7 +160,7 @@ pub(super) fn search(search: &Search) -> String {
     };
     let first = format!("search {} {from} to {to}", over.name());
     let rest = [
-        format!("{} each", write_duration(*step)),
+        format!("{} or more each", write_duration(*step)),
         format!("at most {} trials", search.trials()),
         format!("until {until}"),
     ];

@@ -1,14 +1,15 @@
 //! What a plan comes to before it runs: requests, tokens and time of every step, and their totals.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use sha2::{Digest, Sha256};
 
 use super::{
     Expected, LoadStep, Pattern, Plan, PlannedEndpoint, Step, Stretch, Work, paid_seconds, schedule,
+    trial_length,
 };
 use crate::{
-    config::{Price, Stage, TracePart},
+    config::{Price, Sought, Stage, TracePart},
     units::seconds_to_duration,
     workload::MeanTokens,
 };
@@ -62,8 +63,12 @@ pub(super) fn fill(plan: &mut Plan, counts: &mut Counts) {
         countable -= arrivals;
         (countable >= 0.0).then(|| counts.of(step, stages, plan.seed, arrivals))
     };
-    for step in &mut plan.steps {
-        step.expected = expected(step, &plan.endpoints, &means, &mut count);
+    for index in 0..plan.steps.len() {
+        let longest = longest(plan, index, &means);
+        let step = longest.as_ref().map_or(&plan.steps[index], |(step, _)| step);
+        let expected = expected(step, &plan.endpoints, &means, &mut count);
+        let duration_s = longest.map_or(expected.duration_s, |(_, duration)| Some(duration.as_secs_f64()));
+        plan.steps[index].expected = Expected { duration_s, ..expected };
     }
     for index in 0..plan.steps.len() {
         let Some(within) = plan.steps[index].load().and_then(|load| within(load, &plan.steps)) else {
@@ -76,6 +81,31 @@ pub(super) fn fill(plan: &mut Plan, counts: &mut Counts) {
     for (index, cost) in costs(plan).into_iter().enumerate() {
         plan.steps[index].expected.cost = cost;
     }
+}
+
+/// A trial of a search as the most it may send, and how long it may last: `None` of other steps.
+///
+/// It sends the most at the highest level that it may have, and lasts the longest at the lowest. What is undecided is tried again for
+/// twice as long, which is every second trial at most: no sum over a search is larger than with all trials of an even number so. How fast
+/// users are answered is estimated, and not known to the first trial either.
+fn longest(plan: &Plan, index: usize, means: &[MeanTokens]) -> Option<(Step, Duration)> {
+    let step = &plan.steps[index];
+    let load = step.load()?;
+    let (trial, highest) = (load.trial.as_ref()?, load.level()?);
+    let before = plan.steps[..index].iter().filter(|other| other.phase == step.phase).count();
+    let times = if before % 2 == 0 { 1 } else { 2 };
+    let length = |level: f64| {
+        let rate = match trial.search.over {
+            Sought::Rate { .. } => Some(level),
+            Sought::Users => {
+                let turn = seconds_per_request(load, level as u32, &plan.endpoints, means);
+                (before > 0).then_some(level / turn)
+            }
+        };
+        trial_length(plan, load, rate, times)
+    };
+    let work = Work::Load(load.at(highest, length(highest)));
+    Some((Step { work, ..step.clone() }, length(trial.search.from)))
 }
 
 /// Counts the arrivals of a step with these stages and so many of them on average; `None` where it would take too long.

@@ -282,7 +282,7 @@ pub(super) fn step_shown(plan: &Plan, step: &Step, load: &LoadStep) -> [String; 
     figures(&step.expected, Estimated::of(plan, step, load))
 }
 
-/// What a search comes to at most: all its trials together.
+/// What a search comes to at most: all its trials together. How long users take nobody knows before, so theirs are estimates.
 fn search_shown(plan: &Plan, first: &Step, load: &LoadStep) -> [String; 5] {
     let sum = |figure: fn(&Expected) -> Option<f64>| {
         let trials = plan.steps.iter().filter(|step| step.phase == first.phase);
@@ -296,8 +296,11 @@ fn search_shown(plan: &Plan, first: &Step, load: &LoadStep) -> [String; 5] {
         cost: sum(|expected| expected.cost),
         assumed: true,
     };
-    let all = Estimated::of(plan, first, load);
-    figures(&whole, all).map(|figure| if figure.is_empty() { figure } else { format!("≤ {figure}") })
+    let trials = plan.loads().filter(|(step, _)| step.phase == first.phase);
+    let all = trials.map(|(step, load)| Estimated::of(plan, step, load));
+    let shown = figures(&whole, all.fold(Estimated::default(), Estimated::or));
+    let known = load.pattern.is_open();
+    shown.map(|figure| if figure.is_empty() || !known { figure } else { format!("≤ {figure}") })
 }
 
 /// What is expected of all steps together.

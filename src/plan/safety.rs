@@ -77,6 +77,7 @@ impl<'a> Real<'a> {
     /// The key of the phase's load that decides its rate.
     fn rate_key(&self) -> &'static str {
         match &self.load.pattern {
+            _ if self.load.trial.is_some() => "search.rate",
             Pattern::Open { spikes: Some(spikes), .. } if spikes.rate >= highest(&spikes.base) => {
                 "open.spikes.rate"
             }
@@ -246,6 +247,10 @@ fn too_fast(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
 
 /// Seconds of a step as far as the file alone says how many.
 fn known_seconds(step: &Step) -> f64 {
+    // how long users take to give as many answers as a search needs, only they can tell
+    if let Some(load) = step.load().filter(|load| load.trial.is_some() && !load.pattern.is_open()) {
+        return load.duration.unwrap_or_default().as_secs_f64();
+    }
     let by_time = step
         .load()
         .is_some_and(|load| load.duration.is_some() && load.requests.is_none() && load.until.is_none());
@@ -270,6 +275,7 @@ fn too_long(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
     let here: f64 = plan.steps.iter().filter(|step| step.phase == *phase).map(of).sum();
     let key = match longest.load() {
         None => ".pause",
+        Some(load) if load.trial.is_some() => ".load.search",
         Some(load) if load.duration.is_none() => "",
         Some(_) => ".duration",
     };

@@ -1,7 +1,8 @@
 //! Trials of a search: steps whose level is told while the run goes on, and the plan as it turned out.
 //!
-//! A search is planned as so many steps as it may take, each at the level that it has if every level before it holds, which is the
-//! most it can send. What it really was is told by [`as_run`], so that everything behind the engine knows loads alone.
+//! A search is planned as so many steps as it may take, each at the level that it has if every level before it holds, and expected to send
+//! the most and to last the longest that it can. What it really was is told by [`as_run`], so that everything behind the engine
+//! knows loads alone.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -107,11 +108,11 @@ pub(super) fn aim(scenario: &Scenario, plan: &mut Plan) {
     }
 }
 
-/// How long a trial lasts: so many times the step of its search, and longer where its targets need more requests than come in that
-/// time at the rate at which they come or are answered, where that is known.
+/// How long a trial lasts: so many times the step of its search, or what its targets need where more requests than come in a step at the
+/// rate at which they come or are answered, where that is known.
 pub fn trial_length(plan: &Plan, load: &LoadStep, rate: Option<f64>, times: u32) -> Duration {
     let Some(trial) = &load.trial else { return load.duration.unwrap_or_default() };
-    let step = trial.search.step.saturating_mul(times);
+    let step = trial.search.step;
     let needs = trial.criteria.iter().filter_map(|criterion| {
         let target = plan.targets.get(criterion.target)?;
         let (least, _) = floor(target)?;
@@ -121,7 +122,7 @@ pub fn trial_length(plan: &Plan, load: &LoadStep, rate: Option<f64>, times: u32)
     let broken = (trial.search.until == Until::Broken).then(|| share_settles_at(0, 0, BROKEN, CONFIDENCE));
     let needs = needs.chain(broken.flatten().map(|least| least as f64 * ROOM)).fold(0.0, f64::max);
     let long = rate.filter(|rate| *rate > 0.0).and_then(|rate| seconds_to_duration(needs / rate));
-    long.map_or(step, |long| step.max(long + load.settle))
+    long.map_or(step, |long| step.max(long.saturating_add(load.settle))).saturating_mul(times)
 }
 
 impl LoadStep {

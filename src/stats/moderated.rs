@@ -1,6 +1,6 @@
 //! Spreads of a few values each, known better together than one by one.
 
-use super::{Moments, normal_quantile};
+use super::{Moments, median, normal_quantile};
 
 /// What spreads of the same runs have in common: a variance, and how many degrees of freedom that is worth beside each own one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,16 +12,18 @@ pub struct Common {
 
 /// What variances with so many degrees of freedom each have in common, as an inverse gamma distribution that they come from, by the mean and
 /// the variance of their logarithms: G. K. Smyth, *Linear models and empirical Bayes methods for assessing differential expression
-/// in microarray experiments* (2004), section 6.2. Where they differ far more than chance makes them, it is worth next to nothing.
-/// `None` of fewer than three that are above 0.
+/// in microarray experiments* (2004), section 6.2. A few that are far off are left out, so that they move nothing. Where most differ far
+/// more than chance makes them, it is worth next to nothing. `None` of fewer than three that are above 0.
 pub fn common(variances: &[f64], degrees: u64) -> Option<Common> {
     let half = degrees as f64 / 2.0;
-    let logs: Moments =
+    let mut logs: Vec<f64> =
         variances.iter().filter(|of| **of > 0.0).map(|of| of.ln() - digamma(half) + half.ln()).collect();
-    if logs.count() < 3 {
+    if logs.len() < 3 {
         return None;
     }
+    logs.sort_unstable_by(f64::total_cmp);
     let by_chance = trigamma(half);
+    let logs: Moments = without_far_off(&logs, by_chance.sqrt()).iter().copied().collect();
     let excess = logs.stddev().powi(2) - by_chance;
     // a variance of few values may itself be larger by chance, with one chance in twenty by about so much
     let doubt = normal_quantile(0.95) * by_chance * (2.0 / (logs.count() - 1) as f64).sqrt();
@@ -32,15 +34,36 @@ pub fn common(variances: &[f64], degrees: u64) -> Option<Common> {
     Some(Common { variance: (logs.mean() + digamma(prior) - prior.ln()).exp(), degrees: 2.0 * prior })
 }
 
+/// Ascending values without those that lie three deviations from their median; all of them where that would be more than a quarter,
+/// which are no exceptions.
+fn without_far_off(ascending: &[f64], deviation: f64) -> &[f64] {
+    let Some(middle) = median(ascending) else { return ascending };
+    let from = ascending.partition_point(|of| *of < middle - 3.0 * deviation);
+    let to = ascending.partition_point(|of| *of <= middle + 3.0 * deviation);
+    let near = &ascending[from..to];
+    if 4 * (ascending.len() - near.len()) > ascending.len() { ascending } else { near }
+}
+
 impl Common {
-    /// A variance with so many degrees of freedom, in the light of the others.
+    /// A variance with so many degrees of freedom, in the light of the others. One that is larger than chance makes theirs in 99 of 100
+    /// cases is not of their kind, and keeps its own.
     pub fn moderated(self, variance: f64, degrees: u64) -> f64 {
+        let own = degrees as f64;
+        if variance > self.variance * chi_squared_per_degree(0.99, own) {
+            return variance;
+        }
         if self.degrees.is_infinite() {
             return self.variance;
         }
-        let own = degrees as f64;
         (self.degrees * self.variance + own * variance) / (self.degrees + own)
     }
+}
+
+/// A quantile of the chi-squared distribution over its degrees of freedom: E. B. Wilson, M. M. Hilferty, *The Distribution of Chi-Square*
+/// (1931).
+fn chi_squared_per_degree(probability: f64, degrees: f64) -> f64 {
+    let spread = 2.0 / (9.0 * degrees);
+    (1.0 - spread + normal_quantile(probability) * spread.sqrt()).powi(3)
 }
 
 /// The logarithmic derivative of the gamma function, for `x` above 0: up by its recurrence to where its asymptotic series holds
@@ -98,6 +121,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_quantile_of_chi_squared() {
+        for (degrees, known) in [(4.0, 13.277), (9.0, 21.666), (30.0, 50.892)] {
+            let found = chi_squared_per_degree(0.99, degrees) * degrees;
+            assert!((found / known - 1.0).abs() < 0.01, "{degrees}: {found} {known}");
+        }
+    }
+
     /// The variances of many samples of five.
     fn variances(spread: impl Fn(u64) -> f64) -> Vec<f64> {
         let of = |seed: u64| {
@@ -113,9 +144,24 @@ mod tests {
         assert!((alike.variance / 4.0 - 1.0).abs() < 0.1, "{alike:?}");
         // one that came out small by chance is not believed
         assert!(alike.moderated(0.01, 4) > 3.0, "{alike:?}");
+        // and one that is large has its own
+        assert!((alike.moderated(100.0, 4) - 100.0).abs() < 1e-9, "{alike:?}");
         let apart = common(&variances(|seed| 10.0_f64.powi(seed as i32 % 5)), 4).expect("many");
         assert!(apart.degrees < 1.0, "{apart:?}");
         assert_eq!(common(&[1.0, 2.0], 4), None);
         assert_eq!(common(&[0.0; 9], 4), None);
+    }
+
+    #[test]
+    fn one_that_is_far_off_moves_nothing() {
+        let mut ten = variances(|_| 2.0);
+        ten.truncate(10);
+        let alike = common(&ten, 4).expect("ten");
+        for far_off in [1e-10, 1e10] {
+            ten[9] = far_off;
+            let moved = common(&ten, 4).expect("ten");
+            assert!(moved.degrees.is_infinite(), "{moved:?}");
+            assert!((moved.variance / alike.variance).ln().abs() < 1.0, "{alike:?} {moved:?}");
+        }
     }
 }

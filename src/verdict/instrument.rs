@@ -350,7 +350,7 @@ pub(super) fn is_steady(plan: &Plan, summary: &Summary, searches: &[Found]) -> C
     let (mut faults, mut missed) = (Vec::new(), Vec::new());
     let (mut judged, mut slowest_s) = (0, 0.0_f64);
     for (key, settled) in steps.iter().filter_map(|step| Some((&step.key, step.settled?))) {
-        if searches.iter().any(|found| found.phase == key.phase && found.step != key.step) {
+        if searches.iter().any(|found| found.only_tried(&key.phase, key.step.as_deref())) {
             continue;
         }
         let required = summary.ending == Ending::Completed && has_to_be_steady(plan, key);

@@ -64,6 +64,11 @@ pub struct Found {
 }
 
 impl Found {
+    /// Whether a step was a trial of it and is not the limit that was found. The only step of a phase may go without its name.
+    pub(super) fn only_tried(&self, phase: &str, step: Option<&str>) -> bool {
+        self.phase == phase && (self.step.is_none() || self.step.as_deref() != step)
+    }
+
     /// The names of the levels that hold.
     pub fn holding(&self) -> Vec<String> {
         let mut levels: Vec<&Attempt> = self.attempts.iter().collect();
@@ -205,8 +210,11 @@ fn decided(
     let first = |mark: Mark| judged.iter().find(|row| row.mark == mark);
     match (first(Mark::Fail), first(Mark::Inconclusive)) {
         (Some(row), _) => {
-            let kinds = account.filter(|_| row.metric.metric.is_share_of_due()).and_then(most_failed);
-            (Mark::Fail, wants(row) + &kinds.map_or(String::new(), |kind| format!(", most by `{kind}`")))
+            let kinds = most_by(account.filter(|_| row.metric.metric.is_share_of_due()));
+            (Mark::Fail, wants(row) + &kinds)
+        }
+        _ if account.is_some_and(|account| account.ok() == 0 && account.failed() > 0) => {
+            (Mark::Fail, format!("no request ended well{}", most_by(account)))
         }
         (None, Some(row)) => (Mark::Inconclusive, wants(row)),
         (None, None) => (Mark::Pass, judged.first().map_or_else(String::new, wants)),
@@ -276,10 +284,11 @@ fn collapses(scope: &Scope, step: &Step, earlier: &[Attempt]) -> Option<String> 
         .then(|| format!("throughput collapsed to {} of that at `{}`", show_share(now / before), best.step))
 }
 
-/// The way in which most requests of a step failed.
-fn most_failed(account: &Account) -> Option<&'static str> {
-    let failed = account.outcomes.iter().filter(|(outcome, _)| outcome.failed());
-    failed.max_by_key(|(_, count)| **count).map(|(outcome, _): (&Outcome, _)| outcome.name())
+/// The way in which most requests of a step failed, in words behind others.
+fn most_by(account: Option<&Account>) -> String {
+    let failed = account.iter().flat_map(|account| &account.outcomes).filter(|(outcome, _)| outcome.failed());
+    let most = failed.max_by_key(|(_, count)| **count);
+    most.map_or_else(String::new, |(outcome, _): (&Outcome, _)| format!(", most by `{}`", outcome.name()))
 }
 
 /// The name of a level, whichever of its trials it is that a step is.

@@ -7,6 +7,7 @@ mod contention;
 mod instrument;
 mod ladder;
 mod recommend;
+mod search;
 mod spikes;
 mod stability;
 mod targets;

@@ -10,7 +10,7 @@ use crate::{
     plan::{Criterion, Step, Trial, as_run, schedule, tried},
     record::{ChunkTimes, Command, Diary, Event, Record, trials},
     sim::{Arrival, Request, Seen, simulate, simulate_closed},
-    verdict::{Attempt, Found, found},
+    verdict::{Attempt, Found, Mark, found},
 };
 
 /// One that has read prompts in no time.
@@ -133,8 +133,11 @@ fn obeyed(mut run: Run, server: &Sim) -> Run {
     let run = run.end();
     // what decided on the way is what is judged afterwards
     let searches = control.searches.expect("a search");
-    let decided: Vec<&Attempt> = searches.phases.values().flat_map(|search| &search.attempts).collect();
-    assert_eq!(decided, found_in(&run).attempts.iter().collect::<Vec<_>>());
+    let decided = searches.phases.values().flat_map(|search| search.attempts.clone());
+    // tokens are told by the times of chunks, which are not kept where they decide nothing
+    let told = |attempt: Attempt| Attempt { throughput: None, ..attempt };
+    let found = found_in(&run).attempts.into_iter().map(told).collect::<Vec<_>>();
+    assert_eq!(decided.map(told).collect::<Vec<_>>(), found);
     run
 }
 
@@ -224,4 +227,51 @@ fn no_level_may_hold_and_all_may() {
     let all = found_in(&obeyed(looking(1, &search(Over::Users, 1.0, 6.0)), &fast));
     assert_eq!((all.limit, all.confirmed, all.broken), (Some(6.0), true, None));
     insta::assert_snapshot!(all.reason, @"at 6 users, the highest level that was to be tried, it holds: more may");
+}
+
+#[test]
+fn a_collapse_makes_no_later_trial_longer() {
+    let attempt = |(level, answered): &(f64, Option<f64>)| Attempt {
+        step: format!("users={level}"),
+        level: *level,
+        duration_s: 20.0,
+        mark: Mark::Fail,
+        reason: String::new(),
+        throughput: None,
+        answered: *answered,
+    };
+    let rate_at = |attempts: &[(f64, Option<f64>)], level| {
+        let attempts = attempts.iter().map(attempt).collect();
+        super::Search { steps: Vec::new(), attempts }.answered_at(level)
+    };
+    // 64 users hold each other up
+    let thrashing = [(4.0, Some(2.0)), (16.0, Some(8.0)), (64.0, Some(0.074))];
+    assert_eq!(rate_at(&thrashing, 32.0), Some(8.0));
+    assert_eq!(rate_at(&thrashing, 64.0), Some(8.0));
+    assert_eq!(rate_at(&thrashing, 8.0), Some(2.0));
+    assert_eq!(rate_at(&thrashing[1..], 8.0), Some(8.0));
+    assert_eq!(rate_at(&[(4.0, None)], 4.0), None);
+    assert_eq!(rate_at(&[], 4.0), None);
+}
+
+#[test]
+fn times_of_chunks_are_kept_where_they_decide() {
+    let rates = search(Over::Rate { arrivals: Arrivals::Poisson }, 1.0, 2.0);
+    let by_times = |metric: &str, until: Until| {
+        let mut run = looking(1, &Sought { until, ..rates.clone() });
+        run.plan.targets = vec![target("t", metric, Bound::AtMost(0.5), "limit")];
+        let load = run.plan.steps[1].load().expect("a trial");
+        super::by_times(&run.plan, load.trial.as_ref().expect("a trial"))
+    };
+    for (metric, times) in [
+        ("ttft.p95", false),
+        ("service.e2e.p50", false),
+        ("error_rate", false),
+        ("itl.p99", true),
+        ("output_tokens_per_second", true),
+        ("objectives_met_rate", true),
+    ] {
+        assert_eq!(by_times(metric, Until::Targets), times, "{metric}");
+    }
+    assert!(by_times("ttft.p95", Until::Broken));
 }

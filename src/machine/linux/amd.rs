@@ -58,8 +58,13 @@ fn gpu(tree: &Tree, card: &str, notes: &mut Notes) -> Gpu {
     let power =
         power.and_then(|limit| if limit > 0 { Ok(limit) } else { Err("the device has none".to_owned()) });
     let power = told("power limit", power);
-    let clock = told("highest clock", highest(tree, &format!("{folder}/pp_dpm_sclk")));
-    let memory_clock = told("highest memory clock", highest(tree, &format!("{folder}/pp_dpm_mclk")));
+    let path = format!("{folder}/pp_dpm_sclk");
+    let of_cores = clocks(tree, &path);
+    let max_clock = told("highest clock", of_cores.as_ref().map(Clocks::highest).map_err(String::clone));
+    // why there are none was just said
+    let clock = of_cores.ok().and_then(|clocks| told("clock", clocks.now()));
+    let path = format!("{folder}/pp_dpm_mclk");
+    let max_memory_clock = told("highest memory clock", clocks(tree, &path).map(|clocks| clocks.highest()));
     let driver = tree.target(&format!("{folder}/driver")).unwrap_or_else(|| "amdgpu".to_owned());
     // only a driver that did not come with the kernel has a version of its own
     let version = tree.text(&format!("/sys/module/{driver}/version"));
@@ -71,9 +76,11 @@ fn gpu(tree: &Tree, card: &str, notes: &mut Notes) -> Gpu {
         id: card.to_owned(),
         // microwatts
         power_limit_w: power.map(|microwatts| microwatts as f64 / 1e6),
-        max_clock_mhz: clock.map(|mhz| mhz as u32),
-        max_memory_clock_mhz: memory_clock.map(|mhz| mhz as u32),
-        ..Gpu::default()
+        max_clock_mhz: max_clock.map(|mhz| mhz as u32),
+        max_memory_clock_mhz: max_memory_clock.map(|mhz| mhz as u32),
+        clock_mhz: clock.map(|mhz| mhz as u32),
+        // CUDA is NVIDIA's
+        cuda: None,
     }
 }
 
@@ -84,12 +91,32 @@ pub(crate) fn monitor(tree: &Tree, card: &str) -> Result<String, String> {
     Ok(format!("{path}/{name}"))
 }
 
-/// The highest of lines such as `1: 2100Mhz *`.
-fn highest(tree: &Tree, path: &str) -> Result<u64, String> {
+/// The clocks that a device may have, in MHz, and which of them it has.
+struct Clocks<'a> {
+    path: &'a str,
+    each: Vec<(u64, bool)>,
+}
+
+impl Clocks<'_> {
+    fn highest(&self) -> u64 {
+        self.each.iter().map(|(megahertz, _)| *megahertz).max().unwrap_or_default()
+    }
+
+    fn now(&self) -> Result<u64, String> {
+        let now = self.each.iter().find(|(_, now)| *now).map(|(megahertz, _)| *megahertz);
+        now.ok_or_else(|| format!("`{}` marks none as the present one", self.path))
+    }
+}
+
+/// Lines such as `1: 2100Mhz *`, of which there is one at least; the star marks the one that it has.
+fn clocks<'a>(tree: &Tree, path: &'a str) -> Result<Clocks<'a>, String> {
     let text = tree.text(path)?;
-    let megahertz =
-        |line: &str| line.split_whitespace().nth(1)?.to_lowercase().strip_suffix("mhz")?.parse().ok();
-    text.lines().filter_map(megahertz).max().ok_or_else(|| format!("`{path}` has no frequency"))
+    let clock = |line: &str| {
+        let number = line.split_whitespace().nth(1)?.to_lowercase().strip_suffix("mhz")?.parse().ok()?;
+        Some((number, line.ends_with('*')))
+    };
+    let each: Vec<(u64, bool)> = text.lines().filter_map(clock).collect();
+    if each.is_empty() { Err(format!("`{path}` has no frequency")) } else { Ok(Clocks { path, each }) }
 }
 
 /// The name of a device of AMD's by its number, such as `0x744c`: what it is sold as, which stands in brackets behind the

@@ -1,6 +1,9 @@
 //! What the cgroups of a process let it have (`man 7 cgroups`), of version 1, 2 and both side by side.
 
-use super::{super::CgroupLimits, tree::Tree};
+use super::{
+    super::{CgroupLimits, Notes, Source},
+    tree::Tree,
+};
 
 /// A line of `/proc/self/mountinfo` that is of cgroups.
 struct Mount<'a> {
@@ -13,29 +16,50 @@ struct Mount<'a> {
     version: u32,
 }
 
-/// The tightest limits of the group of this process and those around it. One of memory that no less than all of it fits
-/// under is none: version 1 has no other way to say so.
-pub(super) fn limits(tree: &Tree, memory: Option<u64>) -> Result<CgroupLimits, String> {
-    let groups = tree.text("/proc/self/cgroup")?;
-    let mounted = tree.text("/proc/self/mountinfo")?;
+/// The tightest limits of the group of this process and those around it. What cannot be found out of one of them is noted and keeps
+/// nothing of the other back.
+pub(super) fn limits(tree: &Tree, memory: Option<u64>, notes: &mut Notes) -> Option<CgroupLimits> {
+    let files =
+        tree.text("/proc/self/cgroup").and_then(|groups| Ok((groups, tree.text("/proc/self/mountinfo")?)));
+    let (groups, mounted) = notes.keep(Source::Cgroup, "limits of the cgroup", files)?;
     let mounts: Vec<Mount> = mounted.lines().filter_map(mount).collect();
-    let (cpu_version, cpu) = folders(&groups, &mounts, "cpu")?;
-    let (memory_version, memory_folders) = folders(&groups, &mounts, "memory")?;
+    let cpus = notes.keep(Source::Cgroup, "CPU limit of the cgroup", cpus(tree, &groups, &mounts));
+    let bytes =
+        notes.keep(Source::Cgroup, "memory limit of the cgroup", bytes(tree, &groups, &mounts, memory));
+    let versions = [cpus.map(|(version, _)| version), bytes.map(|(version, _)| version)];
+    Some(CgroupLimits {
+        cgroup: versions.into_iter().flatten().min()?,
+        cpus: cpus.and_then(|(_, cpus)| cpus),
+        memory_bytes: bytes.and_then(|(_, bytes)| bytes),
+    })
+}
+
+/// The version of the cgroups that limit processors, and the tightest of their quotas.
+fn cpus(tree: &Tree, groups: &str, mounts: &[Mount]) -> Result<(u32, Option<f64>), String> {
+    let (version, folders) = folders(groups, mounts, "cpu")?;
     let mut cpus = Vec::new();
-    for folder in &cpu {
-        cpus.extend(if cpu_version == 2 { quota_v2(tree, folder)? } else { quota_v1(tree, folder)? });
+    for folder in &folders {
+        cpus.extend(if version == 2 { quota_v2(tree, folder)? } else { quota_v1(tree, folder)? });
     }
-    let file = if memory_version == 2 { "memory.max" } else { "memory.limit_in_bytes" };
+    Ok((version, cpus.into_iter().min_by(f64::total_cmp)))
+}
+
+/// The version of the cgroups that limit memory, and the tightest of their limits. One that no less than all of the machine's fits
+/// under is none: version 1 has no other way to say so.
+fn bytes(
+    tree: &Tree,
+    groups: &str,
+    mounts: &[Mount],
+    memory: Option<u64>,
+) -> Result<(u32, Option<u64>), String> {
+    let (version, folders) = folders(groups, mounts, "memory")?;
+    let file = if version == 2 { "memory.max" } else { "memory.limit_in_bytes" };
     let mut bytes = Vec::new();
-    for folder in &memory_folders {
+    for folder in &folders {
         let text = optional(tree, &format!("{folder}/{file}"))?;
         bytes.extend(text.and_then(|text| text.parse::<u64>().ok()));
     }
-    Ok(CgroupLimits {
-        cgroup: cpu_version.min(memory_version),
-        cpus: cpus.into_iter().min_by(f64::total_cmp),
-        memory_bytes: bytes.into_iter().min().filter(|limit| memory.is_none_or(|all| *limit < all)),
-    })
+    Ok((version, bytes.into_iter().min().filter(|limit| memory.is_none_or(|all| *limit < all))))
 }
 
 fn mount(line: &str) -> Option<Mount<'_>> {

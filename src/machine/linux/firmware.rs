@@ -56,6 +56,10 @@ pub(super) fn look(tree: &Tree, flag: Option<bool>, machine: &mut Machine, notes
     // no processor of ARM has such a flag: there a cloud's machine is taken for a virtual one unless it is called metal
     let metal = flag == Some(false) || flag.is_none() && told.iter().any(|text| text.ends_with("metal"));
     let name = tell_tale(tree).or_else(|| cloud.filter(|_| !metal)).or_else(|| named(MADE_UP));
+    if controls(tree) {
+        machine.virtual_machine = Some(false);
+        return;
+    }
     machine.virtual_machine = match (&name, flag) {
         (Some(_), _) | (None, Some(true)) => Some(true),
         (None, Some(false)) => Some(false),
@@ -75,6 +79,11 @@ pub(super) fn look(tree: &Tree, flag: Option<bool>, machine: &mut Machine, notes
         }
         (_, name) => machine.hypervisor = name,
     }
+}
+
+/// Whether it is the domain that controls the guests of Xen. It runs on that hypervisor and has the whole machine.
+fn controls(tree: &Tree) -> bool {
+    tree.text("/proc/xen/capabilities").is_ok_and(|told| told.contains("control_d"))
 }
 
 /// What only guests of one hypervisor have.

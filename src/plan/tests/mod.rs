@@ -11,6 +11,7 @@ mod safety;
 mod schedule;
 mod objectives;
 mod services;
+mod search;
 mod side_by_side;
 mod spikes;
 mod text;
