@@ -101,7 +101,7 @@ pub(super) struct Price {
 }
 
 /// A limit in the unit of any metric.
-type Limit = AnyOf<AnyOf<NotNegative, Duration>, AnyOf<Rate, Share>>;
+type Limit = AnyOf<AnyOf<NotNegative, Duration>, AnyOf<AnyOf<Rate, Share>, Bytes>>;
 
 /// Where the metric is known, so is the unit of its limits.
 fn limits_in_units(schema: &mut Schema) {
@@ -112,9 +112,6 @@ fn limits_in_units(schema: &mut Schema) {
             .filter(|metric| metric.unit() == unit)
             .map(|metric| metric.name().replace('.', r"\."))
             .collect();
-        if metrics.is_empty() {
-            continue;
-        }
         let limit = match unit {
             Unit::Seconds => Duration::json_schema(generator),
             Unit::Share => Share::json_schema(generator),

@@ -78,6 +78,8 @@ fn both_take_the_same() {
         "targets.t = { metric = \"error_rate\", at_most = 0.05 }",
         "targets.t = { metric = \"tokens_per_chunk.mean\", at_most = 2.5 }",
         "targets.t = { metric = \"requests_per_second\", at_most = \"90/min\" }",
+        "targets.t = { metric = \"server.memory\", at_most = \"24GiB\" }",
+        "targets.t = { metric = \"power.mean\", at_most = 450.5 }",
         "targets.t = { metric = \"e2e\", at_most = \"-\", between = [0.1, \"2s\"] }",
         "targets.t = { metric = \"${NOBODY:-e2e.max}\", at_most = 5 }",
         "platforms.mac.targets.t.at_most = 1",
