@@ -336,6 +336,7 @@ pub(super) fn cause(cause: Cause) -> &'static str {
     match cause {
         Cause::Queueing => "queueing",
         Cause::Decoding => "decoding",
+        Cause::KvCache => "kv_cache",
         Cause::Client => "client",
         Cause::Network => "network",
         Cause::Starvation => "starvation",

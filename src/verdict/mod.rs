@@ -85,6 +85,8 @@ pub enum Cause {
     Queueing,
     /// Tokens take longer, the more are decoded at once.
     Decoding,
+    /// The server has no more room for what it keeps of each sequence.
+    KvCache,
     /// The load generator was late or short of something.
     Client,
     /// Connecting, or the way between client and server.

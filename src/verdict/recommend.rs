@@ -2,8 +2,9 @@
 
 use super::instrument::was_short;
 use crate::{
-    catalog::{Metric, Statistic},
-    metrics::{Ladder, Level, Scope, Summary, ladders},
+    catalog::{Metric, Quantity, Statistic},
+    metrics::{Ladder, Level, Observation, Scope, Summary, ladders},
+    record::Subject,
     units::{show_count, show_count_of, show_number, show_seconds, show_share},
     verdict::{Beside, Cause, Check, Contention, Factor, Optimum, Recommendation},
 };
@@ -39,6 +40,12 @@ const LEAST_REQUESTS: u64 = 20;
 const SUFFERS: f64 = 2.0;
 const UNEQUAL: f64 = 0.5;
 
+/// A KV cache of which this share is in use is full: less than one more sequence fits.
+const FULL: f64 = 0.95;
+
+/// So many requests that wait, on average over a window, wait for something.
+const WAIT: f64 = 0.5;
+
 /// All that the numbers support: what the tool lacked first, since it casts doubt on the rest, then by phase.
 pub(super) fn recommendations(
     summary: &Summary,
@@ -47,11 +54,15 @@ pub(super) fn recommendations(
     contention: &[Contention],
 ) -> Vec<Recommendation> {
     let mut found: Vec<Recommendation> = client(summary, checks).into_iter().collect();
+    let full = full_caches(summary);
     for ladder in ladders(summary).iter().filter(|ladder| of_load(ladder)) {
         let optimum = optima.iter().find(|optimum| optimum.phase == ladder.phase);
-        found.extend(queueing(ladder, optimum));
+        // where there is no room for more sequences, to run more at once is no way out
+        let room = full.iter().all(|(phase, _)| *phase != ladder.phase);
+        found.extend(queueing(ladder, optimum).filter(|_| room));
         found.extend(decoding(ladder));
     }
+    found.extend(full.into_iter().map(|(_, full)| full));
     let whole = |scope: &&Scope| scope.measured && scope.key.step.is_none();
     // an endpoint apart where there are several, else the phase
     let apart = |scope: &&Scope| {
@@ -122,6 +133,59 @@ fn queueing(ladder: &Ladder<'_>, optimum: Option<&Optimum>) -> Option<Recommenda
             "let the server run more sequences at once where its memory allows (vLLM `--max-num-seqs`, llama.cpp \
              `--parallel`),{more}"
         ),
+    })
+}
+
+/// Of each measured phase the first step in which the KV cache of a server is full while requests wait or are pushed back, by the server's own
+/// account.
+fn full_caches(summary: &Summary) -> Vec<(&str, Recommendation)> {
+    let mut found: Vec<(&str, &Subject, Recommendation)> = Vec::new();
+    // a phase of several steps stands before them, and is no step
+    let has_steps =
+        |phase: &str| summary.scopes.iter().any(|scope| scope.key.phase == phase && scope.key.step.is_some());
+    let steps = summary.scopes.iter().filter(|scope| {
+        let whole = scope.key.step.is_none() && has_steps(&scope.key.phase);
+        scope.measured && scope.key.endpoint.is_none() && !whole
+    });
+    for scope in steps {
+        for usage in scope.observations.iter().filter(|of| of.quantity == Quantity::ServerKvCacheUsage) {
+            let phase = scope.key.phase.as_str();
+            if !found.iter().any(|(there, subject, _)| *there == phase && **subject == usage.subject) {
+                found.extend(full_cache(scope, usage).map(|full| (phase, &usage.subject, full)));
+            }
+        }
+    }
+    found.into_iter().map(|(phase, _, full)| (phase, full)).collect()
+}
+
+fn full_cache(scope: &Scope, usage: &Observation) -> Option<Recommendation> {
+    let most = usage.max.filter(|most| *most >= FULL)?;
+    let same = |quantity| {
+        scope.observations.iter().find(move |of| of.quantity == quantity && of.subject == usage.subject)
+    };
+    let waiting = same(Quantity::ServerQueueLength).and_then(|of| of.mean).filter(|mean| *mean >= WAIT);
+    let preempted = same(Quantity::ServerPreemptions).and_then(|of| of.growth).filter(|count| *count >= 1.0);
+    let waiting = waiting.map(|mean| format!("{} requests waited on average", show_number(mean)));
+    let preempted = preempted.map(|count| {
+        let were = if count < 2.0 { "was" } else { "were" };
+        format!("{} {were} pushed back to make room", show_count_of(count as u64, "request"))
+    });
+    let suffered: Vec<String> = waiting.into_iter().chain(preempted).collect();
+    if suffered.is_empty() {
+        return None;
+    }
+    Some(Recommendation {
+        cause: Cause::KvCache,
+        place: scope.key.to_string(),
+        evidence: format!(
+            "the KV cache of the {} was up to {} full, while {}",
+            usage.subject,
+            show_share(most),
+            suffered.join(" and ")
+        ),
+        next: "give the KV cache more memory (vLLM `--gpu-memory-utilization`, llama.cpp `--ctx-size`) or let it take less \
+               (`--kv-cache-dtype fp8`, `--cache-type-k q8_0`), shorten prompts and answers, or send less at once"
+            .to_owned(),
     })
 }
 

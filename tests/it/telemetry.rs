@@ -121,3 +121,38 @@ fn a_run_that_reads_nothing_has_nothing_to_say() {
     let skipped = summary["skipped_targets"].to_string();
     assert!(skipped.contains("system_memory"), "what a preset asks of it is judged nowhere: {skipped}");
 }
+
+/// Room for two sequences and a little more, asked by six users; and room for all of them.
+#[test]
+fn a_kv_cache_that_is_full_is_told_by_the_servers_own_page() {
+    for (tokens, full) in [(96, true), (4096, false)] {
+        let bench = Bench::new();
+        let file = bench.file(
+            "kv.toml",
+            &format!(
+                r#"
+                version = 1
+                name = "kv"
+                run.on_bottleneck = "warn"
+                [endpoints.main]
+                url = "sim:tight"
+                [sims.tight]
+                kv_cache_tokens = {tokens}
+                max_batch = 16
+                step_base = "10ms"
+                [workloads.short.synthetic]
+                prompt_tokens = 16
+                output_tokens = 24
+                [phases.load]
+                duration = "4s"
+                load.closed = {{ users = 6 }}
+                "#
+            ),
+        );
+        bench.run(&["run", &file]).expect_code(0);
+        let summary = bench.only_run().json("summary.json");
+        let found = summary["recommendations"].as_array().expect("a list");
+        let told = found.iter().any(|found| found["cause"] == "kv_cache");
+        assert_eq!(told, full, "{}", summary["recommendations"]);
+    }
+}

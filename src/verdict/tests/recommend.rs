@@ -6,9 +6,10 @@ use super::{
     *,
 };
 use crate::{
+    catalog::Quantity,
     config::Sim,
-    metrics::{Summary, Usage, fixture::server},
-    record::Record,
+    metrics::{Observation, Summary, Usage, fixture::server},
+    record::{Class, Record, SensorKind, Subject},
 };
 
 fn causes(run: &Run) -> Vec<Cause> {
@@ -35,6 +36,49 @@ fn requests_that_wait_for_a_place_are_told_from_a_server_with_room() {
         assert_eq!(causes(&climb(&server(16), seed, &OCTAVES, ASK)), [Cause::Queueing], "{seed}");
         assert_eq!(causes(&climb(&server(8), seed, &[1, 2, 4], ASK)), [], "{seed}");
     }
+}
+
+/// A ladder of a server with eight places, whose KV cache was full by that share at its highest level, with so many requests that waited.
+fn ladder_with_cache(usage: f64, waiting: f64, preempted: f64) -> (Run, Summary) {
+    let run = climb(&server(8), 1, &OCTAVES, ASK);
+    let mut summary = run.summary();
+    let highest = summary.scopes.iter_mut().rfind(|scope| scope.key.step.is_some()).expect("levels");
+    let read = |quantity: Quantity, value: f64| Observation {
+        quantity,
+        subject: Subject::Server("chat".to_owned()),
+        sensor: SensorKind::Prometheus,
+        class: Class::Sampled,
+        readings: 20,
+        covered: 1.0,
+        before: None,
+        mean: Some(value),
+        min: Some(value),
+        max: Some(value),
+        after: None,
+        growth: Some(value),
+    };
+    highest.observations = vec![
+        read(Quantity::ServerKvCacheUsage, usage),
+        read(Quantity::ServerQueueLength, waiting),
+        read(Quantity::ServerPreemptions, preempted),
+    ];
+    (run, summary)
+}
+
+#[test]
+fn a_full_kv_cache_is_told_from_one_that_is_well_used() {
+    let found = |(run, summary): (Run, Summary)| judge(&run.plan, &summary).recommendations;
+    let all = found(ladder_with_cache(0.998, 6.25, 12.0));
+    let [full] = &all[..] else { panic!("{all:?}") };
+    assert_eq!((full.cause, full.place.as_str()), (Cause::KvCache, "ladder · users=32"));
+    insta::assert_snapshot!(full.evidence, @"the KV cache of the server of `chat` was up to 99.8 % full, while 6.25 requests waited on average and 12 requests were pushed back to make room");
+    // it alone may be the one or the other
+    let causes_of = |usage, waiting, preempted| -> Vec<Cause> {
+        found(ladder_with_cache(usage, waiting, preempted)).iter().map(|found| found.cause).collect()
+    };
+    assert_eq!(causes_of(0.96, 0.0, 1.0), [Cause::KvCache]);
+    assert_eq!(causes_of(0.96, 0.0, 0.0), [Cause::Queueing], "full, and nobody waits for it");
+    assert_eq!(causes_of(0.8, 6.0, 0.0), [Cause::Queueing], "they wait for a place");
 }
 
 #[test]
