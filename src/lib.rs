@@ -26,6 +26,7 @@ pub mod answers;
 pub mod wire;
 pub mod protocol;
 pub mod telemetry;
+pub mod pressure;
 pub mod engine;
 pub mod metrics;
 pub mod verdict;

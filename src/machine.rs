@@ -4,6 +4,7 @@
 pub mod calibration;
 #[cfg(any(target_os = "linux", test))]
 mod linux;
+mod memory;
 mod missing;
 pub(crate) mod nvml;
 #[cfg(any(not(target_os = "linux"), test))]
@@ -23,6 +24,7 @@ pub(crate) use self::linux::{amd, tree::Tree};
 use self::missing::Notes;
 pub use self::{
     calibration::Calibration,
+    memory::Memory,
     missing::{Missing, Source},
 };
 use crate::units;

@@ -8,7 +8,7 @@ mod event;
 mod sample;
 
 pub use self::{
-    diary::{Abort, Diary, Generator, Saturated, ServiceEnded, StopCause, trials},
+    diary::{Abort, Diary, Generator, Pressed, Saturated, ServiceEnded, StopCause, trials},
     event::{Command, Event, Pending},
     sample::{Class, Sample, SensorKind, Subject, Telemetry},
 };

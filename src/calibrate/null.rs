@@ -93,7 +93,7 @@ impl Null {
         let (events, mut told) = mpsc::channel(engine::EVENT_QUEUE);
         // nobody stops it: its phases end by themselves
         let (_commands, commands) = mpsc::channel(1);
-        let run = engine::start(&self.workers, plan, bindings, clock, Vec::new(), events, commands);
+        let run = engine::start(&self.workers, plan, bindings, None, clock, Vec::new(), events, commands);
         self.beside.block_on(async {
             let mut driven = Driven { clock, finished: Vec::new(), diary: Vec::new() };
             while let Some(event) = told.recv().await {

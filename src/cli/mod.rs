@@ -14,6 +14,7 @@ mod limits;
 mod load;
 mod permissions;
 mod plan;
+mod pressure;
 mod presets;
 mod probe;
 pub mod problems;
@@ -107,6 +108,9 @@ enum Subcommands {
     /// Run a service that stands on the standard input until that ends; how a run starts its services
     #[command(hide = true)]
     Service,
+    /// Load this machine until the standard input ends; how a run starts its child
+    #[command(hide = true)]
+    Pressure(pressure::Arguments),
 }
 
 /// What is laid over the files of a command.
@@ -183,6 +187,7 @@ pub fn main() -> ExitCode {
         Subcommands::Calibrate(arguments) => calibrate::calibrate(&arguments, terminal),
         Subcommands::Sim(arguments) => sim::serve(arguments, terminal),
         Subcommands::Service => service::watch(),
+        Subcommands::Pressure(arguments) => pressure::press(&arguments),
     };
     done.unwrap_or_else(|error| {
         terminal::error(&error);

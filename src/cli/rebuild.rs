@@ -16,7 +16,7 @@ use crate::{
     compare::RunFigures,
     config::Format,
     metrics::{self, Source as _, Summary},
-    record::{Abort, Diary, Generator, Saturated},
+    record::{Abort, Diary, Generator, Pressed, Saturated},
     report::{self, Report},
     store::{self, Run},
     verdict::{self, Conclusion, Verdict},
@@ -101,6 +101,7 @@ fn elapsed_s(diary: &[Diary]) -> f64 {
         | Diary::Spared { at_ns, .. }
         | Diary::Saturated(Saturated { at_ns, .. })
         | Diary::Generator(Generator { at_ns, .. })
+        | Diary::Pressed(Pressed { at_ns, .. })
         | Diary::Aborted(Abort { at_ns, .. })
         | Diary::Stopping { at_ns, .. }
         | Diary::RunEnded { at_ns } => *at_ns,

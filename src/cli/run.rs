@@ -522,7 +522,10 @@ async fn measure(
     let sampling = sampling.transpose()?;
     let recording = recording::start(written, events_out, commands.clone(), clock, progress, checks, control);
     let workers = Workers::start(client_threads(plan)).context("cannot start the threads that measure")?;
-    let mut running = engine::start(&workers, plan.clone(), bindings, clock, budgets, events, commands_out);
+    let program = this_program()?;
+    let (plan, commands_in) = (plan.clone(), commands_out);
+    let mut running =
+        engine::start(&workers, plan, bindings, Some(program), clock, budgets, events, commands_in);
     let mut asked = 0;
     let ended = loop {
         tokio::select! {
@@ -548,4 +551,9 @@ async fn measure(
         recording.join().map_err(|_| anyhow::anyhow!("the recorder died; the records so far are on disk"))?;
     ended.context("the engine died; the records so far are on disk")??;
     Ok(recorded)
+}
+
+/// The path of this program, which its children are started by.
+pub(super) fn this_program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("cannot find the path of this program")
 }

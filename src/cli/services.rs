@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use time::OffsetDateTime;
 
-use super::{secrets::read_secret, terminal};
+use super::{run::this_program, secrets::read_secret, terminal};
 use crate::{
     config::{Finding, HeaderText, Ready, THIS_PROGRAM},
     machine::StartedService,
@@ -54,7 +54,7 @@ impl Services {
     /// # Errors
     /// Why one of them cannot be started or was not ready, with the last lines of its log.
     pub(super) async fn start(&mut self, plan: &Plan) -> anyhow::Result<()> {
-        let program = std::env::current_exe().context("cannot find the path of this program")?;
+        let program = this_program()?;
         for planned in &plan.services {
             let order = self.order(planned, &program)?;
             if let Some(place) = service::in_the_way(plan.places_of(planned)).await {

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
-use anyhow::Context as _;
-
+use super::run::this_program;
 use crate::{
     config::Address,
     engine::Binding,
@@ -23,7 +22,7 @@ pub(super) struct Simulated {
 
 impl Simulated {
     pub(super) fn start(plan: &Plan) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("cannot find the path of this program")?;
+        let program = this_program()?;
         let mut servers = BTreeMap::new();
         let mut urls = Vec::new();
         for endpoint in &plan.endpoints {

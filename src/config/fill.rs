@@ -70,6 +70,9 @@ const SECTIONS: &[&str] = &[
     "closed",
     "open",
     "search",
+    "pressure",
+    "cpu",
+    "memory",
     "synthetic",
     "snippets",
     "dataset",
@@ -94,8 +97,10 @@ fn lay_templates_under(root: &mut Node, builtin: &BuiltIn) {
         let templates = entries.iter().map(|(name, node)| {
             let mut template = template.clone();
             // what a template says of phases is about requests
-            if node.get("pause").is_some() {
-                template.value = Value::Table(Table::new());
+            if sends_nothing(node)
+                && let Some(template) = template.as_table_mut()
+            {
+                template.retain(|key, _| key == "pressure");
             }
             prune(&mut template, node);
             (name.clone(), template)
@@ -109,6 +114,11 @@ fn lay_templates_under(root: &mut Node, builtin: &BuiltIn) {
     let filled = Node { value: std::mem::replace(&mut root.value, Value::Unknown), ..root.clone() };
     overlay(&mut base, filled);
     *root = Node { key, place, value: base.value };
+}
+
+/// Whether a phase is a pause, which it also is where it says only what presses in it.
+pub(super) fn sends_nothing(phase: &Node) -> bool {
+    phase.get("pause").is_some() || (phase.get("pressure").is_some() && phase.get("load").is_none())
 }
 
 fn prune(template: &mut Node, node: &Node) {
@@ -261,7 +271,8 @@ fn fill_phases(root: &mut Node) {
         // a phase with the load of another ends as that one does, one that follows a trace ends with it, and a search
         // when it has found
         let with = |load: &Node| ["same_as", "trace", "search"].iter().any(|kind| load.get(kind).is_some());
-        if !ends && !phase.get("load").is_some_and(with) {
+        let presses_alone = phase.contains_key("pressure") && !phase.contains_key("load");
+        if !ends && !presses_alone && !phase.get("load").is_some_and(with) {
             insert_missing(phase, "requests", requests.as_ref());
         }
     }

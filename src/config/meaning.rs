@@ -20,6 +20,7 @@ use std::collections::HashMap;
 use super::{
     Chunks, Endpoint, Layer, Load, OPTIMUM, Phase, Target, Until,
     diagnostic::{Diagnostic, Sink},
+    fill::sends_nothing,
     nearest::{quoted, suggest},
     read::Draft,
     source::Place,
@@ -124,6 +125,12 @@ impl<'a> Check<'a> {
         self.root.at(path).map_or(&self.root.place, |node| &node.key)
     }
 
+    /// Where a phase says that it sends nothing.
+    fn resting(&self, phase: &str) -> &'a Place {
+        let pause = self.root.at(&["phases", phase, "pause"]);
+        pause.map_or_else(|| self.key(&["phases", phase, "pressure"]), |node| &node.key)
+    }
+
     fn something_to_do(&self) {
         let lacks = |what: &str, help: &str| {
             // anything but a table there is a problem of its own
@@ -140,11 +147,11 @@ impl<'a> Check<'a> {
         lacks("phases", "add `[phases.main]` with `load.closed = { users = 4 }`");
         let mut phases = self.root.names("phases").peekable();
         let Some(&first) = phases.peek() else { return };
-        let has = |name: &str, key: &str| self.root.at(&["phases", name, key]).is_some();
-        if phases.all(|name| has(name, "pause") && !has(name, "load")) {
+        let idle = |phase: &Node| sends_nothing(phase) && phase.get("load").is_none();
+        if phases.all(|name| self.root.at(&["phases", name]).is_some_and(idle)) {
             self.sink.push(
                 Diagnostic::missing("no phase sends anything, each is a pause")
-                    .label(self.key(&["phases", first, "pause"]), "nothing is sent")
+                    .label(self.resting(first), "nothing is sent")
                     .help("add `[phases.main]` with `load.closed = { users = 4 }`"),
             );
         }
@@ -189,7 +196,8 @@ impl<'a> Check<'a> {
             .filter_map(|(name, endpoint)| Some((name, endpoint.as_ref()?.weight?)))
             .collect();
         let mixed = self.root.names("phases").any(|name| {
-            ["endpoints", "pause"].iter().all(|key| self.root.at(&["phases", name, key]).is_none())
+            let phase = self.root.at(&["phases", name]);
+            phase.is_some_and(|phase| phase.get("endpoints").is_none() && !sends_nothing(phase))
         });
         if let [(first, _), rest @ ..] = weighted.as_slice()
             && weighted.iter().all(|(_, weight)| *weight == 0.0)
@@ -431,7 +439,7 @@ impl<'a> Check<'a> {
     /// Why a phase is not measured: `measure = false`, or a pause.
     fn unmeasured(&self, phase: &str) -> &'a Place {
         let measure = self.root.at(&["phases", phase, "measure"]);
-        measure.map_or_else(|| self.key(&["phases", phase, "pause"]), |node| &node.place)
+        measure.map_or_else(|| self.resting(phase), |node| &node.place)
     }
 
     fn measured_phases(&self) -> String {

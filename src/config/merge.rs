@@ -30,6 +30,7 @@ pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["workloads", "*", "dataset", "*"], DISTRIBUTIONS),
     (&["phases", "*"], &["load", "pause"]),
     (&["phases", "*"], &["after", "during"]),
+    (&["phases", "*", "pressure", "memory"], &["size", "share"]),
     (&["phases", "*", "load"], LOADS),
     (&["phases", "*", "load", "open"], &["rate", "stages"]),
     (&["phases", "*", "load", "search"], &["rate", "users"]),

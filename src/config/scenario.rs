@@ -8,6 +8,7 @@ mod objective;
 mod metrics;
 mod monitoring;
 mod phase;
+mod pressure;
 mod run;
 mod search;
 mod service;
@@ -29,6 +30,7 @@ pub use self::{
     monitoring::Monitoring,
     objective::Objective,
     phase::*,
+    pressure::{CpuPressure, MemoryAmount, MemoryPressure, PressingThreads, Pressure},
     run::{Ceiling, Chunks, Format, OnBottleneck, OnInconclusive, Output, Permitted, Run, Threads},
     search::{BROKEN, GROWTH, Search, Sought, Until},
     service::{Ready, Service, StopSignal, THIS_PROGRAM},

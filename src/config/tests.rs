@@ -16,8 +16,9 @@ mod same_as;
 use std::{io, path::Path, time::Duration};
 
 use super::{
-    Arrivals, Bound, Input, Layer, Lengths, Load, Problems, PromptLength, Scenario, Secret, Severity, Shape,
-    Workload, compile, diagnostic::Sink, load, presets::Library,
+    Arrivals, Bound, CpuPressure, Input, Layer, Lengths, Load, MemoryAmount, MemoryPressure, PressingThreads,
+    Pressure, Problems, PromptLength, Scenario, Secret, Severity, Shape, Workload, compile, diagnostic::Sink,
+    load, presets::Library,
 };
 use crate::machine::{Gpu, Machine};
 
@@ -293,6 +294,29 @@ fn a_pause_takes_no_defaults_and_gives_way_to_a_load() {
     let other = compiled(None, &text, &["phases.rest.load.closed.users=3", "phases.main.pause=5"]);
     assert!(matches!(&other.phases["rest"].load, Load::Closed(closed) if closed.users == [3]));
     assert_eq!(other.phases["main"].load, Load::Pause(Duration::from_secs(5)));
+}
+
+#[test]
+fn what_presses_takes_its_own_defaults_and_stands_beside_a_load_or_alone() {
+    let text = format!("{CLOSED}[phases.press]\nduration = \"10s\"\npressure = {{ cpu = {{}} }}\n");
+    let scenario = compiled(None, &text, &[]);
+    let press = &scenario.phases["press"];
+    assert_eq!(press.load, Load::Pause(Duration::from_secs(10)));
+    let cpu = Some(CpuPressure { threads: PressingThreads::All, duty: 1.0 });
+    assert_eq!((press.pressure, press.measure), (Some(Pressure { cpu, memory: None }), false));
+    assert_eq!(scenario.phases["main"].pressure, None);
+
+    let sets = ["phases.main.pressure.memory.share=50%", "phases.press.load.closed.users=1"];
+    let other = compiled(None, &text, &sets);
+    let memory = Some(MemoryPressure { amount: MemoryAmount::Share(0.5), keep_free_bytes: 1 << 30 });
+    assert_eq!(other.phases["main"].pressure, Some(Pressure { cpu: None, memory }));
+    assert!(matches!(&other.phases["press"].load, Load::Closed(_)));
+    assert_eq!((other.phases["press"].pressure, other.phases["press"].measure), (press.pressure, true));
+
+    // a layer that says another kind of amount clears the one below it
+    let sets = ["phases.main.pressure.memory.share=50%", "phases.main.pressure.memory.size=1MiB"];
+    let last = compiled(None, &text, &sets).phases["main"].pressure.and_then(|pressure| pressure.memory);
+    assert_eq!(last.map(|memory| memory.amount), Some(MemoryAmount::Bytes(1 << 20)));
 }
 
 #[test]

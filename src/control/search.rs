@@ -181,6 +181,7 @@ impl Searches {
             | Diary::Spared { .. }
             | Diary::Saturated(_)
             | Diary::Generator(_)
+            | Diary::Pressed(_)
             | Diary::Aborted(_)
             | Diary::ServiceEnded(_)
             | Diary::RunEnded { .. } => {}

@@ -10,7 +10,7 @@ use tokio::{
     task::{Id, JoinSet},
 };
 
-use super::{Shared, step::Arrivals, supervise};
+use super::{Shared, pressure::under, step::Arrivals, supervise};
 use crate::{
     plan::{Step, Tried, Work, tried},
     record::{Command, Diary, StopCause},
@@ -127,10 +127,15 @@ impl<'a> Dispatch<'a> {
     fn start(&mut self, step: Step) {
         let shared = Arc::clone(self.shared);
         let id = step.id;
+        let (pressed, pressure) = (Arc::clone(self.shared), step.pressure);
         let task = match step.work.clone() {
             Work::Ready { .. } | Work::Spared => return,
-            Work::Load(load) => self.under_way.spawn(supervise::load(shared, step, load)),
-            Work::Pause { duration } => self.under_way.spawn(supervise::pause(shared, id, duration)),
+            Work::Load(load) => {
+                self.under_way.spawn(under(pressed, id, pressure, supervise::load(shared, step, load)))
+            }
+            Work::Pause { duration } => {
+                self.under_way.spawn(under(pressed, id, pressure, supervise::pause(shared, id, duration)))
+            }
         };
         self.steps.push((task.id(), id));
     }
@@ -239,7 +244,7 @@ mod tests {
         let workers = Workers::start(1).expect("a thread");
         let (events, mut told) = mpsc::channel(EVENT_QUEUE);
         let (commands, commands_out) = mpsc::channel(8);
-        let run = start(&workers, plan, Vec::new(), Clock::start(), Vec::new(), events, commands_out);
+        let run = start(&workers, plan, Vec::new(), None, Clock::start(), Vec::new(), events, commands_out);
         let trial = Tried { step: 1, level: 1.0, duration: Duration::from_secs(1) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let lines = runtime.block_on(async {

@@ -14,6 +14,7 @@ mod exchange;
 mod generator;
 mod open;
 mod pending;
+mod pressure;
 mod probe;
 mod ready;
 mod recorder;
@@ -26,7 +27,10 @@ mod trust;
 mod unless;
 mod workers;
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -93,20 +97,25 @@ struct Shared {
     arrivals: Vec<Course>,
     /// Makes request ids differ between runs.
     run_id: String,
+    /// This program, as which the process of a step under pressure is started.
+    program: Option<PathBuf>,
 }
 
 /// Starts to run the steps of a plan on these threads, and ends when the last one has ended.
 ///
 /// Events go out in one order; the first is `run_started` and, unless the process is killed, the last `run_ended`.
 /// It ends before its time where it comes to the end of one of the budgets, which may be those of several runs.
+/// What puts a step under pressure is `program`, which is this one; without it no step of the plan may have any.
 /// When the channel of events is full, arrivals stop and what is in flight drains: nothing is dropped.
 ///
 /// # Errors
 /// Where an endpoint is no place that can be connected to.
+#[expect(clippy::too_many_arguments, reason = "all that only a run knows, each of its own kind")]
 pub fn start(
     workers: &Workers,
     plan: Plan,
     bindings: Vec<Binding>,
+    program: Option<PathBuf>,
     clock: Clock,
     budgets: Vec<Budget>,
     events: mpsc::Sender<Event>,
@@ -114,13 +123,15 @@ pub fn start(
 ) -> JoinHandle<Result<(), EngineError>> {
     let lanes = workers.lanes();
     let first = lanes.handle(0).clone();
-    first.spawn(run(lanes, plan, bindings, clock, budgets, events, commands))
+    first.spawn(run(lanes, plan, bindings, program, clock, budgets, events, commands))
 }
 
+#[expect(clippy::too_many_arguments, reason = "those of `start`")]
 async fn run(
     lanes: Lanes,
     plan: Plan,
     bindings: Vec<Binding>,
+    program: Option<PathBuf>,
     clock: Clock,
     budgets: Vec<Budget>,
     events: mpsc::Sender<Event>,
@@ -153,6 +164,7 @@ async fn run(
         in_flight: AtomicU64::new(0),
         arrivals,
         run_id: format!("{:x}", clock.wall_ns() / 1_000_000),
+        program,
     });
     let recorder = &shared.recorder;
     recorder.diary(Diary::RunStarted { format: FORMAT, wall_ns: clock.wall_ns() as i64 }).await;

@@ -136,6 +136,7 @@ impl Progress {
                 Diary::RunStarted { .. }
                 | Diary::Saturated(_)
                 | Diary::Generator(_)
+                | Diary::Pressed(_)
                 | Diary::Aborted(_)
                 | Diary::ServiceEnded(_)
                 | Diary::RunEnded { .. },

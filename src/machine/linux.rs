@@ -10,7 +10,7 @@ pub(super) mod tree;
 use std::path::Path;
 
 use self::tree::Tree;
-use super::{Machine, Notes, Source};
+use super::{Machine, Memory, Notes, Source};
 
 /// Everything but NVIDIA's GPUs, of the system whose `proc`, `sys` and `etc` are in a folder.
 pub(super) fn look(root: &Path, notes: &mut Notes) -> Machine {
@@ -32,6 +32,20 @@ pub(super) fn look(root: &Path, notes: &mut Notes) -> Machine {
     firmware::look(&tree, flag, &mut machine, notes);
     machine.gpus = amd::gpus(&tree, notes);
     machine
+}
+
+/// How much memory there is, and how much of it could be had.
+pub(super) fn memory(root: &Path) -> Result<Memory, String> {
+    let tree = Tree::new(root);
+    let text = tree.text("/proc/meminfo")?;
+    let total_bytes = kibibytes(&text, "MemTotal")?;
+    let available_bytes = kibibytes(&text, "MemAvailable")?;
+    // a system without cgroups has no tighter limit
+    let limit = cgroup::memory(&tree).unwrap_or_default();
+    Ok(Memory {
+        total_bytes: limit.map_or(total_bytes, |limit| limit.total_bytes.min(total_bytes)),
+        available_bytes: limit.map_or(available_bytes, |limit| limit.available_bytes.min(available_bytes)),
+    })
 }
 
 /// Kernels before 6.1 do not tell it in a file; then it is what the program was made for.

@@ -156,3 +156,40 @@ fn the_domain_that_controls_xen_is_no_guest() {
         assert_eq!((machine.virtual_machine, machine.hypervisor.as_deref()), (virtual_machine, hypervisor));
     }
 }
+
+#[test]
+fn a_cgroup_bounds_what_there_is_and_caches_are_free() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    };
+    write("proc/meminfo", "MemTotal: 8000 kB\nMemFree: 10 kB\nMemAvailable: 5000 kB\n");
+    let memory = |total: u64, available: u64| {
+        Ok(Memory { total_bytes: total << 10, available_bytes: available << 10 })
+    };
+    assert_eq!(Memory::below(folder.path()), memory(8000, 5000), "no cgroups");
+
+    write("proc/self/cgroup", "0::/a/b\n");
+    write("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+    write("sys/fs/cgroup/a/b/memory.max", "max\n");
+    write("sys/fs/cgroup/a/b/memory.current", "1024\n");
+    assert_eq!(Memory::below(folder.path()), memory(8000, 5000), "no limit");
+
+    write("sys/fs/cgroup/a/memory.max", &(4000 << 10).to_string());
+    write("sys/fs/cgroup/a/memory.current", &(3000 << 10).to_string());
+    write("sys/fs/cgroup/a/memory.stat", &format!("anon 7\ninactive_file {}\n", 500 << 10));
+    assert_eq!(Memory::below(folder.path()), memory(4000, 1500), "the limit of the group around it");
+
+    write("proc/self/cgroup", "4:memory:/c\n");
+    write("proc/self/mountinfo", "31 23 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
+    write("sys/fs/cgroup/memory/c/memory.limit_in_bytes", &(2000 << 10).to_string());
+    write("sys/fs/cgroup/memory/c/memory.usage_in_bytes", &(900 << 10).to_string());
+    write("sys/fs/cgroup/memory/c/memory.stat", &format!("total_inactive_file {}\n", 100 << 10));
+    assert_eq!(Memory::below(folder.path()), memory(2000, 1200), "version 1");
+
+    write("proc/meminfo", "MemTotal: 8000 kB\n");
+    let words = Memory::below(folder.path()).expect_err("an old kernel");
+    assert_eq!(words, "`/proc/meminfo` has no `MemAvailable`");
+}

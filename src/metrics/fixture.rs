@@ -87,6 +87,7 @@ fn step(phase: &str, pattern: Pattern, requests: Option<u64>, duration: Option<D
         name: phase.to_owned(),
         phase: phase.to_owned(),
         after: Vec::new(),
+        pressure: None,
         work: Work::Load(LoadStep {
             measure: true,
             explores: false,
@@ -183,6 +184,7 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         name: "ready".to_owned(),
         phase: "ready".to_owned(),
         after: Vec::new(),
+        pressure: None,
         work: Work::Ready { endpoints: (0..endpoints.len()).collect() },
         expected: Expected::default(),
     }];

@@ -14,6 +14,7 @@ pub(crate) mod fixture;
 mod notes;
 mod objectives;
 mod pending;
+mod pressure;
 mod reading;
 mod recovery;
 mod scopes;
@@ -37,6 +38,7 @@ pub use distribution::{Dependence, Distribution, Values};
 pub use ladder::{Ladder, Level, ladders};
 pub use objectives::objectives_met;
 pub use pending::certain;
+pub use pressure::PressureUse;
 pub use reading::{Reading, reading};
 pub use recovery::{Recovery, Spike, Stretch};
 pub use scopes::scope_key;
@@ -97,6 +99,8 @@ pub struct Summary {
     /// How the programs ended that the run had started, in the order in which they did; one that a killed run could not see is not
     /// here.
     pub services: Vec<ServiceEnded>,
+    /// What loaded the machine beside each step that was put under pressure, in the order of the plan.
+    pub pressures: Vec<PressureUse>,
     /// What became of every request, per load step in the order of the plan.
     pub accounts: Vec<Account>,
     /// What there is to say of the measuring itself.

@@ -228,6 +228,7 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
             Diary::Trial { .. }
             | Diary::Spared { .. }
             | Diary::Generator(_)
+            | Diary::Pressed(_)
             | Diary::RunStarted { .. }
             | Diary::RunEnded { .. } => {}
         }

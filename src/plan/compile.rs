@@ -165,6 +165,9 @@ fn steps(scenario: &Scenario) -> Vec<Step> {
                 steps.push(step(id, name, level, after, Work::Load(load)));
             }
         }
+        for step in &mut steps[first..] {
+            step.pressure = phase.pressure;
+        }
         last.insert(index, steps.len() - 1);
     }
     for (index, (_, phase)) in scenario.phases.iter().enumerate() {
@@ -197,7 +200,7 @@ fn ready() -> Step {
 }
 
 fn step(id: usize, phase: &str, name: String, after: Vec<usize>, work: Work) -> Step {
-    Step { id, name, phase: phase.to_owned(), after, work, expected: Expected::default() }
+    Step { id, name, phase: phase.to_owned(), after, work, pressure: None, expected: Expected::default() }
 }
 
 /// The load of each step of a phase, when it ends by time, and the prompts of its requests.

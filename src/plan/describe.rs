@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::{LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, PlannedTarget, Step, Work};
 use crate::{
     config::{
-        AnswerCheck, Arrivals, Bound, Ceiling, Conversation, Language, Model, Monitoring, Objective, Price,
-        Search, Snippets, Sought, Stage, Until, Workload,
+        AnswerCheck, Arrivals, Bound, Ceiling, Conversation, CpuPressure, Language, MemoryAmount, Model,
+        Monitoring, Objective, PressingThreads, Pressure, Price, Search, Snippets, Sought, Stage, Until,
+        Workload,
     },
-    units::{show_count, show_count_of, show_share, write_duration},
+    units::{show_bytes, show_count, show_count_of, show_share, write_duration},
 };
 
 /// A step's name with its phase: `ladder · users=4`; a single step is called like its phase.
@@ -28,7 +29,7 @@ pub fn in_shell(text: &str) -> String {
 
 /// What a step does: its load, how long it pauses, or the endpoints that it waits for.
 pub(super) fn work(plan: &Plan, step: &Step) -> String {
-    match &step.work {
+    let what = match &step.work {
         Work::Ready { endpoints } => {
             let names: Vec<&str> =
                 endpoints.iter().map(|endpoint| plan.endpoints[*endpoint].name.as_str()).collect();
@@ -37,7 +38,28 @@ pub(super) fn work(plan: &Plan, step: &Step) -> String {
         Work::Load(step) => load(plan, step),
         Work::Spared => "not needed".to_owned(),
         Work::Pause { duration } => format!("pause {}", write_duration(*duration)),
+    };
+    match &step.pressure {
+        Some(of) => format!("{what}, {}", pressure(of)),
+        None => what,
     }
+}
+
+/// What loads this machine while a step goes on: `under pressure of 2 threads at 50.0 % and 1 GiB`.
+pub fn pressure(of: &Pressure) -> String {
+    let cpu = of.cpu.map(|CpuPressure { threads, duty }| {
+        let threads = match threads {
+            PressingThreads::All => "a thread per processor".to_owned(),
+            PressingThreads::Number(threads) => show_count_of(u64::from(threads), "thread"),
+        };
+        format!("{threads} at {}", show_share(duty))
+    });
+    let memory = of.memory.map(|memory| match memory.amount {
+        MemoryAmount::Bytes(bytes) => show_bytes(bytes),
+        MemoryAmount::Share(share) => format!("{} of the memory", show_share(share)),
+    });
+    let both: Vec<String> = cpu.into_iter().chain(memory).collect();
+    format!("under pressure of {}", both.join(" and "))
 }
 
 /// The phases that a step waits for; nothing where it is the step before it in the plan.

@@ -64,7 +64,7 @@ pub struct StepChange {
     pub step: String,
     /// What became of it.
     pub change: Change,
-    /// What differs: `after` (phases, where they are not the step before it), `load`, `endpoints`, `requests`,
+    /// What differs: `after` (phases, where they are not the step before it), `load`, `pressure`, `endpoints`, `requests`,
     /// `input_tokens`, `output_tokens`, `duration_s`, `cost`. A side
     /// on which there is no such step is null.
     pub fields: Vec<FieldChange>,
@@ -300,6 +300,7 @@ fn fields(plan: &Plan, step: &Step, load: &LoadStep) -> Vec<Field> {
     let mut fields = vec![
         ("after", Reading::words(describe::after(plan, step))),
         ("load", Reading::words(describe::load(plan, load))),
+        ("pressure", Reading::words(step.pressure.as_ref().map(describe::pressure).unwrap_or_default())),
         ("endpoints", Reading::words(render::shares(plan, load))),
     ];
     fields.extend(figures(&step.expected, render::step_shown(plan, step, load)));

@@ -15,8 +15,8 @@ use super::{LoadStep, Pattern, Plan, PlannedService, Step, Work, describe, sched
 use crate::{
     catalog::Protocol,
     config::{
-        AnswerCheck, AnswerSchema, DataFormat, Dataset, HeaderText, HttpApi, Lengths, Model, RowOrder,
-        Search, Trace, TraceContent, TraceFile, TraceFormat, TraceWindow, Workload,
+        AnswerCheck, AnswerSchema, DataFormat, Dataset, HeaderText, HttpApi, Lengths, Model, Pressure,
+        RowOrder, Search, Trace, TraceContent, TraceFile, TraceFormat, TraceWindow, Workload,
     },
     workload,
 };
@@ -54,6 +54,8 @@ enum Part<'a> {
         phase: &'a str,
         #[serde(rename = "pause_s", with = "crate::units::seconds")]
         pause: Duration,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pressure: Option<&'a Pressure>,
     },
 }
 
@@ -243,6 +245,8 @@ struct Load<'a> {
     duration: Option<Duration>,
     /// Shares to nine digits, so that weights of 1 and 2 are those of 0.1 and 0.2.
     traffic: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pressure: Option<&'a Pressure>,
 }
 
 /// SHA-256, in hex, over the canonical JSON of the experiment: no white space, fields in the order of the types,
@@ -338,9 +342,12 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
     });
     let steps = plan.steps.iter().filter(|step| is_part(plan, step)).filter_map(|step| match &step.work {
         Work::Ready { .. } | Work::Spared => None,
-        Work::Pause { duration } => {
-            Some(Part::Pause { after: after(plan, step), phase: &step.phase, pause: *duration })
-        }
+        Work::Pause { duration } => Some(Part::Pause {
+            after: after(plan, step),
+            phase: &step.phase,
+            pause: *duration,
+            pressure: step.pressure.as_ref(),
+        }),
         Work::Load(load) => Some(Part::Load(Box::new(Load {
             after: after(plan, step),
             until: load.until.map(|until| key(plan, &plan.steps[until])),
@@ -355,6 +362,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             // how long a trial lasts goes by its targets, which are no part of the experiment
             duration: load.duration.filter(|_| load.trial.is_none()),
             traffic: traffic(plan, load),
+            pressure: step.pressure.as_ref(),
         }))),
     });
     let services = plan.services.iter().map(|service| {

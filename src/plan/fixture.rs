@@ -62,6 +62,7 @@ pub(super) fn phase(requests: Option<u64>, duration: Option<u64>, load: Load) ->
         same_as: None,
         order: Order::InTurn,
         batch_sizes: Vec::new(),
+        pressure: None,
     }
 }
 

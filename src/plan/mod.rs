@@ -66,8 +66,8 @@ use crate::{
     config::{
         Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpApi, HttpVersion,
         MetricsPages, Model, Monitoring, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted,
-        Platform, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Tls, Tokenizer, TracePart, Workload,
-        case_name,
+        Platform, Pressure, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Tls, Tokenizer, TracePart,
+        Workload, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -344,6 +344,9 @@ pub struct Step {
     pub after: Vec<usize>,
     /// What it does.
     pub work: Work,
+    /// What loads this machine meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pressure: Option<Pressure>,
     /// What the planner expects of it.
     pub expected: Expected,
 }

@@ -269,7 +269,10 @@ fn step_row(plan: &Plan, step: &Step) -> [String; 8] {
         }
     };
     if let Some(trial) = &load.trial {
-        let what = describe::search(&trial.search);
+        let mut what = describe::search(&trial.search);
+        if let Some(pressure) = &step.pressure {
+            what = format!("{what}, {}", describe::pressure(pressure));
+        }
         let [requests, input, output, duration, cost] = search_shown(plan, step, load);
         return [step.phase.clone(), what, requests, input, output, duration, cost, shares(plan, load)];
     }

@@ -274,6 +274,10 @@ fn too_long(plan: &Plan, real: &[Real<'_>]) -> Option<Finding> {
     let phase = &longest.phase;
     let here: f64 = plan.steps.iter().filter(|step| step.phase == *phase).map(of).sum();
     let key = match longest.load() {
+        // a phase that only presses says its length as one with a load does
+        None if plan.origins.iter().any(|origin| origin.path == format!("phases.{phase}.duration")) => {
+            ".duration"
+        }
         None => ".pause",
         Some(load) if load.trial.is_some() => ".load.search",
         Some(load) if load.duration.is_none() => "",

@@ -75,6 +75,8 @@ pub enum Diary {
     Saturated(Saturated),
     /// What the tool itself has used by now: written at the start, once a second, and at the end.
     Generator(Generator),
+    /// What loads the machine beside a step has used and holds by now: written when it begins, once a second, and at its end.
+    Pressed(Pressed),
     /// A target ends the run; `stopping` follows.
     Aborted(Abort),
     /// A program that the run had started has ended: on the way, or behind `run_ended` since the run was over.
@@ -153,6 +155,27 @@ impl ServiceEnded {
             (None, None) => "ended, and nobody saw how".to_owned(),
         }
     }
+}
+
+/// What loads the machine beside a step has used and holds by now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Pressed {
+    /// Index in the plan.
+    pub step: usize,
+    /// When.
+    pub at_ns: u64,
+    /// Whether it presses as much as it is asked to or can; `false` while it still takes memory.
+    pub ready: bool,
+    /// Threads that compute.
+    pub threads: u32,
+    /// Processor time that these have used, in nanoseconds.
+    pub cpu_ns: u64,
+    /// Memory that is held, in bytes.
+    pub memory_bytes: u64,
+    /// Memory that is to be held, in bytes; less is held where that would leave too little for others.
+    pub wanted_bytes: u64,
+    /// Why nothing presses any more, before its time; `None` where it does.
+    pub failed: Option<String>,
 }
 
 /// A target that has failed for as long as its `abort` says, and so ends the run.

@@ -37,7 +37,7 @@ use crate::{
     metrics,
     plan::totals,
     record::Outcome,
-    verdict::{Check, Conclusion, Contention, Finding, Grade, Optimum, Recommendation},
+    verdict::{Check, Conclusion, Contention, Finding, Grade, Optimum, Recommendation, UnderPressure},
 };
 
 /// The version of `summary.json`.
@@ -134,6 +134,8 @@ pub struct Document<'a> {
     calibration: Option<&'a Calibration>,
     /// What endpoints do to each other, per phase that has them together and of which others have the shares alone.
     contention: &'a [Contention],
+    /// What loaded this machine beside each step that was put under pressure, and what that did to the answers.
+    pressure: &'a [UnderPressure],
     /// Plain-word lines that need no target.
     analysis: &'a [Finding],
     /// Failures of measured requests by kind, most frequent first.
@@ -251,6 +253,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         instrument: Instrument::of(&summary.instrument),
         calibration: system.calibration.as_ref(),
         contention: &verdict.contention,
+        pressure: &verdict.pressure,
         analysis: &verdict.analysis,
         failures: summary.failures.iter().map(Failure::of).collect(),
         notes: &summary.notes,

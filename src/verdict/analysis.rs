@@ -6,7 +6,7 @@ use crate::{
     plan::Plan,
     record::Outcome,
     units::{show_count, show_count_of, show_seconds, show_share},
-    verdict::{Contention, Finding, Level, contention, stability, validity::title},
+    verdict::{Contention, Finding, Level, UnderPressure, contention, pressure, stability, validity::title},
 };
 
 /// More failures than this share of the due requests are a FAIL line.
@@ -22,7 +22,12 @@ const EXCELLENT_TTFT_P50_S: f64 = 0.2;
 const ACHIEVED_TOKENS_LIMIT: f64 = 0.9;
 
 /// The lines of every measured phase, in the order of the plan, and what is true of the run as a whole.
-pub(super) fn findings(plan: &Plan, summary: &Summary, between: &[Contention]) -> Vec<Finding> {
+pub(super) fn findings(
+    plan: &Plan,
+    summary: &Summary,
+    between: &[Contention],
+    pressed: &[UnderPressure],
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for scope in &summary.scopes {
         if scope.measured && scope.key.step.is_none() && scope.key.endpoint.is_none() {
@@ -44,6 +49,7 @@ pub(super) fn findings(plan: &Plan, summary: &Summary, between: &[Contention]) -
         }
     }
     findings.extend(contention::findings(between));
+    findings.extend(pressure::findings(plan, pressed));
     findings.extend(stability::findings(summary));
     findings.extend(not_run(summary).map(|text| Finding { level: Level::Info, text }));
     findings.extend(wrong_path(summary).map(|text| Finding { level: Level::Warning, text }));

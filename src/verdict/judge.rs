@@ -12,6 +12,7 @@ use crate::{
         contention::contentions,
         grade::judged,
         optimum::{named, optima, unnamed},
+        pressure::under_pressure,
         recommend::recommendations,
         search::found,
         targets::judge_targets,
@@ -24,6 +25,7 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
     let searches = found(plan, summary);
     let optima = optima(plan, summary, &searches);
     let contention = contentions(plan, summary);
+    let pressure = under_pressure(plan, summary);
     let with_levels = named(plan, &optima);
     let mut targets = judge_targets(&with_levels, summary);
     let validity = checks(&with_levels, summary, &targets, &searches);
@@ -52,9 +54,10 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
         total_targets,
         targets,
         skipped,
-        analysis: findings(plan, summary, &contention),
+        analysis: findings(plan, summary, &contention, &pressure),
         recommendations: recommendations(summary, &validity, &optima, &contention),
         contention,
+        pressure,
         validity,
         optima,
         searches,

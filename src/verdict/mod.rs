@@ -7,6 +7,7 @@ mod grade;
 mod instrument;
 mod judge;
 mod optimum;
+mod pressure;
 mod recommend;
 mod search;
 mod side;
@@ -24,6 +25,7 @@ pub use evidence::Evidence;
 pub use instrument::ALLOWED_LAG_S;
 pub use judge::{judge, nothing_answered};
 pub use optimum::optima;
+pub use pressure::{Pressed, UnderPressure};
 pub use search::{Attempt, Found, Next, attempt, found, level_of, next};
 
 use crate::{
@@ -54,6 +56,8 @@ pub struct Verdict {
     pub validity: Vec<Check>,
     /// What endpoints do to each other, per mixed phase with solo phases.
     pub contention: Vec<Contention>,
+    /// What loaded the machine beside each step that was put under pressure, and what that did.
+    pub pressure: Vec<UnderPressure>,
     /// Plain-word lines that need no target.
     pub analysis: Vec<Finding>,
     /// The best level of every ladder in the order of the plan, and then the limit of every search.

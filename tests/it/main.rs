@@ -38,6 +38,7 @@ mod plan;
 mod probe;
 mod protocols;
 mod presets;
+mod pressure;
 mod prompts;
 mod readiness;
 mod repeats;

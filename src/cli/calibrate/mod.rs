@@ -11,6 +11,7 @@ use super::{
     exit::Exit,
     limits,
     load::Examined,
+    run::this_program,
     terminal::{self, Terminal},
 };
 use crate::{
@@ -91,7 +92,7 @@ fn measure(
 ) -> anyhow::Result<Calibration> {
     /// More streams are not tried.
     const MOST_CONNECTIONS: u32 = 4096;
-    let program = std::env::current_exe().context("cannot find the path of this program")?;
+    let program = this_program()?;
     let server = Child::start_null(&program).context("cannot calibrate")?;
     let setting = Setting {
         null_server: server.base_url(),

@@ -4,6 +4,7 @@ use super::{
     super::{
         Order,
         crowd::crowd,
+        fill::sends_nothing,
         order::{Phases, Why},
         tree::Value,
     },
@@ -77,11 +78,11 @@ impl<'a> Check<'a> {
         if host == name {
             return;
         }
-        if let Some(pause) = self.root.at(&["phases", host, "pause"]) {
+        if self.root.at(&["phases", host]).is_some_and(sends_nothing) {
             self.sink.push(
                 Diagnostic::new(format!("`phases.{name}.during` names `{host}`, which sends nothing"))
                     .label(place, "a pause has no arrivals that could end")
-                    .label(&pause.key, "a pause by this")
+                    .label(self.resting(host), "a pause by this")
                     .help("let it begin where the pause does, by `after`, and give it a `duration`"),
             );
         }

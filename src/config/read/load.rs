@@ -3,11 +3,13 @@
 use super::{
     super::{
         Arrivals, Closed, Load, Open, Order, Phase, Shape, Spikes, Stage,
+        fill::sends_nothing,
         merge::LOADS,
         tree::{Node, Value},
     },
     fields::Fields,
     leaf::{self, Read, Wrong, wrong},
+    pressure::pressure,
     same_as::{Asked, Others, Written},
     search::search,
     trace::follow,
@@ -29,7 +31,7 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
     if reserved {
         fields.refuse("is a reserved name", "the readiness check goes by it", "give the phase another name");
     }
-    if fields.node("pause").is_some() {
+    if fields.node("pause").is_some() || sends_nothing(fields.node) {
         return pause(fields).filter(|_| !reserved);
     }
     let measure = fields.get("measure", leaf::boolean);
@@ -42,6 +44,8 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
     let restricted = fields.node("endpoints").is_some();
     let endpoints = fields.get("endpoints", |node| leaf::distinct(node, leaf::text));
     let order = order(fields);
+    let pressed = fields.node("pressure").is_some();
+    let pressure = pressure(fields);
     if fields.path == "phases.load" && fields.node("load").is_none() && misplaced(fields) {
         fields.refuse(
             "holds a load, and is read as a phase called `load`",
@@ -58,7 +62,8 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
         || (bounded.0 && requests.is_none())
         || (bounded.1 && duration.is_none())
         || (settles && settle.is_none())
-        || (restricted && endpoints.is_none());
+        || (restricted && endpoints.is_none())
+        || (pressed && pressure.is_none());
     if lost || reserved {
         return None;
     }
@@ -74,6 +79,7 @@ pub(super) fn phase(name: &str, fields: &mut Fields<'_>, others: &Others<'_>) ->
         batch_sizes: batch_sizes.unwrap_or(theirs),
         same_as,
         order: order?,
+        pressure,
     })
 }
 
@@ -138,43 +144,60 @@ fn order(fields: &mut Fields<'_>) -> Option<Order> {
     }
 }
 
-/// Reads a phase that sends nothing.
+/// Reads a phase that sends nothing: for how long, `pause` says, or `duration` where it only presses.
 fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
-    let place = fields.node("pause").map(|node| node.key.clone());
-    let pause = fields.get("pause", leaf::positive_duration);
     // looked at from outside, so that no misspelt key is told to be one of these
     let table = fields.node;
+    let presses = table.get("pause").is_none();
+    let (by, alone) = if presses { ("pressure", "pressure alone") } else { ("pause", "`pause`") };
+    let place = table.get(by).map(|node| node.key.clone());
+    let length = if presses {
+        let help = "duration = \"60s\"`, how long it presses, or `load.closed = { users = 4 }";
+        fields.require("duration", help, leaf::positive_duration)
+    } else {
+        fields.get("pause", leaf::positive_duration)
+    };
     if table.get("load").is_some() {
         let both = "a pause sends nothing: remove one of the two, or make two phases";
         fields.variant(&["load", "pause"], LOAD_HELP, both)?;
     }
     for key in ["measure", "require_steady", "requests", "duration", "settle", "endpoints", "batch_sizes"] {
-        if table.get(key).is_none() {
+        if table.get(key).is_none() || (presses && key == "duration") {
             continue;
         }
         fields.get(key, |node| -> Read<()> {
+            let help = if presses {
+                "remove it, or add a `load`".to_owned()
+            } else {
+                "remove it; `pause` says how long the phase takes".to_owned()
+            };
             Err(vec![Wrong {
                 place: node.key.clone(),
                 what: "is about requests, and a pause sends none".to_owned(),
-                label: "not in a phase with `pause`".to_owned(),
-                help: "remove it; `pause` says how long the phase takes".to_owned(),
+                label: format!("not in a phase with {alone}"),
+                help,
                 other: place.clone().map(|place| (place, "a pause by this".to_owned())),
             }])
         });
     }
     if let Some(during) = table.get("during") {
         let during = during.key.clone();
-        fields.get("pause", |node| -> Read<()> {
+        fields.get(by, |node| -> Read<()> {
             Err(vec![Wrong {
                 place: node.key.clone(),
                 what: "sends nothing, and so nothing that could run during another phase".to_owned(),
                 label: "a pause by this".to_owned(),
                 help: "remove `during`; with `after`, a pause may run beside other phases".to_owned(),
-                other: Some((during, "not in a phase with `pause`".to_owned())),
+                other: Some((during, format!("not in a phase with {alone}"))),
             }])
         });
     }
     let order = order(fields);
+    let pressed = fields.node("pressure").is_some();
+    let pressure = pressure(fields);
+    if pressed && pressure.is_none() {
+        return None;
+    }
     Some(Phase {
         measure: false,
         require_steady: false,
@@ -182,10 +205,11 @@ fn pause(fields: &mut Fields<'_>) -> Option<Phase> {
         duration: None,
         settle: None,
         endpoints: None,
-        load: Load::Pause(pause?),
+        load: Load::Pause(length?),
         batch_sizes: Vec::new(),
         same_as: None,
         order: order?,
+        pressure,
     })
 }
 

@@ -20,6 +20,7 @@ mod safety;
 mod same_as;
 mod search;
 mod output;
+mod pressure;
 mod servers;
 mod services;
 mod targets;

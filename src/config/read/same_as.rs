@@ -91,7 +91,8 @@ impl Asked<'_> {
         }
         let Some(Some(whole)) = phases.get(of) else { return Ok(None) };
         if let Load::Pause(_) = whole.load {
-            let pause = there.get("pause").map(|pause| (&pause.key, "a pause by this"));
+            let pause = there.get("pause").or_else(|| there.get("pressure"));
+            let pause = pause.map(|pause| (&pause.key, "a pause by this"));
             let help = "name a phase that sends requests".to_owned();
             return Err(vec![wrong(format!("names `{of}`, which sends nothing"), "a pause", pause, help)]);
         }

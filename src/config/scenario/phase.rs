@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Follow, Search};
+use super::{Follow, Pressure, Search};
 use crate::units::Seconds;
 
 /// `[phases.NAME]`.
@@ -32,6 +32,8 @@ pub struct Phase {
     /// Prompts per request, one step for each; empty where the phase says nothing, which is one prompt. Already filled
     /// from `defaults.batch_sizes` where it says so.
     pub batch_sizes: Vec<u32>,
+    /// What loads this machine meanwhile.
+    pub pressure: Option<Pressure>,
 }
 
 /// When a phase begins. What a phase waits for has ended when what runs during it has ended, too.

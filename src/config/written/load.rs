@@ -4,6 +4,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::json;
 
 use super::{
+    pressure::Pressure,
     several::{AnyOf, AtLeastOne, Different, Distinct, Ladder, Word},
     shape::{alone, demand, exclusive, one_of, partial, requires},
     values::{
@@ -12,7 +13,7 @@ use super::{
     },
 };
 
-/// `[phases.NAME]`: a stretch of the run with one kind of load, or a pause.
+/// `[phases.NAME]`: a stretch of the run with one kind of load, or a pause, either of them under pressure or not.
 #[derive(JsonSchema)]
 #[schemars(
     deny_unknown_fields,
@@ -57,9 +58,13 @@ pub(super) struct Phase {
     /// How requests arrive: `closed`, `open`, as in a `trace`, by `search`, or as in another phase.
     #[schemars(extend("examples" = [{ "closed": { "users": 4 } }, { "open": { "arrivals": "poisson", "rate": 8 } }]))]
     load: Load,
-    /// In place of a load and all the other keys but `after`: nothing is sent for so long.
+    /// In place of a load and all the other keys but `after` and `pressure`: nothing is sent for so long.
     #[schemars(extend("examples" = ["30s"]))]
     pause: PositiveDuration,
+    /// What loads this machine meanwhile: its processors, its memory, or both. Without a load the phase sends nothing, and
+    /// `duration` says how long it presses.
+    #[schemars(extend("examples" = [{ "cpu": { "threads": 2, "duty": "50%" } }, { "memory": { "size": "1GiB" } }]))]
+    pressure: Pressure,
 }
 
 /// `load`: one of the kinds of arrival.

@@ -12,6 +12,7 @@ mod defaults;
 mod home;
 mod load;
 mod matrix;
+mod pressure;
 mod servers;
 mod services;
 mod several;

@@ -91,26 +91,31 @@ fn number(unit: &str, positive: bool, text: &mut Value) -> Value {
     }
 }
 
-fn share() -> impl FnOnce(&mut SchemaGenerator) -> Schema {
-    any_of([
-        json!({ "description": "a share from 0 to 1", "type": "number", "minimum": 0, "maximum": 1 }),
-        json!({
-            "description": r#"text in per cent, such as "5%""#,
-            "type": "string",
-            "pattern": format!(r"^\s*{NUMBER}\s*%?\s*$"),
-        }),
-    ])
+fn share(positive: bool) -> impl FnOnce(&mut SchemaGenerator) -> Schema {
+    let mut text = json!({
+        "description": r#"text in per cent, such as "5%""#,
+        "type": "string",
+        "pattern": format!(r"^\s*{NUMBER}\s*%?\s*$"),
+    });
+    let mut number =
+        json!({ "description": "a share from 0 to 1", "type": "number", "minimum": 0, "maximum": 1 });
+    if positive {
+        text["not"] = json!({ "pattern": ZERO });
+        number = json!({ "description": "a share up to 1", "type": "number", "exclusiveMinimum": 0, "maximum": 1 });
+    }
+    any_of([number, text])
 }
 
-fn bytes() -> impl FnOnce(&mut SchemaGenerator) -> Schema {
-    any_of([
-        json!({ "description": "bytes", "type": "integer", "minimum": 0 }),
-        json!({
-            "description": r#"text with a unit, such as "8GiB", "500MB""#,
-            "type": "string",
-            "pattern": format!(r"^\s*{NUMBER}\s*(?:B|(?:k|K|M|G|T)B|(?:K|M|G|T)iB)?\s*$"),
-        }),
-    ])
+fn bytes(positive: bool) -> impl FnOnce(&mut SchemaGenerator) -> Schema {
+    let mut text = json!({
+        "description": r#"text with a unit, such as "8GiB", "500MB""#,
+        "type": "string",
+        "pattern": format!(r"^\s*{NUMBER}\s*(?:B|(?:k|K|M|G|T)B|(?:K|M|G|T)iB)?\s*$"),
+    });
+    if positive {
+        text["not"] = json!({ "pattern": ZERO });
+    }
+    any_of([json!({ "description": "bytes", "type": "integer", "minimum": u8::from(positive) }), text])
 }
 
 fn whole(minimum: u64, maximum: u64) -> impl FnOnce(&mut SchemaGenerator) -> Schema {
@@ -219,9 +224,13 @@ values! {
     /// Per second, above 0.
     PositiveRate = rate(true);
     /// A size.
-    Bytes = bytes();
+    Bytes = bytes(false);
+    /// A size above 0.
+    PositiveBytes = bytes(true);
     /// `0..=1`.
-    Share = share();
+    Share = share(false);
+    /// Above 0 and at most 1.
+    PositiveShare = share(true);
     /// A number that is not below 0.
     NotNegative = any_of([json!({ "type": "number", "minimum": 0 })]);
     /// A number above 0.
@@ -242,6 +251,8 @@ values! {
     Repeats = whole(1, 1000);
     /// The word for as many as there are.
     AllOrAuto = any_of([json!({ "enum": ["all", "auto"] })]);
+    /// The word for as many as there are.
+    All = any_of([json!({ "const": "all" })]);
     /// The word for what `[defaults]` says.
     Default = any_of([json!({ "const": "default" })]);
     /// How many, none included.

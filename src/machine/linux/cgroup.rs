@@ -1,7 +1,7 @@
 //! What the cgroups of a process let it have (`man 7 cgroups`), of version 1, 2 and both side by side.
 
 use super::{
-    super::{CgroupLimits, Notes, Source},
+    super::{CgroupLimits, Memory, Notes, Source},
     tree::Tree,
 };
 
@@ -60,6 +60,33 @@ fn bytes(
         bytes.extend(text.and_then(|text| text.parse::<u64>().ok()));
     }
     Ok((version, bytes.into_iter().min().filter(|limit| memory.is_none_or(|all| *limit < all))))
+}
+
+/// The tightest limit of memory of the group of this process and those around it, and the least that one of them has left;
+/// `None` without any limit. Files that could be dropped from memory are not in the way of anything.
+pub(super) fn memory(tree: &Tree) -> Result<Option<Memory>, String> {
+    let groups = tree.text("/proc/self/cgroup")?;
+    let mounted = tree.text("/proc/self/mountinfo")?;
+    let mounts: Vec<Mount> = mounted.lines().filter_map(mount).collect();
+    let (version, folders) = folders(&groups, &mounts, "memory")?;
+    let [limit, usage, cache] = if version == 2 {
+        ["memory.max", "memory.current", "inactive_file"]
+    } else {
+        ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"]
+    };
+    let left = |folder: &String| {
+        let number = |file: &str| tree.number(&format!("{folder}/{file}")).ok();
+        let stat = tree.text(&format!("{folder}/memory.stat")).unwrap_or_default();
+        let cached = stat.lines().find_map(|line| line.strip_prefix(cache)?.trim().parse::<u64>().ok());
+        let used = number(usage)?.saturating_sub(cached.unwrap_or(0));
+        let total_bytes = number(limit)?;
+        Some(Memory { total_bytes, available_bytes: total_bytes.saturating_sub(used) })
+    };
+    let least = |one: Memory, other: Memory| Memory {
+        total_bytes: one.total_bytes.min(other.total_bytes),
+        available_bytes: one.available_bytes.min(other.available_bytes),
+    };
+    Ok(folders.iter().filter_map(left).reduce(least))
 }
 
 fn mount(line: &str) -> Option<Mount<'_>> {

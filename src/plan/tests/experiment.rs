@@ -1,7 +1,8 @@
 use crate::{
     config::{
-        Address, AnswerCheck, AnswerSchema, Arrivals, Bound, HeaderText, HttpVersion, Lengths, Load,
-        MetricsPages, Model, Open, Scenario, Secret, Spikes, Threads, Workload,
+        Address, AnswerCheck, AnswerSchema, Arrivals, Bound, CpuPressure, HeaderText, HttpVersion, Lengths,
+        Load, MetricsPages, Model, Open, PressingThreads, Pressure, Scenario, Secret, Spikes, Threads,
+        Workload,
     },
     plan::{compile, experiments_differ_in, fixture},
 };
@@ -29,6 +30,10 @@ fn check(scenario: &mut Scenario) -> &mut AnswerCheck {
 
 fn schema(file: &str, kind: &str) -> AnswerSchema {
     AnswerSchema { file: Some(file.to_owned()), schema: serde_json::json!({ "type": kind, "minItems": 1 }) }
+}
+
+fn pressure(duty: f64) -> Pressure {
+    Pressure { cpu: Some(CpuPressure { threads: PressingThreads::All, duty }), memory: None }
 }
 
 fn pause(scenario: &mut Scenario, at: usize, seconds: u64) {
@@ -85,7 +90,7 @@ fn what_does_not_change_the_requests_does_not_change_the_hash() {
 
 #[test]
 fn what_changes_the_requests_changes_the_hash() {
-    let other: [(&str, Change); 29] = [
+    let other: [(&str, Change); 32] = [
         ("seed", |s| s.seed = 43),
         ("output length", |s| {
             let Workload::Synthetic(synthetic) = &mut s.workloads["prose"] else { panic!("made-up text") };
@@ -124,6 +129,12 @@ fn what_changes_the_requests_changes_the_hash() {
         ("spikes", |s| open(s, "mixed").spikes = Some(spikes(30))),
         ("a pause", |s| pause(s, 1, 10)),
         ("a longer pause elsewhere", |s| pause(s, 2, 20)),
+        ("pressure", |s| s.phases["mixed"].pressure = Some(pressure(0.5))),
+        ("more pressure", |s| s.phases["mixed"].pressure = Some(pressure(0.6))),
+        ("pressure in a pause", |s| {
+            pause(s, 1, 10);
+            s.phases["rest"].pressure = Some(pressure(0.5));
+        }),
         ("rarer spikes", |s| open(s, "mixed").spikes = Some(spikes(31))),
         ("several prompts per request", |s| s.phases["mixed"].batch_sizes = vec![4]),
         ("several batch sizes", |s| s.phases["mixed"].batch_sizes = vec![4, 8]),

@@ -3,10 +3,11 @@ use std::time::Duration;
 use crate::{
     catalog::Metric,
     config::{
-        Arrivals, Bound, Chunks, ClientCertificate, Closed, Format, HeaderText, HttpVersion, Lengths, Load,
-        MetricsPages, Objective, Open, Output, Shape, Stage, Target, Threads, Tls, Workload,
+        Arrivals, Bound, Chunks, ClientCertificate, Closed, CpuPressure, Format, HeaderText, HttpVersion,
+        Lengths, Load, MemoryAmount, MemoryPressure, MetricsPages, Objective, Open, Output, Phase,
+        PressingThreads, Pressure, Shape, Stage, Target, Threads, Tls, Workload,
     },
-    plan::{compile, fixture, graph, render},
+    plan::{compile, diff, fixture, graph, render},
 };
 
 #[test]
@@ -70,6 +71,34 @@ fn a_plan_shows_which_pages_are_read() {
     assert!(render::text(&compile(&scenario)).contains(" off"));
     let plan = compile(&fixture::mixed());
     assert!(!render::text(&plan).contains("metrics") && !plan.to_json().contains("metrics"));
+}
+
+#[test]
+fn a_plan_shows_what_presses() {
+    let mut scenario = fixture::bare();
+    let pressed = |phase, cpu, memory| Phase { pressure: Some(Pressure { cpu, memory }), ..phase };
+    let open = || fixture::phase(None, Some(60), fixture::open(Shape::Rates(vec![5.0])));
+    let cpu = |threads, duty| Some(CpuPressure { threads, duty });
+    let memory = |amount| Some(MemoryPressure { amount, keep_free_bytes: 1 << 30 });
+    scenario.phases = fixture::named([
+        ("calm", open()),
+        (
+            "squeezed",
+            pressed(open(), cpu(PressingThreads::Number(2), 0.5), memory(MemoryAmount::Bytes(1 << 29))),
+        ),
+        ("rest", pressed(fixture::pause(90), cpu(PressingThreads::All, 1.0), None)),
+        ("full", pressed(fixture::pause(90), None, memory(MemoryAmount::Share(0.5)))),
+    ]);
+    let plan = compile(&scenario);
+    insta::assert_snapshot!(render::text(&plan));
+    let calm = {
+        scenario.phases["squeezed"].pressure = None;
+        compile(&scenario)
+    };
+    let changes = diff::diff(&calm, &plan);
+    let fields: Vec<_> =
+        changes.steps.iter().flat_map(|step| &step.fields).map(|field| field.field).collect();
+    assert_eq!(fields, ["pressure"]);
 }
 
 #[test]
@@ -183,8 +212,7 @@ fn gaps_that_no_number_of_requests_would_have_are_not_asked_for() {
 #[test]
 fn a_plan_without_numbers_is_warned_about() {
     let mut scenario = fixture::bare();
-    let warm_up =
-        crate::config::Phase { measure: false, ..fixture::phase(Some(50), None, fixture::closed(&[1])) };
+    let warm_up = Phase { measure: false, ..fixture::phase(Some(50), None, fixture::closed(&[1])) };
     let rare = fixture::phase(None, Some(1), fixture::open(Shape::Rates(vec![0.01])));
     scenario.phases = fixture::named([("warmup", warm_up)]);
     assert_eq!(
@@ -257,10 +285,8 @@ fn limits_beyond_the_time_out_and_users_beyond_the_cap_are_warned_about() {
 #[test]
 fn a_plan_says_what_has_to_be_steady_and_cannot_show_it() {
     let mut scenario = fixture::bare();
-    let steady = |requests, duration, load| crate::config::Phase {
-        require_steady: true,
-        ..fixture::phase(requests, duration, load)
-    };
+    let steady =
+        |requests, duration, load| Phase { require_steady: true, ..fixture::phase(requests, duration, load) };
     let constant = |rate| {
         Load::Open(Open {
             arrivals: Arrivals::Constant,

@@ -46,21 +46,22 @@ fn solos(plan: &Plan) -> Vec<Solo<'_>> {
     let single = |load: &LoadStep| load.measure && !load.explores;
     let pairs = plan.loads().filter_map(|(step, load)| {
         let mixed = load.same_as.as_ref()?.phase.as_str();
-        let (_, mixed_load) = plan.loads().find(|(other, _)| other.phase == mixed)?;
-        let both = single(load) && single(mixed_load);
+        let (together, mixed_load) = plan.loads().find(|(other, _)| other.phase == mixed)?;
+        // what pressure does is another question
+        let both = single(load) && single(mixed_load) && step.pressure == together.pressure;
         both.then(|| Solo { phase: &step.phase, mixed, load, mixed_load, uneven: rounding(plan, load) })
     });
     pairs.collect()
 }
 
-/// An endpoint's numbers alone and together.
+/// An endpoint's numbers alone and together, or without pressure and under it.
 #[derive(Clone, Copy)]
-struct Pair<'a> {
-    endpoint: &'a str,
+pub(in super::super) struct Pair<'a> {
+    pub(in super::super) endpoint: &'a str,
     /// The phase that has it alone.
-    phase: &'a str,
-    alone: &'a Scope,
-    together: &'a Scope,
+    pub(in super::super) phase: &'a str,
+    pub(in super::super) alone: &'a Scope,
+    pub(in super::super) together: &'a Scope,
 }
 
 #[derive(Clone, Copy)]
@@ -201,11 +202,11 @@ impl Pair<'_> {
     }
 
     /// How many times as long as alone the median takes.
-    fn times(self, metric: Metric, confidence: f64) -> Option<Bounded> {
+    pub(in super::super) fn times(self, metric: Metric, confidence: f64) -> Option<Bounded> {
         self.medians(metric, confidence).map(|(alone, together)| together.over(alone))
     }
 
-    fn inflation(self, metric: Metric) -> Option<Inflation> {
+    pub(in super::super) fn inflation(self, metric: Metric) -> Option<Inflation> {
         let (alone, together) = self.medians(metric, CONFIDENCE)?;
         let times = Factor::ratio(together.over(alone));
         Some(Inflation { alone_s: alone.value, together_s: together.value, times })

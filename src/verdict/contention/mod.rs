@@ -6,20 +6,20 @@ mod words;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub(super) use compared::contentions;
-pub(super) use words::findings;
+pub(super) use compared::{Pair, contentions};
+pub(super) use words::{findings, times};
 
 use crate::stats::Bounded;
 
 /// A change of times or throughput within this share is none that anybody would notice: the margin of the regression gate.
-const MARGIN: f64 = 0.05;
+pub(super) const MARGIN: f64 = 0.05;
 
 /// The same for a share of requests that fail: one request in a hundred.
 const MARGIN_OF_ERRORS: f64 = 0.01;
 
 /// A paragraph that every run has must not cry wolf: of mixed phases whose endpoints do nothing to each other, no more than
 /// this share is said to have contention. All that is looked at in a phase shares it (Bonferroni).
-const FALSE_ALARMS: f64 = 0.01;
+pub(super) const FALSE_ALARMS: f64 = 0.01;
 
 /// What the endpoints of a phase do to each other.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]

@@ -21,7 +21,8 @@ pub(in super::super) fn findings(all: &[Contention]) -> Vec<Finding> {
 
 /// Its sentences; `None` where nothing could be compared.
 fn paragraph(of: &Contention) -> Option<Finding> {
-    let endpoints = of.endpoints.iter().filter_map(times);
+    let of_endpoint = |beside: &Beside| times(&beside.endpoint, &beside.alone, beside.ttft, beside.e2e);
+    let endpoints = of.endpoints.iter().filter_map(of_endpoint);
     let errors = of.endpoints.iter().filter_map(errors);
     let numbers: Vec<String> = endpoints.chain(errors).chain(throughput(of)).chain(fairness(of)).collect();
     if numbers.is_empty() {
@@ -51,17 +52,21 @@ fn is_free(of: &Contention) -> bool {
         && of.throughput.is_none_or(|of| of.share.low.is_some_and(|low| low > 1.0 - MARGIN))
 }
 
-fn times(of: &Beside) -> Option<String> {
-    let first = of.ttft.map(|ttft| (ttft, "first token"));
-    let (inflation, what) = first.or(of.e2e.map(|e2e| (e2e, "answer")))?;
-    let whole = of.e2e.filter(|_| first.is_some()).map_or(String::new(), |e2e| {
+/// How many times as long as in the phase `alone` the medians of an endpoint take; `None` where it has none.
+pub(in super::super) fn times(
+    endpoint: &str,
+    alone: &str,
+    ttft: Option<Inflation>,
+    e2e: Option<Inflation>,
+) -> Option<String> {
+    let first = ttft.map(|ttft| (ttft, "first token"));
+    let (inflation, what) = first.or(e2e.map(|e2e| (e2e, "answer")))?;
+    let whole = e2e.filter(|_| first.is_some()).map_or(String::new(), |e2e| {
         format!(", its whole answer {} times{}", show_number(e2e.times.value), within(e2e.times, show_number))
     });
     Some(format!(
-        "the median {what} of `{}` takes {} times as long as in `{}`{}, {} against {}{whole}",
-        of.endpoint,
+        "the median {what} of `{endpoint}` takes {} times as long as in `{alone}`{}, {} against {}{whole}",
         show_number(inflation.times.value),
-        of.alone,
         within(inflation.times, show_number),
         show_seconds(inflation.together_s),
         show_seconds(inflation.alone_s),
