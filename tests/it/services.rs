@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::TcpListener,
+    sync::atomic::{AtomicU16, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -17,9 +18,17 @@ use crate::kit::{Bench, Run, wait};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A port that nobody listened on a moment ago.
+/// A port that nobody listened on a moment ago. No two tests get the same one, and none that the system gives to servers that ask for any: those of other tests come and go.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // several of these programs may run at once
+    let first = (std::process::id() % 100) as u16 * 100;
+    loop {
+        let port = 20_000 + (first + NEXT.fetch_add(1, Relaxed)) % 10_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A scenario whose server is a line of shell: `SIM` in it is a simulated server on the scenario's port.
@@ -176,7 +185,8 @@ fn the_signal_that_asks_is_that_of_the_scenario() {
     let (file, _) = scenario(&bench, script, "stop = \"SIGQUIT\"", "requests = 5");
     bench.run(&["run", &file]).expect_code(0);
     let run = bench.only_run();
-    assert!(run.text("services/server.log").contains("asked\n"));
+    let log = run.text("services/server.log");
+    assert!(log.contains("asked\n"), "{log}");
     let [line] = <[Value; 1]>::try_from(run.diary("service_ended")).expect("one line");
     assert_eq!((&line["asked"], &line["status"], &line["killed"]), (&true.into(), &5.into(), &false.into()));
 }
