@@ -69,9 +69,11 @@ pub fn watch(say: &dyn Fn(&Said)) -> io::Result<()> {
 fn listen(news: Sender<News>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let mut terminate = runtime.block_on(async {
-        // what is not acted upon is thereby ignored
+        // what is not acted upon is thereby ignored here, and not by the service: what is ignored at the start of a program, as by
+        // `nohup` or behind `&` in a script, would be by all that it starts, and a service could not be asked to end by it
         let _interrupt = signal(SignalKind::interrupt())?;
         let _hang_up = signal(SignalKind::hangup())?;
+        let _quit = signal(SignalKind::quit())?;
         signal(SignalKind::terminate())
     })?;
     thread::Builder::new().name("service-signals".to_owned()).spawn(move || {

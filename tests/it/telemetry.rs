@@ -122,10 +122,10 @@ fn a_run_that_reads_nothing_has_nothing_to_say() {
     assert!(skipped.contains("system_memory"), "what a preset asks of it is judged nowhere: {skipped}");
 }
 
-/// Room for two sequences and a little more, asked by six users; and room for all of them.
+/// Room for two sequences until they have grown, asked by six users; and room for all of them.
 #[test]
 fn a_kv_cache_that_is_full_is_told_by_the_servers_own_page() {
-    for (tokens, full) in [(96, true), (4096, false)] {
+    for (tokens, full) in [(64, true), (4096, false)] {
         let bench = Bench::new();
         let file = bench.file(
             "kv.toml",
@@ -144,7 +144,7 @@ fn a_kv_cache_that_is_full_is_told_by_the_servers_own_page() {
                 prompt_tokens = 16
                 output_tokens = 24
                 [phases.load]
-                duration = "4s"
+                duration = "6s"
                 load.closed = {{ users = 6 }}
                 "#
             ),
