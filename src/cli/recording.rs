@@ -113,10 +113,10 @@ fn stopping(cause: StopCause) -> Option<&'static str> {
     }
 }
 
-/// Starts the thread. It ends when the engine has dropped its end of `events`, and gives the writer back with the
-/// first error of the disk. A service that ends on the way is noted. Answers are checked here, before anybody sees how their requests ended. A target without hope ends the run from here, by the same evidence that is written. On an
-/// error it asks the engine to stop and goes on trying, so that nothing measured is
-/// lost where the disk recovers.
+/// Starts the thread. It ends when everybody who tells has dropped their end of `events`, and gives the writer back with the first error of
+/// the disk. A service that ends on the way is noted. Answers are checked here, before anybody sees how their requests ended. A target without
+/// hope ends the run from here, by the same evidence that is written. On an error it asks the engine to stop and goes on trying, so that
+/// nothing measured is lost where the disk recovers.
 pub(super) fn start(
     (mut writer, mut services): (Writer, Watch),
     mut events: Receiver<Event>,
@@ -156,8 +156,8 @@ pub(super) fn start(
                             // once: the engine notes what it is told, and that note could not be written either
                             untold.push_front(Command::Drain(StopCause::Recorder));
                         }
-                        begun = true;
                         for event in batch.drain(..) {
+                            begun |= matches!(event, Event::Diary(_));
                             if let Event::Diary(Diary::Stopping { cause, .. }) = &event
                                 && let Some(why) = stopping(*cause)
                             {
