@@ -20,7 +20,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 #[cfg(any(target_os = "linux", test))]
-pub(crate) use self::linux::{amd, tree::Tree};
+pub(crate) use self::linux::{
+    amd,
+    tree::{Tree, words},
+};
 use self::missing::Notes;
 pub use self::{
     calibration::Calibration,

@@ -2,9 +2,11 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _, Seek as _},
+    io::{Read as _, Seek as _},
     path::{Path, PathBuf},
 };
+
+use crate::machine::words;
 
 /// A file that stays open: what it says is made anew each time it is read from its beginning, and opening it costs more than that.
 #[derive(Debug)]
@@ -39,14 +41,6 @@ pub(super) fn text(root: &Path, path: &str) -> Result<String, String> {
 /// The place of an absolute path below a root.
 pub(super) fn below(root: &Path, path: &str) -> PathBuf {
     root.join(path.trim_start_matches('/'))
-}
-
-fn words(path: &str, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => format!("`{path}` is not there"),
-        io::ErrorKind::PermissionDenied => format!("no permission to read `{path}`"),
-        _ => format!("cannot read `{path}`: {error}"),
-    }
 }
 
 /// The number behind a key of lines such as `MemTotal:  1024 kB`, in bytes.

@@ -161,25 +161,26 @@ impl Run {
         serde_json::from_str(&self.text(name)).unwrap()
     }
 
-    /// The whole records; a last line that was cut short is left out.
+    /// The whole records.
     pub fn records(&self) -> Vec<Value> {
-        let text = self.text("requests.jsonl");
-        text.split_inclusive('\n')
-            .filter(|line| line.ends_with('\n'))
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        lines(&self.text("requests.jsonl"))
     }
 
-    /// The lines of the diary of one kind, such as `step_ended`.
+    /// The lines of the diary of one kind, such as `step_ended`; none before the run has begun one.
     pub fn diary(&self, event: &str) -> Vec<Value> {
-        let lines = self.text("events.jsonl");
-        let all = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        all.filter(|line| line["event"] == event).collect()
+        let text = std::fs::read_to_string(self.folder.join("events.jsonl")).unwrap_or_default();
+        lines(&text).into_iter().filter(|line| line["event"] == event).collect()
     }
 
     pub fn path(&self) -> &Path {
         &self.folder
     }
+}
+
+/// The whole lines of a file that may be written to; a last one that was cut short is left out.
+fn lines(text: &str) -> Vec<Value> {
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    whole.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// The middle of some numbers.

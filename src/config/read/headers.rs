@@ -100,7 +100,18 @@ fn check_name(name: &str, node: &Node, same: Option<&Node>) -> Read<()> {
 }
 
 fn header_text(table: &Fields<'_>, name: &str, node: &Node) -> Option<HeaderText> {
-    let help = format!("write `{name} = {{ env = \"NAME\" }}` or `{name} = {{ file = \"path\" }}`");
+    text_or_secret(table, name, node, &plain, "NAME")
+}
+
+/// A text behind a name, or a reference to a secret, such as to the variable `example`. A secret in the text is refused.
+pub(super) fn text_or_secret(
+    table: &Fields<'_>,
+    name: &str,
+    node: &Node,
+    plain: &dyn Fn(&Node) -> Read<String>,
+    example: &str,
+) -> Option<HeaderText> {
+    let help = format!("write `{name} = {{ env = \"{example}\" }}` or `{name} = {{ file = \"path\" }}`");
     if matches!(node.value, Value::Table(_)) {
         return reference(table.element(&table.address(name), node)?, &help).map(HeaderText::Secret);
     }

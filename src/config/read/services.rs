@@ -9,7 +9,7 @@ use super::{
         tree::{Node, Value},
     },
     fields::Fields,
-    headers::{literal, reference},
+    headers::{literal, reference, text_or_secret},
     leaf::{self, Read, wrong},
 };
 use crate::hosts;
@@ -198,16 +198,7 @@ fn variable(table: &Fields<'_>, name: &str, node: &Node) -> Option<HeaderText> {
         table.report(name, failures.err().unwrap_or_default());
         return None;
     }
-    let help = format!("write `{name} = {{ env = \"{name}\" }}` or `{name} = {{ file = \"path\" }}`");
-    if matches!(node.value, Value::Table(_)) {
-        return reference(table.element(&table.address(name), node)?, &help).map(HeaderText::Secret);
-    }
-    let text = match &node.value {
-        Value::Unknown => return None,
-        _ if carries_secret(name) || node.as_text().is_some_and(is_secret) => literal(node, &help),
-        _ => plain(node),
-    };
-    text.map_err(|failures| table.report(name, failures)).ok().map(HeaderText::Text)
+    text_or_secret(table, name, node, &plain, name)
 }
 
 /// Whether the environment can have a variable of this name.

@@ -55,7 +55,8 @@ impl Tree {
     }
 }
 
-fn words(path: &str, error: &io::Error) -> String {
+/// Why a file cannot be read.
+pub(crate) fn words(path: &str, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => format!("`{path}` is not there"),
         io::ErrorKind::PermissionDenied => format!("no permission to read `{path}`"),
