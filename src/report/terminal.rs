@@ -4,48 +4,34 @@ mod calibration;
 mod cases;
 mod comparison;
 mod ladders;
+mod layout;
 mod observed;
 mod repeats;
 mod searches;
 mod scopes;
+mod several;
 mod spikes;
 mod targets;
 
-use std::fmt;
-
-pub use self::{calibration::calibration, cases::cases, comparison::comparison, repeats::repeats};
-use anstyle::{AnsiColor, Style as Ansi};
-use comfy_table::{CellAlignment, Table};
+use self::layout::{BAD, BOLD, DIM, GOOD, Grid, OPEN, behind, indented, one_line, shorten, width, wrap};
+pub use self::{
+    calibration::calibration,
+    cases::cases,
+    comparison::comparison,
+    layout::Style,
+    repeats::repeats,
+    several::{Line, line, several},
+};
+use anstyle::Style as Ansi;
 
 use super::{Report, services, words};
 use crate::{
-    config::{Format, Severity},
+    config::Format,
     metrics::Failure,
     plan::describe::in_shell,
     units,
-    verdict::{Conclusion, Grade, Level, Mark},
+    verdict::{Conclusion, Level, Mark},
 };
-
-/// How text for a terminal is to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
-    /// Whether to use colours; signs and words say the same without them.
-    pub color: bool,
-    /// Columns of the terminal.
-    pub width: usize,
-}
-
-const BOLD: Ansi = Ansi::new().bold();
-const DIM: Ansi = Ansi::new().dimmed();
-const GOOD: Ansi = AnsiColor::Green.on_default();
-const BAD: Ansi = AnsiColor::Red.on_default();
-const OPEN: Ansi = AnsiColor::Yellow.on_default();
-
-impl Style {
-    fn paint(self, style: Ansi, text: &str) -> String {
-        if self.color && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
-    }
-}
 
 fn color_of_conclusion(conclusion: Conclusion) -> Ansi {
     match conclusion {
@@ -268,221 +254,10 @@ fn recommendations(report: &Report, style: Style) -> Vec<String> {
     lines
 }
 
-/// One scenario among several.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// The scenario's name, with its case.
-    pub name: String,
-    /// What it comes to.
-    pub conclusion: Conclusion,
-    /// Share of targets met, in words.
-    pub grade: Grade,
-    /// `2 of 5 targets met`.
-    pub targets: String,
-    /// The target to look at first, with its value and limit; empty when nothing was judged.
-    pub worst: String,
-}
-
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, conclusion, grade, targets, worst } = self;
-        write!(f, "{name}: {}, grade {}, {targets}", words::conclusion(*conclusion), words::grade(*grade))?;
-        if !worst.is_empty() {
-            write!(f, "; {worst}")?;
-        }
-        Ok(())
-    }
-}
-
-/// The report in one line.
-pub fn line(report: &Report) -> Line {
-    let verdict = report.verdict;
-    let deciding = verdict.targets.iter().find(|target| target.severity == Severity::Fail);
-    let worst = deciding.map(|target| {
-        format!(
-            "{} {}: {} {} ({}) in {}",
-            words::sign(target.mark),
-            target.name,
-            target.metric,
-            words::value(target.metric.metric, target.value),
-            words::bound(target.metric, target.bound),
-            target.scope
-        )
-    });
-    Line {
-        name: report.plan.title(),
-        conclusion: verdict.conclusion,
-        grade: verdict.grade,
-        targets: words::targets_met(verdict.targets_met, verdict.total_targets),
-        worst: worst.unwrap_or_default(),
-    }
-}
-
-/// A table with one row per scenario.
-pub fn several(lines: &[Line], style: Style) -> String {
-    let mut grid = Grid::new(&["", "", "", "", ""]);
-    for line in lines {
-        grid.row([
-            words::conclusion(line.conclusion).to_owned(),
-            line.name.clone(),
-            words::grade(line.grade).to_owned(),
-            line.targets.clone(),
-            line.worst.clone(),
-        ]);
-    }
-    let mut out = String::new();
-    for (line, text) in lines.iter().zip(grid.lines()) {
-        let word = words::conclusion(line.conclusion);
-        let rest = text.strip_prefix(word).unwrap_or(&text);
-        let rest = shorten(rest.trim_end(), style.width.saturating_sub(width(word)));
-        out += &style.paint(color_of_conclusion(line.conclusion), word);
-        out += &rest;
-        out.push('\n');
-    }
-    out
-}
-
-/// Cells in aligned columns, without lines around them.
-struct Grid {
-    header: Vec<String>,
-    rows: Vec<Vec<String>>,
-    right: Vec<usize>,
-    hidden: Vec<usize>,
-}
-
-impl Grid {
-    fn new(header: &[&str]) -> Self {
-        let header = header.iter().map(|&name| name.to_owned()).collect();
-        Self { header, rows: Vec::new(), right: Vec::new(), hidden: Vec::new() }
-    }
-
-    fn row(&mut self, cells: impl Into<Vec<String>>) {
-        self.rows.push(cells.into());
-    }
-
-    /// Columns of numbers.
-    fn right(&mut self, columns: &[usize]) {
-        columns.clone_into(&mut self.right);
-    }
-
-    fn hides(&self, column: usize) -> bool {
-        self.hidden.contains(&column)
-    }
-
-    /// Hides the columns in which nothing stands.
-    fn drop_empty(&mut self) {
-        let empty = |column: &usize| self.rows.iter().all(|row| row[*column].is_empty());
-        self.hidden.extend((0..self.header.len()).filter(empty).collect::<Vec<_>>());
-    }
-
-    /// Hides columns, in this order, until a line fits.
-    fn fit(&mut self, room: usize, expendable: &[usize]) {
-        for column in expendable {
-            if self.lines_with_header().all(|line| width(&line) <= room) {
-                return;
-            }
-            self.hidden.push(*column);
-        }
-    }
-
-    fn lines_with_header(&self) -> impl Iterator<Item = String> + use<> {
-        let visible: Vec<_> = (0..self.header.len()).filter(|column| !self.hidden.contains(column)).collect();
-        let mut table = Table::new();
-        table.load_style(comfy_table::presets::NOTHING);
-        let pick =
-            |cells: &Vec<String>| visible.iter().map(|column| cells[*column].clone()).collect::<Vec<_>>();
-        table.add_row(pick(&self.header));
-        for row in &self.rows {
-            table.add_row(pick(row));
-        }
-        for (i, column) in visible.iter().enumerate() {
-            if let Some(cells) = table.column_mut(i) {
-                cells.set_padding((0, 2));
-                if self.right.contains(column) {
-                    cells.set_cell_alignment(CellAlignment::Right);
-                }
-            }
-        }
-        table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().into_iter()
-    }
-
-    fn lines(&self) -> impl Iterator<Item = String> + use<> {
-        self.lines_with_header().skip(1)
-    }
-}
-
-/// Columns that a text takes. Wide characters count as one here: the tables above measure exactly, wrapping may be
-/// a little off for them.
-fn width(text: &str) -> usize {
-    text.chars().count()
-}
-
-/// What a server said, made harmless for a terminal: no line ends, no control sequences.
-fn one_line(text: &str) -> String {
-    let printable: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    printable.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn shorten(text: &str, room: usize) -> String {
-    if width(text) <= room {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
-    kept + "…"
-}
-
-/// Breaks text at spaces so that no line is longer than `room`, words permitting; a unit stays with its number.
-fn wrap(text: &str, room: usize) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match words.last_mut() {
-            Some(number) if is_number(number) && is_unit(word) => number.extend([" ", word]),
-            _ => words.push(word.to_owned()),
-        }
-    }
-    let mut lines = vec![String::new()];
-    for word in &words {
-        let line = lines.last_mut().expect("starts with one line");
-        if line.is_empty() {
-            line.push_str(word);
-        } else if width(line) + 1 + width(word) <= room {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(word.clone());
-        }
-    }
-    lines
-}
-
-fn is_number(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_ascii_digit())
-        && word.chars().all(|c| c.is_ascii_digit() || ".,".contains(c))
-}
-
-fn is_unit(word: &str) -> bool {
-    let unit = word.trim_end_matches([',', ';', ':', '.', ')']);
-    ["%", "ns", "µs", "ms", "s", "tok/s", "req/s"].contains(&unit)
-}
-
-fn indented(text: &str, by: usize, style: Style) -> Vec<String> {
-    let lines = if text.is_empty() { Vec::new() } else { wrap(text, style.width.saturating_sub(by)) };
-    lines.iter().map(|line| format!("{}{line}", " ".repeat(by))).collect()
-}
-
-/// A heading with text behind it, continued below its beginning.
-fn behind(heading: &str, text: &str, style: Style) -> Vec<String> {
-    let mut lines = indented(text, width(heading) + 2, style);
-    if let Some(first) = lines.first_mut() {
-        *first = format!("{}  {}", style.paint(BOLD, heading), first.trim_start());
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::{super::fixture, *};
-    use crate::verdict::Judged;
+    use crate::{config::Severity, verdict::Judged};
 
     const PLAIN: Style = Style { color: false, width: 120 };
 
