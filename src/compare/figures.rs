@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    catalog::{Kind, Metric, MetricName, Statistic},
+    catalog::{Metric, MetricName},
     config::OPTIMUM,
     metrics::Summary,
     plan::ScopeKey,
@@ -63,10 +63,14 @@ impl RunFigures {
 
 /// Every metric with each of its statistics.
 fn names() -> impl Iterator<Item = MetricName> {
-    Metric::ALL.into_iter().flat_map(|metric| {
-        let series = metric.kind() == Kind::Series;
-        let statistics = Statistic::ALL.into_iter().filter(move |_| series).map(Some);
-        let bare = (!series).then_some(None);
-        statistics.chain(bare).map(move |statistic| MetricName { metric, statistic })
+    Metric::every().flat_map(|metric| {
+        let statistics = metric.statistics();
+        let bare = statistics.is_empty().then_some(None);
+        statistics
+            .iter()
+            .copied()
+            .map(Some)
+            .chain(bare)
+            .map(move |statistic| MetricName { metric, statistic })
     })
 }

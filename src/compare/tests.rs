@@ -4,7 +4,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use super::{effect::Effect, judge::judge, *};
-use crate::catalog::Direction;
+use crate::{
+    catalog::{Direction, Quantity},
+    metrics::Observation,
+    record::{Class, SensorKind, Subject},
+};
 
 fn scope() -> ScopeKey {
     ScopeKey { phase: "load".to_owned(), step: None, endpoint: None }
@@ -423,6 +427,35 @@ fn the_optimum_is_compared_under_its_name_and_what_vanished_decides_nothing() {
     let compared = compare(&side("before", of, &five), &side("after", of, &without), MARGIN, false);
     assert_eq!(compared.call, Call::Inconclusive);
     assert!(compared.notes[0].contains("has a target and no value in after"), "{:?}", compared.notes);
+}
+
+#[test]
+fn what_was_read_is_compared_as_targets_see_it() {
+    let mut run = crate::report::fixture::quiet();
+    let gpu = |name: &str, max| Observation {
+        quantity: Quantity::GpuTemperature,
+        subject: Subject::Gpu(name.to_owned()),
+        sensor: SensorKind::Nvml,
+        class: Class::Sampled,
+        readings: 40,
+        covered: 1.0,
+        before: None,
+        mean: Some(50.0),
+        min: Some(40.0),
+        max: Some(max),
+        after: None,
+        growth: None,
+    };
+    for scope in &mut run.summary.scopes {
+        scope.observations = vec![gpu("0", 70.0), gpu("1", 85.0)];
+    }
+    let figures = RunFigures::of("run", &run.summary, &run.verdict);
+    assert!(!figures.scopes.is_empty());
+    for scope in &figures.scopes {
+        let value = |name: &str| figures.value(&scope.scope, name.parse().expect("a metric"));
+        assert_eq!((value("gpu_temperature"), value("gpu_temperature.mean")), (Some(85.0), Some(50.0)));
+        assert_eq!(value("server.memory"), None);
+    }
 }
 
 #[test]

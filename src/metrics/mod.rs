@@ -52,7 +52,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    catalog::{Metric, Statistic},
+    catalog::{Direction, Metric, Statistic},
     plan::ScopeKey,
     record::{Abort, ChunkTimes, Diary, Outcome, Record, Saturated, ServiceEnded, Telemetry},
     stats,
@@ -269,8 +269,13 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The value of a metric, as targets see it: failures count as infinite in percentiles. `None` is "no data".
+    /// The value of a metric, as targets see it: failures count as infinite in percentiles, and of what is read on several subjects
+    /// the worst counts or their sum. `None` is "no data".
     pub fn value(&self, metric: Metric, statistic: Option<Statistic>) -> Option<f64> {
+        if let Metric::Reading(quantity) = metric {
+            let at_least = metric.direction() == Direction::Higher;
+            return observed(&self.observations, quantity, statistic, at_least).map(|judged| judged.value);
+        }
         match statistic {
             None => self.rates.get(&metric).copied(),
             Some(statistic) => self.series.get(&metric)?.judged(statistic),

@@ -85,7 +85,9 @@ impl Check<'_> {
                     };
                     let Some(target) = target else { continue };
                     if target.may_hold_in(name) {
-                        if !self.carries(name, phase, target) {
+                        // what is read comes beside the requests, some of it after a trial has been decided
+                        let read = target.metric.metric.quantity().is_some();
+                        if read || !self.carries(name, phase, target) {
                             self.sink.push(
                                 Diagnostic::new(format!(
                                     "`{}` names `{target_name}`, which no trial measures",
@@ -94,7 +96,11 @@ impl Check<'_> {
                                 .label(place, "has to hold at every level of this phase")
                                 .label(
                                     self.place(&["targets", target_name, "metric"]),
-                                    format!("`{}` is not measured there", target.metric),
+                                    if read {
+                                        format!("`{}` is read beside the requests", target.metric)
+                                    } else {
+                                        format!("`{}` is not measured there", target.metric)
+                                    },
                                 )
                                 .help("name a target on what every request has, such as `e2e.p95` or `error_rate`"),
                             );
