@@ -1,5 +1,7 @@
 //! What loaded the machine beside steps, by the diary.
 
+use std::collections::BTreeMap;
+
 use crate::{
     plan::Plan,
     record::{Diary, Pressed},
@@ -14,8 +16,8 @@ pub struct PressureUse {
     pub threads: u32,
     /// Processors that these used on average; `None` where they went on for too short to tell.
     pub cpus: Option<f64>,
-    /// Least memory that was held, in bytes, once as much was as there could be.
-    pub least_bytes: u64,
+    /// Least memory that was held, in bytes, once as much was as there could be; `None` where it never was.
+    pub least_bytes: Option<u64>,
     /// Most memory that was held, in bytes.
     pub most_bytes: u64,
     /// Memory that was to be held, in bytes.
@@ -29,14 +31,14 @@ const SHORTEST_NS: u64 = 500_000_000;
 
 /// That of each step that was put under pressure, in the order of the plan.
 pub(super) fn pressures(plan: &Plan, diary: &[Diary]) -> Vec<PressureUse> {
-    let of = |step: usize| {
-        let lines = diary.iter().filter_map(move |line| match line {
-            Diary::Pressed(pressed) if pressed.step == step => Some(pressed),
-            _ => None,
-        });
-        lines.collect::<Vec<&Pressed>>()
-    };
-    plan.steps.iter().filter_map(|step| use_of(&of(step.id))).collect()
+    let mut by_step: BTreeMap<usize, Vec<&Pressed>> = BTreeMap::new();
+    for line in diary {
+        if let Diary::Pressed(pressed) = line {
+            by_step.entry(pressed.step).or_default().push(pressed);
+        }
+    }
+    by_step.retain(|step, _| *step < plan.steps.len());
+    by_step.into_values().filter_map(|lines| use_of(&lines)).collect()
 }
 
 fn use_of(lines: &[&Pressed]) -> Option<PressureUse> {
@@ -45,13 +47,12 @@ fn use_of(lines: &[&Pressed]) -> Option<PressureUse> {
     let used_ns = last.cpu_ns.saturating_sub(first.cpu_ns);
     let held = || lines.iter().filter(|line| line.failed.is_none()).map(|line| line.memory_bytes);
     let ready = lines.iter().filter(|line| line.ready && line.failed.is_none());
-    let most_bytes = held().max().unwrap_or(0);
     Some(PressureUse {
         step: last.step,
         threads: last.threads,
         cpus: (lasted_ns >= SHORTEST_NS).then(|| used_ns as f64 / lasted_ns as f64),
-        least_bytes: ready.map(|line| line.memory_bytes).min().unwrap_or(most_bytes),
-        most_bytes,
+        least_bytes: ready.map(|line| line.memory_bytes).min(),
+        most_bytes: held().max().unwrap_or(0),
         wanted_bytes: last.wanted_bytes,
         failed: last.failed.clone(),
     })
@@ -86,7 +87,7 @@ mod tests {
         ];
         let used = use_of(&lines.iter().collect::<Vec<_>>()).expect("lines");
         assert_eq!(used.cpus, Some(1.0));
-        assert_eq!((used.least_bytes, used.most_bytes, used.wanted_bytes), (60, 100, 100));
+        assert_eq!((used.least_bytes, used.most_bytes, used.wanted_bytes), (Some(60), 100, 100));
     }
 
     #[test]
@@ -95,6 +96,6 @@ mod tests {
         let failed = Pressed { failed: Some("gone".to_owned()), memory_bytes: 0, ..line(10, true, 0.0, 0) };
         let used = use_of(&[&line(10, false, 0.0, 40), &failed]).expect("lines");
         assert_eq!((used.cpus, used.failed.as_deref()), (None, Some("gone")));
-        assert_eq!((used.least_bytes, used.most_bytes), (40, 40));
+        assert_eq!((used.least_bytes, used.most_bytes), (None, 40));
     }
 }

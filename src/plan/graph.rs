@@ -8,6 +8,7 @@ use petgraph::{
 };
 
 use super::{Plan, Step, Work, describe};
+use crate::config::Pressure;
 
 /// Why steps are no graph that could run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -109,6 +110,25 @@ fn of_steps(plan: &Plan) -> DiGraph<(), ()> {
     }
     graph.extend_with_edges(edges(plan).map(|(from, to)| (from as u32, to as u32)));
     graph
+}
+
+/// The steps that can run at the same time as this one, which is not among them.
+pub fn beside(plan: &Plan, step: usize) -> Vec<usize> {
+    let graph = of_steps(plan);
+    let mut space = DfsSpace::new(&graph);
+    let mut leads = |from: usize, to: usize| {
+        has_path_connecting(&graph, NodeIndex::new(from), NodeIndex::new(to), Some(&mut space))
+    };
+    (0..plan.steps.len()).filter(|&other| !leads(step, other) && !leads(other, step)).collect()
+}
+
+/// What may load this machine while a step runs: its own pressure, and that of steps beside it.
+pub fn pressures(plan: &Plan, step: usize) -> Vec<Pressure> {
+    if plan.steps.iter().all(|step| step.pressure.is_none()) {
+        return Vec::new();
+    }
+    let steps = beside(plan, step).into_iter().chain([step]);
+    steps.filter_map(|id| plan.steps[id].pressure).collect()
 }
 
 /// Whether some steps can run at the same time.

@@ -33,8 +33,8 @@ use crate::{
     },
     record::{ClockSource, Outcome, Record, TokenSource},
     verdict::{
-        Beside, Cause, Check, Conclusion, Contention, ContentionErrors, Factor, Finding, Grade, Inflation,
-        Judged, Level, Mark, NotCompared, Recommendation, Share, Verdict, optima,
+        Beside, Cause, Check, Conclusion, Contention, Errors, Factor, Finding, Grade, Inflation, Judged,
+        Level, Mark, NotCompared, Recommendation, Share, Verdict, optima,
     },
 };
 

@@ -49,7 +49,7 @@ pub(super) fn findings(
         }
     }
     findings.extend(contention::findings(between));
-    findings.extend(pressure::findings(plan, pressed));
+    findings.extend(pressure::findings(pressed));
     findings.extend(stability::findings(summary));
     findings.extend(not_run(summary).map(|text| Finding { level: Level::Info, text }));
     findings.extend(wrong_path(summary).map(|text| Finding { level: Level::Warning, text }));

@@ -20,12 +20,12 @@ mod validity;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use contention::{Beside, Combined, Contention, ContentionErrors, Factor, Inflation, NotCompared, Share};
+pub use contention::{Beside, Combined, Contention, Errors, Factor, Inflation, NotCompared, Share};
 pub use evidence::Evidence;
 pub use instrument::ALLOWED_LAG_S;
 pub use judge::{judge, nothing_answered};
 pub use optimum::optima;
-pub use pressure::{Pressed, UnderPressure};
+pub use pressure::{PressedLoad, UnderPressure};
 pub use search::{Attempt, Found, Next, attempt, found, level_of, next};
 
 use crate::{

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Beside, Combined, Contention, ContentionErrors, FALSE_ALARMS, Factor, Inflation, MARGIN,
-    MARGIN_OF_ERRORS, NotCompared, Share,
+    Beside, Combined, Contention, Errors, FALSE_ALARMS, Factor, Inflation, MARGIN, MARGIN_OF_ERRORS,
+    NotCompared, Share,
 };
 use crate::{
     catalog::{Metric, Statistic},
     metrics::{Scope, Summary, scope_key},
-    plan::{LoadStep, Pattern, Plan, Rounding, ScopeKey, Traffic, rounding},
+    plan::{LoadStep, Pattern, Plan, Rounding, ScopeKey, Step, Traffic, graph, rounding},
     stats::{Bounded, dependent_lower_rank, dependent_upper_rank, wilson},
     units::show_number,
     verdict::side::CONFIDENCE,
@@ -48,20 +48,23 @@ fn solos(plan: &Plan) -> Vec<Solo<'_>> {
         let mixed = load.same_as.as_ref()?.phase.as_str();
         let (together, mixed_load) = plan.loads().find(|(other, _)| other.phase == mixed)?;
         // what pressure does is another question
-        let both = single(load) && single(mixed_load) && step.pressure == together.pressure;
+        let pressures = |step: &Step| graph::pressures(plan, step.id);
+        let both = single(load) && single(mixed_load) && pressures(step) == pressures(together);
         both.then(|| Solo { phase: &step.phase, mixed, load, mixed_load, uneven: rounding(plan, load) })
     });
     pairs.collect()
 }
 
-/// An endpoint's numbers alone and together, or without pressure and under it.
+/// An endpoint's numbers with something beside it and without.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Pair<'a> {
     pub(in super::super) endpoint: &'a str,
-    /// The phase that has it alone.
+    /// The phase without.
     pub(in super::super) phase: &'a str,
-    pub(in super::super) alone: &'a Scope,
-    pub(in super::super) together: &'a Scope,
+    pub(in super::super) without: &'a Scope,
+    pub(in super::super) with: &'a Scope,
+    /// What of the failures is looked at: a share of the requests due.
+    pub(in super::super) failing: Metric,
 }
 
 #[derive(Clone, Copy)]
@@ -81,13 +84,14 @@ impl<'a> Run<'a> {
             }
             for Traffic { endpoint, .. } in &solo.load.traffic {
                 let scopes = [solo.phase, mixed].map(|phase| self.scope(phase, *endpoint));
-                let [Some(alone), Some(together)] = scopes else { continue };
+                let [Some(without), Some(with)] = scopes else { continue };
                 let endpoint = &self.plan.endpoints[*endpoint].name;
-                pairs.push(Pair { endpoint, phase: solo.phase, alone, together });
+                let failing = Metric::ContentionErrorRate;
+                pairs.push(Pair { endpoint, phase: solo.phase, without, with, failing });
             }
         }
-        // two medians and a share of each, and the throughput of all
-        let sure = 1.0 - FALSE_ALARMS / (3 * pairs.len() + 1) as f64;
+        // what is looked at of each, and the throughput of all
+        let sure = 1.0 - FALSE_ALARMS / (Pair::LOOKED_AT * pairs.len() + 1) as f64;
         let endpoints: Vec<Beside> = pairs.iter().map(|pair| pair.beside(sure)).collect();
         let combined = |confidence: f64| {
             not_compared.is_empty().then(|| self.combined(mixed, solos, confidence)).flatten()
@@ -176,60 +180,63 @@ impl<'a> Run<'a> {
 }
 
 impl Pair<'_> {
+    /// Numbers of a pair that are looked at: two medians and a share.
+    pub(in super::super) const LOOKED_AT: usize = 3;
+
     /// What becomes of the endpoint; it suffers where that is so with this confidence.
-    fn beside(self, sure: f64) -> Beside {
+    pub(in super::super) fn beside(self, sure: f64) -> Beside {
         let medians = [Metric::Ttft, Metric::E2e];
         let slower = |metric| self.times(metric, sure).is_some_and(|times| times.low > 1.0 + MARGIN);
         let fails = self.more_errors(sure).is_some_and(|more| more.low > MARGIN_OF_ERRORS);
         let [ttft, e2e] = medians.map(|metric| self.inflation(metric));
         Beside {
             endpoint: self.endpoint.to_owned(),
-            alone: self.phase.to_owned(),
+            without: self.phase.to_owned(),
             suffers: fails || medians.into_iter().any(slower),
             ttft,
             e2e,
-            errors: ContentionErrors {
-                alone: contention_errors(self.alone),
-                together: contention_errors(self.together),
+            errors: Errors {
+                without: self.failures(self.without),
+                with: self.failures(self.with),
                 difference: self.more_errors(CONFIDENCE).map(Factor::difference),
             },
         }
     }
 
-    /// The medians alone and together.
+    /// The medians without and with.
     fn medians(self, metric: Metric, confidence: f64) -> Option<(Bounded, Bounded)> {
-        median(self.alone, metric, confidence).zip(median(self.together, metric, confidence))
+        median(self.without, metric, confidence).zip(median(self.with, metric, confidence))
     }
 
-    /// How many times as long as alone the median takes.
-    pub(in super::super) fn times(self, metric: Metric, confidence: f64) -> Option<Bounded> {
-        self.medians(metric, confidence).map(|(alone, together)| together.over(alone))
+    /// How many times as long as without the median takes.
+    fn times(self, metric: Metric, confidence: f64) -> Option<Bounded> {
+        self.medians(metric, confidence).map(|(without, with)| with.over(without))
     }
 
-    pub(in super::super) fn inflation(self, metric: Metric) -> Option<Inflation> {
-        let (alone, together) = self.medians(metric, CONFIDENCE)?;
-        let times = Factor::ratio(together.over(alone));
-        Some(Inflation { alone_s: alone.value, together_s: together.value, times })
+    fn inflation(self, metric: Metric) -> Option<Inflation> {
+        let (without, with) = self.medians(metric, CONFIDENCE)?;
+        let times = Factor::ratio(with.over(without));
+        Some(Inflation { without_s: without.value, with_s: with.value, times })
     }
 
     /// The share of its pace that the endpoint keeps.
     fn progress(self, confidence: f64) -> Option<Bounded> {
-        self.medians(Metric::E2e, confidence).map(|(alone, together)| alone.over(together))
+        self.medians(Metric::E2e, confidence).map(|(without, with)| without.over(with))
     }
 
-    /// How much larger the share of contention errors is together.
+    /// How much larger the share of failures is.
     fn more_errors(self, confidence: f64) -> Option<Bounded> {
         let bounded = |scope: &Scope| {
-            let Share { requests, due } = contention_errors(scope);
+            let Share { requests, due } = self.failures(scope);
             let (low, high) = wilson(due, requests, confidence)?;
             Some(Bounded { value: requests as f64 / due as f64, low, high })
         };
-        Some(bounded(self.together)?.minus(bounded(self.alone)?))
+        Some(bounded(self.with)?.minus(bounded(self.without)?))
     }
-}
 
-fn contention_errors(scope: &Scope) -> Share {
-    Share { requests: scope.counts.counted(Metric::ContentionErrorRate).unwrap_or(0), due: scope.counts.due }
+    fn failures(self, scope: &Scope) -> Share {
+        Share { requests: scope.counts.counted(self.failing).unwrap_or(0), due: scope.counts.due }
+    }
 }
 
 /// The median of a series with its bounds, where it is finite.

@@ -7,12 +7,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub(super) use compared::{Pair, contentions};
-pub(super) use words::{findings, times};
+pub(super) use words::{failures, findings, times};
 
 use crate::stats::Bounded;
 
 /// A change of times or throughput within this share is none that anybody would notice: the margin of the regression gate.
-pub(super) const MARGIN: f64 = 0.05;
+const MARGIN: f64 = 0.05;
 
 /// The same for a share of requests that fail: one request in a hundred.
 const MARGIN_OF_ERRORS: f64 = 0.01;
@@ -41,43 +41,54 @@ pub struct Contention {
     pub not_compared: Vec<NotCompared>,
 }
 
-/// An endpoint beside others and alone.
+/// An endpoint with something beside it, others or pressure, and without.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Beside {
     /// The endpoint.
     pub endpoint: String,
-    /// The phase that has it alone.
-    pub alone: String,
-    /// Whether it surely does worse beside others, and so much that it matters.
+    /// The phase that has it without.
+    pub without: String,
+    /// Whether it surely does worse with it, and so much that it matters.
     pub suffers: bool,
     /// Of the median `ttft`; `None` of answers without a stream, and where more than half of the requests failed.
     pub ttft: Option<Inflation>,
     /// Of the median `e2e`; `None` where more than half of the requests failed.
     pub e2e: Option<Inflation>,
-    /// Of the requests that time out or get 429, 503 or 529.
-    pub errors: ContentionErrors,
+    /// Of the requests that fail; beside other endpoints of those that time out or get 429, 503 or 529.
+    pub errors: Errors,
 }
 
-/// A median beside others ÷ alone.
+/// A median with something beside it ÷ without.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Inflation {
-    /// The median alone, in seconds.
-    pub alone_s: f64,
-    /// The median together, in seconds.
-    pub together_s: f64,
+    /// The median without, in seconds.
+    pub without_s: f64,
+    /// The median with it, in seconds.
+    pub with_s: f64,
     /// How many times as long it takes.
     pub times: Factor,
 }
 
-/// How many requests fail for want of capacity.
+/// How many requests fail.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
-pub struct ContentionErrors {
-    /// Alone.
-    pub alone: Share,
-    /// Together.
-    pub together: Share,
-    /// How much larger their share is together, from −1 to 1; `None` where nothing was due.
+pub struct Errors {
+    /// Without.
+    pub without: Share,
+    /// With something beside it.
+    pub with: Share,
+    /// How much larger their share is then, from −1 to 1; `None` where nothing was due.
     pub difference: Option<Factor>,
+}
+
+impl Beside {
+    /// Whether it surely does no worse, by as much as matters.
+    pub(super) fn is_unharmed(&self) -> bool {
+        let below = |inflation: Inflation| inflation.times.high.is_some_and(|high| high < 1.0 + MARGIN);
+        // where more than half of the answers failed there is no median
+        self.e2e.is_some_and(below)
+            && self.ttft.is_none_or(below)
+            && self.errors.difference.and_then(|more| more.high).is_some_and(|high| high < MARGIN_OF_ERRORS)
+    }
 }
 
 /// So many of so many.

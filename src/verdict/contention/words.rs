@@ -1,6 +1,6 @@
 //! Contention as a paragraph.
 
-use super::{Beside, Contention, Factor, Inflation, MARGIN, MARGIN_OF_ERRORS};
+use super::{Beside, Contention, Factor, MARGIN};
 use crate::{
     catalog::Metric,
     units::{show_count, show_count_of, show_number, show_seconds, show_share},
@@ -21,9 +21,9 @@ pub(in super::super) fn findings(all: &[Contention]) -> Vec<Finding> {
 
 /// Its sentences; `None` where nothing could be compared.
 fn paragraph(of: &Contention) -> Option<Finding> {
-    let of_endpoint = |beside: &Beside| times(&beside.endpoint, &beside.alone, beside.ttft, beside.e2e);
-    let endpoints = of.endpoints.iter().filter_map(of_endpoint);
-    let errors = of.endpoints.iter().filter_map(errors);
+    let endpoints = of.endpoints.iter().filter_map(times);
+    let errors =
+        of.endpoints.iter().filter_map(|beside| failures(beside, "failed under contention", "alone"));
     let numbers: Vec<String> = endpoints.chain(errors).chain(throughput(of)).chain(fairness(of)).collect();
     if numbers.is_empty() {
         return None;
@@ -40,49 +40,39 @@ fn paragraph(of: &Contention) -> Option<Finding> {
 
 /// Whether all that could be slower, less or fail more surely does not, by as much as matters.
 fn is_free(of: &Contention) -> bool {
-    let below = |inflation: Inflation| inflation.times.high.is_some_and(|high| high < 1.0 + MARGIN);
-    let unharmed = |beside: &Beside| {
-        let errors = beside.errors.difference;
-        // where more than half of the answers failed there is no median
-        beside.e2e.is_some_and(below)
-            && beside.ttft.is_none_or(below)
-            && errors.is_some_and(|more| more.high.is_some_and(|high| high < MARGIN_OF_ERRORS))
-    };
-    of.endpoints.iter().all(unharmed)
+    of.endpoints.iter().all(Beside::is_unharmed)
         && of.throughput.is_none_or(|of| of.share.low.is_some_and(|low| low > 1.0 - MARGIN))
 }
 
-/// How many times as long as in the phase `alone` the medians of an endpoint take; `None` where it has none.
-pub(in super::super) fn times(
-    endpoint: &str,
-    alone: &str,
-    ttft: Option<Inflation>,
-    e2e: Option<Inflation>,
-) -> Option<String> {
+/// How many times as long as in the phase without the medians of an endpoint take; `None` where it has none.
+pub(in super::super) fn times(of: &Beside) -> Option<String> {
+    let Beside { endpoint, without, ttft, e2e, .. } = of;
+    let (ttft, e2e) = (*ttft, *e2e);
     let first = ttft.map(|ttft| (ttft, "first token"));
     let (inflation, what) = first.or(e2e.map(|e2e| (e2e, "answer")))?;
     let whole = e2e.filter(|_| first.is_some()).map_or(String::new(), |e2e| {
         format!(", its whole answer {} times{}", show_number(e2e.times.value), within(e2e.times, show_number))
     });
     Some(format!(
-        "the median {what} of `{endpoint}` takes {} times as long as in `{alone}`{}, {} against {}{whole}",
+        "the median {what} of `{endpoint}` takes {} times as long as in `{without}`{}, {} against {}{whole}",
         show_number(inflation.times.value),
         within(inflation.times, show_number),
-        show_seconds(inflation.together_s),
-        show_seconds(inflation.alone_s),
+        show_seconds(inflation.with_s),
+        show_seconds(inflation.without_s),
     ))
 }
 
-fn errors(of: &Beside) -> Option<String> {
-    let (alone, together) = (of.errors.alone, of.errors.together);
-    let difference = of.errors.difference.filter(|_| alone.requests + together.requests > 0)?;
+/// How many more requests failed than in the phase without; `None` where none did in either.
+pub(in super::super) fn failures(of: &Beside, failed: &str, elsewhere: &str) -> Option<String> {
+    let (without, with) = (of.errors.without, of.errors.with);
+    let difference = of.errors.difference.filter(|_| without.requests + with.requests > 0)?;
     Some(format!(
-        "of `{}` {} of {} failed under contention and alone {} of {}, {} {}{}",
+        "of `{}` {} of {} {failed} and {elsewhere} {} of {}, {} {}{}",
         of.endpoint,
-        show_count(together.requests),
-        show_count_of(together.due, "request"),
-        show_count(alone.requests),
-        show_count(alone.due),
+        show_count(with.requests),
+        show_count_of(with.due, "request"),
+        show_count(without.requests),
+        show_count(without.due),
         show_points(difference.value.abs()),
         if difference.value < 0.0 { "fewer" } else { "more" },
         within(difference, show_points),

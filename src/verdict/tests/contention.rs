@@ -128,7 +128,7 @@ fn errors_under_contention_are_compared_as_shares() {
     fail(&mut run, 1);
     let errors = only(&run).endpoints[1].errors;
     assert_eq!(
-        (errors.together, errors.alone),
+        (errors.with, errors.without),
         (Share { requests: 1, due: 10 }, Share { requests: 0, due: 10 })
     );
     assert!(!only(&run).found, "one of ten may be chance");

@@ -1,8 +1,11 @@
 //! Phases under pressure against the same load without it.
 
+use std::time::Duration;
+
 use super::*;
 use crate::{
     config::{CpuPressure, MemoryAmount, MemoryPressure, PressingThreads, Pressure, SameAs},
+    plan::Work,
     record::{Diary, Pressed},
 };
 
@@ -33,7 +36,7 @@ fn diary(share: f64, memory_bytes: u64) -> Vec<Diary> {
 
 /// A calm phase and one under pressure, with the same load and this median first token of each.
 fn calm_and_squeezed(ttft: [u64; 2], lines: Vec<Diary>) -> Run {
-    let requests = 200;
+    let requests = 400;
     let mut steps = vec![closed("calm", 1, requests), closed("squeezed", 1, requests)];
     load(&mut steps[1]).same_as = Some(SameAs { phase: "calm".to_owned(), share: 1.0 });
     steps[1].pressure = Some(pressure());
@@ -46,7 +49,7 @@ fn calm_and_squeezed(ttft: [u64; 2], lines: Vec<Diary>) -> Run {
             let answer = answer(start + request * SEC, ttft * MS + jitter, &[SEC / 2]);
             run.push_to(step, 0, Some(0), answer);
         }
-        run.finish(step, start + 300 * SEC);
+        run.finish(step, start + 500 * SEC);
     }
     run.diary.extend(lines);
     run.end()
@@ -66,8 +69,10 @@ fn pressure_that_slows_answers_is_told_by_the_phase_without_it() {
     let verdict = judge(&run.plan, &run.summary());
     assert!(verdict.contention.is_empty(), "no endpoints are compared");
     let [of] = verdict.pressure.as_slice() else { panic!("{:?}", verdict.pressure) };
-    assert_eq!((of.calm.as_deref(), of.cpus_asked, of.cpus), (Some("calm"), Some(1.0), Some(1.0)));
-    assert!(of.endpoints[0].slower);
+    assert_eq!((of.cpus_asked, of.cpus), (Some(1.0), Some(1.0)));
+    let [load] = of.loads.as_slice() else { panic!("{:?}", of.loads) };
+    assert_eq!(load.calm.as_deref(), Some("calm"));
+    assert!(load.endpoints[0].suffers);
 }
 
 #[test]
@@ -90,9 +95,86 @@ fn pressure_that_failed_says_why() {
     if let Some(Diary::Pressed(last)) = lines.last_mut() {
         last.failed = Some("it ended before its time".to_owned());
     }
-    let (level, text) = said(&calm_and_squeezed([200, 200], lines)).remove(0);
+    let [(level, text), (effect, words)] =
+        <[_; 2]>::try_from(said(&calm_and_squeezed([200, 200], lines))).expect("two lines");
     assert_eq!(level, Level::Warning);
     assert!(text.ends_with("the pressure did not last: it ended before its time"), "{text}");
+    // nobody knows what it would have done
+    assert_eq!(effect, Level::Info, "{words}");
+    assert!(words.contains("no effect of the pressure is shown"), "{words}");
+}
+
+#[test]
+fn memory_that_was_never_filled_says_so() {
+    let mut lines = diary(0.5, 300 * MIB);
+    for line in &mut lines {
+        if let Diary::Pressed(line) = line {
+            line.ready = false;
+        }
+    }
+    let run = calm_and_squeezed([200, 200], lines);
+    let verdict = judge(&run.plan, &run.summary());
+    let of = &verdict.pressure[0];
+    assert_eq!((of.memory_least_bytes, of.memory_most_bytes), (None, Some(300 * MIB)));
+    let (level, text) = said(&run).remove(0);
+    assert_eq!(level, Level::Warning);
+    assert!(text.contains("at most 300.0 MiB of 1.0 GiB held: the rest was not filled in time"), "{text}");
+}
+
+#[test]
+fn what_never_began_has_no_numbers() {
+    let line =
+        Pressed { step: 2, at_ns: 100 * SEC, failed: Some("no such file".to_owned()), ..Pressed::default() };
+    let run = calm_and_squeezed([200, 200], vec![Diary::Pressed(line)]);
+    let verdict = judge(&run.plan, &run.summary());
+    let of = &verdict.pressure[0];
+    assert_eq!((of.cpus_asked, of.cpus), (None, None));
+    assert_eq!((of.memory_asked_bytes, of.memory_least_bytes, of.memory_most_bytes), (None, None, None));
+    assert!(said(&run)[0].1.ends_with("the pressure did not last: no such file"));
+}
+
+#[test]
+fn requests_that_fail_under_pressure_are_an_effect() {
+    let mut run = calm_and_squeezed([200, 200], diary(0.5, 1024 * MIB));
+    let all = run.records.len();
+    for (record, _) in run.records[all / 2..].iter_mut().step_by(3) {
+        record.outcome = Outcome::HttpError;
+    }
+    let [_, (level, text)] = <[_; 2]>::try_from(said(&run)).expect("two lines");
+    assert_eq!(level, Level::Warning, "{text}");
+    assert!(text.contains("of `main` 134 of 400 requests failed and in `calm` 0 of 400"), "{text}");
+}
+
+/// A calm phase, and another one with the same load beside one that only presses.
+fn calm_and_beside_pressure(ttft: [u64; 2]) -> Run {
+    let mut run = calm_and_squeezed(ttft, Vec::new());
+    run.plan.steps[2].pressure = None;
+    let after = run.plan.steps[2].after.clone();
+    let mut press = run.plan.steps[2].clone();
+    (press.id, press.phase, press.name) = (3, "press".to_owned(), "press".to_owned());
+    (press.after, press.pressure, press.work) =
+        (after, Some(pressure()), Work::Pause { duration: Duration::from_secs(60) });
+    run.plan.steps.push(press);
+    run.diary.extend(diary(0.5, 1024 * MIB).into_iter().map(|line| match line {
+        Diary::Pressed(line) => Diary::Pressed(Pressed { step: 3, ..line }),
+        other => other,
+    }));
+    run
+}
+
+#[test]
+fn a_load_beside_what_presses_is_under_pressure_too() {
+    let run = calm_and_beside_pressure([200, 300]);
+    let verdict = judge(&run.plan, &run.summary());
+    let [of] = verdict.pressure.as_slice() else { panic!("{:?}", verdict.pressure) };
+    let [load] = of.loads.as_slice() else { panic!("{:?}", of.loads) };
+    assert_eq!(
+        (of.phase.as_str(), load.phase.as_str(), load.calm.as_deref()),
+        ("press", "squeezed", Some("calm"))
+    );
+    assert!(load.endpoints[0].suffers);
+    // and stands for no calm one
+    assert!(verdict.contention.is_empty(), "{:?}", verdict.contention);
 }
 
 #[test]
@@ -100,8 +182,8 @@ fn another_load_is_no_counterpart() {
     let mut run = calm_and_squeezed([200, 300], diary(0.5, 1024 * MIB));
     let step = &mut run.plan.steps[2];
     load(step).same_as = None;
-    assert!(judge(&run.plan, &run.summary()).pressure[0].calm.is_some(), "the same load in the same words");
+    let load_of = |run: &Run| judge(&run.plan, &run.summary()).pressure[0].loads[0].clone();
+    assert!(load_of(&run).calm.is_some(), "the same load in the same words");
     load(&mut run.plan.steps[2]).batch = 4;
-    let verdict = judge(&run.plan, &run.summary());
-    assert_eq!((verdict.pressure[0].calm.as_ref(), verdict.pressure[0].endpoints.len()), (None, 0));
+    assert_eq!((load_of(&run).calm, load_of(&run).endpoints.len()), (None, 0));
 }
