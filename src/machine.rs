@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(any(target_os = "linux", test))]
 pub(crate) use self::linux::{
-    amd,
+    amd, kibibytes,
     tree::{Tree, words},
 };
 use self::missing::Notes;

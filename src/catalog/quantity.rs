@@ -92,9 +92,12 @@ pub enum Quantity {
     /// Requests that the server pushed back to make room.
     #[serde(rename = "server.preemptions")]
     ServerPreemptions,
-    /// Prompt tokens that the server has computed.
+    /// Prompt tokens of the requests that the server has taken up, with those that it found in its prefix cache.
     #[serde(rename = "server.prompt_tokens")]
     ServerPromptTokens,
+    /// Prompt tokens that the server has computed, without those that it found there.
+    #[serde(rename = "server.prompt_tokens_computed")]
+    ServerPromptTokensComputed,
     /// Tokens that the server has made.
     #[serde(rename = "server.generation_tokens")]
     ServerGenerationTokens,
@@ -114,7 +117,7 @@ pub enum Course {
 
 impl Quantity {
     /// Every quantity, in the order in which reports list them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::CpuUtilization,
         Self::SystemMemory,
         Self::SystemMemoryUsed,
@@ -144,6 +147,7 @@ impl Quantity {
         Self::ServerPrefixHits,
         Self::ServerPreemptions,
         Self::ServerPromptTokens,
+        Self::ServerPromptTokensComputed,
         Self::ServerGenerationTokens,
         Self::ServerRequests,
     ];
@@ -180,6 +184,7 @@ impl Quantity {
             Self::ServerPrefixHits => "server.prefix_hits",
             Self::ServerPreemptions => "server.preemptions",
             Self::ServerPromptTokens => "server.prompt_tokens",
+            Self::ServerPromptTokensComputed => "server.prompt_tokens_computed",
             Self::ServerGenerationTokens => "server.generation_tokens",
             Self::ServerRequests => "server.requests",
         }
@@ -213,6 +218,7 @@ impl Quantity {
             | Self::GpuMemoryClock
             | Self::ServerPrefixHits
             | Self::ServerPromptTokens
+            | Self::ServerPromptTokensComputed
             | Self::ServerGenerationTokens
             | Self::ServerRequests => Direction::Higher,
             _ => Direction::Lower,
@@ -250,6 +256,7 @@ impl Quantity {
             | Self::ServerPrefixHits
             | Self::ServerPreemptions
             | Self::ServerPromptTokens
+            | Self::ServerPromptTokensComputed
             | Self::ServerGenerationTokens
             | Self::ServerRequests => Unit::Number,
         }
@@ -267,6 +274,7 @@ impl Quantity {
             | Self::ServerPrefixHits
             | Self::ServerPreemptions
             | Self::ServerPromptTokens
+            | Self::ServerPromptTokensComputed
             | Self::ServerGenerationTokens
             | Self::ServerRequests => Course::Count,
             _ => Course::Level,

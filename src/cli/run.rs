@@ -514,9 +514,9 @@ async fn measure(
     let voice = progress.voice();
     let (checks, control) = (Checks::of(plan)?, Control::new(plan));
     // before the first step, so that what was before the load is known
-    let (sensors, missing) = telemetry::sensors(plan, servers, &machine::Places::default());
+    let sources = telemetry::sources(plan, servers, &machine::Places::default());
     let sampling = plan.monitoring.enabled.then(|| {
-        telemetry::Sampling::start(sensors, missing, plan.monitoring, clock, events.clone())
+        telemetry::Sampling::start(sources, plan.monitoring, clock, events.clone())
             .context("cannot start the thread that reads the machine")
     });
     let sampling = sampling.transpose()?;

@@ -22,7 +22,7 @@ pub(super) fn look(root: &Path, notes: &mut Notes) -> Machine {
     let flag = cpu::look(&tree, &mut machine, notes);
     let memory = tree.text("/proc/meminfo");
     if let Some(memory) = notes.keep(Source::System, "memory", memory) {
-        let mut told = |what: &str, name: &str| notes.keep(Source::System, what, kibibytes(&memory, name));
+        let mut told = |what: &str, name: &str| notes.keep(Source::System, what, meminfo(&memory, name));
         machine.memory_bytes = told("memory", "MemTotal");
         machine.swap_bytes = told("swap", "SwapTotal");
     }
@@ -38,8 +38,8 @@ pub(super) fn look(root: &Path, notes: &mut Notes) -> Machine {
 pub(super) fn memory(root: &Path) -> Result<Memory, String> {
     let tree = Tree::new(root);
     let text = tree.text("/proc/meminfo")?;
-    let total_bytes = kibibytes(&text, "MemTotal")?;
-    let available_bytes = kibibytes(&text, "MemAvailable")?;
+    let total_bytes = meminfo(&text, "MemTotal")?;
+    let available_bytes = meminfo(&text, "MemAvailable")?;
     // a system without cgroups has no tighter limit
     let limit = cgroup::memory(&tree).unwrap_or_default();
     Ok(Memory {
@@ -65,11 +65,16 @@ fn distribution(tree: &Tree) -> Result<String, String> {
     if known.is_empty() { Err("`/etc/os-release` names none".to_owned()) } else { Ok(known.join(" ")) }
 }
 
+/// The number behind a key of lines such as `MemTotal:  1024 kB`, in bytes.
+pub(crate) fn kibibytes(text: &str, key: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
 /// A number of `/proc/meminfo`, in bytes.
-fn kibibytes(text: &str, name: &str) -> Result<u64, String> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    let number = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    number.map(|number| number * 1024).ok_or_else(|| format!("`/proc/meminfo` has no `{name}`"))
+fn meminfo(text: &str, name: &str) -> Result<u64, String> {
+    kibibytes(text, name).ok_or_else(|| format!("`/proc/meminfo` has no `{name}`"))
 }
 
 /// As `std::thread::available_parallelism` counts: the processors that the process is allowed on, and no more than its

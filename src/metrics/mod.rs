@@ -18,6 +18,7 @@ mod pressure;
 mod reading;
 mod recovery;
 mod scopes;
+mod server_counts;
 mod slices;
 mod stability;
 mod stop;
@@ -42,6 +43,7 @@ pub use pressure::PressureUse;
 pub use reading::{Reading, reading};
 pub use recovery::{Recovery, Spike, Stretch};
 pub use scopes::scope_key;
+pub use server_counts::{Counted, ServerCounts};
 pub use stop::Stop;
 pub use summarize::summarize;
 pub use telemetry::{
@@ -107,6 +109,8 @@ pub struct Summary {
     pub instrument: Instrument,
     /// What was read of the machine and of the servers, beside the windows.
     pub observed: Observed,
+    /// What servers counted by their own pages, beside the records: each over the whole run, and over the steps that it had alone.
+    pub server_counts: Vec<ServerCounts>,
     /// What the run cost from the start of its first step to its last answer, with warm-up, pauses and drains; `None`
     /// without a price, or where tokens that have one are not known.
     pub cost: Option<f64>,

@@ -12,6 +12,7 @@ use crate::{
         pressure::pressures,
         recovery::SpikeTimes,
         scopes::{Cells, Part, assemble, scope_key},
+        server_counts::Pages,
         survey::{StepSurvey, Survey, survey},
         telemetry::Collecting,
         timeline::Drawing,
@@ -86,7 +87,11 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         })
         .collect();
     let began_ns = survey.steps.values().filter_map(|step| step.started_ns).min();
-    let telemetry = Collecting::read(source, &windows, began_ns, survey.last_end_ns)?;
+    let mut pages = Pages::new(plan, &survey.sent);
+    let telemetry = Collecting::read(source, &windows, began_ns, survey.last_end_ns, &mut |sample| {
+        pages.add(sample);
+    })?;
+    let server_counts = pages.finish(&keys);
     let (scopes, models) = assemble(plan, &survey, &cells, &spikes, &telemetry);
     let cost = plan.price.and_then(|price| survey.used.cost(price));
     window_notes.extend(scopes.iter().filter_map(too_short));
@@ -107,6 +112,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         accounts,
         instrument,
         observed: telemetry.finish(),
+        server_counts,
         cost,
     })
 }

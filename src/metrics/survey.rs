@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     config::Price,
-    metrics::{Account, Ending, Source, Stop, window::Span},
+    metrics::{Account, Ending, Source, Stop, server_counts::SentBy, window::Span},
     plan::{LoadStep, Plan, Step, Work},
     record::{Abort, Diary, Outcome, Record, Saturated, ServiceEnded, StopCause},
 };
@@ -29,6 +29,8 @@ pub(super) struct Survey<'a> {
     pub(super) last_end_ns: u64,
     /// What the run used from its first step to its end.
     pub(super) used: Used,
+    /// What servers must have counted.
+    pub(super) sent: SentBy,
 }
 
 /// What a run used, warm-up, pauses and drains included.
@@ -234,13 +236,16 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
         }
     }
     let mut last_end_ns = 0;
-    let mut foreign = None;
+    let (mut foreign, mut sent) = (None, SentBy::default());
     source.scan(&mut |record, _| {
         last_end_ns = last_end_ns.max(record.end_ns);
         used.take(record);
-        let known = plan.endpoints.iter().any(|endpoint| endpoint.name == record.endpoint);
-        match steps.get_mut(&record.step_id) {
-            Some(step) if known => step.take(record, stop),
+        let endpoint = plan.endpoints.iter().position(|endpoint| endpoint.name == record.endpoint);
+        match (steps.get_mut(&record.step_id), endpoint) {
+            (Some(step), Some(endpoint)) => {
+                step.take(record, stop);
+                sent.add(plan, endpoint, record);
+            }
             _ => {
                 foreign.get_or_insert_with(|| {
                     format!(
@@ -260,5 +265,5 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
     }
     // where somebody stopped the run first, it was not the target
     let abort = abort.filter(|_| ending == Ending::Stopped(StopCause::Abort));
-    Ok(Survey { ending, stop, abort, saturated, services, steps, last_end_ns, used })
+    Ok(Survey { ending, stop, abort, saturated, services, steps, last_end_ns, used, sent })
 }

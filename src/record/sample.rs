@@ -35,7 +35,7 @@ pub enum Telemetry {
     Cost {
         /// When, in nanoseconds since the start of the run.
         at_ns: u64,
-        /// Processor time of the thread that reads, in nanoseconds; `None` where the system does not tell.
+        /// Processor time of the threads that read and fetch, in nanoseconds; `None` where the system does not tell.
         cpu_ns: Option<u64>,
         /// Moments at which it was to read and did not, since it was still busy with one before.
         skipped: u64,
@@ -148,10 +148,22 @@ pub enum Subject {
     Package(String),
     /// One of its GPUs, as [`crate::machine::Gpu::id`] names it; of a scraped exporter `NAME/ID`.
     Gpu(String),
-    /// The server of an endpoint, as its process or its own page shows it.
-    Server(String),
+    /// The server of these endpoints, in the order of the plan, as its processes or its own page show it. One name stands for itself,
+    /// several are a list.
+    Server(
+        #[serde(serialize_with = "endpoints::write", deserialize_with = "endpoints::read")]
+        #[schemars(with = "endpoints::OneOrSeveral")]
+        Vec<String>,
+    ),
     /// Another machine, by the name of the exporter that tells of it.
     Host(String),
+}
+
+impl Subject {
+    /// Whether it is the server of an endpoint.
+    pub fn serves(&self, endpoint: &str) -> bool {
+        matches!(self, Self::Server(endpoints) if endpoints.iter().any(|name| name == endpoint))
+    }
 }
 
 impl fmt::Display for Subject {
@@ -160,8 +172,37 @@ impl fmt::Display for Subject {
             Self::Machine => f.write_str("machine"),
             Self::Package(name) => write!(f, "package {name}"),
             Self::Gpu(name) => write!(f, "GPU {name}"),
-            Self::Server(name) => write!(f, "server of `{name}`"),
+            Self::Server(endpoints) => write!(f, "server of `{}`", endpoints.join("`, `")),
             Self::Host(name) => write!(f, "host `{name}`"),
         }
+    }
+}
+
+/// The endpoints of a server in files.
+mod endpoints {
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// One name, or several.
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(untagged)]
+    pub(super) enum OneOrSeveral {
+        One(String),
+        Several(Vec<String>),
+    }
+
+    #[expect(clippy::ptr_arg, reason = "serde asks for it")]
+    pub(super) fn write<S: Serializer>(names: &Vec<String>, serializer: S) -> Result<S::Ok, S::Error> {
+        match &names[..] {
+            [name] => name.serialize(serializer),
+            several => several.serialize(serializer),
+        }
+    }
+
+    pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+        Ok(match OneOrSeveral::deserialize(deserializer)? {
+            OneOrSeveral::One(name) => vec![name],
+            OneOrSeveral::Several(names) => names,
+        })
     }
 }

@@ -11,6 +11,7 @@ mod search;
 mod objectives;
 mod observed;
 mod scope;
+mod server_counts;
 mod services;
 mod spikes;
 mod target;
@@ -27,6 +28,7 @@ use self::{
     observed::Observed,
     scope::{Numbers, OfModel},
     search::Search,
+    server_counts::ServerCounts,
     services::Service,
     target::Row,
 };
@@ -150,6 +152,8 @@ pub struct Document<'a> {
     searches: Vec<Search<'a>>,
     /// What was read of the machine and of the servers beside the windows, what was not, and what reading cost.
     telemetry: Observed<'a>,
+    /// What servers counted by their own pages, beside what the records say; empty where no server counts.
+    server_counts: Vec<ServerCounts<'a>>,
     /// The numbers, per phase, step and endpoint; the whole before its parts.
     scopes: Vec<Numbers<'a>>,
     /// The same for each model of every endpoint that has several; empty where all requests to an endpoint name the same.
@@ -261,6 +265,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         ladders: tables(report).into_iter().map(Ladder::of).collect(),
         searches: verdict.searches.iter().map(Search::of).collect(),
         telemetry: Observed::of(&summary.observed),
+        server_counts: summary.server_counts.iter().map(ServerCounts::of).collect(),
         scopes: summary.scopes.iter().map(Numbers::of).collect(),
         models: summary.models.iter().map(OfModel::of).collect(),
     }

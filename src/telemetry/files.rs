@@ -42,10 +42,3 @@ pub(super) fn text(root: &Path, path: &str) -> Result<String, String> {
 pub(super) fn below(root: &Path, path: &str) -> PathBuf {
     root.join(path.trim_start_matches('/'))
 }
-
-/// The number behind a key of lines such as `MemTotal:  1024 kB`, in bytes.
-pub(super) fn kibibytes(text: &str, key: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
-}

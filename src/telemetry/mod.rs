@@ -2,6 +2,7 @@
 
 #[cfg(any(target_os = "linux", test))]
 mod amdgpu;
+mod cost;
 #[cfg(any(target_os = "linux", test))]
 mod files;
 #[cfg(any(target_os = "linux", test))]
@@ -13,6 +14,7 @@ mod prometheus;
 #[cfg(any(target_os = "linux", test))]
 mod rapl;
 mod sampling;
+mod servers;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -20,11 +22,12 @@ mod throttle;
 
 pub use sampling::Sampling;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use http::HeaderMap;
 use rustls::ClientConfig;
 
+use self::cost::Aside;
 use crate::{
     config::MetricsPages,
     machine::Places,
@@ -53,6 +56,16 @@ pub trait Sensor: Send {
     /// Why nothing more will come of it, in words: it is read no more.
     fn read(&mut self, at_ns: u64) -> Result<Vec<Sample>, String>;
 
+    /// The last reading, once nothing is measured any more. What is read aside may be waited for until a moment, so that it tells of
+    /// all that was.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::read`].
+    fn read_last(&mut self, at_ns: u64, _until: Instant) -> Result<Vec<Sample>, String> {
+        self.read(at_ns)
+    }
+
     /// What turned out to be missing since this was asked last, in words, while it goes on to read what there is. Each is told once.
     fn missing(&mut self) -> Vec<String> {
         Vec::new()
@@ -79,6 +92,17 @@ pub struct Missing {
     pub why: String,
 }
 
+/// What there is to be read while a plan runs.
+#[derive(Default)]
+pub struct Sources {
+    /// What reads.
+    pub sensors: Vec<Box<dyn Sensor>>,
+    /// What is missing from the start.
+    pub missing: Vec<Missing>,
+    /// What fetching pages costs, on a thread of its own.
+    pub(crate) aside: Aside,
+}
+
 /// Where the server of an endpoint is.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -97,29 +121,30 @@ pub struct Server {
 }
 
 /// Everything that can be read while a plan runs, and what of it cannot and why; nothing at all where the plan says so. To be called when
-/// the servers are ready: a page that nobody named is looked for once.
-pub fn sensors(plan: &Plan, servers: &[Server], places: &Places) -> (Vec<Box<dyn Sensor>>, Vec<Missing>) {
-    let (mut sensors, mut missing) = (Vec::new(), Vec::new());
+/// the servers are ready: a page that nobody named is looked for once. Endpoints of one server share what reads it.
+pub fn sources(plan: &Plan, servers: &[Server], places: &Places) -> Sources {
+    let mut sources = Sources::default();
     if !plan.monitoring.enabled {
-        return (sensors, missing);
+        return sources;
     }
     let members = process::Members::default();
+    let together = servers::together(servers);
     // every further source is added here, in the order in which samples of one moment are to be written
-    let sources = [
+    let all = [
         system::find(&places.root),
-        process::find(servers, &places.root, &members),
+        process::find(&together, &places.root, &members),
         nvml::find(&places.nvml, &members),
         #[cfg(target_os = "linux")]
         amdgpu::find(&places.root),
         #[cfg(target_os = "linux")]
         rapl::find(&places.root),
-        prometheus::find(servers, &plan.limits.allow_hosts, plan.monitoring.interval),
+        prometheus::find(&together, &plan.limits.allow_hosts, plan.monitoring.interval, &sources.aside),
     ];
-    for (found, lacking) in sources {
-        sensors.extend(found);
-        missing.extend(lacking);
+    for (found, lacking) in all {
+        sources.sensors.extend(found);
+        sources.missing.extend(lacking);
     }
-    (sensors, missing)
+    sources
 }
 
 /// What a source finds.

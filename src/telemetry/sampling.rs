@@ -7,12 +7,15 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::mpsc;
 
-use super::{Missing, Pace, Sensor};
+use super::{
+    Missing, Pace, Sensor, Sources,
+    cost::{Aside, cpu_ns},
+};
 use crate::{
     config::Monitoring,
     record::{Event, Sample, SensorKind, Subject, Telemetry},
@@ -20,10 +23,13 @@ use crate::{
 };
 
 /// How long the start waits for the first readings, so that what was before the load is known; a slow sensor's come later.
-const FIRST: Duration = Duration::from_millis(250);
+const FIRST: Duration = Duration::from_secs(1);
 
 /// How long the end waits for the last readings.
-const LAST: Duration = Duration::from_millis(500);
+const LAST: Duration = Duration::from_secs(2);
+
+/// The part of that which what is fetched may take.
+const LAST_FETCHED: Duration = Duration::from_millis(1500);
 
 /// Time between two accounts of what reading costs, in nanoseconds.
 const ACCOUNT_NS: u64 = 1_000_000_000;
@@ -45,14 +51,13 @@ pub struct Sampling {
 
 impl Sampling {
     /// Starts to read on a thread named `telemetry`, of ordinary priority. Samples go to `events`, after a line for
-    /// each thing that is missing from the start. Blocks until everything was read once, 250 ms at most.
+    /// each thing that is missing from the start. Blocks until everything was read once, a second at most.
     ///
     /// # Errors
     ///
     /// That there is no thread to be had.
     pub fn start(
-        sensors: Vec<Box<dyn Sensor>>,
-        missing: Vec<Missing>,
+        Sources { sensors, missing, aside }: Sources,
         monitoring: Monitoring,
         clock: Clock,
         events: mpsc::Sender<Event>,
@@ -72,6 +77,7 @@ impl Sampling {
                 Round::new(Pace::Energy, monitoring.energy_interval),
             ],
             sensors,
+            aside,
         };
         thread::Builder::new().name("telemetry".to_owned()).spawn(move || {
             // its end is what `ended` waits for
@@ -177,6 +183,7 @@ struct Reader {
     clock: Clock,
     rounds: [Round; 2],
     sensors: Vec<Box<dyn Sensor>>,
+    aside: Aside,
 }
 
 /// The moments at which sensors of one pace are read.
@@ -208,7 +215,7 @@ impl Reader {
             let now_ns = self.clock.now_ns();
             let due: Vec<Pace> =
                 self.rounds.iter().filter(|round| round.due_ns <= now_ns).map(|round| round.pace).collect();
-            self.read(&due);
+            self.read(&due, None);
             // its end is what the start waits for
             drop(first_done.take());
             let now_ns = self.clock.now_ns();
@@ -229,12 +236,12 @@ impl Reader {
                 break;
             }
         }
-        self.read(&[Pace::Usual, Pace::Energy]);
+        self.read(&[Pace::Usual, Pace::Energy], Some(Instant::now() + LAST_FETCHED));
         self.account();
     }
 
-    /// Reads the sensors of these paces. One that errs is read no more.
-    fn read(&mut self, due: &[Pace]) {
+    /// Reads the sensors of these paces, for the last time where that may take until a moment. One that errs is read no more.
+    fn read(&mut self, due: &[Pace], last: Option<Instant>) {
         let mut samples: Vec<Sample> = Vec::new();
         let mut at_ns = self.clock.now_ns();
         let (outlet, clock) = (&self.outlet, self.clock);
@@ -247,7 +254,10 @@ impl Reader {
                 at_ns = now_ns;
             }
             outlet.state().busy = Some((sensor.kind(), sensor.subject().clone()));
-            let read = sensor.read(at_ns);
+            let read = match last {
+                None => sensor.read(at_ns),
+                Some(until) => sensor.read_last(at_ns, until),
+            };
             outlet.state().busy = None;
             for why in sensor.missing() {
                 let (sensor, subject) = (sensor.kind(), sensor.subject().clone());
@@ -271,7 +281,7 @@ impl Reader {
     }
 
     fn account(&self) {
-        let cpu_ns = cpu_ns();
+        let cpu_ns = cpu_ns().map(|ns| ns + self.aside.ns());
         let mut state = self.outlet.state();
         state.account.cpu_ns = cpu_ns;
         let line = state.account.line(self.clock.now_ns());
@@ -295,17 +305,4 @@ fn put(samples: &mut Vec<Sample>, sample: Sample) {
         }
         None => samples.push(sample),
     }
-}
-
-/// Processor time of this thread, in nanoseconds.
-#[cfg(unix)]
-fn cpu_ns() -> Option<u64> {
-    use nix::time::{ClockId, clock_gettime};
-    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok()?;
-    Some(time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
-}
-
-#[cfg(not(unix))]
-fn cpu_ns() -> Option<u64> {
-    None
 }

@@ -92,7 +92,8 @@ fn start(
     room: usize,
 ) -> (Sampling, mpsc::Receiver<Event>) {
     let (events, out) = mpsc::channel(room);
-    let sampling = Sampling::start(sensors, missing, monitoring, Clock::start(), events);
+    let sources = Sources { sensors, missing, ..Sources::default() };
+    let sampling = Sampling::start(sources, monitoring, Clock::start(), events);
     (sampling.expect("a thread"), out)
 }
 
@@ -190,8 +191,8 @@ fn samples_give_way_to_records_and_what_is_left_out_is_counted() {
         let line = crate::record::Diary::RunEnded { at_ns: 0 };
         events.try_send(Event::Diary(line)).expect("room");
     }
-    let sampling =
-        Sampling::start(vec![sensor], Vec::new(), every(10), Clock::start(), events).expect("a thread");
+    let sources = Sources { sensors: vec![sensor], ..Sources::default() };
+    let sampling = Sampling::start(sources, every(10), Clock::start(), events).expect("a thread");
     wait_for(|| reads.load(Relaxed) >= 5);
     assert!(values(&[], "main").is_empty());
     for _ in 0..4 {

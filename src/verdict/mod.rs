@@ -2,6 +2,7 @@
 
 mod analysis;
 mod contention;
+mod counts;
 mod evidence;
 mod grade;
 mod instrument;

@@ -4,6 +4,7 @@ mod abort;
 mod analysis;
 mod conclusion;
 mod contention;
+mod counts;
 mod pressure;
 mod instrument;
 mod ladder;

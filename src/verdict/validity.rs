@@ -9,6 +9,7 @@ use crate::{
     units::{show_count, show_count_of, show_number, show_share, write_duration},
     verdict::{
         Check, Found, Judged,
+        counts::counted_alike,
         instrument::{is_steady, littles_law, not_the_limit, sent_on_time},
     },
 };
@@ -28,7 +29,7 @@ pub(super) fn checks(plan: &Plan, summary: &Summary, targets: &[Judged], searche
         littles_law(summary),
         is_steady(plan, summary, searches),
     ];
-    always.into_iter().chain(was_read(targets)).collect()
+    always.into_iter().chain(was_read(targets)).chain(counted_alike(summary)).collect()
 }
 
 /// Check 7: what a target needs was really read. Where it was not, that target alone is void; `None` where no target that decides

@@ -47,6 +47,7 @@ mod safety;
 mod schemas;
 mod search;
 mod server;
+mod server_counts;
 mod services;
 mod secure;
 mod several;

@@ -13,6 +13,10 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use scenario::{
+    config::{CpuPressure, MemoryAmount, MemoryPressure, PressingThreads, Pressure},
+    pressure::Told,
+};
 use serde_json::Value;
 
 use crate::{
@@ -182,7 +186,8 @@ fn is_gone(pid: Pid) -> Option<()> {
 fn no_end_of_a_run_leaves_anything_behind() {
     let phases = "[phases.squeezed]\nduration = \"60s\"\nload.closed.users = 1\n[phases.squeezed.pressure]\ncpu = { threads = \
                   1, duty = \"5%\" }\nmemory = { size = \"1MiB\", keep_free = \"1MiB\" }\n";
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
+    // an abort is what a panic comes to that nothing can unwind
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL, Signal::SIGABRT] {
         let (bench, server) = (Bench::new(), server());
         let file = bench.file("pressed.toml", &scenario(&server, phases));
         let running = bench.start(&["run", &file]);
@@ -198,6 +203,38 @@ fn no_end_of_a_run_leaves_anything_behind() {
         running.finish();
         assert!(is_gone(pid).is_some(), "{signal}");
     }
+}
+
+/// A panic in the program unwinds the thread that holds the pressure, which ends it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_panic_leaves_no_pressure_behind() {
+    let pressure = Pressure {
+        cpu: Some(CpuPressure { threads: PressingThreads::Number(1), duty: 0.5 }),
+        memory: Some(MemoryPressure { amount: MemoryAmount::Bytes(64 * MIB), keep_free_bytes: MIB }),
+    };
+    let (tell, told) = std::sync::mpsc::channel();
+    let (panics, go) = std::sync::mpsc::channel::<()>();
+    let thread = thread::spawn(move || {
+        let mut child =
+            scenario::pressure::Child::start(env!("CARGO_BIN_EXE_scenario").as_ref(), &pressure).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        while let Some(Told::Held(held)) = runtime.block_on(child.told()) {
+            if held.ready {
+                break;
+            }
+        }
+        tell.send(()).unwrap();
+        let _ = go.recv();
+        panic!("as a test wants it");
+    });
+    told.recv().unwrap();
+    let pid =
+        pressers(std::process::id()).into_iter().find(|pid| resident_bytes(pid.as_raw() as u32) >= 64 * MIB);
+    let pid = pid.expect("a process that presses");
+    drop(panics);
+    assert!(wait(SOON, || is_gone(pid)).is_some());
+    assert!(thread.join().is_err());
 }
 
 #[test]

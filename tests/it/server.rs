@@ -104,21 +104,37 @@ pub type Headers = Vec<(String, String)>;
 /// What answers a `POST`.
 type Script = dyn Fn(&Request, &mut Out<'_>) -> After + Send + Sync;
 
-/// What answers a `GET`, which is always readiness.
-type Models = dyn Fn(&mut Out<'_>) + Send + Sync;
+/// What answers a `GET` of a path.
+type Models = dyn Fn(&str, &mut Out<'_>) + Send + Sync;
 
 impl Server {
     pub fn start(script: impl Fn(&Request, &mut Out<'_>) -> After + Send + Sync + 'static) -> Self {
-        let models = |out: &mut Out<'_>| {
-            let list = r#"{"object":"list","data":[{"id":"scripted","object":"model"}]}"#;
-            out.answer("200 OK", "application/json", list);
+        Self::with_models("127.0.0.1:0", list_models, script)
+    }
+
+    /// One that tells of itself on its page for Prometheus.
+    pub fn with_metrics(
+        page: impl Fn() -> String + Send + Sync + 'static,
+        script: impl Fn(&Request, &mut Out<'_>) -> After + Send + Sync + 'static,
+    ) -> Self {
+        let looked = move |path: &str, out: &mut Out<'_>| match path {
+            "/metrics" => out.answer("200 OK", "text/plain; version=0.0.4", &page()),
+            _ => list_models(out),
         };
-        Self::with_models("127.0.0.1:0", models, script)
+        Self::listening("127.0.0.1:0", looked, script)
     }
 
     pub fn with_models(
         address: &str,
         models: impl Fn(&mut Out<'_>) + Send + Sync + 'static,
+        script: impl Fn(&Request, &mut Out<'_>) -> After + Send + Sync + 'static,
+    ) -> Self {
+        Self::listening(address, move |_, out| models(out), script)
+    }
+
+    fn listening(
+        address: &str,
+        models: impl Fn(&str, &mut Out<'_>) + Send + Sync + 'static,
         script: impl Fn(&Request, &mut Out<'_>) -> After + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind(address).unwrap();
@@ -182,7 +198,7 @@ fn serve(
             |name: &str| headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
         if method == "GET" {
             looks.lock().unwrap().push(headers);
-            models(&mut Out::new(stream));
+            models(path, &mut Out::new(stream));
             continue;
         }
         let mut body = vec![0; find("content-length").parse().unwrap_or(0)];
@@ -203,6 +219,12 @@ fn serve(
             return stream.shutdown(std::net::Shutdown::Both);
         }
     }
+}
+
+/// A list of one model.
+fn list_models(out: &mut Out<'_>) {
+    let list = r#"{"object":"list","data":[{"id":"scripted","object":"model"}]}"#;
+    out.answer("200 OK", "application/json", list);
 }
 
 /// The JSON of a chat event with some text.

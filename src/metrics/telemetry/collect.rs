@@ -11,7 +11,7 @@ use crate::{
     catalog::{Course, Quantity},
     metrics::{Source, window::Span},
     plan::ScopeKey,
-    record::{Subject, Telemetry},
+    record::{Sample, Subject, Telemetry},
     stats::{Drift, drift, median},
 };
 
@@ -43,12 +43,13 @@ struct Series {
 
 impl Collecting {
     /// Reads everything once. Steps have their windows and their keys; the run lasted from the start of its first step, if it had
-    /// any, to the end of its last request.
+    /// any, to the end of its last request. Whoever else wants samples is shown each.
     pub(in crate::metrics) fn read(
         source: &dyn Source,
         windows: &[(usize, Span, Option<ScopeKey>)],
         began_ns: Option<u64>,
         ended_ns: u64,
+        also: &mut dyn FnMut(&Sample),
     ) -> io::Result<Self> {
         let began_ns = began_ns.unwrap_or(ended_ns);
         let idle =
@@ -75,6 +76,7 @@ impl Collecting {
                 });
             }
             Telemetry::Sample(sample) => {
+                also(sample);
                 for (quantity, value) in &sample.readings {
                     let key = (*quantity, sample.subject.clone(), sample.sensor, sample.class);
                     let series = all
@@ -121,9 +123,7 @@ impl Collecting {
     ) -> Vec<Observation> {
         let mut sums: BTreeMap<&Key, Stretch> = BTreeMap::new();
         for (key, stretch) in steps.iter().filter_map(|step| self.steps.get(step)).flatten() {
-            let here =
-                endpoint.is_none_or(|name| matches!(&key.1, Subject::Server(server) if server == name));
-            if !here {
+            if endpoint.is_some_and(|name| !key.1.serves(name)) {
                 continue;
             }
             match sums.get_mut(key) {

@@ -56,7 +56,8 @@ fn collect(lines: Vec<Telemetry>, windows: &[(u64, u64)]) -> Collecting {
         .enumerate()
         .map(|(id, (from, to))| (id, Span { from_ns: from * SECOND, to_ns: to * SECOND }, Some(key())))
         .collect();
-    Collecting::read(&Lines(lines), &windows, Some(SECOND), 100 * SECOND).expect("lines in memory")
+    Collecting::read(&Lines(lines), &windows, Some(SECOND), 100 * SECOND, &mut |_| {})
+        .expect("lines in memory")
 }
 
 /// The only series in the windows of these steps.
@@ -191,16 +192,18 @@ fn of_several_subjects_the_worst_judges_or_their_sum() {
 
 #[test]
 fn an_endpoint_has_what_is_of_its_server() {
-    let server = |name: &str| Subject::Server(name.to_owned());
+    let server = |names: &[&str]| Subject::Server(names.iter().map(ToString::to_string).collect());
     let mut lines = Vec::new();
     for at_s in [0.0, 10.0] {
-        for subject in [server("a"), server("b"), Subject::Machine] {
+        for subject in [server(&["a"]), server(&["b", "c"]), Subject::Machine] {
             lines.push(sample(at_s, Class::Sampled, &subject, Quantity::ServerMemory, 1.0));
         }
     }
     let collecting = collect(lines, &[(1, 9)]);
-    let of_b = collecting.observations(&[0], Some("b"));
-    assert_eq!((of_b.len(), &of_b[0].subject), (1, &server("b")));
+    for endpoint in ["b", "c"] {
+        let of_one = collecting.observations(&[0], Some(endpoint));
+        assert_eq!((of_one.len(), &of_one[0].subject), (1, &server(&["b", "c"])));
+    }
     assert_eq!(collecting.observations(&[0], None).len(), 3);
 }
 

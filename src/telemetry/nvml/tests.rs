@@ -25,7 +25,7 @@ fn lines(missing: &[Missing]) -> Vec<String> {
 fn gpus_tell_what_they_can() {
     let folder = tempfile::tempdir().expect("a folder");
     let servers = Members::default();
-    servers.are(&Subject::Server("main".to_owned()), [4242, 17].into_iter());
+    servers.are(&Subject::Server(vec!["main".to_owned()]), vec![4242, 17]);
     let (mut sensors, missing) = find(&driver(folder.path(), &[]), &servers);
     assert_eq!(
         lines(&missing),

@@ -8,7 +8,10 @@ use std::{
 };
 
 use super::{
-    super::files::{below, text},
+    super::{
+        files::{below, text},
+        servers::port_of,
+    },
     tree,
 };
 
@@ -43,14 +46,6 @@ pub(super) fn of_url(url: &str, root: &Path) -> Result<Vec<u32>, String> {
         parents.extend(tree::parent_of(root, *pid).map(|parent| (*pid, parent)));
     }
     Ok(holders.iter().copied().filter(|pid| !has_ancestor_in(*pid, &parents, &holders)).collect())
-}
-
-/// The port of a URL, as it is written or by its scheme.
-fn port_of(url: &str) -> Option<u16> {
-    let uri: http::Uri = url.parse().ok()?;
-    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-    uri.host()?;
-    Some(uri.port_u16().unwrap_or(usual))
 }
 
 fn has_ancestor_in(pid: u32, parents: &BTreeMap<u32, u32>, holders: &BTreeSet<u32>) -> bool {
@@ -131,17 +126,5 @@ mod tests {
             assert_eq!(listening(line, 8080), inode, "{line}");
         }
         assert_eq!(listening(v4, 8081), None);
-    }
-
-    #[test]
-    fn a_url_has_a_port() {
-        for (url, port) in [
-            ("http://127.0.0.1:8080/v1", Some(8080)),
-            ("http://localhost/v1", Some(80)),
-            ("https://[::1]/", Some(443)),
-            ("/v1", None),
-        ] {
-            assert_eq!(port_of(url), port, "{url}");
-        }
     }
 }

@@ -15,16 +15,19 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Found, Missing, Sensor, Server};
+use super::{Found, Missing, Sensor, Server, servers::names};
 use crate::{
     catalog::Quantity,
     hosts,
     record::{Class, Sample, SensorKind, Subject},
 };
 
-/// The processes of servers as they were seen last, by endpoint: whoever else reads of processes asks here.
+/// Time between two looks for new children, in nanoseconds.
+const LOOK_NS: u64 = 1_000_000_000;
+
+/// The processes of servers as they were seen last: whoever else reads of processes asks here.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Members(Arc<Mutex<BTreeMap<String, Vec<u32>>>>);
+pub(super) struct Members(Arc<Mutex<BTreeMap<Subject, Vec<u32>>>>);
 
 impl Members {
     /// Of all servers; none where nobody knows.
@@ -32,55 +35,128 @@ impl Members {
         self.known().values().flatten().copied().collect()
     }
 
-    /// Takes those of the server of an endpoint for the ones that there are.
-    pub(super) fn are(&self, subject: &Subject, pids: impl Iterator<Item = u32>) {
-        if let Subject::Server(endpoint) = subject {
-            self.known().insert(endpoint.clone(), pids.collect());
-        }
+    /// Takes those of a server for the ones that there are.
+    pub(super) fn are(&self, subject: &Subject, pids: Vec<u32>) {
+        self.known().insert(subject.clone(), pids);
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u32>>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<Subject, Vec<u32>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What can be read of the servers' processes: of those that are named, and of those that listen on this machine. Of a server
-/// on another one there is none, and nothing is missing.
-pub(super) fn find(servers: &[Server], root: &Path, members: &Members) -> Found {
+/// What can be read of the processes of servers, each with its endpoints: of those that are named, and of those that listen on this
+/// machine. Of a server on another one there is none, and nothing is missing. Servers with the same processes are one.
+pub(super) fn find(servers: &[Vec<&Server>], root: &Path, members: &Members) -> Found {
     let (mut sensors, mut lacking): Found = (Vec::new(), Vec::new());
+    let mut found: Vec<(Vec<String>, Vec<u32>)> = Vec::new();
+    let mut lacks = |endpoints, why| {
+        lacking.push(Missing { sensor: SensorKind::Process, subject: Subject::Server(endpoints), why });
+    };
     for server in servers {
-        let here = hosts::of_url(&server.url).is_some_and(|host| hosts::is_this_machine(&host));
-        if !here && server.pid.is_none() {
+        let here = |one: &&Server| hosts::of_url(&one.url).is_some_and(|host| hosts::is_this_machine(&host));
+        if !server.iter().any(|one| one.pid.is_some() || here(one)) {
             continue;
         }
-        let subject = Subject::Server(server.endpoint.clone());
-        match open(server, root, members) {
-            Ok(sensor) => sensors.push(sensor),
-            Err(why) => lacking.push(Missing { sensor: SensorKind::Process, subject, why }),
+        match roots(server, root) {
+            Ok(pids) => match found.iter_mut().find(|(_, known)| *known == pids) {
+                Some((endpoints, _)) => endpoints.extend(names(server)),
+                None => found.push((names(server), pids)),
+            },
+            Err(why) => lacks(names(server), why),
+        }
+    }
+    for (endpoints, pids) in found {
+        match open(&pids, root) {
+            Ok(processes) => sensors.push(Box::new(ServerSensor::new(endpoints, processes, members))),
+            Err(why) => lacks(endpoints, why),
         }
     }
     (sensors, lacking)
 }
 
+/// The processes that a server consists of, without their children: those that are named, or else those that listen.
+fn roots(server: &[&Server], root: &Path) -> Result<Vec<u32>, String> {
+    let mut named: Vec<u32> = server.iter().filter_map(|one| one.pid).collect();
+    named.sort_unstable();
+    named.dedup();
+    match server {
+        [one, ..] if named.is_empty() => listening(one, root),
+        _ => Ok(named),
+    }
+}
+
 #[cfg(target_os = "linux")]
-fn open(server: &Server, root: &Path, members: &Members) -> Result<Box<dyn Sensor>, String> {
-    let pids = match server.pid {
-        Some(pid) => vec![pid],
-        None => listener::of_url(&server.url, root)
-            .map_err(|why| format!("{why}; `endpoints.{}.pid` names its process", server.endpoint))?,
-    };
-    Ok(Box::new(tree::Processes::open(server.endpoint.clone(), &pids, root)?.told_to(members)))
+fn listening(server: &Server, root: &Path) -> Result<Vec<u32>, String> {
+    listener::of_url(&server.url, root)
+        .map_err(|why| format!("{why}; `endpoints.{}.pid` names its process", server.endpoint))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn open(server: &Server, _: &Path, members: &Members) -> Result<Box<dyn Sensor>, String> {
-    let Some(pid) = server.pid else {
-        let name = &server.endpoint;
-        return Err(format!(
-            "this system does not tell who listens on a port: `endpoints.{name}.pid` names it"
-        ));
-    };
-    Ok(Box::new(portable::Processes::open(server.endpoint.clone(), pid)?.told_to(members)))
+fn listening(server: &Server, _: &Path) -> Result<Vec<u32>, String> {
+    let name = &server.endpoint;
+    Err(format!("this system does not tell who listens on a port: `endpoints.{name}.pid` names it"))
+}
+
+#[cfg(target_os = "linux")]
+fn open(pids: &[u32], root: &Path) -> Result<tree::Tree, String> {
+    tree::Tree::open(pids, root)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open(pids: &[u32], _: &Path) -> Result<portable::Listed, String> {
+    portable::Listed::open(pids)
+}
+
+/// The processes of one server, by one of the ways in which systems tell of them.
+trait Processes: Send {
+    /// Takes in children that came since it was last looked.
+    fn look(&mut self) -> Result<(), String>;
+
+    /// What they have used by now; those that have ended are forgotten.
+    fn used(&mut self, at_ns: u64) -> Used;
+
+    /// Those that there are.
+    fn pids(&self) -> Vec<u32>;
+}
+
+/// Reads the processes of one server.
+struct ServerSensor<P> {
+    subject: Subject,
+    processes: P,
+    /// Who is told of them.
+    told: Members,
+    /// When children were looked for last.
+    looked_ns: Option<u64>,
+}
+
+impl<P: Processes> ServerSensor<P> {
+    fn new(endpoints: Vec<String>, processes: P, told: &Members) -> Self {
+        Self { subject: Subject::Server(endpoints), processes, told: told.clone(), looked_ns: None }
+    }
+}
+
+impl<P: Processes> Sensor for ServerSensor<P> {
+    fn kind(&self) -> SensorKind {
+        SensorKind::Process
+    }
+
+    fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    fn read(&mut self, at_ns: u64) -> Result<Vec<Sample>, String> {
+        if self.looked_ns.is_none_or(|looked_ns| at_ns.saturating_sub(looked_ns) >= LOOK_NS) {
+            self.processes.look()?;
+            self.told.are(&self.subject, self.processes.pids());
+            self.looked_ns = Some(at_ns);
+        }
+        let used = self.processes.used(at_ns);
+        if self.processes.pids().is_empty() {
+            return Err("its processes have ended".to_owned());
+        }
+        Ok(used.samples(at_ns, &self.subject))
+    }
 }
 
 /// What the processes of a server used and have at one moment.

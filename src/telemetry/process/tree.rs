@@ -9,29 +9,20 @@ use std::{
 
 use super::{
     super::{
-        Sensor,
-        files::{OpenFile, below, kibibytes, text},
+        files::{OpenFile, below, text},
         growth::Growth,
     },
-    Members, Used,
+    Processes, Used,
 };
-use crate::record::{Sample, SensorKind, Subject};
-
-/// Time between two looks for new children, in nanoseconds.
-const LOOK_NS: u64 = 1_000_000_000;
+use crate::machine::kibibytes;
 
 /// The processes of one server.
-pub(super) struct Processes {
+pub(super) struct Tree {
     root: PathBuf,
-    subject: Subject,
     ticks_per_second: f64,
     members: BTreeMap<u32, Member>,
     /// Ticks of processor time by process.
     ticks: Growth<u32>,
-    /// Who is told of them.
-    told: Members,
-    /// When children were looked for last.
-    looked_ns: Option<u64>,
     /// The moment before, and the ticks by then.
     before: Option<(u64, u64)>,
 }
@@ -49,29 +40,23 @@ impl Member {
     }
 }
 
-impl Processes {
+impl Tree {
     /// Starts on these processes and all below them.
-    pub(super) fn open(endpoint: String, pids: &[u32], root: &Path) -> Result<Self, String> {
+    pub(super) fn open(pids: &[u32], root: &Path) -> Result<Self, String> {
         let opened: Result<_, String> =
             pids.iter().map(|pid| Ok((*pid, Member::open(root, *pid)?))).collect();
         Ok(Self {
             root: root.to_owned(),
-            subject: Subject::Server(endpoint),
             ticks_per_second: ticks_per_second()?,
             members: opened?,
             ticks: Growth::default(),
-            told: Members::default(),
-            looked_ns: None,
             before: None,
         })
     }
+}
 
-    /// Lets others know of them, too.
-    pub(super) fn told_to(self, members: &Members) -> Self {
-        Self { told: members.clone(), ..self }
-    }
-
-    /// Takes in children that came since it was last looked. One that has ended by now is none.
+impl Processes for Tree {
+    /// A child that has ended by now is none.
     fn look(&mut self) -> Result<(), String> {
         let known: BTreeSet<u32> = self.members.keys().copied().collect();
         for pid in below_these(&self.root, &known)? {
@@ -79,11 +64,9 @@ impl Processes {
                 self.members.insert(pid, member);
             }
         }
-        self.told.are(&self.subject, self.members.keys().copied());
         Ok(())
     }
 
-    /// What they have used by now; those that have ended are forgotten.
     fn used(&mut self, at_ns: u64) -> Used {
         let mut used = Used::default();
         let mut ended = Vec::new();
@@ -115,27 +98,8 @@ impl Processes {
         });
         used
     }
-}
-
-impl Sensor for Processes {
-    fn kind(&self) -> SensorKind {
-        SensorKind::Process
-    }
-
-    fn subject(&self) -> &Subject {
-        &self.subject
-    }
-
-    fn read(&mut self, at_ns: u64) -> Result<Vec<Sample>, String> {
-        if self.looked_ns.is_none_or(|looked_ns| at_ns.saturating_sub(looked_ns) >= LOOK_NS) {
-            self.look()?;
-            self.looked_ns = Some(at_ns);
-        }
-        let used = self.used(at_ns);
-        if self.members.is_empty() {
-            return Err("its processes have ended".to_owned());
-        }
-        Ok(used.samples(at_ns, &self.subject))
+    fn pids(&self) -> Vec<u32> {
+        self.members.keys().copied().collect()
     }
 }
 

@@ -9,7 +9,10 @@ use std::{
 use http::{HeaderMap, Uri, header::ACCEPT};
 use reqwest::Client;
 use rustls::ClientConfig;
-use tokio::{sync::mpsc::Receiver, time::sleep_until};
+use tokio::{
+    sync::watch::Receiver,
+    time::{sleep, timeout_at},
+};
 
 use super::reader::{Read, Reader, is_of_server};
 use crate::{
@@ -28,6 +31,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 const SHORTEST: Duration = Duration::from_millis(500);
 /// Bytes that a page may have.
 const MOST_BYTES: usize = 8 << 20;
+/// Time between two of the last pages.
+const SETTLES: Duration = Duration::from_millis(50);
 /// Times that a page which is not there any more is told of.
 const MOST_TOLD: u32 = 3;
 
@@ -45,6 +50,15 @@ pub(super) struct Asked {
     pub(super) tls: Option<Arc<ClientConfig>>,
 }
 
+/// What is wanted of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A newer one.
+    Newer,
+    /// The last ones, at once: until two in a row say the same of what the server counts, so that all of it is counted.
+    Last,
+}
+
 /// What came of one page.
 #[derive(Debug)]
 pub(super) struct Fetched {
@@ -53,19 +67,26 @@ pub(super) struct Fetched {
     pub(super) read: Read,
 }
 
-/// Fetches a page each time that one is wanted, until nobody does, at most once in `interval`.
+/// Fetches a page each time that a newer one is wanted, at most once in `interval`, until the last ones are, or nobody wants any.
 pub(super) async fn follow(
     asked: Asked,
     allowed: Vec<String>,
     interval: Duration,
-    mut wanted: Receiver<()>,
+    mut wanted: Receiver<Wanted>,
     fetched: Sender<Fetched>,
 ) {
     let start = Instant::now();
     let mut reader = Reader::new(asked.endpoints.clone(), exporter(&asked.url));
     let mut client = None;
     let (mut taken, mut there, mut told) = (asked.named, true, 0);
-    while wanted.recv().await.is_some() {
+    let (mut ends, mut counted) = (false, None);
+    loop {
+        if !ends {
+            if wanted.changed().await.is_err() {
+                return;
+            }
+            ends = *wanted.borrow_and_update() == Wanted::Last;
+        }
         let begun = tokio::time::Instant::now();
         let text = fetch(&asked, &allowed, &mut client).await;
         let at = Instant::now();
@@ -87,10 +108,23 @@ pub(super) async fn follow(
             Err(_) => Read::default(),
         };
         there = text.is_ok();
+        let counts = read.counts();
         if fetched.send(Fetched { at, read }).is_err() {
             return;
         }
-        sleep_until(begun + interval.max(SHORTEST)).await;
+        if ends {
+            if counts.is_none() || counted == counts {
+                return;
+            }
+            counted = counts;
+            sleep(SETTLES).await;
+        } else {
+            // the last one is not waited for; of another value the next look tells
+            let mut last = wanted.clone();
+            let _ =
+                timeout_at(begun + interval.max(SHORTEST), last.wait_for(|wanted| *wanted == Wanted::Last))
+                    .await;
+        }
     }
 }
 

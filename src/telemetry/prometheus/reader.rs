@@ -45,6 +45,15 @@ pub(super) struct Read {
     pub(super) notes: Vec<String>,
 }
 
+impl Read {
+    /// What the server of the page counts; `None` where it is of none.
+    pub(super) fn counts(&self) -> Option<BTreeMap<Quantity, f64>> {
+        let counted =
+            |sample: &&Sample| sample.class == Class::Counter && matches!(sample.subject, Subject::Server(_));
+        self.samples.iter().find(counted).map(|sample| sample.readings.clone())
+    }
+}
+
 /// Whether a page is that of a known server.
 pub(super) fn is_of_server(text: &str) -> bool {
     Server::of(&page::parse(text)).is_some()
@@ -71,11 +80,9 @@ impl Reader {
                 .readings(&page)
                 .into_iter()
                 .partition(|(quantity, _)| quantity.course() == Course::Count);
-            for endpoint in &self.endpoints {
-                let subject = Subject::Server(endpoint.clone());
-                add(subject.clone(), Class::Sampled, sampled.clone());
-                add(subject, Class::Counter, counted.clone());
-            }
+            let subject = Subject::Server(self.endpoints.clone());
+            add(subject.clone(), Class::Sampled, sampled);
+            add(subject, Class::Counter, counted);
         }
         for (gpu, told) in self.gpus.read(at_ns, &page) {
             for (class, readings) in told {
@@ -94,8 +101,7 @@ impl Reader {
         if !raw.is_empty() {
             // without readings it is the page of something else, which the endpoint's author wants to have
             if samples.is_empty() {
-                let endpoint = self.endpoints.first().cloned().unwrap_or_default();
-                samples.push(blank(at_ns, Subject::Server(endpoint), Class::Sampled));
+                samples.push(blank(at_ns, Subject::Server(self.endpoints.clone()), Class::Sampled));
             }
             samples[0].raw = raw;
         }

@@ -4,34 +4,52 @@ use std::{
     io,
     sync::mpsc::{self, Receiver},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::{HeaderMap, Uri};
-use tokio::sync::mpsc::Sender;
+use tokio::sync::watch::{self, Sender};
 
-use super::fetch::{Asked, Fetched, follow};
+use super::fetch::{Asked, Fetched, Wanted, follow};
 use crate::{
     config::MetricsPages,
     record::{Sample, SensorKind, Subject},
-    telemetry::{Found, Missing, Sensor, Server},
+    telemetry::{
+        Found, Missing, Sensor, Server,
+        cost::Aside,
+        servers::{names, place_of},
+    },
 };
+
+/// How long the first reading waits for the first pages, so that what was counted before the load is known.
+const FIRST: Duration = Duration::from_millis(800);
 
 /// Sensors for the pages of servers, with a thread that fetches them until all are dropped. To be called when the servers are ready: a
 /// page that nobody named is looked for once. No page is fetched more often than once in `interval`, which is half a second at least.
-pub(in crate::telemetry) fn find(endpoints: &[Server], allow_hosts: &[String], interval: Duration) -> Found {
+pub(in crate::telemetry) fn find(
+    servers: &[Vec<&Server>],
+    allow_hosts: &[String],
+    interval: Duration,
+    cost: &Aside,
+) -> Found {
+    let first = Instant::now() + FIRST;
     let mut sensors: Vec<Box<dyn Sensor>> = Vec::new();
     let mut tasks = Vec::new();
-    for asked in asked(endpoints) {
-        // one waits while another is being fetched
-        let (wants, wanted) = tokio::sync::mpsc::channel(1);
+    for asked in asked(servers) {
+        let (wants, mut wanted) = watch::channel(Wanted::Newer);
+        wanted.mark_changed();
         let (tells, fetched) = mpsc::channel();
-        let subject = Subject::Server(asked.endpoints.first().cloned().unwrap_or_default());
-        let _ = wants.try_send(());
-        sensors.push(Box::new(PageSensor { subject, wants, fetched, missing: Vec::new() }));
+        let subject = Subject::Server(asked.endpoints.clone());
+        sensors.push(Box::new(PageSensor {
+            subject,
+            wants,
+            fetched,
+            first: Some(first),
+            missing: Vec::new(),
+        }));
         tasks.push(follow(asked, allow_hosts.to_vec(), interval, wanted, tells));
     }
-    match start(tasks) {
+    match start(tasks, cost.clone()) {
         Ok(()) => (sensors, Vec::new()),
         Err(error) => {
             let why = format!("cannot start a thread for pages: {error}");
@@ -46,11 +64,13 @@ pub(in crate::telemetry) fn find(endpoints: &[Server], allow_hosts: &[String], i
 }
 
 /// Sees the tasks through on a thread of their own; none where there are none.
-fn start(tasks: Vec<impl Future<Output = ()> + Send + 'static>) -> io::Result<()> {
+fn start(tasks: Vec<impl Future<Output = ()> + Send + 'static>, cost: Aside) -> io::Result<()> {
     if tasks.is_empty() {
         return Ok(());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    // whenever it has nothing to do
+    let runtime = runtime.enable_all().on_thread_park(move || cost.take_down()).build()?;
     thread::Builder::new().name("metrics-pages".to_owned()).spawn(move || {
         runtime.block_on(async {
             let tasks: Vec<_> = tasks.into_iter().map(tokio::spawn).collect();
@@ -63,10 +83,12 @@ fn start(tasks: Vec<impl Future<Output = ()> + Send + 'static>) -> io::Result<()
     Ok(())
 }
 
-/// Every page once, whoever names it.
-pub(super) fn asked(endpoints: &[Server]) -> Vec<Asked> {
+/// Every page once, whoever names it: what is on it is of all endpoints of the server.
+pub(super) fn asked(servers: &[Vec<&Server>]) -> Vec<Asked> {
     let mut all: Vec<Asked> = Vec::new();
-    for Server { endpoint, url, pages, headers, tls, .. } in endpoints {
+    for (Server { url, pages, headers, tls, .. }, endpoints) in
+        servers.iter().flat_map(|server| server.iter().map(move |one| (*one, names(server))))
+    {
         let (urls, named) = match pages {
             // the API's version is none of this route's
             MetricsPages::Auto => {
@@ -76,18 +98,21 @@ pub(super) fn asked(endpoints: &[Server]) -> Vec<Asked> {
             MetricsPages::At(urls) => (urls.clone(), true),
         };
         for page in urls {
-            if let Some(known) = all.iter_mut().find(|asked| asked.url == page) {
+            let place = place_of(&page);
+            let same =
+                |asked: &&mut Asked| asked.url == page || (place.is_some() && place_of(&asked.url) == place);
+            if let Some(known) = all.iter_mut().find(same) {
                 known.named |= named;
-                if !known.endpoints.contains(endpoint) {
-                    known.endpoints.push(endpoint.clone());
-                }
+                let new: Vec<_> =
+                    endpoints.iter().filter(|name| !known.endpoints.contains(name)).cloned().collect();
+                known.endpoints.extend(new);
                 continue;
             }
             // what identifies its author goes to the server of the endpoint and to no other
             let own = server(&page).is_some() && server(&page) == server(url);
             let headers = if own { headers.clone() } else { HeaderMap::new() };
             let tls = tls.clone().filter(|_| own);
-            all.push(Asked { url: page, endpoints: vec![endpoint.clone()], named, headers, tls });
+            all.push(Asked { url: page, endpoints: endpoints.clone(), named, headers, tls });
         }
     }
     all
@@ -102,9 +127,27 @@ fn server(url: &str) -> Option<(String, String)> {
 /// Hands on what a page said.
 struct PageSensor {
     subject: Subject,
-    wants: Sender<()>,
+    wants: Sender<Wanted>,
     fetched: Receiver<Fetched>,
+    /// Until when the first page is waited for; `None` once it was.
+    first: Option<Instant>,
     missing: Vec<String>,
+}
+
+impl PageSensor {
+    /// Takes in a page, where a moment of the run is one of the clock.
+    fn take(
+        &mut self,
+        Fetched { at, read }: Fetched,
+        (now_ns, now): (u64, Instant),
+        samples: &mut Vec<Sample>,
+    ) {
+        let ns =
+            |later: Instant, earlier: Instant| later.saturating_duration_since(earlier).as_nanos() as u64;
+        let at_ns = (now_ns + ns(at, now)).saturating_sub(ns(now, at));
+        samples.extend(read.samples.into_iter().map(|sample| Sample { at_ns, ..sample }));
+        self.missing.extend(read.notes);
+    }
 }
 
 impl Sensor for PageSensor {
@@ -119,14 +162,28 @@ impl Sensor for PageSensor {
     /// What was fetched since it was asked last, with the moments at which the pages were there, and the wish for another. A page that was
     /// looked for and not found has nothing to read, ever.
     fn read(&mut self, at_ns: u64) -> Result<Vec<Sample>, String> {
+        let now = Instant::now();
         let mut samples = Vec::new();
-        for Fetched { at, read } in self.fetched.try_iter() {
-            let at_ns = at_ns.saturating_sub(at.elapsed().as_nanos() as u64);
-            samples.extend(read.samples.into_iter().map(|sample| Sample { at_ns, ..sample }));
-            self.missing.extend(read.notes);
+        if let Some(until) = self.first.take()
+            && let Ok(fetched) = self.fetched.recv_timeout(until.saturating_duration_since(now))
+        {
+            self.take(fetched, (at_ns, now), &mut samples);
         }
-        // one that is wanted already is enough
-        let _ = self.wants.try_send(());
+        while let Ok(fetched) = self.fetched.try_recv() {
+            self.take(fetched, (at_ns, now), &mut samples);
+        }
+        self.wants.send_replace(Wanted::Newer);
+        Ok(samples)
+    }
+
+    fn read_last(&mut self, at_ns: u64, until: Instant) -> Result<Vec<Sample>, String> {
+        let now = Instant::now();
+        self.wants.send_replace(Wanted::Last);
+        let mut samples = Vec::new();
+        // it ends with whoever fetches
+        while let Ok(fetched) = self.fetched.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            self.take(fetched, (at_ns, now), &mut samples);
+        }
         Ok(samples)
     }
 

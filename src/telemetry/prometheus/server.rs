@@ -37,7 +37,8 @@ const fn max(quantity: Quantity, names: &'static [&'static [&'static str]]) -> R
     Rule { quantity, merge: Merge::Max, names }
 }
 
-/// <https://docs.vllm.ai/en/latest/usage/metrics.html>; `gpu_cache_usage_perc` is of V0 and early V1.
+/// <https://docs.vllm.ai/en/latest/usage/metrics.html>; `gpu_cache_usage_perc` is of V0 and early V1. Prompts are
+/// counted whole, with what was found in the prefix cache, and each prompt of a request is a request.
 const VLLM: &[Rule] = &[
     sum(Quantity::ServerRunning, &[&["vllm_num_requests_running"]]),
     sum(Quantity::ServerQueueLength, &[&["vllm_num_requests_waiting"]]),
@@ -56,7 +57,8 @@ const VLLM: &[Rule] = &[
     sum(Quantity::ServerRequests, &[&["vllm_request_success_total"]]),
 ];
 
-/// <https://docs.sglang.ai/references/production_metrics.html>. All prompt tokens are looked for in its cache.
+/// <https://docs.sglang.ai/references/production_metrics.html>. All prompt tokens are looked for in its cache, and
+/// counted once a request has ended, each prompt of a request as one.
 const SGLANG: &[Rule] = &[
     sum(Quantity::ServerRunning, &[&["sglang_num_running_reqs"]]),
     sum(Quantity::ServerQueueLength, &[&["sglang_num_queue_reqs"]]),
@@ -84,12 +86,13 @@ const TGI: &[Rule] = &[
     ),
 ];
 
-/// <https://github.com/ggml-org/llama.cpp/tree/master/tools/server>; newer versions tell nothing of their KV cache.
+/// <https://github.com/ggml-org/llama.cpp/tree/master/tools/server>; newer versions tell nothing of their KV cache,
+/// and none counts requests. What it found in its cache is in none of its counts.
 const LLAMA_CPP: &[Rule] = &[
     sum(Quantity::ServerRunning, &[&["llamacpp_requests_processing"]]),
     sum(Quantity::ServerQueueLength, &[&["llamacpp_requests_deferred"]]),
     max(Quantity::ServerKvCacheUsage, &[&["llamacpp_kv_cache_usage_ratio"]]),
-    sum(Quantity::ServerPromptTokens, &[&["llamacpp_prompt_tokens_total"]]),
+    sum(Quantity::ServerPromptTokensComputed, &[&["llamacpp_prompt_tokens_total"]]),
     sum(Quantity::ServerGenerationTokens, &[&["llamacpp_tokens_predicted_total"]]),
 ];
 

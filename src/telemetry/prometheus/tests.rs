@@ -160,7 +160,7 @@ fn pages_of_servers_become_readings() {
     server of `main` · sampled · server.queue_length = 2
     server of `main` · sampled · server.running = 4
     server of `main` · sampled · server.kv_cache_usage = 0.0625
-    server of `main` · counter · server.prompt_tokens = 1632
+    server of `main` · counter · server.prompt_tokens_computed = 1632
     server of `main` · counter · server.generation_tokens = 960
     ");
     // an exporter that cannot have colons
@@ -293,7 +293,10 @@ fn a_page_without_end_does_not_fill_the_disk() {
 fn a_page_of_something_else_is_kept_as_it_is() {
     let Read { samples, notes } = reader().read(0, "my_queue 5\nmy_created 6\n");
     assert_eq!(samples.len(), 1);
-    assert_eq!((&samples[0].subject, samples[0].readings.len()), (&Subject::Server("main".to_owned()), 0));
+    assert_eq!(
+        (&samples[0].subject, samples[0].readings.len()),
+        (&Subject::Server(vec!["main".to_owned()]), 0)
+    );
     assert_eq!(samples[0].raw.clone().into_iter().collect::<Vec<_>>(), [("my_queue".to_owned(), 5.0)]);
     assert!(notes[0].contains("is of no known server or exporter"), "{notes:?}");
     let Read { samples, notes } = reader().read(0, "<!doctype html>\n<p>hello</p>\n");

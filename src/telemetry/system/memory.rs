@@ -2,12 +2,10 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::super::{
-    Sensor,
-    files::{OpenFile, kibibytes},
-};
+use super::super::{Sensor, files::OpenFile};
 use crate::{
     catalog::Quantity,
+    machine::kibibytes,
     record::{Class, Sample, SensorKind, Subject},
 };
 

@@ -45,7 +45,7 @@ fn ladder_with_cache(usage: f64, waiting: f64, preempted: f64) -> (Run, Summary)
     let highest = summary.scopes.iter_mut().rfind(|scope| scope.key.step.is_some()).expect("levels");
     let read = |quantity: Quantity, value: f64| Observation {
         quantity,
-        subject: Subject::Server("chat".to_owned()),
+        subject: Subject::Server(vec!["chat".to_owned()]),
         sensor: SensorKind::Prometheus,
         class: Class::Sampled,
         readings: 20,

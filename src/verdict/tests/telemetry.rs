@@ -98,7 +98,7 @@ fn a_count_is_what_it_came_to() {
         min: None,
         before: None,
         growth: Some(3.0),
-        ..read(Subject::Server("chat".to_owned()), Quantity::ServerPreemptions, 0.0, 0.0)
+        ..read(Subject::Server(vec!["chat".to_owned()]), Quantity::ServerPreemptions, 0.0, 0.0)
     };
     let (row, ..) = run("server.preemptions", Bound::AtMost(0.0), &[count], Vec::new());
     assert_eq!((row.mark, row.value), (Mark::Fail, Some(3.0)));
@@ -144,7 +144,7 @@ fn the_bare_name_of_a_level_is_its_peak_or_its_mean() {
 fn memory_that_grows_is_a_finding() {
     let trend = |share: f64, p_value: f64| Trend {
         key: phase("load"),
-        subject: Subject::Server("chat".to_owned()),
+        subject: Subject::Server(vec!["chat".to_owned()]),
         drift: Drift { share, p_value },
         bytes_per_hour: share * 1e9,
         length_s: 600.0,

@@ -22,8 +22,7 @@ use crate::{
     config::{Faults, MetricsPages, Sim},
     record::{Class, Sample, Subject},
     sim,
-    telemetry::Sensor,
-    telemetry::Server,
+    telemetry::{Sensor, Server, cost::Aside, servers::together},
 };
 
 /// A server that answers every request with what `answer` makes of its head; until it is dropped.
@@ -82,7 +81,7 @@ fn pages_of(endpoint: &str, url: String, pages: MetricsPages) -> Server {
 }
 
 fn sensors(endpoints: &[Server]) -> Vec<Box<dyn Sensor>> {
-    find(endpoints, &[], Duration::ZERO).0
+    find(&together(endpoints), &[], Duration::ZERO, &Aside::default()).0
 }
 
 /// When the tests' runs are, in nanoseconds.
@@ -134,8 +133,7 @@ fn who_has_no_such_page_is_not_asked_again() {
     until(&mut *sensors[1], |samples, _| samples.len() >= 4);
     assert_eq!((sensors[0].read(0), sensors[0].missing()), (Ok(Vec::new()), Vec::new()));
     assert!(asked.load(SeqCst) <= 1);
-    let off = find(&[pages_of("off", web.url("/v1"), MetricsPages::Off)], &[], Duration::ZERO);
-    assert!(off.0.is_empty() && off.1.is_empty());
+    assert!(self::sensors(&[pages_of("off", web.url("/v1"), MetricsPages::Off)]).is_empty());
 }
 
 #[test]
@@ -171,7 +169,7 @@ fn a_page_that_does_not_come_holds_up_no_other() {
         pages_of("quick", quick.url(""), named(&quick)),
     ]);
     let (samples, _) = until(&mut *sensors[2], |samples, _| !samples.is_empty());
-    assert_eq!(samples[0].subject, Subject::Server("quick".to_owned()));
+    assert_eq!(samples[0].subject, Subject::Server(vec!["quick".to_owned()]));
     let begun = Instant::now();
     assert_eq!(sensors[0].read(0), Ok(Vec::new()));
     assert!(begun.elapsed() < Duration::from_secs(2), "what is not there is not waited for");
@@ -194,21 +192,45 @@ fn a_page_of_two_endpoints_is_fetched_once_and_secrets_stay_where_they_belong() 
         ..one.clone()
     };
     let three = pages_of("three", "http://gpu-box:8000/team/v1".to_owned(), MetricsPages::Auto);
-    let all = asked(&[two.clone(), Server { endpoint: "again".to_owned(), ..two }, one, three]);
+    let all = [two.clone(), Server { endpoint: "again".to_owned(), ..two }, one, three];
+    let all = asked(&together(&all));
     let shown: Vec<_> = all
         .iter()
         .map(|asked| (asked.url.as_str(), asked.endpoints.join(" "), asked.named, asked.headers.len()))
         .collect();
-    let other_case = "http://Gpu-Box:8000/metrics";
     assert_eq!(
         shown,
         [
-            (page.as_str(), "two again".to_owned(), true, 0),
-            (own.as_str(), "two again".to_owned(), true, 1),
-            (other_case, "one".to_owned(), false, 1),
+            (page.as_str(), "two again one".to_owned(), true, 0),
+            (own.as_str(), "two again one".to_owned(), true, 1),
             ("http://gpu-box:8000/team/metrics", "three".to_owned(), false, 0),
         ]
     );
+}
+
+#[test]
+fn the_first_page_is_waited_for_and_the_last_ones_are_those_that_say_the_same() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&asked);
+    // it still counts what has ended while its first four pages are made
+    let web = Web::start(move |_| {
+        let count = counted.fetch_add(1, SeqCst).min(3);
+        Some(page(&format!("llamacpp:tokens_predicted_total {count}\n")))
+    });
+    let cost = Aside::default();
+    let servers = [pages_of("main", web.url("/v1"), MetricsPages::Auto)];
+    let mut sensors = find(&together(&servers), &[], Duration::from_secs(3600), &cost).0;
+    let made = |samples: Vec<Sample>| -> Vec<f64> {
+        samples.iter().map(|sample| sample.readings[&Quantity::ServerGenerationTokens]).collect()
+    };
+    assert_eq!(made(sensors[0].read(HOUR).expect("a page")), [0.0]);
+    // the next one would come in an hour
+    let begun = Instant::now();
+    let last = sensors[0].read_last(HOUR, begun + Duration::from_secs(60)).expect("pages");
+    assert!(last.iter().all(|sample| sample.at_ns >= HOUR), "{last:?}");
+    assert_eq!(made(last), [1.0, 2.0, 3.0, 3.0]);
+    assert!(begun.elapsed() < Duration::from_secs(60), "who fetches has ended");
+    assert!(!cfg!(unix) || cost.ns() > 0, "and it was not for nothing");
 }
 
 #[test]
