@@ -81,13 +81,17 @@ pub enum Metric {
     SpikeRateMad,
     /// What a million tokens, input and output together, cost at the scenario's price.
     CostPerMillionTokens,
+    /// Energy of the machines in the window ÷ requests that ended well inside it.
+    EnergyPerRequest,
+    /// Energy of the machines in the window ÷ output tokens that arrived inside it.
+    EnergyPerToken,
     /// What was read of the machine or of a server.
     Reading(Quantity),
 }
 
 impl Metric {
     /// Every metric that follows from requests, in the order in which reports list them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Ttft,
         Self::Ttfc,
         Self::Tpot,
@@ -112,6 +116,8 @@ impl Metric {
         Self::SpikeRate,
         Self::SpikeRateMad,
         Self::CostPerMillionTokens,
+        Self::EnergyPerRequest,
+        Self::EnergyPerToken,
     ];
 
     /// Every metric there is: those of requests, then what is read.
@@ -122,6 +128,16 @@ impl Metric {
     /// The quantity that is read, where it is one.
     pub fn quantity(self) -> Option<Quantity> {
         if let Self::Reading(quantity) = self { Some(quantity) } else { None }
+    }
+
+    /// Whether it is read of the server of one endpoint.
+    pub fn is_of_server(self) -> bool {
+        self.quantity().is_some_and(Quantity::is_of_server)
+    }
+
+    /// Whether it is what machines used of energy, or follows from that.
+    pub fn is_energy(self) -> bool {
+        matches!(self, Self::EnergyPerRequest | Self::EnergyPerToken | Self::Reading(Quantity::Energy))
     }
 
     /// The statistics that it has; none where it is one number.
@@ -161,6 +177,8 @@ impl Metric {
             Self::SpikeRate => "spike_rate",
             Self::SpikeRateMad => "spike_rate.mad",
             Self::CostPerMillionTokens => "cost_per_million_tokens",
+            Self::EnergyPerRequest => "energy_per_request",
+            Self::EnergyPerToken => "energy_per_token",
         }
     }
 
@@ -189,6 +207,7 @@ impl Metric {
             | Self::SpikeRate
             | Self::SpikeRateMad => Unit::Share,
             Self::CostPerMillionTokens => Unit::Money,
+            Self::EnergyPerRequest | Self::EnergyPerToken => Unit::Joules,
             Self::Reading(quantity) => quantity.unit(),
         }
     }
@@ -206,7 +225,7 @@ impl Metric {
             | Self::ObjectivesMetRate
             | Self::SpikeRate
             | Self::SpikeRateMad => Kind::Share,
-            Self::Reading(_) => Kind::Reading,
+            Self::EnergyPerRequest | Self::EnergyPerToken | Self::Reading(_) => Kind::Reading,
             _ => Kind::Series,
         }
     }
@@ -246,7 +265,7 @@ impl Metric {
     pub fn noun(self) -> &'static str {
         match self {
             Self::SpikeRecovery => "spike",
-            Self::Reading(_) => "reading",
+            _ if self.kind() == Kind::Reading => "reading",
             _ => "request",
         }
     }

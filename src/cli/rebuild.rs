@@ -15,7 +15,7 @@ use super::{
 use crate::{
     compare::RunFigures,
     config::Format,
-    metrics::{self, Source as _, Summary},
+    metrics::{self, GpuMemory, Source as _, Summary},
     record::{Abort, Diary, Generator, Pressed, Saturated},
     report::{self, Report},
     store::{self, Run},
@@ -155,6 +155,7 @@ fn write(folder: &Path, rebuilt: &Rebuilt) -> anyhow::Result<()> {
 }
 
 fn write_csv(folder: &Path, run: &Run) -> anyhow::Result<()> {
+    let gpu_memory = GpuMemory::read(run)?;
     store::replace_with(folder, "requests.csv", |out| {
         out.write_all(report::csv_header().as_bytes())?;
         let mut row = String::new();
@@ -165,7 +166,8 @@ fn write_csv(folder: &Path, run: &Run) -> anyhow::Result<()> {
         run.scan(&mut |record, chunks| {
             row.clear();
             let objectives = asked.get(record.endpoint.as_str()).copied().flatten();
-            report::csv_row(record, metrics::objectives_met(objectives, record, &chunks.at_ns), &mut row);
+            let met = metrics::objectives_met(objectives, record, &chunks.at_ns);
+            report::csv_row(record, met, gpu_memory.around(record), &mut row);
             if failed.is_none() {
                 failed = out.write_all(row.as_bytes()).err();
             }

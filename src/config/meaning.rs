@@ -4,6 +4,7 @@ mod batches;
 mod connection;
 mod conversations;
 mod headers;
+mod idle;
 mod needs;
 mod objectives;
 mod order;
@@ -55,6 +56,7 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
     }
     check.circle();
     check.crowd(named);
+    check.idle();
     check.objectives();
     for (name, target) in &draft.targets {
         if let Some(target) = target {

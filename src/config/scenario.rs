@@ -33,7 +33,7 @@ pub use self::{
     endpoint::{Address, Endpoint, Model, ModelMix},
     http_api::{EndMark, HttpApi},
     metrics::MetricsPages,
-    monitoring::Monitoring,
+    monitoring::{Monitoring, PowerEstimate},
     objective::Objective,
     phase::*,
     pressure::{CpuPressure, MemoryAmount, MemoryPressure, PressingThreads, Pressure},

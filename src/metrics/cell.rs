@@ -287,6 +287,11 @@ impl Cell {
         known.then_some((self.input_in_window as f64, self.output_in_window))
     }
 
+    /// Output tokens that arrived inside the window; `None` where some are not known.
+    pub(super) fn output_in_window(&self) -> Option<f64> {
+        (self.uncounted == 0).then_some(self.output_in_window)
+    }
+
     /// The sum of both kinds.
     pub(super) fn tokens_in_window(&self) -> Option<f64> {
         self.tokens_of_window().map(|(input, output)| input + output)

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io, time::Duration};
 
 use crate::{
-    catalog::Protocol,
+    catalog::{Protocol, Quantity},
     config::{
         Address, Arrivals, Bound, Ceiling, Faults, HttpVersion, Lengths, MetricsPages, Model, Monitoring,
         Objective, OnBottleneck, OnInconclusive, Output, Platform, PromptLength, Severity, Sim, Spikes,
@@ -14,7 +14,10 @@ use crate::{
         Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, PlannedTarget, ScopeKey,
         Step, Traffic, Work, lay_over, schedule,
     },
-    record::{ChunkTimes, ClockSource, Diary, Outcome, Record, StopCause, TokenSource},
+    record::{
+        ChunkTimes, Class, ClockSource, Diary, Outcome, Record, Sample, SensorKind, StopCause, Subject,
+        Telemetry, TokenSource,
+    },
     sim::{Arrival, Request, Seen, simulate},
 };
 
@@ -360,6 +363,7 @@ pub(crate) struct Run {
     pub(crate) plan: Plan,
     pub(crate) diary: Vec<Diary>,
     pub(crate) records: Vec<(Record, ChunkTimes)>,
+    pub(crate) telemetry: Vec<Telemetry>,
     /// Requests so far, by step.
     pushed: BTreeMap<usize, u64>,
 }
@@ -367,12 +371,33 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn new(plan: Plan) -> Self {
         let diary = vec![Diary::RunStarted { format: crate::record::FORMAT, wall_ns: 0 }];
-        Self { plan, diary, records: Vec::new(), pushed: BTreeMap::new() }
+        Self { plan, diary, records: Vec::new(), telemetry: Vec::new(), pushed: BTreeMap::new() }
     }
 
     /// Begins a step.
     pub(crate) fn start(&mut self, step: usize, at_ns: u64) {
         self.diary.push(Diary::StepStarted { step, at_ns });
+    }
+
+    /// Adds readings of a part of the machine, which has this value at each of these seconds.
+    pub(crate) fn read(
+        &mut self,
+        (sensor, class, subject, quantity): (SensorKind, Class, &Subject, Quantity),
+        seconds: impl IntoIterator<Item = f64>,
+        value: impl Fn(f64) -> f64,
+    ) {
+        let samples = seconds.into_iter().map(|second| {
+            Telemetry::Sample(Sample {
+                at_ns: (second * 1e9) as u64,
+                sensor,
+                class,
+                subject: subject.clone(),
+                readings: BTreeMap::from([(quantity, value(second))]),
+                cores: Vec::new(),
+                raw: BTreeMap::new(),
+            })
+        });
+        self.telemetry.extend(samples);
     }
 
     /// Adds a request of a step to its first endpoint and returns it for changes.
@@ -474,6 +499,11 @@ impl Source for Run {
         for (record, chunks) in &self.records {
             visit(record, chunks);
         }
+        Ok(())
+    }
+
+    fn telemetry(&self, visit: &mut dyn FnMut(&Telemetry)) -> io::Result<()> {
+        self.telemetry.iter().for_each(visit);
         Ok(())
     }
 }

@@ -7,10 +7,12 @@ mod account;
 mod batches;
 mod cell;
 mod distribution;
+mod energy;
 mod instrument;
 mod ladder;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod gpu_memory;
 mod notes;
 mod objectives;
 mod pending;
@@ -36,6 +38,8 @@ use std::{collections::BTreeMap, io};
 pub use account::{Account, Ending};
 pub use batches::{BatchCurve, batch_curves};
 pub use distribution::{Dependence, Distribution, Values};
+pub use energy::{Energy, EnergyUse};
+pub use gpu_memory::{GpuMemory, GpuMemoryAround};
 pub use ladder::{Ladder, Level, ladders};
 pub use objectives::objectives_met;
 pub use pending::certain;
@@ -54,7 +58,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    catalog::{Direction, Metric, Statistic},
+    catalog::{Direction, Metric, Quantity, Statistic},
     plan::ScopeKey,
     record::{Abort, ChunkTimes, Diary, Outcome, Record, Saturated, ServiceEnded, Telemetry},
     stats,
@@ -270,12 +274,17 @@ pub struct Scope {
     pub estimates: BTreeMap<Metric, stats::Estimate>,
     /// What was read in its windows: of the whole everything, of an endpoint what is of its server.
     pub observations: Vec<Observation>,
+    /// What its windows took of energy; of the whole only, since no part of a machine is one endpoint's.
+    pub energy: EnergyUse,
 }
 
 impl Scope {
     /// The value of a metric, as targets see it: failures count as infinite in percentiles, and of what is read on several subjects
     /// the worst counts or their sum. `None` is "no data".
     pub fn value(&self, metric: Metric, statistic: Option<Statistic>) -> Option<f64> {
+        if metric == Metric::Reading(Quantity::Energy) {
+            return self.energy.judged().map(|(_, joules)| joules);
+        }
         if let Metric::Reading(quantity) = metric {
             let at_least = metric.direction() == Direction::Higher;
             return observed(&self.observations, quantity, statistic, at_least).map(|judged| judged.value);

@@ -7,7 +7,7 @@ use crate::{
     catalog::Metric,
     config::Price,
     metrics::{
-        ModelScope, Scope, Spike, Window,
+        EnergyUse, ModelScope, Observation, Scope, Spike, Window,
         cell::Cell,
         recovery::{Sight, SpikeTimes, distribution},
         slices::changes_by_plan,
@@ -90,6 +90,7 @@ pub(super) fn assemble(
         }
     }
     let costs = Costs { price: plan.price, paid_s: paid(cells) };
+    let meters = Meters { telemetry, net: plan.monitoring.subtract_idle };
     let (mut scopes, mut models) = (Vec::new(), Vec::new());
     for (phase, steps) in phases {
         let key = |step: Option<&StepSurvey<'_>>, endpoint: Option<usize>| ScopeKey {
@@ -99,13 +100,11 @@ pub(super) fn assemble(
         };
         let scope = |step: Option<&StepSurvey<'_>>, of: &[&StepSurvey<'_>], endpoint: Option<usize>| {
             let part = endpoint.map(|endpoint| Part { endpoint, model: None });
-            let mut scope = gather(key(step, endpoint), of, part, cells, &costs);
+            let mut scope = gather(key(step, endpoint), of, part, cells, (&costs, &meters));
             scope.spikes =
                 of.iter().flat_map(|step| spikes_of(step.step.id, spikes, cells, endpoint)).collect();
             let recoveries = distribution(&scope.spikes);
             scope.series.extend(recoveries.map(|recoveries| (Metric::SpikeRecovery, recoveries)));
-            let ids: Vec<usize> = of.iter().map(|step| step.step.id).collect();
-            scope.observations = telemetry.observations(&ids, scope.key.endpoint.as_deref());
             scope
         };
         let of_models = |step: Option<&StepSurvey<'_>>, of: &[&StepSurvey<'_>]| {
@@ -115,7 +114,7 @@ pub(super) fn assemble(
             });
             let each = each.map(|(part, name)| ModelScope {
                 model: name.to_owned(),
-                scope: gather(key(step, Some(part.endpoint)), of, Some(part), cells, &costs),
+                scope: gather(key(step, Some(part.endpoint)), of, Some(part), cells, (&costs, &meters)),
             });
             each.collect::<Vec<_>>()
         };
@@ -184,6 +183,37 @@ impl Costs {
     }
 }
 
+/// What was read of machines and servers.
+struct Meters<'a> {
+    telemetry: &'a Collecting,
+    /// Whether the power at rest counts as nobody's.
+    net: bool,
+}
+
+impl Meters<'_> {
+    /// What was read in the windows of these steps, of all or of the server of one endpoint.
+    fn read(&self, steps: &[&StepSurvey<'_>], endpoint: Option<&str>) -> Vec<Observation> {
+        let ids: Vec<usize> = steps.iter().map(|step| step.step.id).collect();
+        self.telemetry.observations(&ids, endpoint)
+    }
+
+    /// The energy of these steps, by what was read in their windows.
+    fn energy(
+        &self,
+        readings: &[Observation],
+        steps: &[&StepSurvey<'_>],
+        cells: &Cells,
+        length_s: f64,
+    ) -> EnergyUse {
+        let windows = |own: bool| {
+            let of = cells.iter().filter(move |(id, _)| steps.iter().any(|step| step.step.id == **id) == own);
+            of.filter_map(|(_, (window, _))| *window)
+        };
+        let shared = windows(true).any(|own| windows(false).any(|other| own.overlaps(other)));
+        EnergyUse { shared, net: self.net, ..EnergyUse::of(readings, self.telemetry.at_rest(), length_s) }
+    }
+}
+
 /// The seconds of the platform that each step with a window pays for: those of its window, shared with what was
 /// measured beside it.
 fn paid(cells: &Cells) -> BTreeMap<usize, Option<f64>> {
@@ -204,7 +234,7 @@ fn gather(
     steps: &[&StepSurvey<'_>],
     part: Option<Part>,
     cells: &Cells,
-    costs: &Costs,
+    (costs, meters): (&Costs, &Meters<'_>),
 ) -> Scope {
     let mut sum = Cell::default();
     let mut spans = Vec::new();
@@ -226,6 +256,16 @@ fn gather(
     let mut rates = sum.rates(window.map_or(0.0, |window| window.length_s), &series);
     let cost = costs.of(steps, part).and_then(|(price, paid_s)| sum.cost_per_million_tokens(price, paid_s));
     rates.extend(cost.map(|cost| (Metric::CostPerMillionTokens, cost)));
+    // a model is named by requests that come for all
+    let observations = match part {
+        Some(Part { model: Some(_), .. }) => Vec::new(),
+        _ => meters.read(steps, key.endpoint.as_deref()),
+    };
+    let energy = match (part, window) {
+        (None, Some(window)) => meters.energy(&observations, steps, cells, window.length_s),
+        _ => EnergyUse::default(),
+    };
+    rates.extend(energy.rates(sum.counts.completed_in_window, sum.output_in_window()));
     let (users, offered_rate) = match steps {
         [step] => load_of(step, part),
         _ => (None, None),
@@ -243,7 +283,8 @@ fn gather(
         offered_rate,
         window,
         estimates: sum.estimates(steps.iter().any(|step| changes_by_plan(step.load))),
-        observations: Vec::new(),
+        observations,
+        energy,
         counts: sum.counts,
         tokens: sum.tokens,
         transit: sum.transit,

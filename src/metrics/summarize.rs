@@ -88,9 +88,9 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         .collect();
     let began_ns = survey.steps.values().filter_map(|step| step.started_ns).min();
     let mut pages = Pages::new(plan, &survey.sent);
-    let telemetry = Collecting::read(source, &windows, began_ns, survey.last_end_ns, &mut |sample| {
-        pages.add(sample);
-    })?;
+    let run = (began_ns, survey.last_end_ns);
+    let telemetry =
+        Collecting::read(source, plan.monitoring, &windows, run, &mut |sample| pages.add(sample))?;
     let server_counts = pages.finish(&keys);
     let (scopes, models) = assemble(plan, &survey, &cells, &spikes, &telemetry);
     let cost = plan.price.and_then(|price| survey.used.cost(price));

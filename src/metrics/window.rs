@@ -22,6 +22,11 @@ impl Span {
         (self.to_ns - self.from_ns) as f64 / 1e9
     }
 
+    /// Whether more than a moment lies in both.
+    pub(super) fn overlaps(self, other: Self) -> bool {
+        self.from_ns.max(other.from_ns) < self.to_ns.min(other.to_ns)
+    }
+
     /// How many of these ascending moments lie in it.
     pub(super) fn count(self, moments: &[u64]) -> usize {
         moments.partition_point(|at| *at <= self.to_ns) - moments.partition_point(|at| *at < self.from_ns)

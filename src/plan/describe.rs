@@ -6,8 +6,8 @@ use super::{LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, PlannedTarg
 use crate::{
     config::{
         AnswerCheck, Arrivals, Bound, Ceiling, Conversation, CpuPressure, Language, MemoryAmount, Model,
-        Monitoring, Objective, PressingThreads, Pressure, Price, Search, Snippets, Sought, Stage, Until,
-        Workload,
+        Monitoring, Objective, PowerEstimate, PressingThreads, Pressure, Price, Search, Snippets, Sought,
+        Stage, Until, Workload,
     },
     units::{show_bytes, show_count, show_count_of, show_share, write_duration},
 };
@@ -240,14 +240,18 @@ pub fn objectives(objectives: &[Objective]) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-/// What is read while a run goes on: `every 100ms, energy every 1s`.
+/// What is read while a run goes on: `every 100ms, energy every 1s, power at rest subtracted`.
 pub fn monitoring(monitoring: Monitoring) -> String {
-    let Monitoring { enabled, interval, energy_interval } = monitoring;
-    if enabled {
-        format!("every {}, energy every {}", write_duration(interval), write_duration(energy_interval))
-    } else {
-        "nothing is read".to_owned()
+    let Monitoring { enabled, interval, energy_interval, subtract_idle, estimate } = monitoring;
+    if !enabled {
+        return "nothing is read".to_owned();
     }
+    let idle = if subtract_idle { ", power at rest subtracted" } else { "" };
+    let estimate = estimate.map_or_else(String::new, |PowerEstimate { idle_watts, busy_watts }| {
+        format!("; where nothing tells it, {idle_watts} to {busy_watts} W by the processors")
+    });
+    let (interval, energy_interval) = (write_duration(interval), write_duration(energy_interval));
+    format!("every {interval}, energy every {energy_interval}{idle}{estimate}")
 }
 
 /// A price: `0.69 an hour`.

@@ -2,7 +2,7 @@
 
 use super::{LoadStep, Plan, PlannedTarget, ScopeKey, Step};
 use crate::{
-    catalog::Metric,
+    catalog::{Kind, Metric},
     config::{OPTIMUM, Scenario, Severity, Target},
 };
 
@@ -66,7 +66,7 @@ fn scope(target: &Target, step: &Step, load: &LoadStep, plan: &Plan) -> Option<S
 fn known(metric: Metric, endpoint: Option<&str>, load: &LoadStep, plan: &Plan) -> bool {
     match metric {
         Metric::CostPerMillionTokens => return plan.price.is_some(),
-        Metric::Reading(_) => return plan.monitoring.enabled,
+        _ if metric.kind() == Kind::Reading => return plan.monitoring.enabled,
         _ => {}
     }
     let mut asked = load.traffic.iter().map(|traffic| &plan.endpoints[traffic.endpoint]);

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use crate::{
     catalog::{Metric, Statistic},
-    metrics::{Recovery, Summary},
+    metrics::{GpuMemoryAround, Recovery, Summary},
     record::{ClockSource, Record, TokenSource},
 };
 
@@ -17,7 +17,7 @@ const HEADER: &str = "\
     status,gpu_memory_mb,phase,step,endpoint,measured,user,due,queue_wait,send_lag,connect,tls,\
     connection_reused,attempts,http_version,http_status,first_byte,service_ttft,ttfc,end,chunks,\
     stamps_exact,clock,requested_output_tokens,token_source,finish_reason,request_id,error,batch,\
-    objectives_met,model,conversation,turn\n";
+    objectives_met,model,conversation,turn,gpu_memory_before_mb,gpu_memory_after_mb\n";
 
 /// The first line of the table, with its line end.
 pub fn csv_header() -> &'static str {
@@ -28,8 +28,15 @@ pub fn csv_header() -> &'static str {
 ///
 /// `latency` is `e2e` and `ttft` counts from `due` too; `throughput_tps` is output tokens ÷ latency and
 /// `tokens_per_sec` all tokens ÷ latency; `status` is the outcome. `first_byte` and `end` count from `due`.
-/// `objectives_met` is empty in a plan without objectives.
-pub fn csv_row(record: &Record, objectives_met: Option<bool>, out: &mut String) {
+/// `objectives_met` is empty in a plan without objectives. `gpu_memory_mb` is the peak while it was on its way, in 10⁶ bytes; like what
+/// was before and after, it is empty where no GPU was read all that time.
+pub fn csv_row(
+    record: &Record,
+    objectives_met: Option<bool>,
+    gpu_memory: Option<GpuMemoryAround>,
+    out: &mut String,
+) {
+    let megabytes = |of: fn(GpuMemoryAround) -> f64| gpu_memory.map(|around| of(around) / 1e6);
     let total = record.input_tokens.zip(record.output_tokens).map(|(input, output)| input + output);
     let latency = record.e2e();
     let per_second = |tokens: Option<u64>| {
@@ -48,8 +55,7 @@ pub fn csv_row(record: &Record, objectives_met: Option<bool>, out: &mut String) 
     row.number(per_second(record.output_tokens));
     row.number(per_second(total));
     row.text(record.outcome.name());
-    // no reading of GPU memory belongs to a request
-    row.text("");
+    row.number(megabytes(|around| around.peak));
     row.text(&record.phase);
     row.text(&record.step);
     row.text(&record.endpoint);
@@ -88,6 +94,8 @@ pub fn csv_row(record: &Record, objectives_met: Option<bool>, out: &mut String) 
     row.text(&record.model);
     row.display(record.conversation);
     row.display(record.turn);
+    row.number(megabytes(|around| around.before));
+    row.number(megabytes(|around| around.after));
     out.push('\n');
 }
 
@@ -189,8 +197,9 @@ mod tests {
     #[test]
     fn a_success() {
         let mut out = String::new();
-        csv_row(&record(), Some(true), &mut out);
-        insta::assert_snapshot!(out, @"7,400,64,464,0.5,0.085,0.006587302,128,928,ok,,mixed,mixed,flash,true,,12,0,0.00005,,,true,1,1.1,200,0.08,0.08495,0.085,0.5001,64,61,kernel,64,usage,stop,a1-7,,1,true,flash-model,,");
+        let around = GpuMemoryAround { before: 4e9, peak: 5.5e9, after: 5.25e9 };
+        csv_row(&record(), Some(true), Some(around), &mut out);
+        insta::assert_snapshot!(out, @"7,400,64,464,0.5,0.085,0.006587302,128,928,ok,5500,mixed,mixed,flash,true,,12,0,0.00005,,,true,1,1.1,200,0.08,0.08495,0.085,0.5001,64,61,kernel,64,usage,stop,a1-7,,1,true,flash-model,,,4000,5250");
     }
 
     #[test]
@@ -213,17 +222,17 @@ mod tests {
             error: Some("could not connect, \"refused\"\nby the peer".to_owned()),
             ..record()
         };
-        csv_row(&failed, None, &mut out);
+        csv_row(&failed, None, None, &mut out);
         insta::assert_snapshot!(out, @r#"
         7,,,,,,,,,connect_failed,,mixed,mixed,flash,true,3,12,0,,,,true,1,,,,,,0.5001,64,61,kernel,64,none,,a1-7,"could not connect, ""refused""
-        by the peer",1,,flash-model,,
+        by the peer",1,,flash-model,,,,
         "#);
     }
 
     #[test]
     fn every_row_has_a_field_per_column() {
         let mut out = String::new();
-        csv_row(&record(), None, &mut out);
+        csv_row(&record(), None, None, &mut out);
         assert_eq!(out.trim_end().split(',').count(), HEADER.split(',').count());
     }
 }

@@ -24,8 +24,9 @@ use crate::{
     },
     machine::{Gpu, Machine, Server, SystemInfo},
     metrics::{
-        Counts, Dependence, Distribution, Ending, Failure, Instrument, Met, Observed, Point, Recovery, Scope,
-        Slice, Spike, Stretch, Summary, Timeline, Tokens, Transit, Values, Window, fixture::ask,
+        Counts, Dependence, Distribution, Ending, EnergyUse, Failure, Instrument, Met, Observed, Point,
+        Recovery, Scope, Slice, Spike, Stretch, Summary, Timeline, Tokens, Transit, Values, Window,
+        fixture::ask,
     },
     plan::{
         Expected, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Traffic,

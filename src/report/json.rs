@@ -4,6 +4,7 @@
 //! `null` beside `"<name>_infinite": true`. Percentiles are as targets judge them; `ttft_ok_p95_ms` is of the
 //! successes alone.
 
+mod energy;
 mod figures;
 mod instrument;
 mod ladder;

@@ -10,6 +10,7 @@ mod chart;
 mod csv;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod energy;
 mod html;
 mod json;
 mod ladders;

@@ -3,6 +3,7 @@
 mod calibration;
 mod cases;
 mod comparison;
+mod energy;
 mod ladders;
 mod layout;
 mod observed;
@@ -53,6 +54,7 @@ pub fn terminal(report: &Report, style: Style) -> String {
         ladders::ladders(report, style),
         searches::searches(report, style),
         spikes::spikes(report, style),
+        energy::energy(report, style),
         observed::observed(report, style),
         failures(report, style),
         analysis(report, style),

@@ -60,7 +60,7 @@ fn fake(name: &str, read: impl FnMut(u64) -> Result<f64, String> + Send + 'stati
 
 fn every(interval: u64) -> Monitoring {
     let interval = Duration::from_millis(interval);
-    Monitoring { enabled: true, interval, energy_interval: Duration::from_secs(3600) }
+    Monitoring { interval, energy_interval: Duration::from_secs(3600), ..Monitoring::default() }
 }
 
 /// The lines that came out, the channel being closed.

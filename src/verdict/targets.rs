@@ -1,5 +1,7 @@
 //! What the evidence says of each target.
 
+mod energy;
+
 use std::cmp::Ordering;
 
 use crate::{
@@ -66,7 +68,9 @@ impl Row {
         };
         let mut row = Self { judged, notes: Vec::new(), sides: Vec::new(), requests_per_value: 1.0 };
         let MetricName { metric, statistic } = target.metric;
-        if metric.kind() == Kind::Reading {
+        if metric.is_energy() {
+            row.judge_energy(scope, observed);
+        } else if metric.kind() == Kind::Reading {
             row.judge_observations(scope, observed);
         } else if let Some(scope) = scope {
             match (scope.series.get(&metric), statistic.and_then(Statistic::quantile)) {
@@ -308,12 +312,7 @@ impl Row {
             .filter_map(|at_least| observed(read, quantity, statistic, at_least))
             .collect();
         let Some(first) = ends.first() else {
-            let why = all.why_unread(metric);
-            self.note(if why.is_empty() {
-                "it was not read".to_owned()
-            } else {
-                format!("it was not read: {why}")
-            });
+            self.note_unread(all);
             return;
         };
         let worst = match self.judged.bound {
@@ -334,6 +333,15 @@ impl Row {
             });
         }
         self.note(format!("{} by `{}`", worst.of.class.name(), worst.of.sensor.name()));
+    }
+
+    fn note_unread(&mut self, all: &Observed) {
+        let why = all.why_unread(self.judged.metric.metric);
+        self.note(if why.is_empty() {
+            "it was not read".to_owned()
+        } else {
+            format!("it was not read: {why}")
+        });
     }
 
     /// The worst of the spikes that there were, each known to the gap between two requests: all of them were seen, so nothing is

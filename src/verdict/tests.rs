@@ -5,6 +5,7 @@ mod analysis;
 mod conclusion;
 mod contention;
 mod counts;
+mod energy;
 mod pressure;
 mod instrument;
 mod ladder;

@@ -19,6 +19,7 @@ mod compare;
 mod conversations;
 mod data;
 mod dataset;
+mod energy;
 mod engine;
 mod freeze;
 mod fuzz;

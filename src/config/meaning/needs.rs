@@ -4,7 +4,7 @@ use super::{
     super::{OPTIMUM, Severity},
     Check, Diagnostic, Load, Target, quoted,
 };
-use crate::catalog::Metric;
+use crate::catalog::{Kind, Metric};
 
 impl Check<'_> {
     /// Whether the scenario has what the metric of a target is about; what it lacks is reported.
@@ -36,7 +36,7 @@ impl Check<'_> {
                 "add `[objectives]` with what each should meet, such as `ttft = \"500ms\"`",
             );
         }
-        if let Metric::Reading(quantity) = metric {
+        if metric.kind() == Kind::Reading {
             let enabled = self.root.at(&["monitoring", "enabled"]);
             if let Some(enabled) = enabled.filter(|_| !self.draft.monitors()) {
                 self.sink.push(
@@ -47,7 +47,7 @@ impl Check<'_> {
                 );
                 return false;
             }
-            if let Some(endpoint) = target.endpoint.as_ref().filter(|_| !quantity.is_of_server()) {
+            if let Some(endpoint) = target.endpoint.as_ref().filter(|_| !metric.is_of_server()) {
                 self.sink.push(
                     Diagnostic::new(format!("`targets.{name}` asks for the machine of one endpoint"))
                         .label(place("endpoint"), format!("`{}` is not of `{endpoint}` alone", metric.name()))

@@ -174,7 +174,7 @@ impl<'a> Check<'a> {
     }
 
     /// The phases with when they begin; `None` where one of them could not be read.
-    fn orders(&self) -> Option<Phases<'a>> {
+    pub(super) fn orders(&self) -> Option<Phases<'a>> {
         let phases = self.draft.phases.iter();
         let orders: Vec<(&str, &Order)> = phases
             .map(|(name, phase)| Some((name.as_str(), &phase.as_ref()?.order)))

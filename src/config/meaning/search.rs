@@ -5,6 +5,7 @@ use super::{
     Check, Diagnostic, Load, Phase, Target,
 };
 use crate::{
+    catalog::Kind,
     config::{nearest::suggest, tree::Value},
     units::write_duration,
 };
@@ -86,7 +87,7 @@ impl Check<'_> {
                     let Some(target) = target else { continue };
                     if target.may_hold_in(name) {
                         // what is read comes beside the requests, some of it after a trial has been decided
-                        let read = target.metric.metric.quantity().is_some();
+                        let read = target.metric.metric.kind() == Kind::Reading;
                         if read || !self.carries(name, phase, target) {
                             self.sink.push(
                                 Diagnostic::new(format!(

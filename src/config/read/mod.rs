@@ -82,6 +82,11 @@ impl Draft {
         Some(self.defaults.as_ref()?.max_endpoints)
     }
 
+    /// `[monitoring]`, where it could be read.
+    pub(super) fn monitoring(&self) -> Option<Monitoring> {
+        self.monitoring
+    }
+
     /// Whether anything is read of the machine; what could not be read is taken to.
     pub(super) fn monitors(&self) -> bool {
         self.monitoring.is_none_or(|monitoring| monitoring.enabled)

@@ -31,6 +31,9 @@ prompts = true
 answers = "${FLAG}"
 formats = ["csv"]
 
+[monitoring]
+estimate = { idle_watts = 15, busy_watts = 90.5 }
+
 [defaults]
 timeout = "${NUMBER}s"
 concurrency = ["${NUMBER}", 2]

@@ -39,8 +39,8 @@ use self::{
     shape::{exactly, partial, requires, up_to},
     targets::{Objectives, Price, Target},
     values::{
-        AllOrAuto, Count, Duration, Flag, Host, Interval, LargeCount, PlainName, PositiveDuration,
-        PositiveRate, Prompts, Repeats, Seed, Text, Threads,
+        AllOrAuto, Count, Duration, Flag, Host, Interval, LargeCount, NotNegative, PlainName, Positive,
+        PositiveDuration, PositiveRate, Prompts, Repeats, Seed, Text, Threads,
     },
     workloads::Workload,
 };
@@ -294,6 +294,23 @@ struct Monitoring {
     interval: Interval,
     /// The same of energy, whose counters miss nothing in between.
     energy_interval: Interval,
+    /// Whether what the machine draws at rest is subtracted from its energy. The run then begins with a `pause` of five readings of
+    /// energy at least.
+    subtract_idle: Flag,
+    /// What power follows from where nothing reads energy; such numbers are marked as estimated.
+    estimate: PowerEstimate,
+}
+
+/// `[monitoring.estimate]`: what the machine draws by how busy its processors are, evenly in between; a meter at the socket tells both.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct PowerEstimate {
+    /// Watts with idle processors.
+    #[schemars(extend("examples" = [15]))]
+    idle_watts: NotNegative,
+    /// Watts with all processors busy, no less than the other.
+    #[schemars(extend("examples" = [90]))]
+    busy_watts: Positive,
 }
 
 /// `[output]`.

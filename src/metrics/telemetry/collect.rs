@@ -9,9 +9,10 @@ use super::{
 };
 use crate::{
     catalog::{Course, Quantity},
-    metrics::{Source, window::Span},
+    config::{Monitoring, PowerEstimate},
+    metrics::{Source, energy::AtRest, window::Span},
     plan::ScopeKey,
-    record::{Sample, Subject, Telemetry},
+    record::{Class, Sample, Subject, Telemetry},
     stats::{Drift, drift, median},
 };
 
@@ -29,12 +30,23 @@ pub(in crate::metrics) struct Collecting {
     /// By index of the step in the plan.
     steps: BTreeMap<usize, BTreeMap<Key, Stretch>>,
     observed: Observed,
+    at_rest: AtRest,
+    /// What power and energy follow from, where nothing tells them.
+    estimate: Option<PowerEstimate>,
 }
 
 /// A series while it is read.
 struct Series {
     before: Option<(u64, f64)>,
     stretches: Vec<Stretch>,
+    /// When the load began.
+    began_ns: u64,
+    /// Until the last reading before that.
+    rest: Stretch,
+    /// Whether it is of power or energy.
+    energy: bool,
+    /// Whether it tells of any: a counter that never moves does not.
+    meters: bool,
     /// Of levels.
     curve: Option<Bins>,
     /// Of the memory of servers, with the place of the step.
@@ -46,9 +58,9 @@ impl Collecting {
     /// any, to the end of its last request. Whoever else wants samples is shown each.
     pub(in crate::metrics) fn read(
         source: &dyn Source,
+        monitoring: Monitoring,
         windows: &[(usize, Span, Option<ScopeKey>)],
-        began_ns: Option<u64>,
-        ended_ns: u64,
+        (began_ns, ended_ns): (Option<u64>, u64),
         also: &mut dyn FnMut(&Sample),
     ) -> io::Result<Self> {
         let began_ns = began_ns.unwrap_or(ended_ns);
@@ -79,15 +91,30 @@ impl Collecting {
                 also(sample);
                 for (quantity, value) in &sample.readings {
                     let key = (*quantity, sample.subject.clone(), sample.sensor, sample.class);
-                    let series = all
-                        .entry(key)
-                        .or_insert_with_key(|key| Series::new(key, &spans, windows, ended_ns.max(1)));
+                    let series = all.entry(key).or_insert_with_key(|key| {
+                        Series::new(key, &spans, windows, (began_ns, ended_ns.max(1)))
+                    });
                     let between = Between::of(*quantity, sample.class);
                     series.add(&spans, sample.at_ns, *value, between);
                 }
             }
         })?;
 
+        // a guess stands beside nothing that was read
+        let estimate = monitoring.estimate.filter(|_| !all.values().any(|series| series.meters));
+        let at_rest =
+            all.iter().filter(|(_, series)| series.rest.covered_s() >= monitoring.rest().as_secs_f64());
+        let at_rest = at_rest.filter_map(|(key, series)| {
+            let watts = series.rest.pace(key.0).filter(|watts| *watts > 0.0);
+            match estimate.filter(|_| is_of_processors(key)) {
+                Some(estimate) => Some((
+                    estimated(key, Quantity::Energy),
+                    series.rest.estimated(estimate).pace(Quantity::Energy)?,
+                )),
+                None => Some((key.clone(), watts?)),
+            }
+        });
+        let at_rest: AtRest = at_rest.collect();
         let mut steps: BTreeMap<usize, BTreeMap<Key, Stretch>> = BTreeMap::new();
         for (key, series) in all {
             let (of_steps, of_idle) = series.stretches.split_at(windows.len());
@@ -112,7 +139,7 @@ impl Collecting {
                 trend(scope.clone()?, key.1.clone(), bins, span.length_s())
             }));
         }
-        Ok(Self { steps, observed })
+        Ok(Self { steps, observed, at_rest, estimate })
     }
 
     /// What was read in the windows of these steps, for the whole or for one endpoint, of which only its server is.
@@ -133,7 +160,21 @@ impl Collecting {
                 }
             }
         }
-        sums.into_iter().filter_map(|(key, stretch)| stretch.observation(key)).collect()
+        let mut all: Vec<Observation> = Vec::new();
+        for (key, stretch) in sums {
+            all.extend(stretch.observation(key));
+            if let Some(estimate) = self.estimate.filter(|_| is_of_processors(key)) {
+                let stretch = stretch.estimated(estimate);
+                let each = [Quantity::Power, Quantity::Energy].map(|quantity| estimated(key, quantity));
+                all.extend(each.iter().filter_map(|key| stretch.observation(key)));
+            }
+        }
+        all
+    }
+
+    /// What each source told of power before the load, where that was long enough.
+    pub(in crate::metrics) fn at_rest(&self) -> &AtRest {
+        &self.at_rest
     }
 
     pub(in crate::metrics) fn finish(self) -> Observed {
@@ -141,8 +182,23 @@ impl Collecting {
     }
 }
 
+/// Whether it is the share of this machine's processors, from which power may be estimated.
+fn is_of_processors((quantity, subject, ..): &Key) -> bool {
+    *quantity == Quantity::CpuUtilization && *subject == Subject::Machine
+}
+
+/// The series that follows from the share of busy processors.
+fn estimated((_, subject, sensor, _): &Key, quantity: Quantity) -> Key {
+    (quantity, subject.clone(), *sensor, Class::Estimated)
+}
+
 impl Series {
-    fn new(key: &Key, spans: &[Span], windows: &[(usize, Span, Option<ScopeKey>)], ended_ns: u64) -> Self {
+    fn new(
+        key: &Key,
+        spans: &[Span],
+        windows: &[(usize, Span, Option<ScopeKey>)],
+        (began_ns, ended_ns): (u64, u64),
+    ) -> Self {
         let level = key.0.course() == Course::Level;
         let of_server = key.0 == Quantity::ServerMemory;
         let long = windows
@@ -153,6 +209,10 @@ impl Series {
             long.map(|(place, (_, span, _))| (place, Bins::new(span.from_ns, span.to_ns, TREND_SLICES)));
         Self {
             before: None,
+            began_ns,
+            rest: Stretch::default(),
+            meters: false,
+            energy: matches!(key.0, Quantity::Power | Quantity::Energy),
             stretches: spans.iter().map(|span| Stretch::of(*span)).collect(),
             curve: level.then(|| Bins::new(0, ended_ns, SLICES)),
             trends: trends.collect(),
@@ -172,6 +232,11 @@ impl Series {
             stretch.add(*span, at_ns, value, between, pair);
         }
         let Some(pair) = pair else { return };
+        let told = if between == Between::Growth { pair.first != pair.last } else { value > 0.0 };
+        self.meters |= self.energy && told;
+        if at_ns <= self.began_ns {
+            self.rest.add(Span { from_ns: 0, to_ns: self.began_ns }, at_ns, value, between, Some(pair));
+        }
         if let Some(curve) = &mut self.curve {
             curve.add(&pair);
         }

@@ -124,7 +124,8 @@ pub struct Observed {
 impl Observed {
     /// Why a quantity was not read, in words; empty where nobody said.
     pub fn why_unread(&self, metric: Metric) -> String {
-        let Metric::Reading(quantity) = metric else { return String::new() };
+        let quantity = if metric.is_energy() { Some(Quantity::Energy) } else { metric.quantity() };
+        let Some(quantity) = quantity else { return String::new() };
         let whys = self.missing.iter().filter(|unread| unread.sensor.may_read(quantity));
         let whys: Vec<String> = whys.map(|unread| format!("{}: {}", unread.subject, unread.why)).collect();
         whys.join("; ")

@@ -3,6 +3,7 @@
 use super::Observation;
 use crate::{
     catalog::{Course, Quantity},
+    config::PowerEstimate,
     metrics::window::Span,
     record::{Class, SensorKind, Subject},
 };
@@ -158,6 +159,33 @@ impl Stretch {
         self.after = later.after;
     }
 
+    /// The mean growth a second of what is counted, of levels the mean; `None` where nothing lies between two readings.
+    pub(super) fn pace(&self, quantity: Quantity) -> Option<f64> {
+        let whole = if quantity.course() == Course::Count { self.growth } else { self.integral };
+        (self.covered_s > 0.0).then(|| whole / self.covered_s)
+    }
+
+    /// How long it is known, in seconds.
+    pub(super) fn covered_s(&self) -> f64 {
+        self.covered_s
+    }
+
+    /// The power and energy that would follow from a share of busy processors. It is linear, so that means and extremes are those
+    /// of the share.
+    pub(super) fn estimated(&self, by: PowerEstimate) -> Self {
+        let range = |range: Option<(f64, f64)>| range.map(|(low, high)| (by.watts(low), by.watts(high)));
+        let joules = self.covered_s * by.watts(0.0) + self.integral * (by.watts(1.0) - by.watts(0.0));
+        Self {
+            integral: joules,
+            growth: joules,
+            extremes: range(self.extremes),
+            ends: range(self.ends),
+            before: self.before.map(|share| by.watts(share)),
+            after: self.after.map(|share| by.watts(share)),
+            ..self.clone()
+        }
+    }
+
     /// What it comes to; `None` where nothing was read.
     pub(super) fn observation(&self, key: &Key) -> Option<Observation> {
         let (quantity, subject, sensor, class) = key;
@@ -184,7 +212,10 @@ impl Stretch {
             min: extremes.map(|(low, _)| low),
             max: extremes.map(|(_, high)| high),
             after: self.after.filter(|_| level),
-            growth: (!level && covered).then_some(self.growth),
+            // something always draws power: a counter of energy that does not move counts nothing
+            growth: (!level && covered)
+                .then_some(self.growth)
+                .filter(|growth| *quantity != Quantity::Energy || *growth > 0.0),
         })
     }
 }

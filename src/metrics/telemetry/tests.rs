@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, io};
 
 use super::*;
 use crate::{
+    config::Monitoring,
     metrics::{Source, window::Span},
     record::{ChunkTimes, Diary, Record, Sample, Telemetry},
 };
@@ -56,7 +57,8 @@ fn collect(lines: Vec<Telemetry>, windows: &[(u64, u64)]) -> Collecting {
         .enumerate()
         .map(|(id, (from, to))| (id, Span { from_ns: from * SECOND, to_ns: to * SECOND }, Some(key())))
         .collect();
-    Collecting::read(&Lines(lines), &windows, Some(SECOND), 100 * SECOND, &mut |_| {})
+    let run = (Some(SECOND), 100 * SECOND);
+    Collecting::read(&Lines(lines), Monitoring::default(), &windows, run, &mut |_| {})
         .expect("lines in memory")
 }
 

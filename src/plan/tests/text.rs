@@ -5,7 +5,7 @@ use crate::{
     config::{
         Arrivals, Bound, Chunks, ClientCertificate, Closed, CpuPressure, Format, HeaderText, HttpVersion,
         Lengths, Load, MemoryAmount, MemoryPressure, MetricsPages, Objective, Open, Output, Phase,
-        PressingThreads, Pressure, Shape, Stage, Target, Threads, Tls, Workload,
+        PowerEstimate, PressingThreads, Pressure, Shape, Stage, Target, Threads, Tls, Workload,
     },
     plan::{compile, diff, fixture, graph, render},
 };
@@ -33,6 +33,8 @@ fn a_plan_shows_what_was_set_of_the_run() {
     scenario.output =
         Output { chunks: Chunks::None, answers: true, formats: vec![Format::Csv], ..Output::default() };
     scenario.monitoring.interval = Duration::from_secs(2);
+    scenario.monitoring.subtract_idle = true;
+    scenario.monitoring.estimate = Some(PowerEstimate { idle_watts: 15.0, busy_watts: 90.0 });
     scenario.endpoints["flash"].pid = Some(4242);
     let text = HeaderText::Text("a".to_owned());
     scenario.endpoints["flash"].headers.insert("x-team".to_owned(), text);

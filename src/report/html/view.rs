@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::{
-    Report,
+    Report, energy,
     ladders::{FIGURES, Row, tables},
     observed, searches, services, spikes, words,
 };
@@ -162,8 +162,32 @@ pub(super) fn page(report: &Report) -> Value {
     page["searches"] = searches(report);
     page["spikes"] = spikes_of(report);
     page["recommendations"] = recommendations(report);
+    page["energy"] = energy_in(report);
     page["observed"] = observed_in(report);
     page
+}
+
+/// Energy and what it was used for; null where none was read and nobody asked.
+fn energy_in(report: &Report) -> Value {
+    let (rows, notes) = (energy::rows(report), energy::notes(report));
+    if rows.is_empty() && notes.is_empty() {
+        return Value::Null;
+    }
+    let shown: Vec<usize> =
+        (0..energy::FIGURES.len()).filter(|at| rows.iter().any(|row| !row.figures[*at].is_empty())).collect();
+    let row = |row: &energy::Row<'_>| {
+        json!({
+            "name": row.name,
+            "depth": row.depth,
+            "figures": shown.iter().map(|at| &row.figures[*at]).collect::<Vec<_>>(),
+            "class": row.class.name(),
+        })
+    };
+    json!({
+        "headings": shown.iter().map(|at| energy::FIGURES[*at]).collect::<Vec<_>>(),
+        "rows": rows.iter().map(row).collect::<Value>(),
+        "notes": notes,
+    })
 }
 
 /// What was read of the machine and of the servers; null where nothing was, and nothing is missing.

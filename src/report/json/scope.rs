@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
+    energy::Energy,
     figures::{self, Metrics, key_of},
     observed::Readings,
     spikes::Spike,
@@ -49,6 +50,9 @@ pub(super) struct Numbers<'a> {
     spikes: Vec<Spike>,
     /// What was read of the machine and of the servers in its window: of the whole everything, of an endpoint what is of its server.
     telemetry: Vec<Readings>,
+    /// What it used of energy; absent where none was read, and of endpoints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    energy: Option<Energy<'a>>,
     /// Pooled series, by name with their unit, as pairs of a value and its count, ascending: what merging and redrawing
     /// need.
     histograms: IndexMap<String, Vec<(u64, u64)>>,
@@ -129,6 +133,7 @@ impl<'a> Numbers<'a> {
             metrics: Metrics::of(scope),
             spikes: scope.spikes.iter().map(Spike::of).collect(),
             telemetry: scope.observations.iter().map(Readings::of).collect(),
+            energy: Energy::of(&scope.energy),
             histograms: histograms(scope),
         }
     }
