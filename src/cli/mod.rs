@@ -107,7 +107,7 @@ enum Subcommands {
     Sim(sim::Arguments),
     /// Run a service that stands on the standard input until that ends; how a run starts its services
     #[command(hide = true)]
-    Service,
+    Service(service::Arguments),
     /// Load this machine until the standard input ends; how a run starts its child
     #[command(hide = true)]
     Pressure(pressure::Arguments),
@@ -186,7 +186,7 @@ pub fn main() -> ExitCode {
         Subcommands::Schema(arguments) => schema::schema(&arguments),
         Subcommands::Calibrate(arguments) => calibrate::calibrate(&arguments, terminal),
         Subcommands::Sim(arguments) => sim::serve(arguments, terminal),
-        Subcommands::Service => service::watch(),
+        Subcommands::Service(arguments) => service::serve(&arguments),
         Subcommands::Pressure(arguments) => pressure::press(&arguments),
     };
     done.unwrap_or_else(|error| {

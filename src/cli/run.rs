@@ -412,10 +412,31 @@ async fn run_one(
         }
     };
     let mut services = Services::new(plan, &output.results)?;
+    let ran =
+        run_served(plan, sources, budgets, place, output, (&simulated, &mut services), signals, terminal)
+            .await;
+    // those that it could not stop any more
+    services.stop(signals, || 0).await;
+    ran
+}
+
+/// Runs one plan once, with its simulated servers, and with services of which some may still run behind it.
+#[expect(clippy::too_many_arguments, reason = "everything that a run is made of comes together here")]
+async fn run_served(
+    plan: &Plan,
+    sources: &[Source],
+    budgets: Vec<Budget>,
+    place: &Place<'_>,
+    output: &Output,
+    (simulated, services): (&Simulated, &mut Services),
+    signals: &mut Signals,
+    terminal: Terminal,
+) -> anyhow::Result<Ran> {
+    let interrupted = Ran { exit: Exit::Interrupted, rebuilt: None };
     tokio::select! {
         started = services.start(plan) => started?,
         _ = signals.next() => {
-            services.discard();
+            services.discard(signals).await;
             terminal::say("stopped before the services were ready; nothing was sent");
             return Ok(interrupted);
         }
@@ -426,7 +447,7 @@ async fn run_one(
         }
         lost = services.lost() => return Err(lost),
         _ = signals.next() => {
-            services.discard();
+            services.discard(signals).await;
             terminal::say("stopped before the endpoints were ready; nothing was sent");
             return Ok(interrupted);
         }
@@ -454,7 +475,8 @@ async fn run_one(
     let (mut writer, mut recorded) =
         measure(plan, budgets, bindings, &servers, clock, (writer, services.watch()), progress, signals)
             .await?;
-    let ended = services.stop(|| clock.now_ns()).into_iter().map(Diary::ServiceEnded).map(Event::Diary);
+    let ended = services.stop(signals, || clock.now_ns()).await;
+    let ended = ended.into_iter().map(Diary::ServiceEnded).map(Event::Diary);
     if let Err(error) = writer.append(&ended.collect::<Vec<_>>()) {
         recorded = recorded.and(Err(error));
     }

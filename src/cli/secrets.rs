@@ -3,7 +3,7 @@
 use super::services;
 use crate::{
     config::{Finding, Secret},
-    plan::{Plan, PlannedEndpoint, Work},
+    plan::{Plan, PlannedEndpoint, PlannedService, Work},
     wire::tls,
 };
 
@@ -19,6 +19,13 @@ pub(super) fn read_secret(secret: &Secret) -> Result<String, String> {
     };
     let value = value.trim();
     if value.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(value.to_owned()) }
+}
+
+/// The values of all secrets of a plan, as far as they can be read.
+pub(super) fn known(plan: &Plan) -> Vec<String> {
+    let services = plan.services.iter().flat_map(PlannedService::secrets);
+    let all = services.chain(plan.endpoints.iter().flat_map(secrets));
+    all.filter_map(|(_, secret)| read_secret(secret).ok()).collect()
 }
 
 /// The secrets, files and programs that runs of the plans need and would not find here, or could not use, each once.

@@ -54,8 +54,10 @@ impl Simulated {
         services: &[StartedService],
     ) -> Vec<telemetry::Server> {
         let served = |endpoint: &PlannedEndpoint| {
-            let name = &plan.service_of(endpoint)?.name;
-            services.iter().find(|started| started.service == *name).map(|started| started.pid)
+            let service = plan.service_of(endpoint)?;
+            let pid = services.iter().find(|started| started.service == service.name)?.pid;
+            // then who listens on the endpoint's port is asked for
+            (!telemetry::hands_on(&service.command, pid)).then_some(pid)
         };
         let each = plan.endpoints.iter().zip(bindings).map(|(endpoint, binding)| telemetry::Server {
             endpoint: endpoint.name.clone(),

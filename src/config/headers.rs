@@ -21,7 +21,8 @@ pub(super) const SET_HERE: &[&str] = &[
 pub(super) const SECRET: &[&str] = &["authorization", "cookie", "proxy-authorization"];
 
 /// The last words of the names of others of them.
-pub(super) const SECRET_WORDS: &[&str] = &["apikey", "auth", "key", "password", "secret", "token"];
+pub(super) const SECRET_WORDS: &[&str] =
+    &["apikey", "auth", "authtoken", "key", "passphrase", "passwd", "password", "secret", "token"];
 
 /// Whether a header, by its name in lower case, is none of a scenario's.
 pub(super) fn is_set_here(name: &str) -> bool {
@@ -87,8 +88,16 @@ mod tests {
 
     #[test]
     fn secrets_are_known_by_name_or_by_value() {
-        for name in ["Proxy_Authorization", "cookie", "token", "X-ApiKey", "api_key", "x_password", "x-auth"]
-        {
+        for name in [
+            "Proxy_Authorization",
+            "cookie",
+            "token",
+            "X-ApiKey",
+            "api_key",
+            "x_password",
+            "x-auth",
+            "x-authtoken",
+        ] {
             assert!(carries_secret(name), "{name}");
         }
         for name in ["x-team", "x-tokens", "monkey", "x-key-id", "author", ""] {

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::headers::{carries_secret, is_secret};
+use super::{
+    args::holds_secret,
+    headers::{carries_secret, is_secret},
+};
 
 /// Overwrites literal secrets by `*`, keeping every byte's position: whatever is given to an `api_key` or to a header
 /// that carries a secret other than a table, strings that are credentials, private keys, and users,
@@ -23,8 +26,9 @@ pub(super) fn mask_secrets(text: &str) -> String {
             let mut before = "";
             for (at, string) in strings(value) {
                 let at = from + at;
-                let named = is_option(std::mem::replace(&mut before, string));
-                if is_secret(string) || (named && !string.starts_with('-')) {
+                let before = std::mem::replace(&mut before, string);
+                let given = matches!(word, "args" | "command") && holds_secret(string, before);
+                if given || is_secret(string) {
                     mask(&mut bytes, at..at + string.len());
                 } else if word == "url" && !string.contains("://") {
                     // without a scheme it is none, and meant as one all the same
@@ -61,11 +65,6 @@ pub(super) fn mask_secrets(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Whether a secret follows an argument of a program, such as `--api-key`.
-fn is_option(arg: &str) -> bool {
-    arg.starts_with('-') && carries_secret(arg.trim_start_matches('-'))
-}
-
 /// What is in the quotes at the start of a text.
 fn inside(text: &str) -> &str {
     let mut rest = text.chars();
@@ -73,20 +72,35 @@ fn inside(text: &str) -> &str {
     rest.as_str().split(|c| c == '\n' || Some(c) == quote).next().unwrap_or_default()
 }
 
+/// What is in the quotes at the start of a text, one or three of them, and where it begins.
+fn quoted(text: &str) -> (usize, &str) {
+    for quotes in ["\"\"\"", "'''"] {
+        if let Some(rest) = text.strip_prefix(quotes) {
+            return (quotes.len(), rest.split(quotes).next().unwrap_or_default());
+        }
+    }
+    (1, inside(text))
+}
+
 /// The strings of a value at the start of a text, and where each begins: one in quotes or, in a flag, without them; or
-/// those of a list.
+/// those of a list, also in lists in it.
 fn strings(value: &str) -> Vec<(usize, &str)> {
     match value.chars().next() {
-        Some('"' | '\'') => vec![(1, inside(value))],
+        Some('"' | '\'') => vec![quoted(value)],
         Some('[') => {
-            let (mut strings, mut at) = (Vec::new(), 1);
-            while let Some(next) = value[at..].find(['"', '\'', ']'])
-                && !value[at + next..].starts_with(']')
-            {
-                let from = at + next + 1;
-                let string = inside(&value[at + next..]);
-                strings.push((from, string));
-                at = (from + string.len() + 1).min(value.len());
+            let (mut strings, mut at, mut depth) = (Vec::new(), 1, 1);
+            while let Some(next) = value[at..].find(['"', '\'', '[', ']']) {
+                at += next;
+                match value.as_bytes()[at] {
+                    b'[' => (depth, at) = (depth + 1, at + 1),
+                    b']' if depth == 1 => break,
+                    b']' => (depth, at) = (depth - 1, at + 1),
+                    _ => {
+                        let (from, string) = quoted(&value[at..]);
+                        strings.push((at + from, string));
+                        at = (at + 2 * from + string.len()).min(value.len());
+                    }
+                }
             }
             strings
         }
@@ -196,7 +210,10 @@ mod tests {
             ("x = [\"Basic dTpw\", 'a']", "x = [\"***** ****\", 'a']"),
             ("x.y=Bearer 0123456789ab", "x.y=****** ************"),
             ("args = [\"--api-key\", 'hunter2', \"-m\"]", "args = [\"--api-key\", '*******', \"-m\"]"),
-            ("args = [\n  '--api-key=x',\n]", "args = [\n  '--api-key=*'*\n]"),
+            ("args = [\n  '--api-key=x',\n]", "args = [\n  '***********'*\n]"),
+            ("args = [['--token', 'x'], ['-m', 'a']]", "args = [['--token', '*'], ['-m', 'a']]"),
+            ("args = ['-c', '''a\nb --token x''', 'a']", "args = ['-c', '''*\n* ******* *''', 'a']"),
+            ("args = ['--password', '1234', '/a']", "args = ['--password', '****', '/a']"),
             ("args = [\n  '--token',\n  'x',\n]", "args = [\n  '--token',\n  '*',\n]"),
             ("description = \"Basic load over\" # sk-", "description = \"Basic load over\" # sk-"),
             ("description = \"it's sk-learn\"", "description = \"it's sk-learn\""),

@@ -39,6 +39,7 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
     check.headers();
     check.protocols();
     check.connections();
+    check.monitored();
     check.services();
     for (name, phase) in &draft.phases {
         check.phase(name);

@@ -9,6 +9,7 @@
 //! texts ─syntax→ trees ─merge→ one tree ─substitute, fill→ nothing left out ─read→ Draft ─meaning→ Scenario
 //! ```
 
+mod args;
 mod checked;
 mod compile;
 mod crowd;

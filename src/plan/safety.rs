@@ -9,7 +9,7 @@ use super::{
     totals,
 };
 use crate::{
-    config::{Address, Ceiling, Finding},
+    config::{Address, Ceiling, Finding, Ready},
     hosts,
     units::{show_count, show_count_of, show_number, show_seconds, write_duration},
 };
@@ -29,18 +29,34 @@ fn public_hosts(plan: &Plan) -> Vec<Finding> {
         let own = if let Address::Url(url) = &endpoint.address { Some(url) } else { None };
         let pages = endpoint.metrics.urls().iter().map(|url| ("metrics", url));
         let all = own.map(|url| ("url", url)).into_iter().chain(pages);
-        all.map(|(key, url)| (format!("endpoints.{}.{key}", endpoint.name), url))
+        all.filter_map(|(key, url)| Some((format!("endpoints.{}.{key}", endpoint.name), hosts::of_url(url)?)))
     });
-    let refused = named.filter_map(|(path, url)| {
-        let host = hosts::of_url(url).filter(|host| !hosts::is_allowed(host, &plan.limits.allow_hosts))?;
-        Some(Finding {
-            message: format!("`{path}` leads to the public host `{host}`, which nobody allowed"),
-            labels: vec![(path, "a public host".to_owned())],
-            help: format!(
-                "if its owner agrees, add `run.allow_hosts = [\"{host}\"]` or `--allow-host {host}`; local servers \
-                 need neither"
-            ),
-        })
+    let mut refused: Vec<(String, String)> =
+        named.filter(|(_, host)| !hosts::is_allowed(host, &plan.limits.allow_hosts)).collect();
+    for service in &plan.services {
+        let (key, hosts): (_, Vec<String>) = match &service.ready {
+            Ready::Http(url) => ("ready.http", hosts::of_url(url).into_iter().collect()),
+            Ready::Tcp(places) => {
+                let host = |place: &String| hosts::of_url(&format!("http://{place}"));
+                ("ready.tcp", places.iter().filter_map(host).collect())
+            }
+            Ready::Output(_) => continue,
+        };
+        for host in hosts {
+            // the ports that are waited for may be those of endpoints, of which it was said already
+            let told = refused.iter().any(|(_, other)| *other == host);
+            if !told && !hosts::is_allowed(&host, &plan.limits.allow_hosts) {
+                refused.push((format!("services.{}.{key}", service.name), host));
+            }
+        }
+    }
+    let refused = refused.into_iter().map(|(path, host)| Finding {
+        message: format!("`{path}` leads to the public host `{host}`, which nobody allowed"),
+        labels: vec![(path, "a public host".to_owned())],
+        help: format!(
+            "if its owner agrees, add `run.allow_hosts = [\"{host}\"]` or `--allow-host {host}`; local servers need \
+             neither"
+        ),
     });
     refused.collect()
 }

@@ -102,12 +102,16 @@ pub(super) fn of(scenario: &Scenario) -> Vec<PlannedService> {
     planned.collect()
 }
 
-/// The host and port of a URL.
+/// The host and port of a URL, if it has such.
 fn place(address: &Address) -> Option<String> {
     let Address::Url(url) = address else { return None };
     let uri: http::Uri = url.parse().ok()?;
     let standard = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-    Some(format!("{}:{}", uri.host()?, uri.port_u16().unwrap_or(standard)))
+    let host = uri.host()?;
+    // a port that cannot be read is not another one
+    let written = uri.authority()?.as_str().len() > host.len();
+    let port = if written { uri.port_u16()? } else { standard };
+    Some(format!("{host}:{port}"))
 }
 
 fn distinct(places: impl Iterator<Item = String>) -> Vec<String> {

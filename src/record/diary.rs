@@ -143,11 +143,31 @@ pub struct ServiceEnded {
     pub signal: Option<i32>,
     /// Whether it was asked to end, did not in time, and was killed.
     pub killed: bool,
+    /// Its processes that were killed and are there all the same, by their numbers: they belong to another user, or hang in the
+    /// kernel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_running: Vec<u32>,
 }
 
 impl ServiceEnded {
     /// How, in words: `ended with status 1`, `was ended by signal 9`.
     pub fn how(&self) -> String {
+        let left = match self.left_running.as_slice() {
+            [] => return self.end(),
+            [one] => format!("process {one} is still there"),
+            several => {
+                let several: Vec<String> = several.iter().map(u32::to_string).collect();
+                format!("processes {} are still there", several.join(", "))
+            }
+        };
+        if self.status.or(self.signal).is_none() {
+            format!("cannot be killed: {left}")
+        } else {
+            format!("{}, and not all of it can be killed: {left}", self.end())
+        }
+    }
+
+    fn end(&self) -> String {
         match (self.status, self.signal) {
             _ if self.killed => "did not end when it was asked to, and was killed".to_owned(),
             (Some(status), _) => format!("ended with status {status}"),
@@ -237,4 +257,34 @@ pub fn trials(diary: &[Diary]) -> Vec<Tried> {
         }
     }
     trials
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_a_service_ended_is_said_with_what_is_left_of_it() {
+        for (status, signal, killed, left_running, how) in [
+            (Some(1), None, false, &[][..], "ended with status 1"),
+            (None, Some(9), false, &[], "was ended by signal 9"),
+            (None, Some(9), true, &[], "did not end when it was asked to, and was killed"),
+            (None, None, false, &[], "ended, and nobody saw how"),
+            (None, None, true, &[4242], "cannot be killed: process 4242 is still there"),
+            (
+                Some(0),
+                None,
+                false,
+                &[42, 43],
+                "ended with status 0, and not all of it can be killed: processes 42, 43 are still there",
+            ),
+        ] {
+            let (service, left_running) = ("server".to_owned(), left_running.to_vec());
+            let ended = ServiceEnded { service, at_ns: 0, asked: true, status, signal, killed, left_running };
+            assert_eq!(ended.how(), how);
+            let json = serde_json::to_string(&ended).expect("JSON");
+            assert_eq!(json.contains("left_running"), !ended.left_running.is_empty());
+            assert_eq!(serde_json::from_str::<ServiceEnded>(&json).expect("a line"), ended);
+        }
+    }
 }

@@ -33,7 +33,7 @@ impl Known<'_> {
         let ended = self.ended?;
         Some(if !ended.asked {
             format!("{} after {}", ended.how(), show_seconds(ended.at_ns as f64 / 1e9))
-        } else if ended.killed {
+        } else if ended.killed || !ended.left_running.is_empty() {
             ended.how()
         } else {
             "stopped at the end".to_owned()
@@ -47,11 +47,19 @@ impl Known<'_> {
     }
 }
 
-/// That services ended while the run went on, which it did without them; one sentence for each.
+/// That services ended while the run went on, which it did without them, or that some of them cannot be killed; one sentence for
+/// each.
 pub(super) fn lost<'a>(report: &Report<'a>) -> impl Iterator<Item = String> + use<'a> {
-    let lost = services(report).filter(|known| known.ended.is_some_and(|ended| !ended.asked));
-    lost.filter_map(|known| {
-        let (name, end) = (&known.planned.name, known.end()?);
-        Some(format!("the service `{name}` {end}, and the run went on without it: see `services/{name}.log`"))
+    services(report).filter_map(|known| {
+        let (name, end, ended) = (&known.planned.name, known.end()?, known.ended?);
+        let mut sentence = format!("the service `{name}` {end}");
+        if !ended.asked {
+            sentence.push_str(", and the run went on without it");
+        }
+        if !ended.left_running.is_empty() {
+            sentence.push_str("; what is left may hold its port, its memory and its GPU: end it as the user that it belongs to");
+        }
+        let told = !ended.asked || !ended.left_running.is_empty();
+        told.then(|| format!("{sentence}: see `services/{name}.log`"))
     })
 }

@@ -13,7 +13,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::watch;
 
-use super::{Ended, Order, Said};
+use super::{Asked, Ended, Order, Said};
 
 /// How long it may take until a program is started or refused: it has not begun to work by then.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,13 +33,16 @@ pub enum StartError {
     /// The program cannot be run.
     #[error("{0}")]
     Refused(String),
+    /// It cannot be watched, whatever it is.
+    #[error("{0}")]
+    Unwatched(String),
     /// Nothing was heard of it.
     #[error("it was neither started nor refused within {} s", PATIENCE.as_secs())]
     Silent,
 }
 
 /// What is known of a service.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
     /// Whether the awaited text was in its output.
     pub seen: bool,
@@ -47,12 +50,14 @@ pub struct State {
     pub ended: Option<Ended>,
 }
 
-/// A service that was started. Dropping it ends it, with all that it started.
+/// A service that was started. Dropping it ends it, with all that it started, and blocks until it is gone.
 #[derive(Debug)]
 pub struct Service {
     watcher: process::Child,
     /// Its end asks for that of the service, also when this process is killed.
     stdin: Option<ChildStdin>,
+    /// When it was asked to end.
+    asked: Option<Instant>,
     pid: u32,
     state: watch::Receiver<State>,
     reader: Option<thread::JoinHandle<()>>,
@@ -71,19 +76,18 @@ impl Service {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
-        let mut stdin = watcher.stdin.take();
+        let stdin = watcher.stdin.take();
         let stdout = watcher.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
         let (begun, first) = mpsc::channel();
         let (changed, state) = watch::channel(State::default());
         // from here on a return of any kind ends it
         let mut service =
-            Self { watcher, stdin: None, pid: 0, state, reader: None, stop_within: order.stop_within };
+            Self { watcher, stdin, asked: None, pid: 0, state, reader: None, stop_within: order.stop_within };
         let mut line = serde_json::to_vec(order).map_err(io::Error::from)?;
         line.push(b'\n');
-        if let Some(stdin) = &mut stdin {
+        if let Some(stdin) = &mut service.stdin {
             stdin.write_all(&line)?;
         }
-        service.stdin = stdin;
         let reader = thread::Builder::new().name("service".to_owned()).spawn(move || {
             let mut group = None;
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -91,7 +95,7 @@ impl Service {
                     Ok(Said::Seen) => changed.send_modify(|state| state.seen = true),
                     Ok(Said::Ended(ended)) => changed.send_modify(|state| state.ended = Some(ended)),
                     // without a receiver the start was given up
-                    Ok(said @ (Said::Started(_) | Said::Refused(_))) => {
+                    Ok(said @ (Said::Started(_) | Said::Refused(_) | Said::Unwatched(_))) => {
                         if let Said::Started(pid) = said {
                             group = Pid::from_raw(pid as i32);
                         }
@@ -110,6 +114,7 @@ impl Service {
         match first.recv_timeout(PATIENCE) {
             Ok(Said::Started(pid)) => service.pid = pid,
             Ok(Said::Refused(reason)) => return Err(StartError::Refused(reason)),
+            Ok(Said::Unwatched(reason)) => return Err(StartError::Unwatched(reason)),
             Ok(Said::Seen | Said::Ended(_))
             | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 return Err(StartError::Silent);
@@ -130,33 +135,55 @@ impl Service {
 
     /// How it ended, if it has.
     pub fn ended(&self) -> Option<Ended> {
-        self.state.borrow().ended
+        self.state.borrow().ended.clone()
     }
 
-    /// Asks it to end, blocks until it has or was killed, and says how.
-    pub fn stop(&mut self) -> Ended {
-        self.stdin = None;
-        let since = Instant::now();
-        // the standard library cannot wait for a while
-        while matches!(self.watcher.try_wait(), Ok(None)) {
-            if since.elapsed() > self.stop_within + GRACE {
-                // both fail only where the process has been waited for already
-                let _ = self.watcher.kill();
-                let _ = self.watcher.wait();
-                break;
+    /// Asks it to end in the time that it has. Does not wait.
+    pub fn end(&mut self) {
+        if self.asked.is_none() {
+            self.asked = Some(Instant::now());
+            self.ask(Asked::End);
+        }
+    }
+
+    /// Has it killed, whatever time it has left. Does not wait.
+    pub fn kill(&mut self) {
+        self.asked.get_or_insert_with(Instant::now);
+        self.ask(Asked::Kill);
+    }
+
+    fn ask(&mut self, what: Asked) {
+        if let (Some(stdin), Ok(mut line)) = (&mut self.stdin, serde_json::to_vec(&what)) {
+            line.push(b'\n');
+            // who does not listen any more has nothing left to end
+            let _ = stdin.write_all(&line);
+        }
+    }
+
+    /// How it ended, once it was asked to and has, or nobody is left to tell. Does not wait.
+    pub fn gone(&mut self) -> Option<Ended> {
+        if matches!(self.watcher.try_wait(), Ok(None)) {
+            if self.asked?.elapsed() <= self.stop_within + GRACE {
+                return None;
             }
-            thread::sleep(PAUSE);
+            // both fail only where the process has been waited for already
+            let _ = self.watcher.kill();
+            let _ = self.watcher.wait();
         }
         if let Some(reader) = self.reader.take() {
             // it ends with the output of the process
             let _ = reader.join();
         }
-        self.ended().unwrap_or_default()
+        Some(self.ended().unwrap_or_default())
     }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.stop();
+        self.end();
+        // the standard library cannot wait for a while
+        while self.gone().is_none() {
+            thread::sleep(PAUSE);
+        }
     }
 }

@@ -31,22 +31,34 @@ pub struct Order {
     pub stop_within: Duration,
 }
 
+/// What is asked behind the order, on the same input. Its end asks for the end of the service, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    /// To end, in the time that it has.
+    End,
+    /// To be gone at once.
+    Kill,
+}
+
 /// What is told of it on the standard output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Said {
     /// It runs, as the process of this number.
     Started(u32),
-    /// It cannot be started, and why.
+    /// Its program cannot be run, and why.
     Refused(String),
+    /// It was not started since it could not be watched, and why.
+    Unwatched(String),
     /// The awaited text stands in its output.
     Seen,
-    /// It has ended, and all that it had started is gone. Nothing follows.
+    /// It has ended, and so has all that it had started but for what is named. Nothing follows.
     Ended(Ended),
 }
 
 /// How a service ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
     /// The status that it gave; `None` where a signal ended it, or nobody saw it end.
     pub status: Option<i32>,
@@ -54,4 +66,6 @@ pub struct Ended {
     pub signal: Option<i32>,
     /// Whether it was asked to end, did not in time, and was killed.
     pub killed: bool,
+    /// Its processes that were killed and are there all the same: they belong to another user, or hang in the kernel.
+    pub left_running: Vec<u32>,
 }

@@ -2,8 +2,6 @@
 
 use std::{
     io::{self, BufRead as _, Read},
-    os::unix::process::CommandExt as _,
-    process::{Command, Stdio},
     sync::{
         Arc, Mutex,
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
@@ -15,7 +13,11 @@ use std::{
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_process_group};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Ended, Order, Said};
+use super::{
+    Asked, Ended, Order, Said,
+    launch::{Unlaunched, launch},
+    mask::Mask,
+};
 use crate::{config::StopSignal, store::ServiceLog};
 
 /// How long processes that were killed are waited for: longer only takes what hangs in the kernel.
@@ -36,6 +38,8 @@ enum News {
     Seen,
     /// The run asks for its end, or is gone.
     Stop,
+    /// The run does not wait any longer.
+    Kill,
     /// Its own process has ended.
     Ended(WaitStatus),
     /// So has everything that it started.
@@ -60,7 +64,7 @@ pub fn watch(say: &dyn Fn(&Said)) -> io::Result<()> {
             say(&Said::Started(pid.as_raw_nonzero().get().unsigned_abs()));
             say(&Said::Ended(see_through(pid, &order, &sender, &news, say)?));
         }
-        Err(reason) => say(&Said::Refused(reason)),
+        Err(said) => say(&said),
     }
     Ok(())
 }
@@ -85,20 +89,15 @@ fn listen(news: Sender<News>) -> io::Result<()> {
     Ok(())
 }
 
-/// Starts the service and the threads that keep its log; the reason where that fails.
-fn start(order: &Order, news: &Sender<News>) -> Result<Pid, String> {
-    let log = ServiceLog::open(&order.log).map_err(|error| error.to_string())?;
+/// Starts the service and the threads that keep its log; what is said where that fails.
+fn start(order: &Order, news: &Sender<News>) -> Result<Pid, Said> {
+    let unwatched = |what: &str, error: &dyn std::error::Error| Said::Unwatched(format!("{what}: {error}"));
+    let log = ServiceLog::open(&order.log).map_err(|error| unwatched("its log cannot be kept", &error))?;
     adopt();
-    let mut command = Command::new(&order.program);
-    command
-        .args(&order.args)
-        .envs(&order.environment)
-        .current_dir(&order.folder)
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let mut child = launch(order).map_err(|error| match error {
+        Unlaunched::Refused(reason) => Said::Refused(reason),
+        Unlaunched::Unwatched(error) => unwatched("the system does not start it", &error),
+    })?;
     let pid = Pid::from_child(&child);
     let log = Arc::new(Mutex::new(log));
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -107,14 +106,14 @@ fn start(order: &Order, news: &Sender<News>) -> Result<Pid, String> {
     for output in outputs.into_iter().flatten() {
         let keeper = Keeper {
             log: Arc::clone(&log),
-            secrets: order.secrets.clone(),
+            mask: Mask::new(&order.secrets),
             awaited: order.awaited.clone(),
             news: news.clone(),
         };
         thread::Builder::new().name("service-output".to_owned()).spawn(move || keeper.keep(output)).map_err(
             |error| {
                 let _ = kill_process_group(pid, Signal::KILL);
-                error.to_string()
+                unwatched("its log cannot be kept", &error)
             },
         )?;
     }
@@ -140,16 +139,25 @@ fn see_through(
     thread::Builder::new().name("service-reaper".to_owned()).spawn(move || reap(pid, &reaper))?;
     let stop = sender.clone();
     thread::Builder::new().name("service-input".to_owned()).spawn(move || {
-        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        let asked = io::stdin().lines().map_while(Result::ok);
+        for asked in asked.map_while(|line| serde_json::from_str(&line).ok()) {
+            let _ = stop.send(match asked {
+                Asked::End => News::Stop,
+                Asked::Kill => News::Kill,
+            });
+        }
         let _ = stop.send(News::Stop);
     })?;
-    let mut left = Left { status: None, gone: false, outputs: 2 };
+    let mut left = Left { status: None, gone: false, outputs: 2, hurry: false };
     let mut asked = false;
     while left.status.is_none() && !asked {
         match news.recv() {
             Ok(News::Seen) => say(&Said::Seen),
             Ok(News::Stop) | Err(_) => asked = true,
-            Ok(other) => left.note(&other),
+            Ok(other) => {
+                left.note(&other);
+                asked = left.hurry;
+            }
         }
     }
     let mut killed = false;
@@ -157,24 +165,39 @@ fn see_through(
         let _ = kill_process_group(pid, signal_of(order.stop));
         // a process that stands still hears nothing before it goes on
         let _ = kill_process_group(pid, Signal::CONT);
-        left.wait(news, order.stop_within, |left| left.gone);
+        left.wait(news, order.stop_within, |left| left.gone || left.hurry);
         killed = left.status.is_none();
     }
     let since = Instant::now();
-    while !left.gone && since.elapsed() < KILLED {
+    loop {
+        // once in any case: but for Linux nobody hears of the workers of a service that has ended
         let _ = kill_process_group(pid, Signal::KILL);
         for orphan in adopted(pid, left.status.is_some()) {
             let _ = kill_process(orphan, Signal::KILL);
         }
+        if left.gone || since.elapsed() >= KILLED {
+            break;
+        }
         left.wait(news, PAUSE, |left| left.gone);
     }
+    let left_running = if left.gone { Vec::new() } else { still_there(pid, left.status.is_some()) };
     left.wait(news, LAST_WORDS, |left| left.outputs == 0);
     let status = left.status;
     Ok(Ended {
         status: status.and_then(WaitStatus::exit_status),
         signal: status.and_then(WaitStatus::terminating_signal),
         killed,
+        left_running,
     })
+}
+
+/// What of a service cannot be killed, by its numbers.
+fn still_there(service: Pid, ended: bool) -> Vec<u32> {
+    let mut known = adopted(service, ended);
+    if known.is_empty() && !ended {
+        known.push(service);
+    }
+    known.into_iter().map(|pid| pid.as_raw_nonzero().get().unsigned_abs()).collect()
 }
 
 fn signal_of(stop: StopSignal) -> Signal {
@@ -194,6 +217,8 @@ struct Left {
     gone: bool,
     /// Outputs that have not.
     outputs: u32,
+    /// Whether nobody waits for it any longer.
+    hurry: bool,
 }
 
 impl Left {
@@ -202,6 +227,7 @@ impl Left {
             News::Ended(status) => self.status = Some(*status),
             News::Gone => self.gone = true,
             News::Silent => self.outputs = self.outputs.saturating_sub(1),
+            News::Kill => self.hurry = true,
             News::Seen | News::Stop => {}
         }
     }
@@ -251,7 +277,7 @@ fn parent(stat: &str) -> Option<u32> {
 /// Keeps the log of one output of a service.
 struct Keeper {
     log: Arc<Mutex<ServiceLog>>,
-    secrets: Vec<String>,
+    mask: Mask,
     awaited: Option<String>,
     news: Sender<News>,
 }
@@ -259,31 +285,25 @@ struct Keeper {
 impl Keeper {
     /// Writes every line as it ends, until the output does. Whoever ends last closes the log.
     fn keep(mut self, mut output: impl Read) {
-        let mut pending = Vec::new();
+        let (mut heard, mut pending) = (Vec::new(), Vec::new());
         let mut piece = vec![0; 16 << 10];
         loop {
             let count = match output.read(&mut piece) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => count,
             };
-            pending.extend_from_slice(&piece[..count]);
-            if self
-                .awaited
-                .as_ref()
-                .is_some_and(|awaited| memchr::memmem::find(&pending, awaited.as_bytes()).is_some())
-            {
-                self.awaited = None;
-                let _ = self.news.send(News::Seen);
-            }
+            self.listen(&mut heard, &piece[..count]);
+            pending.extend(self.mask.pass(&piece[..count]));
             let end = memchr::memrchr(b'\n', &pending).map_or(0, |at| at + 1);
             let end = if end == 0 && pending.len() > LONGEST_LINE { pending.len() } else { end };
             self.write(&pending[..end]);
             pending.drain(..end);
         }
-        if !pending.is_empty() {
+        pending.extend(self.mask.rest());
+        if pending.last().is_some_and(|last| *last != b'\n') {
             pending.push(b'\n');
-            self.write(&pending);
         }
+        self.write(&pending);
         let Self { log, news, .. } = self;
         if let Some(log) = Arc::into_inner(log).and_then(|log| log.into_inner().ok()) {
             log.finish();
@@ -291,27 +311,26 @@ impl Keeper {
         let _ = news.send(News::Silent);
     }
 
+    /// Tells once that the awaited text was said; `heard` is the end of what was, in which it may begin.
+    fn listen(&mut self, heard: &mut Vec<u8>, piece: &[u8]) {
+        let Some(awaited) = &self.awaited else { return };
+        heard.extend_from_slice(piece);
+        if memchr::memmem::find(heard, awaited.as_bytes()).is_some() {
+            self.awaited = None;
+            let _ = self.news.send(News::Seen);
+        } else {
+            heard.drain(..(heard.len() + 1).saturating_sub(awaited.len()));
+        }
+    }
+
     fn write(&self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
         if let Ok(mut log) = self.log.lock() {
-            log.write(&masked(bytes, &self.secrets));
+            log.write(bytes);
         }
     }
-}
-
-/// A text without secrets.
-fn masked(bytes: &[u8], secrets: &[String]) -> Vec<u8> {
-    let mut text = bytes.to_vec();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        let mut from = 0;
-        while let Some(at) = memchr::memmem::find(&text[from..], secret.as_bytes()) {
-            text.splice(from + at..from + at + secret.len(), *b"***");
-            from += at + 3;
-        }
-    }
-    text
 }
 
 #[cfg(test)]
@@ -319,16 +338,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_masked() {
-        let secrets = ["key-1".to_owned(), String::new(), "***".to_owned()];
-        for (text, shown) in [
-            ("a key-1 and key-1key-1\n", "a *** and ******\n"),
-            ("key-2 key-", "key-2 key-"),
-            ("key-1", "***"),
-            ("", ""),
-        ] {
-            assert_eq!(masked(text.as_bytes(), &secrets), shown.as_bytes(), "{text}");
-        }
+    fn a_service_without_a_log_is_not_taken_for_a_program_that_is_missing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let order = Order {
+            program: "true".into(),
+            args: Vec::new(),
+            environment: std::collections::BTreeMap::new(),
+            folder: folder.path().to_owned(),
+            log: folder.path().join("nowhere/server.log"),
+            awaited: None,
+            secrets: Vec::new(),
+            stop: StopSignal::Terminate,
+            stop_within: Duration::from_secs(1),
+        };
+        let said = start(&order, &mpsc::channel().0).expect_err("no log");
+        assert!(
+            matches!(&said, Said::Unwatched(why) if why.starts_with("its log cannot be kept: ")),
+            "{said:?}"
+        );
+    }
+
+    #[test]
+    fn output_is_heard_and_masked_whatever_its_pieces_are() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("server.log");
+        let (news, told) = mpsc::channel();
+        let keeper = Keeper {
+            log: Arc::new(Mutex::new(ServiceLog::open(&path).expect("a log"))),
+            mask: Mask::new(&["two\nlines".to_owned()]),
+            awaited: Some("listening on".to_owned()),
+            news,
+        };
+        // each part is a read of its own, and one is more than a line may have
+        let long = "-".repeat(LONGEST_LINE);
+        let parts = ["up\nliste", "ning", " on 80\nkey t", "wo\nlin", "es, ", &long, "two\nli", "nes"];
+        let nothing: Box<dyn Read> = Box::new(io::empty());
+        let output = parts.iter().fold(nothing, |all, part| Box::new(all.chain(part.as_bytes())));
+        keeper.keep(output);
+        let told: Vec<News> = told.iter().collect();
+        assert!(matches!(told.as_slice(), [News::Seen, News::Silent]));
+        let log = std::fs::read_to_string(&path).expect("a log");
+        assert_eq!(log, format!("up\nlistening on 80\nkey ***, {long}***\n"));
     }
 
     #[test]

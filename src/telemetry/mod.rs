@@ -20,6 +20,7 @@ mod system;
 mod tests;
 mod throttle;
 
+pub use process::hands_on;
 pub use sampling::Sampling;
 
 use std::{sync::Arc, time::Instant};

@@ -58,6 +58,21 @@ fn every_broken_scenario_has_its_message() {
 #[test]
 fn no_message_shows_a_secret() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
+    let name = "bad_services.toml";
+    let text = fs::read_to_string(folder.join(name)).expect("a readable scenario");
+    let input = Input { name, text: &text, platform: None, sets: &[] };
+    let problems =
+        load(&input, &Machine::default(), &|_| None, &read).expect_err("literal secrets are refused");
+    let list: Vec<_> = problems::of(name, &problems).collect();
+    let json = serde_json::to_string(&list).expect("its keys are text");
+    for secret in ["hunter2", "12345678"] {
+        assert!(text.contains(secret));
+        assert!(
+            !problems.render(true).contains(secret) && !json.contains(secret),
+            "{}",
+            problems.render(false)
+        );
+    }
     for name in ["literal_secret.toml", "bad_headers.toml", "secret_values.toml"] {
         let text = fs::read_to_string(folder.join(name)).expect("a readable scenario");
         assert!(text.contains("print-this"));

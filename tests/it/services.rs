@@ -128,7 +128,7 @@ fn a_service_that_cannot_begin_is_told() {
         fs::remove_dir_all(bench.path("results")).unwrap();
         let done = bench.run(&["run", &file, "--set", set]).expect_code(4);
         assert!(done.stderr.contains(message), "{set}: {}", done.stderr);
-        assert!(log_of_a_start(&bench).is_none(), "nothing was said, so nothing is kept");
+        assert!(!bench.path("results/services").exists(), "nothing was said, so nothing is kept: {set}");
         // and `check` says so beforehand, without starting anything
         let checked = bench.run(&["check", &file, "--set", set]).expect_code(0);
         let known = set.contains("served.toml")
@@ -268,6 +268,79 @@ fn a_service_does_not_outlive_a_run_that_was_killed() {
     assert!(run.text("services/server.log").contains("listening on"));
 }
 
+/// The process that watches a service.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn watcher_of(pid: i32) -> i32 {
+    number(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap(), "PPid:")
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_service_does_not_outlive_a_run_and_its_watcher_that_were_killed_together() {
+    let bench = Bench::new();
+    let (file, _) = scenario(&bench, "exec SIM", "", "duration = \"10m\"");
+    let running = bench.start(&["run", &file]);
+    let run = wait(PATIENCE, || bench.runs().pop().filter(|run| run.folder.join("requests.jsonl").exists()));
+    let pid = pid_of(&run.expect("it has begun"));
+    let watcher = Pid::from_raw(watcher_of(pid));
+    // neither may do anything between the two
+    kill(watcher, Signal::SIGSTOP).unwrap();
+    running.signal(Signal::SIGKILL);
+    kill(watcher, Signal::SIGKILL).unwrap();
+    wait(PATIENCE, || is_gone(pid).then_some(())).expect("it is gone");
+}
+
+#[test]
+fn a_stop_can_be_hurried() {
+    let bench = Bench::new();
+    let script = "trap '' TERM; SIM & while :; do sleep 0.1; done";
+    let (file, _) = scenario(&bench, script, "stop_within = \"10m\"", "requests = 5");
+    let running = bench.start(&["run", &file]);
+    let run = wait(PATIENCE, || bench.runs().pop().filter(|run| !run.diary("run_ended").is_empty()));
+    let run = run.expect("it has ended");
+    for _ in 0..2 {
+        std::thread::sleep(Duration::from_millis(500));
+        running.signal(Signal::SIGINT);
+    }
+    let done = running.finish();
+    for part in ["stopping service `server` (again to kill)", "killing service `server`"] {
+        assert!(done.stderr.contains(part), "`{part}` in {}", done.stderr);
+    }
+    assert!(is_gone(pid_of(&run)));
+    let [line] = <[Value; 1]>::try_from(run.diary("service_ended")).expect("one line");
+    assert_eq!((&line["asked"], &line["killed"], &line["signal"]), (&true.into(), &true.into(), &9.into()));
+    assert!(run.path().join("report.html").exists(), "the run itself is whole");
+}
+
+#[test]
+fn services_stop_side_by_side() {
+    let bench = Bench::new();
+    let script = "trap '' TERM; SIM & while :; do sleep 0.1; done";
+    let (file, _) = scenario(&bench, script, "stop_within = \"3s\"", "requests = 5");
+    let other = "[services.other]\ncommand = \"sh\"\nargs = [\"-c\", \"trap '' TERM; echo up; while :; do sleep 0.1; done\"]\n\
+                 ready.output = \"up\"\nstop_within = \"3s\"\n";
+    let text = fs::read_to_string(bench.path(&file)).unwrap();
+    fs::write(bench.path(&file), format!("{text}{other}")).unwrap();
+    let done = bench.run(&["run", &file]).expect_code(0);
+    assert!(done.stderr.contains("stopping services `server`, `other`\n"), "{}", done.stderr);
+    let [one, other] = <[Value; 2]>::try_from(bench.only_run().diary("service_ended")).expect("two lines");
+    let at = |line: &Value| line["at_ns"].as_u64().unwrap();
+    assert!(at(&one).abs_diff(at(&other)) < 3_000_000_000, "{one} {other}");
+}
+
+#[test]
+fn a_service_that_ends_when_all_is_over_is_told_too() {
+    let bench = Bench::new();
+    let over = "until grep -q run_ended results/runs/*/events.jsonl; do :; done 2>/dev/null";
+    let (file, _) = scenario(&bench, &format!("SIM & {over}; kill $!; exit 3"), "", "requests = 5");
+    bench.run(&["run", &file]);
+    let [line] = <[Value; 1]>::try_from(bench.only_run().diary("service_ended")).expect("one line");
+    // whether it was asked to is a matter of milliseconds
+    let alone = line["asked"] == false;
+    assert_eq!(line["status"] == 3, alone || line["signal"].is_null(), "{line}");
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_service_that_nobody_watches_any_more_is_ended() {
@@ -277,9 +350,7 @@ fn a_service_that_nobody_watches_any_more_is_ended() {
     let run = wait(PATIENCE, || bench.runs().pop().filter(|run| run.folder.join("requests.jsonl").exists()));
     let run = run.expect("it has begun");
     let pid = pid_of(&run);
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let watcher = number(&status, "PPid:");
-    kill(Pid::from_raw(watcher), Signal::SIGKILL).unwrap();
+    kill(Pid::from_raw(watcher_of(pid)), Signal::SIGKILL).unwrap();
     wait(PATIENCE, || is_gone(pid).then_some(())).expect("it is gone");
     let done = running.finish();
     assert!(done.stderr.contains("service `server` ended, and nobody saw how"), "{}", done.stderr);
@@ -337,6 +408,25 @@ fn secrets_of_a_service_reach_it_and_nothing_else() {
         assert!(!done.stdout.contains(secret) && !done.stderr.contains(secret));
     }
     assert_eq!(run.json("plan.json")["services"][0]["environment"]["A_KEY"]["env"], "OUTSIDE");
+}
+
+#[test]
+fn a_log_has_no_secret_of_the_plan_wherever_it_is_cut() {
+    let bench = Bench::new();
+    bench.file("key.pem", "first line of a key\nsecond line of a key\n");
+    let script = "echo own $OWN and inherited $OUTSIDE; printf 'first line'; sleep 0.2; printf ' of a key\\nsecond '; sleep 0.2; \
+                  echo 'line of a key'; exec SIM";
+    let service = "environment = { OWN = { env = \"LONGER\" }, KEY = { file = \"key.pem\" } }";
+    let (file, _) = scenario(&bench, script, service, "requests = 5");
+    let text = fs::read_to_string(bench.path(&file)).unwrap();
+    let text =
+        text.replace("service = \"server\"\n", "service = \"server\"\napi_key = { env = \"OUTSIDE\" }\n");
+    fs::write(bench.path(&file), text).unwrap();
+    let mut command = bench.command(&["run", &file]);
+    let output = command.env("OUTSIDE", "a-key").env("LONGER", "a-key-and-more").output().unwrap();
+    crate::kit::Done::from(output).expect_code(0);
+    let log = bench.only_run().text("services/server.log");
+    assert!(log.starts_with("own *** and inherited ***\n***\nlistening on"), "{log}");
 }
 
 #[test]

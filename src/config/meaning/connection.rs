@@ -1,11 +1,36 @@
 //! Whether an endpoint is connected to in a way that its URL allows.
 
 use super::{
-    super::{Address, HttpVersion},
+    super::{Address, HttpVersion, MetricsPages},
     Check, Diagnostic,
 };
 
 impl Check<'_> {
+    /// What says how a server is read needs somebody who reads.
+    pub(super) fn monitored(&self) {
+        let Some(enabled) = self.root.at(&["monitoring", "enabled"]).filter(|_| !self.draft.monitors())
+        else {
+            return;
+        };
+        for (name, endpoint) in &self.draft.endpoints {
+            let Some(endpoint) = endpoint else { continue };
+            let pages = matches!(endpoint.metrics, MetricsPages::At(_)).then_some("metrics");
+            for key in pages.into_iter().chain(endpoint.pid.map(|_| "pid")) {
+                let place = self.key(&["endpoints", name, key]);
+                // a flag or a platform that turns it off leaves what stands below as it is
+                if place.source.layer < enabled.place.source.layer {
+                    continue;
+                }
+                self.sink.push(
+                    Diagnostic::new(format!("`endpoints.{name}.{key}` is about nothing"))
+                        .label(place, "read while the run goes on")
+                        .label(&enabled.place, "nothing is read")
+                        .help(format!("remove `monitoring.enabled`, or `endpoints.{name}.{key}`")),
+                );
+            }
+        }
+    }
+
     /// What is said of TLS needs TLS, a simulated server speaks HTTP/1.1, and nobody knows its process before it runs.
     pub(super) fn connections(&self) {
         for (name, endpoint) in &self.draft.endpoints {

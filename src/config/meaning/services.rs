@@ -19,6 +19,16 @@ impl Check<'_> {
                     .help(suggest(service, "services", names())),
                 );
             }
+            if let Some(pid) = self.root.at(&["endpoints", name, "pid"]) {
+                self.sink.push(
+                    Diagnostic::new(format!("`endpoints.{name}` cannot have both `service` and `pid`"))
+                        .label(&pid.key, "a process that runs before the run")
+                        .label(&node.place, "its process begins with the run")
+                        .help(format!(
+                            "remove `endpoints.{name}.pid`: the processes of a service are found without it"
+                        )),
+                );
+            }
             if matches!(endpoint, Some(endpoint) if matches!(endpoint.url, Address::Sim(_))) {
                 self.sink.push(
                     Diagnostic::new(format!("`endpoints.{name}` cannot have a service"))

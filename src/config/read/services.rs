@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::{
     super::{
         HeaderText, Layer, Ready, Service, StopSignal,
-        headers::{carries_secret, is_secret},
+        args::holds_secret,
         tree::{Node, Value},
     },
     fields::Fields,
     headers::{literal, reference, text_or_secret},
     leaf::{self, Read, wrong},
+    url::{self, Hints},
 };
 use crate::hosts;
 
@@ -18,10 +19,15 @@ const COMMAND_EXAMPLE: &str = "command = \"llama-server\"";
 const ARGS_HELP: &str = "write a list of texts, one for each argument: `args = [\"--port\", \"8080\"]`";
 const VARIED_HELP: &str =
     "each value of a matrix is a whole list: `args = [[\"--parallel\", \"4\"], [\"--parallel\", \"16\"]]`";
-const ARG_SECRET_HELP: &str = "write `{ env = \"NAME\" }` or `{ file = \"path\" }` as the argument, or give it by `environment`, which other users do not see";
+const ARG_SECRET_HELP: &str = "write `{ env = \"NAME\" }` or `{ file = \"path\" }` as the argument, or give it by `environment`, which other users do not see; a path begins with `./` or `/`";
 const ENVIRONMENT_HELP: &str =
     "write `environment = { CUDA_VISIBLE_DEVICES = \"0\", HF_TOKEN = { env = \"HF_TOKEN\" } }`";
 const READY_HELP: &str = "write `ready.http = \"http://127.0.0.1:8080/health\"`, `ready.tcp = \"127.0.0.1:8080\"` or `ready.output = \"text\"`";
+const HINTS: Hints = Hints {
+    example: "http://127.0.0.1:8080/health",
+    secret: "remove it: nobody is asked for it there",
+    query: "`?` and `#` have no place in the URL that is asked",
+};
 
 /// Reads a service.
 pub(super) fn service(fields: &mut Fields<'_>) -> Option<Service> {
@@ -90,7 +96,7 @@ fn command(node: &Node) -> Read<String> {
             "must be the program alone: no shell reads it",
             "a whole command line",
             // an argument may be a secret
-            if is_secret_among(rest.split_whitespace()) {
+            if holds_secret(rest, program) {
                 "write what stands behind the program into `args`, secrets by reference".to_owned()
             } else {
                 format!("write `command = \"{program}\"` and `args = [{}]`", args.join(", "))
@@ -98,15 +104,6 @@ fn command(node: &Node) -> Read<String> {
         );
     }
     Ok(trimmed.to_owned())
-}
-
-fn is_secret_among<'a>(words: impl Iterator<Item = &'a str>) -> bool {
-    words.into_iter().any(|word| is_secret(word) || carries_secret(flag(word)))
-}
-
-/// The name in an option: `api-key` in `--api-key=1`.
-fn flag(word: &str) -> &str {
-    word.split('=').next().unwrap_or_default().trim_start_matches('-')
 }
 
 /// Reads the arguments.
@@ -158,12 +155,7 @@ fn argument(node: &Node, before: &str) -> Read<String> {
         _ => {}
     }
     let text = plain(node)?;
-    let named = before.starts_with('-') && !before.contains('=') && carries_secret(flag(before));
-    let joined = text.starts_with('-') && carries_secret(flag(&text));
-    let value = if joined { text.split_once('=').map_or("", |(_, value)| value) } else { text.as_str() };
-    // `--pad-token 0` and `--ssl-key path` are no secrets
-    let told = value.contains('/') || value.starts_with('-') || value.parse::<f64>().is_ok();
-    if is_secret(&text) || ((named || joined) && !value.is_empty() && !told) {
+    if holds_secret(&text, before) {
         return literal(node, ARG_SECRET_HELP);
     }
     Ok(text)
@@ -212,7 +204,7 @@ fn is_variable(name: &str) -> bool {
 fn ready(mut table: Fields<'_>) -> Option<Ready> {
     let kind = table.variant(&["http", "tcp", "output"], READY_HELP, "keep one of them");
     let ready = match kind {
-        Some("http") => table.get("http", url).map(Ready::Http),
+        Some("http") => table.get("http", page).map(Ready::Http),
         Some("tcp") => table.get("tcp", host_and_port).map(|place| Ready::Tcp(vec![place])),
         Some(_) => table.get("output", line).map(Ready::Output),
         None => None,
@@ -222,26 +214,15 @@ fn ready(mut table: Fields<'_>) -> Option<Ready> {
 }
 
 /// A URL that is asked while the service starts.
-fn url(node: &Node) -> Read<String> {
-    const HELP: &str = "write `\"http://127.0.0.1:8080/health\"`";
+fn page(node: &Node) -> Read<String> {
     let text = leaf::text(node)?;
     let text = text.trim();
-    let uri = text.parse::<http::Uri>().ok();
-    let Some(authority) = uri.as_ref().and_then(http::Uri::authority) else {
-        return wrong(node, "is not a URL", "cannot be read as a URL", HELP);
-    };
-    if !matches!(uri.as_ref().and_then(http::Uri::scheme_str), Some("http" | "https")) {
-        return wrong(node, "must start with `http://` or `https://`", "not such a URL", HELP);
+    if !url::is_http(text) {
+        let help = format!("write `\"{}\"`", HINTS.example);
+        return wrong(node, "must start with `http://` or `https://`", "not such a URL", help);
     }
-    if authority.as_str().contains('@') || text.contains(['?', '#']) {
-        return wrong(
-            node,
-            "must end with its path, and carry neither user nor password",
-            "may hold a secret",
-            HELP,
-        );
-    }
-    nearby(node, authority.host())?;
+    url::check(node, text, &HINTS)?;
+    nearby(node, &hosts::of_url(text).unwrap_or_default())?;
     Ok(text.to_owned())
 }
 

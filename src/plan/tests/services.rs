@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     config::{Address, HeaderText, Ready, Scenario, Secret, Service, StopSignal},
-    plan::{Plan, compile, experiments_differ_in, fixture, graph, render},
+    plan::{Plan, compile, experiments_differ_in, fixture, graph, render, unsafe_in},
 };
 
 fn text(text: &str) -> HeaderText {
@@ -54,6 +54,39 @@ fn a_service_is_ready_when_the_ports_of_its_endpoints_are_open() {
         |endpoint: usize| plan.service_of(&plan.endpoints[endpoint]).map(|service| service.name.as_str());
     assert_eq!((of(0), of(1)), (Some("server"), Some("server")));
     assert_eq!(Plan::from_json(&plan.to_json()).expect("a plan"), plan);
+}
+
+#[test]
+fn what_is_asked_whether_a_service_is_ready_is_no_public_host() {
+    let asks = |ready: Ready| {
+        let mut plan = plan(|_| {});
+        plan.services[1].ready = ready;
+        unsafe_in(&plan).into_iter().map(|finding| finding.message).collect::<Vec<_>>()
+    };
+    for (ready, key) in [
+        (Ready::Http("https://api.example.com/health".to_owned()), "http"),
+        (Ready::Tcp(vec!["127.0.0.1:80".to_owned(), "api.example.com:443".to_owned()]), "tcp"),
+    ] {
+        let message = format!(
+            "`services.gateway.ready.{key}` leads to the public host `api.example.com`, which nobody allowed"
+        );
+        assert_eq!(asks(ready), [message]);
+    }
+    assert!(asks(Ready::Http("http://[::1]:8080/health".to_owned())).is_empty());
+    assert!(asks(Ready::Output("api.example.com".to_owned())).is_empty());
+}
+
+#[test]
+fn a_port_that_cannot_be_read_is_not_another_one() {
+    let mut plan = plan(|_| {});
+    for (url, places) in [
+        ("http://127.0.0.1/health", &["127.0.0.1:80"][..]),
+        ("http://127.0.0.1:8080/health", &["127.0.0.1:8080"]),
+        ("http://127.0.0.1:99999/health", &[]),
+    ] {
+        plan.services[1].ready = Ready::Http(url.to_owned());
+        assert_eq!(plan.places_of(&plan.services[1]), places, "{url}");
+    }
 }
 
 #[test]

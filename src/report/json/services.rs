@@ -15,12 +15,12 @@ pub(super) struct Service<'a> {
     /// Seconds from its start to when it was ready.
     ready_s: Option<f64>,
     /// How it ended; null where the run was killed and could not see it.
-    ended: Option<Ended>,
+    ended: Option<Ended<'a>>,
 }
 
 /// How a service ended.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Ended {
+struct Ended<'a> {
     /// Seconds from the start of the run to when that was known.
     at_s: f64,
     /// Whether it was asked to.
@@ -31,6 +31,8 @@ struct Ended {
     signal: Option<i32>,
     /// Whether it was asked to end, did not in time, and was killed.
     killed: bool,
+    /// Its processes that were killed and are there all the same, by their numbers.
+    left_running: &'a [u32],
 }
 
 impl<'a> Service<'a> {
@@ -45,6 +47,7 @@ impl<'a> Service<'a> {
                 status: ended.status,
                 signal: ended.signal,
                 killed: ended.killed,
+                left_running: &ended.left_running,
             }),
         }
     }

@@ -12,15 +12,12 @@ use super::{
         files::{below, text},
         servers::port_of,
     },
+    forwarders::forwarder,
     tree,
 };
 
 /// The state of a socket that listens, in `/proc/net/tcp`.
 const LISTEN: &str = "0A";
-
-/// Programs that listen for a server that is somewhere else: in a container, or on another machine.
-const FORWARDERS: [&str; 8] =
-    ["docker-proxy", "rootlessport", "rootlesskit", "slirp4netns", "pasta", "ssh", "kubectl", "socat"];
 
 /// The processes that listen where a URL of this machine leads, without those whose parents do so too.
 pub(super) fn of_url(url: &str, root: &Path) -> Result<Vec<u32>, String> {
@@ -38,7 +35,7 @@ pub(super) fn of_url(url: &str, root: &Path) -> Result<Vec<u32>, String> {
     let mut parents: BTreeMap<u32, u32> = BTreeMap::new();
     for pid in &holders {
         let name = text(root, &format!("/proc/{pid}/comm")).unwrap_or_default();
-        if let Some(name) = FORWARDERS.into_iter().find(|forwarder| *forwarder == name.trim()) {
+        if let Some(name) = forwarder(&name) {
             return Err(format!(
                 "what listens on port {port} is `{name}`, which only hands on to the server"
             ));

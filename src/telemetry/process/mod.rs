@@ -1,5 +1,6 @@
 //! The processes of servers on this machine, each with its children, as the operating system tells of them.
 
+mod forwarders;
 #[cfg(any(target_os = "linux", test))]
 mod listener;
 #[cfg(any(not(target_os = "linux"), test))]
@@ -8,6 +9,8 @@ mod portable;
 mod tests;
 #[cfg(any(target_os = "linux", test))]
 mod tree;
+
+pub use forwarders::hands_on;
 
 use std::{
     collections::BTreeMap,

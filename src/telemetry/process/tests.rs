@@ -129,8 +129,10 @@ fn a_server_is_found_by_its_port() {
     assert_eq!(of("http://localhost:8080/v1"), Ok(vec![10]));
     assert!(of("http://localhost:8081/v1").is_err_and(|why| why.contains("nothing listens on port 8081")));
     // what only hands on is not the server
-    write(root, "proc/10/comm", "docker-proxy\n");
-    assert!(of("http://localhost:8080/v1").is_err_and(|why| why.contains("`docker-proxy`")));
+    for (name, told) in [("docker-proxy\n", "`docker-proxy`"), ("pasta.avx2\n", "`pasta`")] {
+        write(root, "proc/10/comm", name);
+        assert!(of("http://localhost:8080/v1").is_err_and(|why| why.contains(told)), "{name}");
+    }
 
     let server = |url: &str, pid| Server {
         endpoint: "main".to_owned(),
