@@ -4,7 +4,7 @@ mod flags;
 
 use std::fmt::Write as _;
 
-use self::flags::Flags;
+pub(super) use self::flags::Flags;
 use super::{
     Overrides,
     load::compile,

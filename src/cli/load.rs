@@ -84,7 +84,8 @@ pub(super) fn compile(
     plan::admit(checked)
 }
 
-fn check(name: &str, text: &str, overrides: &Overrides, machine: &Machine) -> Checked {
+/// A scenario under the flags of a command, and what is wrong with it by itself.
+pub(super) fn check(name: &str, text: &str, overrides: &Overrides, machine: &Machine) -> Checked {
     let sets = overrides.all_sets();
     let input = Input { name, text, platform: overrides.platform.as_deref(), sets: &sets };
     config::check(&input, machine, &|name| std::env::var(name).ok(), &read)

@@ -12,6 +12,7 @@ mod hardware;
 mod init;
 mod limits;
 mod load;
+mod monitor;
 mod permissions;
 mod plan;
 mod pressure;
@@ -68,6 +69,9 @@ enum Subcommands {
     /// Run scenarios one after another and grade them
     #[command(after_help = exit::HELP)]
     Run(run::Arguments),
+    /// Read the machine and its servers without sending load, and save that as a run
+    #[command(after_help = monitor::HELP)]
+    Monitor(monitor::Arguments),
     /// Run the plan of a run folder again
     #[command(after_help = exit::HELP)]
     Rerun(rerun::Arguments),
@@ -170,6 +174,7 @@ pub fn main() -> ExitCode {
     let terminal = terminal::Terminal::new(arguments.color);
     let done = match arguments.command {
         Subcommands::Run(arguments) => run::run(arguments, terminal),
+        Subcommands::Monitor(arguments) => monitor::monitor(arguments, terminal),
         Subcommands::Rerun(arguments) => rerun::rerun(&arguments, terminal),
         Subcommands::Check(arguments) => check::check(&arguments, terminal),
         Subcommands::Plan(arguments) => plan::plan(&arguments, terminal),

@@ -17,7 +17,7 @@ use crate::{
     control::{Control, Decision},
     live,
     plan::Plan,
-    record::{Abort, Command, Diary, Event, StopCause},
+    record::{Abort, Command, Diary, Event, StopCause, Telemetry},
     store::{StoreError, Writer},
     units,
     wire::Clock,
@@ -56,6 +56,15 @@ impl Progress {
             Self::Silent => {}
             Self::Plain(plain) => plain.observe(event),
             Self::Bar(bar) => bar.observe(event),
+        }
+    }
+
+    /// Whether readings are all that there is to tell of.
+    fn watches(&self) -> bool {
+        match self {
+            Self::Silent => false,
+            Self::Plain(plain) => plain.watches(),
+            Self::Bar(bar) => bar.watches(),
         }
     }
 
@@ -99,6 +108,20 @@ impl Voice {
     }
 }
 
+/// That something is not there to be read, or is again.
+fn unread(event: &Event) -> Option<String> {
+    let Event::Telemetry(line) = event else { return None };
+    match line {
+        Telemetry::Missing { sensor, subject, why, .. } => {
+            Some(format!("not read: {subject} by `{}`: {why}", sensor.name()))
+        }
+        Telemetry::Found { sensor, subject, .. } => {
+            Some(format!("read again: {subject} by `{}`", sensor.name()))
+        }
+        Telemetry::Started { .. } | Telemetry::Sample(_) | Telemetry::Cost { .. } => None,
+    }
+}
+
 /// That the run stopped itself, where it did: nobody else says so on the way.
 fn stopping(cause: StopCause) -> Option<&'static str> {
     match cause {
@@ -128,6 +151,7 @@ pub(super) fn start(
 ) -> JoinHandle<(Writer, Result<(), StoreError>)> {
     let runtime = Handle::current();
     let voice = progress.voice();
+    let watches = progress.watches();
     std::thread::spawn(move || {
         let mut first_error = None;
         let mut begun = false;
@@ -162,6 +186,9 @@ pub(super) fn start(
                                 && let Some(why) = stopping(*cause)
                             {
                                 voice.say(&format!("{why}, waiting for answers"));
+                            }
+                            if let Some(line) = watches.then(|| unread(&event)).flatten() {
+                                voice.say(&line);
                             }
                             progress.observe(&event);
                             control.observe(event);

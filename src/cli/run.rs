@@ -181,7 +181,7 @@ fn by_url(
 
 /// Lets the files of secrets, of TLS, of tokenizers and of prompts in a plan, and the folders of services, be found from every folder, so that it can be run again from another
 /// one.
-fn settle_files(plan: &mut Plan) -> anyhow::Result<()> {
+pub(super) fn settle_files(plan: &mut Plan) -> anyhow::Result<()> {
     for endpoint in &mut plan.endpoints {
         let headers = endpoint.headers.values_mut().filter_map(HeaderText::file_mut);
         let key = endpoint.api_key.iter_mut().filter_map(Secret::file_mut);
@@ -228,13 +228,15 @@ pub(super) fn run_plans(
     }
     let first = |plan: &&Plan| plan.repeat.is_none_or(|n| n == 1);
     let all: Vec<&Plan> = plans.iter().map(|(_, plan)| plan).filter(first).collect();
-    if estimate::is_long(&all) && !output.quiet {
-        terminal::say(&format!("this takes a while:\n{}", estimate::text(&all)));
+    let loads: Vec<&Plan> = all.iter().copied().filter(|plan| !plan.watches()).collect();
+    if estimate::is_long(&loads) && !output.quiet {
+        terminal::say(&format!("this takes a while:\n{}", estimate::text(&loads)));
     }
-    let calibration = calibrate::before_run(all.iter().copied(), machine, output.quiet)?
-        .or_else(|| calibrate::known(machine, output.quiet));
+    // what this machine can send says nothing of what sends nothing
+    let calibration = calibrate::before_run(loads.iter().copied(), machine, output.quiet)?
+        .or_else(|| calibrate::known(machine, output.quiet).filter(|_| !loads.is_empty()));
     if let Some(calibration) = calibration.as_ref().filter(|_| !output.quiet) {
-        calibrate::say_beyond(all.iter().copied(), calibration);
+        calibrate::say_beyond(loads.iter().copied(), calibration);
     }
     let place = Place { machine, calibration };
     // what is measured has threads of its own
@@ -327,6 +329,9 @@ fn runtime() -> anyhow::Result<Runtime> {
 
 /// Threads that send the requests of a plan and read the answers.
 fn client_threads(plan: &Plan) -> u32 {
+    if plan.watches() {
+        return 1;
+    }
     let beside_server =
         plan.endpoints.iter().any(|endpoint| endpoint.simulated() || endpoint.address.is_loopback());
     engine::threads(plan.limits.threads, beside_server)
@@ -468,7 +473,7 @@ async fn run_served(
     let folder = writer.folder().to_owned();
     services.settle(&folder)?;
     if !output.quiet {
-        terminal::say(&format!("running {} → {}", plan.title(), folder.display()));
+        terminal::say(&begins(plan, &folder));
     }
     let progress = Progress::new(plan, output.quiet, terminal);
     let servers = simulated.servers(plan, &bindings, &system.services);
@@ -494,6 +499,18 @@ async fn run_served(
         exit = Exit::Environment;
     }
     Ok(Ran { exit, rebuilt: Some(rebuilt) })
+}
+
+/// That a run begins, and where it leaves what it finds.
+fn begins(plan: &Plan, folder: &Path) -> String {
+    let folder = folder.display();
+    if plan.is_open_ended() {
+        format!("monitoring {} until Ctrl-C → {folder}", plan.name)
+    } else if plan.watches() {
+        format!("monitoring {} → {folder}", plan.name)
+    } else {
+        format!("running {} → {folder}", plan.title())
+    }
 }
 
 /// Judges and reports the run in a folder, on a thread of its own: a long one takes a while. `None` where a second
@@ -545,7 +562,7 @@ async fn measure(
     let recording = recording::start(written, events_out, commands.clone(), clock, progress, checks, control);
     let workers = Workers::start(client_threads(plan)).context("cannot start the threads that measure")?;
     let program = this_program()?;
-    let (plan, commands_in) = (plan.clone(), commands_out);
+    let (watches, plan, commands_in) = (plan.watches(), plan.clone(), commands_out);
     let mut running =
         engine::start(&workers, plan, bindings, Some(program), clock, budgets, events, commands_in);
     let mut asked = 0;
@@ -554,7 +571,10 @@ async fn measure(
             ended = &mut running => break ended,
             cause = signals.next() => {
                 asked += 1;
-                let command = if asked == 1 {
+                let command = if asked == 1 && watches {
+                    voice.say("ending");
+                    Command::Drain(cause)
+                } else if asked == 1 {
                     voice.say("stopping: no new requests, waiting for answers (again to cut them off)");
                     Command::Drain(cause)
                 } else {

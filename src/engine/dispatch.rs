@@ -134,8 +134,10 @@ impl<'a> Dispatch<'a> {
                 self.under_way.spawn(under(pressed, id, pressure, supervise::load(shared, step, load)))
             }
             Work::Pause { duration } => {
-                self.under_way.spawn(under(pressed, id, pressure, supervise::pause(shared, id, duration)))
+                let pause = supervise::pause(shared, id, Some(duration));
+                self.under_way.spawn(under(pressed, id, pressure, pause))
             }
+            Work::Watch { duration } => self.under_way.spawn(supervise::pause(shared, id, duration)),
         };
         self.steps.push((task.id(), id));
     }

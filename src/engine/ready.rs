@@ -79,7 +79,7 @@ pub async fn ready(
         .iter()
         .flat_map(|step| match &step.work {
             Work::Ready { endpoints } => endpoints.clone(),
-            Work::Load(_) | Work::Pause { .. } | Work::Spared => Vec::new(),
+            Work::Load(_) | Work::Pause { .. } | Work::Watch { .. } | Work::Spared => Vec::new(),
         })
         .collect();
     let mut problems = Vec::new();

@@ -63,13 +63,15 @@ pub(super) async fn load(shared: Arc<Shared>, planned: Step, load: LoadStep) {
     recorder.diary(Diary::StepEnded { step, at_ns: clock.now_ns(), issued, due }).await;
 }
 
-/// Sends nothing for a while. Any command ends it, since there is nothing to drain.
-pub(super) async fn pause(shared: Arc<Shared>, step: usize, duration: Duration) {
+/// Sends nothing for a while, or until a command comes. Any command ends it, since there is nothing to drain.
+pub(super) async fn pause(shared: Arc<Shared>, step: usize, duration: Option<Duration>) {
     let Shared { recorder, clock, arrivals, ceiling, .. } = shared.as_ref();
     let _arriving = ceiling.arriving();
     recorder.diary(Diary::StepStarted { step, at_ns: clock.now_ns() }).await;
+    // one that is too far to name is never
+    let over = duration.and_then(|duration| tokio::time::Instant::now().checked_add(duration));
     tokio::select! {
-        () = tokio::time::sleep(duration) => {}
+        () = passed(over) => {}
         () = arrivals[step].reached(Arrivals::Stopped) => {}
     }
     recorder.diary(Diary::StepEnded { step, at_ns: clock.now_ns(), issued: 0, due: 0 }).await;

@@ -5,6 +5,7 @@
 //! date, for people.
 
 mod progress;
+mod readings;
 pub mod terminal;
 mod window;
 
@@ -33,6 +34,11 @@ impl Plain {
     /// Takes an event.
     pub fn observe(&mut self, event: &Event) {
         self.progress.observe(event);
+    }
+
+    /// Whether nothing is sent, and readings are all that it tells of.
+    pub fn watches(&self) -> bool {
+        self.progress.watches()
     }
 
     /// The next line, when one is due at this moment of the run. After a pause there is one line, not one for every

@@ -30,6 +30,11 @@ impl Bar {
         self.progress.observe(event);
     }
 
+    /// Whether nothing is sent, and readings are all that it tells of.
+    pub fn watches(&self) -> bool {
+        self.progress.watches()
+    }
+
     /// Draws the state at this moment of the run; a few times a second is often enough.
     pub fn tick(&mut self, now_ns: u64) {
         match self.progress.done(now_ns) {

@@ -1,12 +1,14 @@
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use super::*;
 use crate::{
+    catalog::Quantity,
     plan::Work,
-    record::{ChunkTimes, Diary, Outcome, Record, StopCause},
+    record::{ChunkTimes, Class, Diary, Outcome, Record, Sample, SensorKind, StopCause, Subject, Telemetry},
     report::fixture,
 };
 
@@ -276,4 +278,48 @@ fn the_bar_draws_on_what_it_is_given() {
     assert!(drawn.contains('━') && drawn.contains("[1m12s] phase mixed"), "{drawn}");
     bar.finish();
     assert!(!screen.take().contains("phase"));
+}
+
+#[test]
+fn where_nothing_is_sent_readings_are_the_news() {
+    let mut plan = fixture::quiet().plan;
+    plan.steps.truncate(2);
+    plan.steps[1].work = Work::Watch { duration: Some(Duration::from_secs(60)) };
+    let sample = |at: u64, subject: Subject, readings: &[(Quantity, f64)]| {
+        Event::Telemetry(Telemetry::Sample(Sample {
+            at_ns: at * SECOND,
+            sensor: SensorKind::System,
+            class: Class::Sampled,
+            subject,
+            readings: readings.iter().copied().collect(),
+            cores: Vec::new(),
+            raw: BTreeMap::new(),
+        }))
+    };
+    let main = || Subject::Server(vec!["main".to_owned()]);
+    let mut progress = Progress::new(&plan);
+    assert!(progress.watches());
+    progress.observe(&started(1, 0));
+    progress.observe(&sample(
+        28,
+        main(),
+        &[(Quantity::ServerKvCacheUsage, 0.31), (Quantity::ServerRunning, 2.0)],
+    ));
+    progress.observe(&sample(
+        30,
+        Subject::Machine,
+        &[(Quantity::CpuUtilization, 0.123), (Quantity::SystemMemory, 0.4)],
+    ));
+    assert_eq!(
+        progress.line(30 * SECOND),
+        "[30s] CPU 12.3 %, memory 40.0 % · main 2 running, KV cache 31.0 % · 30 s left"
+    );
+    // what nobody has read for a while is no news
+    assert_eq!(progress.line(34 * SECOND), "[34s] CPU 12.3 %, memory 40.0 % · 26 s left");
+    // without an end there is nothing left
+    plan.steps[1].work = Work::Watch { duration: None };
+    let mut open = Progress::new(&plan);
+    open.observe(&started(1, 0));
+    open.observe(&sample(1, Subject::Machine, &[(Quantity::CpuUtilization, 0.5)]));
+    assert_eq!((open.line(SECOND), open.done(SECOND)), ("[1s] CPU 50.0 %".to_owned(), None));
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::record::{Diary, Outcome, StopCause};
+use crate::{
+    plan::Plan,
+    record::{Diary, Outcome, StopCause},
+};
 
 /// How a run ended, as its diary tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -31,6 +34,16 @@ impl Ending {
                 _ => None,
             })
             .unwrap_or(Self::Completed)
+    }
+
+    /// What that is of this plan: one that goes on until somebody ends it is complete when somebody does.
+    pub(super) fn of_plan(self, plan: &Plan) -> Self {
+        match self {
+            Self::Stopped(StopCause::Interrupt | StopCause::Terminate) if plan.is_open_ended() => {
+                Self::Completed
+            }
+            ending => ending,
+        }
     }
 }
 

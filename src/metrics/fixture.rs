@@ -176,7 +176,7 @@ pub(crate) fn level(mut step: Step, name: &str) -> Step {
 pub(crate) fn load(step: &mut Step) -> &mut LoadStep {
     match &mut step.work {
         Work::Load(load) => load,
-        Work::Ready { .. } | Work::Pause { .. } | Work::Spared => panic!("a load step"),
+        Work::Ready { .. } | Work::Pause { .. } | Work::Watch { .. } | Work::Spared => panic!("a load step"),
     }
 }
 

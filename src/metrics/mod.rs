@@ -31,6 +31,7 @@ mod telemetry;
 mod tests;
 mod timeline;
 mod transit;
+mod watched;
 mod window;
 
 use std::{collections::BTreeMap, io};

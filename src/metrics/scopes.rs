@@ -55,7 +55,7 @@ pub fn scope_key(plan: &Plan, key: &ScopeKey) -> ScopeKey {
         .filter(|step| step.phase == key.phase)
         .filter_map(|step| match &step.work {
             Work::Load(load) => Some((step, load)),
-            Work::Ready { .. } | Work::Pause { .. } | Work::Spared => None,
+            Work::Ready { .. } | Work::Pause { .. } | Work::Watch { .. } | Work::Spared => None,
         })
         .collect();
     let step = key.step.clone().filter(|step| loads.len() > 1 || loads.iter().all(|(s, _)| s.name != *step));
@@ -66,6 +66,10 @@ pub fn scope_key(plan: &Plan, key: &ScopeKey) -> ScopeKey {
         .collect();
     traffic.sort_unstable();
     traffic.dedup();
+    // what is only watched is every endpoint's
+    if plan.steps.iter().any(|step| step.phase == key.phase && step.watches()) {
+        traffic.extend(0..plan.endpoints.len());
+    }
     let only = match traffic[..] {
         [only] => plan.endpoints.get(only).map(|endpoint| endpoint.name.as_str()),
         _ => None,

@@ -16,6 +16,7 @@ use crate::{
         survey::{StepSurvey, Survey, survey},
         telemetry::Collecting,
         timeline::Drawing,
+        watched::Watched,
         window::window,
     },
     plan::{Plan, ScopeKey},
@@ -79,20 +80,23 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
             (*id, scope_key(plan, &ScopeKey { phase, step, endpoint: None }))
         })
         .collect();
+    let watched = Watched::of(plan, source.diary());
     let windows: Vec<_> = cells
         .iter()
         .filter_map(|(id, (span, _))| {
             let measured = survey.steps.get(id)?.load.measure;
             Some((*id, (*span)?, keys.get(id).filter(|_| measured).cloned()))
         })
+        .chain(watched.windows())
         .collect();
-    let began_ns = survey.steps.values().filter_map(|step| step.started_ns).min();
+    let began_ns = survey.steps.values().filter_map(|step| step.started_ns).chain(watched.began_ns()).min();
     let mut pages = Pages::new(plan, &survey.sent);
-    let run = (began_ns, survey.last_end_ns);
+    let run = (began_ns, survey.last_end_ns.max(watched.ended_ns()));
     let telemetry =
         Collecting::read(source, plan.monitoring, &windows, run, &mut |sample| pages.add(sample))?;
     let server_counts = pages.finish(&keys);
-    let (scopes, models) = assemble(plan, &survey, &cells, &spikes, &telemetry);
+    let (mut scopes, models) = assemble(plan, &survey, &cells, &spikes, &telemetry);
+    scopes.extend(watched.scopes(plan, &telemetry));
     let cost = plan.price.and_then(|price| survey.used.cost(price));
     window_notes.extend(scopes.iter().filter_map(too_short));
     let instrument = watching.finish(source.diary(), &keys);

@@ -188,13 +188,13 @@ impl<'a> StepSurvey<'a> {
 
 /// Reads everything once.
 pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Survey<'a>> {
-    let ending = Ending::of(source.diary());
+    let ending = Ending::of(source.diary()).of_plan(plan);
     let mut steps: BTreeMap<usize, StepSurvey<'_>> = plan
         .steps
         .iter()
         .filter_map(|step| match &step.work {
             Work::Load(load) => Some((step.id, StepSurvey::new(step, load))),
-            Work::Ready { .. } | Work::Pause { .. } | Work::Spared => None,
+            Work::Ready { .. } | Work::Pause { .. } | Work::Watch { .. } | Work::Spared => None,
         })
         .collect();
     let (mut stop, mut abort, mut saturated, mut services) = (None, None, Vec::new(), Vec::new());

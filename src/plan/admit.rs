@@ -1,6 +1,8 @@
 //! The gate between a plan and a run.
 
-use super::{Plan, compile_all, provable, safety};
+use std::time::Duration;
+
+use super::{Plan, compile_all, provable, safety, watching};
 use crate::config::{Checked, Finding, Problems};
 
 /// Compiles the cases of a scenario file as [`compile_all`] does, unless something is wrong with the file, or one of the
@@ -16,6 +18,20 @@ pub fn admit(mut checked: Checked) -> Result<Vec<Plan>, Problems> {
     let elsewhere = platforms.map(|cases| findings(&compile_all(cases)));
     let findings = std::iter::once(findings(&plans)).chain(elsewhere).collect();
     checked.refuse(findings);
+    checked.into_cases()?;
+    Ok(plans)
+}
+
+/// Compiles the cases of a scenario file to be monitored as [`watching`] does, for so long or until somebody ends it. What its phases
+/// would go too far with is not done.
+///
+/// # Errors
+///
+/// Every reason for which it must not be.
+pub fn admit_watching(mut checked: Checked, length: Option<Duration>) -> Result<Vec<Plan>, Problems> {
+    let cases = checked.platforms().next().unwrap_or_default();
+    let plans: Vec<Plan> = cases.iter().map(|scenario| watching(scenario, length)).collect();
+    checked.refuse(vec![plans.iter().map(safety::findings).collect()]);
     checked.into_cases()?;
     Ok(plans)
 }

@@ -31,6 +31,11 @@ pub fn compile_all(cases: &[Scenario]) -> Vec<Plan> {
 }
 
 fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
+    compile_with(scenario, counts, steps(scenario))
+}
+
+/// Compiles all but the steps, which are given.
+pub(super) fn compile_with(scenario: &Scenario, counts: &mut Counts, steps: Vec<Step>) -> Plan {
     let mut plan = Plan {
         format: FORMAT,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -58,7 +63,7 @@ fn compile_case(scenario: &Scenario, counts: &mut Counts) -> Plan {
         services: services::of(scenario),
         monitoring: scenario.monitoring,
         endpoints: endpoints(scenario),
-        steps: steps(scenario),
+        steps,
         objectives: scenario.objectives.clone(),
         price: scenario.price,
         targets: Vec::new(),
@@ -195,11 +200,11 @@ fn in_order(before: &[Vec<usize>]) -> Vec<usize> {
     order
 }
 
-fn ready() -> Step {
+pub(super) fn ready() -> Step {
     step(0, "ready", "ready".to_owned(), Vec::new(), Work::Ready { endpoints: Vec::new() })
 }
 
-fn step(id: usize, phase: &str, name: String, after: Vec<usize>, work: Work) -> Step {
+pub(super) fn step(id: usize, phase: &str, name: String, after: Vec<usize>, work: Work) -> Step {
     Step { id, name, phase: phase.to_owned(), after, work, pressure: None, expected: Expected::default() }
 }
 

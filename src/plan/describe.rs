@@ -38,6 +38,8 @@ pub(super) fn work(plan: &Plan, step: &Step) -> String {
         Work::Load(step) => load(plan, step),
         Work::Spared => "not needed".to_owned(),
         Work::Pause { duration } => format!("pause {}", write_duration(*duration)),
+        Work::Watch { duration: Some(duration) } => format!("monitor {}", write_duration(*duration)),
+        Work::Watch { duration: None } => "monitor until it is ended".to_owned(),
     };
     match &step.pressure {
         Some(of) => format!("{what}, {}", pressure(of)),

@@ -173,7 +173,7 @@ fn spans(plan: &Plan) -> Option<Vec<(f64, f64)>> {
         let begin = step.after.iter().map(|before| spans[*before].1).fold(0.0, f64::max);
         let length = match step.work {
             Work::Ready { .. } | Work::Spared => 0.0,
-            Work::Load(_) | Work::Pause { .. } => step.expected.duration_s?,
+            Work::Load(_) | Work::Pause { .. } | Work::Watch { .. } => step.expected.duration_s?,
         };
         spans.push((begin, begin + length));
     }
@@ -196,6 +196,7 @@ fn expected(step: &Step, endpoints: &[PlannedEndpoint], means: &[MeanTokens], co
             output_tokens: nothing,
             duration_s: match &step.work {
                 Work::Pause { duration } => Some(duration.as_secs_f64()),
+                Work::Watch { duration } => duration.map(|duration| duration.as_secs_f64()),
                 // how long a server takes to start is not for the plan to know
                 _ => None,
             },

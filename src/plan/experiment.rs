@@ -57,6 +57,12 @@ enum Part<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         pressure: Option<&'a Pressure>,
     },
+    /// What is read of a server depends on how long.
+    Watch {
+        phase: &'a str,
+        #[serde(rename = "watch_s", with = "crate::units::seconds::option")]
+        watch: Option<Duration>,
+    },
 }
 
 #[derive(Serialize)]
@@ -348,6 +354,7 @@ fn experiment(plan: &Plan) -> Experiment<'_> {
             pause: *duration,
             pressure: step.pressure.as_ref(),
         }),
+        Work::Watch { duration } => Some(Part::Watch { phase: &step.phase, watch: *duration }),
         Work::Load(load) => Some(Part::Load(Box::new(Load {
             after: after(plan, step),
             until: load.until.map(|until| key(plan, &plan.steps[until])),

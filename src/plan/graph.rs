@@ -75,7 +75,7 @@ pub fn check(plan: &Plan) -> Result<(), GraphError> {
                 !load.traffic.is_empty()
                     && load.traffic.iter().all(|traffic| traffic.endpoint < plan.endpoints.len())
             }
-            Work::Pause { .. } | Work::Spared => true,
+            Work::Pause { .. } | Work::Watch { .. } | Work::Spared => true,
         };
         if !exist {
             return Err(GraphError::Endpoint(index));

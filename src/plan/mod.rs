@@ -32,13 +32,14 @@ pub mod tokenizers;
 pub mod traces;
 mod traffic;
 mod warnings;
+mod watch;
 
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use admit::admit;
+pub use admit::{admit, admit_watching};
 pub use beyond::beyond;
 pub use compile::{compile, compile_all};
 pub use expect::totals;
@@ -54,6 +55,7 @@ pub use services::PlannedService;
 #[cfg(test)]
 pub(crate) use spikes::lay_over;
 pub use targets::explored_only;
+pub use watch::watching;
 
 use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
@@ -207,13 +209,14 @@ impl Plan {
         }
     }
 
-    /// The name, with the case of a matrix: `mixed-traffic · users=2,model=b`.
+    /// The name, with the case of a matrix: `mixed-traffic · users=2,model=b`; `Monitoring of …` where nothing is sent.
     pub fn title(&self) -> String {
-        if self.case.is_empty() {
+        let name = if self.case.is_empty() {
             self.name.clone()
         } else {
             format!("{} · {}", self.name, case_name(&self.case))
-        }
+        };
+        if self.watches() { format!("Monitoring of {name}") } else { name }
     }
 
     /// The step with its load, of every step that sends requests, in order.
@@ -356,7 +359,7 @@ impl Step {
     pub fn load(&self) -> Option<&LoadStep> {
         match &self.work {
             Work::Load(load) => Some(load),
-            Work::Ready { .. } | Work::Pause { .. } | Work::Spared => None,
+            Work::Ready { .. } | Work::Pause { .. } | Work::Watch { .. } | Work::Spared => None,
         }
     }
 }
@@ -379,6 +382,13 @@ pub enum Work {
         #[serde(rename = "duration_s", with = "crate::units::seconds")]
         #[schemars(with = "Seconds")]
         duration: Duration,
+    },
+    /// Send nothing, and take what is read meanwhile for what the run is about. Only `scenario monitor` plans it.
+    Watch {
+        /// For so long; `None` until somebody ends it.
+        #[serde(rename = "duration_s", with = "crate::units::seconds::option")]
+        #[schemars(with = "Option<Seconds>")]
+        duration: Option<Duration>,
     },
     /// Nothing: a trial that its search did not need. Only a plan as it was run has any.
     Spared,

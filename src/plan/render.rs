@@ -262,8 +262,8 @@ fn step_row(plan: &Plan, step: &Step) -> [String; 8] {
         Work::Load(load) => load,
         Work::Spared => return [name, what, blank(), blank(), blank(), blank(), blank(), blank()],
         Work::Ready { .. } => return [name, blank(), blank(), blank(), blank(), blank(), blank(), what],
-        Work::Pause { duration } => {
-            let duration = show_seconds(duration.as_secs_f64());
+        Work::Pause { .. } | Work::Watch { .. } => {
+            let duration = step.expected.duration_s.map(show_seconds).unwrap_or_default();
             let cost = step.expected.cost.map(show_number).unwrap_or_default();
             return [name, what, blank(), blank(), blank(), duration, cost, blank()];
         }

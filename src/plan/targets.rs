@@ -1,6 +1,6 @@
 //! Where each target is judged.
 
-use super::{LoadStep, Plan, PlannedTarget, ScopeKey, Step};
+use super::{LoadStep, Plan, PlannedTarget, ScopeKey, Step, watch};
 use crate::{
     catalog::{Kind, Metric},
     config::{OPTIMUM, Scenario, Severity, Target},
@@ -15,6 +15,7 @@ pub(super) fn place(scenario: &Scenario, plan: &Plan) -> Vec<PlannedTarget> {
         let (bounds, mut scopes): (Vec<_>, Vec<_>) = places.partition(|(explores, _)| *explores && !named);
         // the optimum of a phase is one place, whichever of its levels it is
         scopes.dedup();
+        scopes.extend(watch::place(target, plan).into_iter().map(|key| (false, key)));
         let keys = |places: Vec<(bool, ScopeKey)>| places.into_iter().map(|(_, key)| key).collect();
         let mut placed = PlannedTarget {
             name: name.clone(),

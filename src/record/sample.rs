@@ -29,6 +29,15 @@ pub enum Telemetry {
         /// Why it is not there, in words.
         why: String,
     },
+    /// What was missing is there again, or for the first time.
+    Found {
+        /// When, in nanoseconds since the start of the run.
+        at_ns: u64,
+        /// What reads it.
+        sensor: SensorKind,
+        /// What it is about.
+        subject: Subject,
+    },
     /// Readings of one moment.
     Sample(Sample),
     /// What reading has cost by now: written at the end, and once a second before.

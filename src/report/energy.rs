@@ -198,7 +198,13 @@ mod tests {
     }
 
     fn unread(why: &str) -> Unread {
-        Unread { from_s: 0.0, sensor: SensorKind::Rapl, subject: Subject::Machine, why: why.to_owned() }
+        Unread {
+            from_s: 0.0,
+            to_s: None,
+            sensor: SensorKind::Rapl,
+            subject: Subject::Machine,
+            why: why.to_owned(),
+        }
     }
 
     /// The section in the terminal's report.

@@ -15,6 +15,7 @@ mod html;
 mod json;
 mod ladders;
 mod observed;
+mod pressure;
 mod searches;
 mod services;
 mod spikes;

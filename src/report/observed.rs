@@ -2,9 +2,9 @@
 
 use super::{Report, words};
 use crate::{
-    catalog::{Course, Quantity},
+    catalog::{Course, Quantity, Unit},
     metrics::{Cost, Observation, Scope},
-    units::{show_count_of, show_seconds, show_share},
+    units::{show_count, show_count_of, show_seconds, show_share},
 };
 
 /// What was read of a subject in a phase, as a row.
@@ -13,15 +13,25 @@ pub(super) struct Row<'a> {
     pub(super) subject: String,
     pub(super) quantity: &'static str,
     pub(super) class: &'static str,
-    /// The last value before, the mean, the peak, the first value after, and what a count came to.
-    pub(super) figures: [String; 5],
+    /// Under [`headings`].
+    pub(super) figures: Vec<String>,
     /// The peak, by which the phases of one quantity are compared.
     peak: f64,
     essential: bool,
 }
 
-/// The headings of [`Row::figures`].
-pub(super) const FIGURES: [&str; 5] = ["before", "mean", "peak", "after", "in all"];
+/// The headings of [`Row::figures`]. Where nothing is sent there is neither a before nor an after, but a lowest value that says
+/// something.
+pub(super) fn headings(report: &Report) -> &'static [&'static str] {
+    if report.plan.watches() {
+        &["lowest", "mean", "peak", "in all"]
+    } else {
+        &["before", "mean", "peak", "after", "in all"]
+    }
+}
+
+/// Headings of the figures that a narrow screen can spare, those first that it can spare most.
+pub(super) const EXPENDABLE: [&str; 3] = ["after", "before", "lowest"];
 
 /// What a screen has room for.
 const ESSENTIAL: [Quantity; 11] = [
@@ -47,7 +57,8 @@ pub(super) fn rows<'a>(report: &Report<'a>) -> Vec<Row<'a>> {
     let scopes = report.summary.scopes.iter().filter(whole);
     let each = scopes.flat_map(|scope| scope.observations.iter().map(move |read| (scope, read)));
     let shown = each.filter(|(_, read)| read.growth != Some(0.0));
-    shown.map(|(scope, read)| row(&scope.key.phase, read)).collect()
+    let headings = headings(report);
+    shown.map(|(scope, read)| row(&scope.key.phase, read, headings)).collect()
 }
 
 /// The rows that a screen has room for.
@@ -71,43 +82,46 @@ pub(super) fn essential<'a>(report: &Report<'a>) -> Vec<Row<'a>> {
     highest
 }
 
-fn row<'a>(phase: &'a str, read: &Observation) -> Row<'a> {
+fn row<'a>(phase: &'a str, read: &Observation, headings: &[&str]) -> Row<'a> {
     let unit = read.quantity.unit();
-    let show = |value: Option<f64>| value.map_or_else(|| words::MISSING.to_owned(), |value| unit.show(value));
-    let of_level = |value: Option<f64>| match read.quantity.course() {
-        Course::Level => show(value),
-        Course::Count => String::new(),
-    };
-    let of_count = match read.quantity.course() {
-        Course::Level => String::new(),
-        Course::Count => show(read.growth),
+    let show =
+        |value: Option<f64>| value.map_or_else(|| words::MISSING.to_owned(), |value| shown(unit, value));
+    let figure = |heading: &&str| match (read.quantity.course(), *heading) {
+        (Course::Count, "in all") => show(read.growth),
+        (Course::Count, _) | (Course::Level, "in all") => String::new(),
+        (Course::Level, "before") => show(read.before),
+        (Course::Level, "lowest") => show(read.min),
+        (Course::Level, "mean") => show(read.mean),
+        (Course::Level, "peak") => show(read.max),
+        (Course::Level, _) => show(read.after),
     };
     Row {
         phase,
         subject: read.subject.to_string(),
         quantity: read.quantity.name(),
         class: read.class.name(),
-        figures: [
-            of_level(read.before),
-            of_level(read.mean),
-            of_level(read.max),
-            of_level(read.after),
-            of_count,
-        ],
+        figures: headings.iter().map(figure).collect(),
         peak: read.max.or(read.growth).unwrap_or(0.0),
         essential: ESSENTIAL.contains(&read.quantity),
     }
 }
 
+/// A value; a whole number without decimals, as most of them are counts.
+fn shown(unit: Unit, value: f64) -> String {
+    if unit == Unit::Number && value.fract() == 0.0 { show_count(value as u64) } else { unit.show(value) }
+}
+
 /// What was not read, one line each.
 pub(super) fn missing(report: &Report) -> Vec<String> {
     let each = report.summary.observed.missing.iter().map(|unread| {
-        let from = if unread.from_s < 1.0 {
-            String::new()
-        } else {
-            format!(" from {} on", show_seconds(unread.from_s))
+        let from = (unread.from_s >= 1.0).then(|| show_seconds(unread.from_s));
+        let when = match (from, unread.to_s.map(show_seconds)) {
+            (None, None) => String::new(),
+            (Some(from), None) => format!(" from {from} on"),
+            (None, Some(to)) => format!(" until {to}"),
+            (Some(from), Some(to)) => format!(" from {from} to {to}"),
         };
-        format!("{} by `{}`{from}: {}", unread.subject, unread.sensor.name(), unread.why)
+        format!("{} by `{}`{when}: {}", unread.subject, unread.sensor.name(), unread.why)
     });
     each.collect()
 }
@@ -118,7 +132,7 @@ pub(super) fn cost(report: &Report) -> Option<String> {
     let mut parts = Vec::new();
     if let (Some(share), Some(seconds)) = (cpu_share, cpu_s) {
         parts.push(format!(
-            "reading took {} of one processor, {} in all",
+            "Reading took {} of one processor, {} in all",
             show_share(share),
             show_seconds(seconds)
         ));

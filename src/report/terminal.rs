@@ -7,6 +7,7 @@ mod energy;
 mod ladders;
 mod layout;
 mod observed;
+mod pressure;
 mod repeats;
 mod searches;
 mod scopes;
@@ -55,6 +56,7 @@ pub fn terminal(report: &Report, style: Style) -> String {
         searches::searches(report, style),
         spikes::spikes(report, style),
         energy::energy(report, style),
+        pressure::pressure(report, style),
         observed::observed(report, style),
         failures(report, style),
         analysis(report, style),
@@ -174,6 +176,10 @@ fn calibrated(report: &Report, style: Style) -> Vec<String> {
 fn conclusion(report: &Report, style: Style) -> Vec<String> {
     let verdict = report.verdict;
     let color = color_of_conclusion(verdict.conclusion).bold();
+    if !words::has_verdict(report) {
+        let word = style.paint(color, words::verdict(report));
+        return vec![format!("{word}  {}", style.paint(DIM, &verdict.reason))];
+    }
     let mut lines = vec![format!(
         "{}  grade {}  {}",
         style.paint(color, words::conclusion(verdict.conclusion)),

@@ -310,6 +310,18 @@ pub(super) fn conclusion(conclusion: Conclusion) -> &'static str {
     }
 }
 
+/// The word of a report: its conclusion, or where nothing was sent and nothing is judged, what was done instead.
+pub(super) fn verdict(report: &Report) -> &'static str {
+    if has_verdict(report) { conclusion(report.verdict.conclusion) } else { "MONITORED" }
+}
+
+/// Whether there is anything to conclude from: a load, a target, or an end before its time.
+pub(super) fn has_verdict(report: &Report) -> bool {
+    !report.plan.watches()
+        || report.verdict.total_targets > 0
+        || report.verdict.conclusion != Conclusion::Pass
+}
+
 /// The word of a grade, as in JSON.
 pub(super) fn grade(grade: Grade) -> &'static str {
     match grade {
@@ -411,6 +423,10 @@ fn users_or_rate(scope: &Scope) -> String {
 /// The scopes to list, each with its depth and its own name: phases, steps below them, endpoints below both. An
 /// endpoint that is the only one of its phase or step says nothing new and is left out.
 pub(super) fn outline<'a>(report: &Report<'a>) -> Vec<(usize, &'a str, &'a Scope)> {
+    // what was only read has numbers of another kind
+    if report.plan.watches() {
+        return Vec::new();
+    }
     let scopes = &report.summary.scopes;
     let alone = |scope: &Scope| {
         let same = |other: &&Scope| {

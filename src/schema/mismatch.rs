@@ -308,7 +308,7 @@ mod tests {
             ),
             (
                 json!({ "rest": {} }),
-                "it must be an object with `ready`, an object with `load`, an object with `pause` or `spared`, found an object",
+                "it must be an object with `ready`, an object with `load`, an object with `pause`, an object with `watch` or `spared`, found an object",
             ),
             (json!(5), "it must be an object or `spared`, found `5`"),
             (

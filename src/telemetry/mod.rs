@@ -71,6 +71,11 @@ pub trait Sensor: Send {
     fn missing(&mut self) -> Vec<String> {
         Vec::new()
     }
+
+    /// Whether what was missing is there again, since this was asked last.
+    fn found(&mut self) -> bool {
+        false
+    }
 }
 
 /// How often a sensor is read.
@@ -130,6 +135,11 @@ pub fn sources(plan: &Plan, servers: &[Server], places: &Places) -> Sources {
     }
     let members = process::Members::default();
     let together = servers::together(servers);
+    let manner = prometheus::Manner {
+        allow_hosts: &plan.limits.allow_hosts,
+        interval: plan.monitoring.interval,
+        patient: plan.watches(),
+    };
     // every further source is added here, in the order in which samples of one moment are to be written
     let all = [
         system::find(&places.root),
@@ -139,7 +149,7 @@ pub fn sources(plan: &Plan, servers: &[Server], places: &Places) -> Sources {
         amdgpu::find(&places.root),
         #[cfg(target_os = "linux")]
         rapl::find(&places.root),
-        prometheus::find(&together, &plan.limits.allow_hosts, plan.monitoring.interval, &sources.aside),
+        prometheus::find(&together, manner, &sources.aside),
     ];
     for (found, lacking) in all {
         sources.sensors.extend(found);

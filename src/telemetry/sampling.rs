@@ -263,6 +263,10 @@ impl Reader {
                 let (sensor, subject) = (sensor.kind(), sensor.subject().clone());
                 outlet.tell(Telemetry::Missing { at_ns, sensor, subject, why });
             }
+            if sensor.found() {
+                let (sensor, subject) = (sensor.kind(), sensor.subject().clone());
+                outlet.tell(Telemetry::Found { at_ns, sensor, subject });
+            }
             match read {
                 Ok(read) => {
                     for sample in read {

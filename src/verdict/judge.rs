@@ -2,7 +2,7 @@
 
 use crate::{
     config::{OnInconclusive, Severity},
-    metrics::{Account, Ending, Failure, Summary},
+    metrics::{Account, Ending, Failure, Scope, Summary},
     plan::{Plan, Trial, explored_only},
     record::{Abort, StopCause},
     units::{show_count, show_count_of, show_seconds},
@@ -47,7 +47,7 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
         reason,
         grade: match conclusion {
             // what was not measured is neither good nor poor
-            Conclusion::Aborted | Conclusion::Invalid if nothing_measured(summary) => Grade::Ungraded,
+            Conclusion::Aborted | Conclusion::Invalid if nothing_measured(plan, summary) => Grade::Ungraded,
             _ => Grade::of(targets_met, total_targets),
         },
         targets_met,
@@ -66,6 +66,9 @@ pub fn judge(plan: &Plan, summary: &Summary) -> Verdict {
 
 /// Why a target is judged nowhere.
 fn why_skipped(plan: &Plan, target: usize) -> String {
+    if plan.watches() {
+        return plan.why_unwatched(&plan.targets[target]);
+    }
     let metric = plan.targets[target].metric;
     let decides = |trial: &Trial| trial.criteria.iter().any(|criterion| criterion.target == target);
     let searched = plan.loads().find(|(_, load)| load.trial.as_ref().is_some_and(decides));
@@ -85,9 +88,11 @@ pub fn nothing_answered(summary: &Summary) -> bool {
     sum(|account| account.sent) > 0 && sum(|account| account.answered) == 0
 }
 
-/// Whether no request counts that a target could be judged by.
-fn nothing_measured(summary: &Summary) -> bool {
-    summary.scopes.iter().all(|scope| !scope.measured || scope.counts.due == 0)
+/// Whether no request counts that a target could be judged by, and where none was to be sent, no reading.
+fn nothing_measured(plan: &Plan, summary: &Summary) -> bool {
+    let read = |scope: &Scope| plan.watches() && !scope.observations.is_empty();
+    let counts = |scope: &Scope| scope.counts.due > 0 || read(scope);
+    summary.scopes.iter().all(|scope| !scope.measured || !counts(scope))
 }
 
 /// Judged targets by their marks.
@@ -106,8 +111,11 @@ fn conclude(
     tally: Tally,
 ) -> (Conclusion, String) {
     if let Some(reason) = cut_short(summary.ending) {
-        let rest =
-            if nothing_measured(summary) { "nothing was measured" } else { "what was measured is graded" };
+        let rest = match nothing_measured(plan, summary) {
+            true => "nothing was measured",
+            false if plan.watches() => "what was read until then stands",
+            false => "what was measured is graded",
+        };
         return (Conclusion::Aborted, format!("{reason}; {rest}"));
     }
     let broken: Vec<String> = validity
@@ -145,6 +153,7 @@ fn conclude(
         return (Conclusion::Inconclusive, reason);
     }
     let reason = match total {
+        0 if plan.watches() => "nothing was sent, and no target is judged".to_owned(),
         0 if !summary.accounts.iter().any(|account| account.measured) => {
             "nothing was to be measured: no phase counts".to_owned()
         }

@@ -20,6 +20,10 @@ const COUNT_DEVIATIONS: f64 = 4.0;
 
 /// All checks, in the order of their numbers.
 pub(super) fn checks(plan: &Plan, summary: &Summary, targets: &[Judged], searches: &[Found]) -> Vec<Check> {
+    if plan.watches() {
+        // the others are about requests
+        return was_read(targets).into_iter().collect();
+    }
     let always = [
         accounts_balance(summary),
         nothing_capped(plan, summary, searches),

@@ -33,6 +33,7 @@ mod load;
 mod matrix;
 mod mm1;
 mod models;
+mod monitor;
 mod nothing_lost;
 mod output;
 mod plan;

@@ -267,6 +267,8 @@ fn a_report_says_what_the_pressure_was_and_what_it_did() {
     assert_eq!((&rest["memory_most_bytes"], &rest["cpus"]), (&0.into(), &Value::Null));
     assert!(summary["contention"].as_array().unwrap().is_empty());
 
+    assert!(done.stdout.contains("\nunder pressure  squeezed against calm\n"), "{}", done.stdout);
+    assert!(run.text("report.html").contains("Under pressure: squeezed against calm"));
     let said = done.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
         "1 thread used 0.",

@@ -3,7 +3,7 @@
 use crate::config::Diagnostic;
 
 /// Flags by the address of what they say.
-pub(super) struct Flags(Vec<(String, String)>);
+pub(in crate::cli) struct Flags(Vec<(String, String)>);
 
 /// The flags whose address does not depend on what they say.
 const FLAGS: &[(&str, &str)] = &[
@@ -36,8 +36,13 @@ impl Flags {
         Self(fixed.chain(targets).collect())
     }
 
+    /// These, each behind the address of what it says.
+    pub(in crate::cli) fn of(flags: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(flags.into_iter().collect())
+    }
+
     /// A problem without its places.
-    pub(super) fn tell(&self, problem: &Diagnostic) -> String {
+    pub(in crate::cli) fn tell(&self, problem: &Diagnostic) -> String {
         let mut help = problem.advice().unwrap_or_default().to_owned();
         for (phrase, flag) in PHRASES {
             help = help.replace(phrase, flag);

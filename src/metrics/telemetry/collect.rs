@@ -8,7 +8,7 @@ use super::{
     stretch::{Between, Key, Pair, Stretch},
 };
 use crate::{
-    catalog::{Course, Quantity},
+    catalog::Quantity,
     config::{Monitoring, PowerEstimate},
     metrics::{Source, energy::AtRest, window::Span},
     plan::ScopeKey,
@@ -47,8 +47,7 @@ struct Series {
     energy: bool,
     /// Whether it tells of any: a counter that never moves does not.
     meters: bool,
-    /// Of levels.
-    curve: Option<Bins>,
+    curve: Bins,
     /// Of the memory of servers, with the place of the step.
     trends: Vec<(usize, Bins)>,
 }
@@ -71,12 +70,24 @@ impl Collecting {
         let mut observed = Observed::default();
         source.telemetry(&mut |line| match line {
             Telemetry::Started { .. } => {}
-            Telemetry::Missing { at_ns, sensor, subject, why } => observed.missing.push(Unread {
-                from_s: *at_ns as f64 / 1e9,
-                sensor: *sensor,
-                subject: subject.clone(),
-                why: why.clone(),
-            }),
+            Telemetry::Missing { at_ns, sensor, subject, why } => {
+                observed.missing.push(Unread {
+                    from_s: *at_ns as f64 / 1e9,
+                    to_s: None,
+                    sensor: *sensor,
+                    subject: subject.clone(),
+                    why: why.clone(),
+                });
+                // what comes after a gap did not change evenly since before it
+                let of_it = |key: &Key| (&key.1, key.2) == (subject, *sensor);
+                all.iter_mut().filter(|(key, _)| of_it(key)).for_each(|(_, series)| series.before = None);
+            }
+            Telemetry::Found { at_ns, sensor, subject } => {
+                let of_it = |unread: &&mut Unread| (unread.sensor, &unread.subject) == (*sensor, subject);
+                if let Some(unread) = observed.missing.iter_mut().rev().find(of_it) {
+                    unread.to_s.get_or_insert(*at_ns as f64 / 1e9);
+                }
+            }
             Telemetry::Cost { at_ns, cpu_ns, skipped, left_out } => {
                 let cpu_s = cpu_ns.map(|ns| ns as f64 / 1e9);
                 let run_s = *at_ns as f64 / 1e9;
@@ -127,13 +138,14 @@ impl Collecting {
                     .after
                     .extend(after.observation(&key).map(|read| Observation { covered: 1.0, ..read }));
             }
-            observed.curves.extend(series.curve.as_ref().map(|bins| Curve {
+            let bins = &series.curve;
+            observed.curves.push(Curve {
                 quantity: key.0,
                 subject: key.1.clone(),
                 sensor: key.2,
                 slice_s: bins.slice_s(),
                 means: bins.means(),
-            }));
+            });
             observed.memory.extend(series.trends.iter().filter_map(|(place, bins)| {
                 let (_, span, scope) = windows.get(*place)?;
                 trend(scope.clone()?, key.1.clone(), bins, span.length_s())
@@ -199,7 +211,6 @@ impl Series {
         windows: &[(usize, Span, Option<ScopeKey>)],
         (began_ns, ended_ns): (u64, u64),
     ) -> Self {
-        let level = key.0.course() == Course::Level;
         let of_server = key.0 == Quantity::ServerMemory;
         let long = windows
             .iter()
@@ -214,7 +225,7 @@ impl Series {
             meters: false,
             energy: matches!(key.0, Quantity::Power | Quantity::Energy),
             stretches: spans.iter().map(|span| Stretch::of(*span)).collect(),
-            curve: level.then(|| Bins::new(0, ended_ns, SLICES)),
+            curve: Bins::new(0, ended_ns, SLICES),
             trends: trends.collect(),
         }
     }
@@ -237,9 +248,7 @@ impl Series {
         if at_ns <= self.began_ns {
             self.rest.add(Span { from_ns: 0, to_ns: self.began_ns }, at_ns, value, between, Some(pair));
         }
-        if let Some(curve) = &mut self.curve {
-            curve.add(&pair);
-        }
+        self.curve.add(&if between == Between::Growth { pair.per_second() } else { pair });
         for (_, bins) in &mut self.trends {
             bins.add(&pair);
         }

@@ -115,7 +115,7 @@ pub struct Observed {
     pub before: Vec<Observation>,
     /// What was read after the last request had ended.
     pub after: Vec<Observation>,
-    /// Levels over the run, for charts.
+    /// Everything over the run, for charts.
     pub curves: Vec<Curve>,
     /// How the memory of servers went in long steps.
     pub memory: Vec<Trend>,
@@ -137,6 +137,8 @@ impl Observed {
 pub struct Unread {
     /// From when on, in seconds since the start of the run.
     pub from_s: f64,
+    /// Until when, where it was there again.
+    pub to_s: Option<f64>,
     /// What would have read it.
     pub sensor: SensorKind,
     /// What it is about.
@@ -158,7 +160,7 @@ pub struct Cost {
     pub left_out: u64,
 }
 
-/// A level over the run, as means over slices of equal length from its start.
+/// A level over the run, or what a count grew by each second, as means over slices of equal length from its start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
     /// What.

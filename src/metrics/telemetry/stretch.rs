@@ -50,6 +50,12 @@ impl Pair {
         (from_ns < to_ns).then_some((from_ns, to_ns))
     }
 
+    /// The same of a count as what it grows by each second.
+    pub(super) fn per_second(self) -> Self {
+        let rate = self.growth((self.from_ns, self.to_ns)) * 1e9 / (self.to_ns - self.from_ns) as f64;
+        Self { first: rate, last: rate, between: Between::Later, ..self }
+    }
+
     fn at(&self, at_ns: u64) -> f64 {
         let part = (at_ns - self.from_ns) as f64 / (self.to_ns - self.from_ns) as f64;
         self.first + (self.last - self.first) * part

@@ -130,6 +130,16 @@
   };
 
   const zero = { range: (u, min, max) => [0, max > 0 ? max * 1.08 : 1] };
+  // a share has no more than the whole, unless it has; what is above that is room for the names of phases
+  const share = {
+    range: (u, min, max) => [0, max > 100 ? max * 1.2 : Math.min(max > 0 ? max * 1.2 : 1, data.phases.length ? 120 : 100)],
+  };
+  const whole = ({ values }) => {
+    if (values.flat().some((value) => value > 100)) return {};
+    const filter = (u, splits) => splits.map((at) => (at > 100 ? null : at));
+    const line = { stroke: color("--grid"), width: 1, filter };
+    return { filter, grid: line, ticks: line };
+  };
   // room for the names of the phases above the curves
   const below = { range: (u, min, max) => [0, max > 0 ? max * 1.2 : 1] };
   const time = { time: false, range: (u, min, max) => [Math.min(0, min), max] };
@@ -197,8 +207,8 @@
       columns: ["s", ...group.names],
       data: [group.time, ...group.values],
       options: {
-        scales: { x: time, y: below },
-        axes: [bottom("seconds since the start of the run"), axis(group.label)],
+        scales: { x: time, y: name === "shares" ? share : below },
+        axes: [bottom("seconds since the start of the run"), axis(group.label, name === "shares" ? whole(group) : {})],
         series: [{ label: "s", value: show(1) }, ...group.names.map((name, i) => line(name, i, { spanGaps: false, value: show(2) }))],
         hooks: phases,
       },

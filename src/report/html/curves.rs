@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{super::Report, data::short};
 use crate::{
-    catalog::{Quantity, Unit},
+    catalog::{Course, Quantity, Unit},
     metrics::Curve,
 };
 
@@ -24,48 +24,89 @@ pub(super) struct Group<'a> {
     curves: Vec<&'a Curve>,
 }
 
-/// What may be drawn, by the unit of its chart.
-const CHARTS: [(&str, &str, &str, &str, Unit, f64); 4] = [
-    (
-        "shares",
-        "Machine and servers over the run",
-        "means over slices, in per cent",
-        "per cent",
-        Unit::Share,
-        100.0,
-    ),
-    (
-        "memory",
-        "Memory over the run",
-        "means over slices, in GiB",
-        "GiB",
-        Unit::Bytes,
-        1.0 / (1u64 << 30) as f64,
-    ),
-    ("power", "Power over the run", "means over slices, in watts", "W", Unit::Watts, 1.0),
-    (
-        "celsius",
-        "Temperature over the run",
-        "means over slices, in degrees Celsius",
-        "°C",
-        Unit::Celsius,
-        1.0,
-    ),
+/// A chart that may be drawn.
+struct Chart {
+    name: &'static str,
+    title: &'static str,
+    about: &'static str,
+    label: &'static str,
+    factor: f64,
+    draws: fn(Quantity) -> bool,
+}
+
+const CHARTS: [Chart; 7] = [
+    Chart {
+        name: "shares",
+        title: "Machine and servers over the run",
+        about: "means over slices, in per cent",
+        label: "per cent",
+        factor: 100.0,
+        draws: |quantity| is_level(quantity, Unit::Share),
+    },
+    Chart {
+        name: "queues",
+        title: "Requests in the servers over the run",
+        about: "means over slices, by the servers' own pages",
+        label: "requests",
+        factor: 1.0,
+        draws: |quantity| matches!(quantity, Quantity::ServerRunning | Quantity::ServerQueueLength),
+    },
+    Chart {
+        name: "server-tokens",
+        title: "Tokens per second in the servers over the run",
+        about: "means over slices, by the servers' own counts",
+        label: "tokens per second",
+        factor: 1.0,
+        draws: |quantity| matches!(quantity, Quantity::ServerPromptTokens | Quantity::ServerGenerationTokens),
+    },
+    Chart {
+        name: "memory",
+        title: "Memory over the run",
+        about: "means over slices, in GiB",
+        label: "GiB",
+        factor: 1.0 / (1u64 << 30) as f64,
+        draws: |quantity| is_level(quantity, Unit::Bytes),
+    },
+    Chart {
+        name: "power",
+        title: "Power over the run",
+        about: "means over slices, in watts",
+        label: "W",
+        factor: 1.0,
+        draws: |quantity| is_level(quantity, Unit::Watts),
+    },
+    Chart {
+        name: "celsius",
+        title: "Temperature over the run",
+        about: "means over slices, in degrees Celsius",
+        label: "°C",
+        factor: 1.0,
+        draws: |quantity| is_level(quantity, Unit::Celsius),
+    },
+    Chart {
+        name: "traffic",
+        title: "Network and disks over the run",
+        about: "means over slices, in MiB per second",
+        label: "MiB per second",
+        factor: 1.0 / (1u64 << 20) as f64,
+        draws: |quantity| quantity.course() == Course::Count && quantity.unit() == Unit::Bytes,
+    },
 ];
 
 /// The charts that there is anything for.
 pub(super) fn groups<'a>(report: &Report<'a>) -> Vec<Group<'a>> {
     let all = &report.summary.observed.curves;
-    let charts = CHARTS.into_iter().map(|(name, title, about, label, unit, factor)| {
-        let curves = all.iter().filter(|curve| is_drawn(curve.quantity) && curve.quantity.unit() == unit);
+    let charts = CHARTS.into_iter().map(|chart| {
+        let Chart { name, title, about, label, factor, draws } = chart;
+        let curves = all.iter().filter(|curve| draws(curve.quantity) && is_news(report, curve));
         Group { name, title, about, label, factor, curves: curves.take(MANY_CURVES).collect() }
     });
     charts.filter(|group| !group.curves.is_empty()).collect()
 }
 
 /// What says of a run how busy and how full things were. Of some the others say the same.
-fn is_drawn(quantity: Quantity) -> bool {
-    !matches!(
+fn is_level(quantity: Quantity, unit: Unit) -> bool {
+    let said = matches!(
         quantity,
         Quantity::SystemMemoryUsed
             | Quantity::SystemSwapUsed
@@ -73,7 +114,14 @@ fn is_drawn(quantity: Quantity) -> bool {
             | Quantity::GpuMemoryReserved
             | Quantity::GpuMemoryServer
             | Quantity::GpuThrottled
-    )
+    );
+    !said && quantity.course() == Course::Level && quantity.unit() == unit
+}
+
+/// Whether a curve shows what no other does: a run that sends has charts of its own requests and tokens, and the traffic of the machine
+/// is what it makes itself.
+fn is_news(report: &Report, curve: &Curve) -> bool {
+    report.plan.watches() || curve.quantity.course() == Course::Level
 }
 
 /// Their numbers, by name.

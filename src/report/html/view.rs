@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::{
     Report, energy,
     ladders::{FIGURES, Row, tables},
-    observed, searches, services, spikes, words,
+    observed, pressure, searches, services, spikes, words,
 };
 use crate::{
     catalog::{Metric, Statistic},
@@ -73,7 +73,7 @@ pub(super) fn page(report: &Report) -> Value {
     let Report { plan, system, summary, verdict, .. } = report;
     let failing = verdict.validity.iter().filter(|check| !check.ok).count();
     let mut page = json!({
-        "title": format!("{} · {}", plan.title(), words::conclusion(verdict.conclusion)),
+        "title": format!("{} · {}", plan.title(), words::verdict(report)),
         "name": plan.title(),
         "description": plan.description,
         "notice": words::simulated_notice(report),
@@ -86,7 +86,8 @@ pub(super) fn page(report: &Report) -> Value {
         "elapsed": units::show_seconds(report.elapsed_s),
         "run": report.run(),
         "verdict": {
-            "word": words::conclusion(verdict.conclusion),
+            "word": words::verdict(report),
+            "judged": words::has_verdict(report),
             "sign": sign_of(verdict.conclusion),
             "class": class_of(verdict.conclusion),
             "grade": words::grade(verdict.grade),
@@ -146,6 +147,11 @@ pub(super) fn page(report: &Report) -> Value {
         "origins": origins(report),
         "glossary": GLOSSARY.iter().map(|(term, text)| json!({ "term": term, "text": text })).collect::<Value>(),
     });
+    page["sends"] = json!(!plan.watches());
+    let targets = [&page["targets"], &page["skipped"]];
+    page["has_targets"] = json!(!plan.watches() || targets.into_iter().any(|of| of != &json!([])));
+    let found = [&page["analysis"], &page["notes"], &page["warnings"], &page["failures"]];
+    page["has_findings"] = json!(!plan.watches() || found.into_iter().any(|of| of != &json!([])));
     page["lost"] = services::lost(report).collect();
     page["services"] = services::services(report)
         .map(|known| {
@@ -161,6 +167,7 @@ pub(super) fn page(report: &Report) -> Value {
     page["ladders"] = ladders(report);
     page["searches"] = searches(report);
     page["spikes"] = spikes_of(report);
+    page["pressures"] = pressures(report);
     page["recommendations"] = recommendations(report);
     page["energy"] = energy_in(report);
     page["observed"] = observed_in(report);
@@ -206,11 +213,21 @@ fn observed_in(report: &Report) -> Value {
         })
     };
     json!({
-        "headings": observed::FIGURES,
+        "headings": observed::headings(report),
         "rows": rows.into_iter().map(row).collect::<Value>(),
         "missing": missing,
         "cost": observed::cost(report),
     })
+}
+
+/// What pressure did to answers, for each step that has a counterpart without.
+fn pressures(report: &Report) -> Value {
+    let row = |row: pressure::Row<'_>| json!({ "endpoint": row.endpoint, "metric": row.metric, "figures": row.figures, "suffers": row.suffers });
+    let each = pressure::tables(report).into_iter().map(|table| {
+        let rows: Value = table.rows.into_iter().map(row).collect();
+        json!({ "title": table.title, "headings": pressure::FIGURES, "rows": rows })
+    });
+    each.collect()
 }
 
 /// What prompts came from and what counted them.
@@ -284,7 +301,7 @@ fn target(target: &Judged) -> Value {
         "value": words::value(target.metric.metric, target.value),
         "bound": words::bound(target.metric, target.bound),
         "interval": or_missing(words::interval(target.metric, target.interval)),
-        "samples": units::show_count(target.samples),
+        "samples": units::show_count_of(target.samples, target.metric.metric.noun()),
         "remark": words::remark(target),
     })
 }

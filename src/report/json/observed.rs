@@ -37,6 +37,8 @@ pub(super) struct Observed<'a> {
 struct Unread<'a> {
     /// From when on, in seconds since the start of the run.
     from_s: f64,
+    /// Until when, where it was there again; null where it never was.
+    to_s: Option<f64>,
     /// What would have read it.
     sensor: SensorKind,
     /// What it is about.
@@ -49,6 +51,7 @@ impl<'a> Observed<'a> {
     pub(super) fn of(observed: &'a metrics::Observed) -> Self {
         let missing = observed.missing.iter().map(|unread| Unread {
             from_s: unread.from_s,
+            to_s: unread.to_s.and_then(finite),
             sensor: unread.sensor,
             subject: &unread.subject,
             why: &unread.why,

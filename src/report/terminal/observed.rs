@@ -3,7 +3,7 @@
 use super::{BOLD, DIM, Grid, Style, indented};
 use crate::report::{
     Report,
-    observed::{FIGURES, cost, essential, missing},
+    observed::{EXPENDABLE, cost, essential, headings, missing},
 };
 
 /// A table of what matters most, what was not read, and what reading cost.
@@ -15,8 +15,8 @@ pub(super) fn observed(report: &Report, style: Style) -> Vec<String> {
     }
     let mut lines = vec![style.paint(BOLD, "machine and servers")];
     if !rows.is_empty() {
-        let mut header = vec!["", "", ""];
-        header.extend(FIGURES);
+        let figures = headings(report);
+        let header = [&[""; 3], figures].concat();
         let mut grid = Grid::new(&header);
         let several = rows.iter().any(|row| row.phase != rows[0].phase);
         for row in &rows {
@@ -25,10 +25,11 @@ pub(super) fn observed(report: &Report, style: Style) -> Vec<String> {
             cells.extend(row.figures.clone());
             grid.row(cells);
         }
-        grid.right(&[3, 4, 5, 6, 7]);
+        grid.right(&(3..header.len()).collect::<Vec<_>>());
         grid.drop_empty();
         // the ends go first
-        grid.fit(style.width.saturating_sub(2), &[6, 3, 0]);
+        let spared = EXPENDABLE.iter().filter_map(|name| Some(3 + figures.iter().position(|of| of == name)?));
+        grid.fit(style.width.saturating_sub(2), &spared.chain([0]).collect::<Vec<_>>());
         let mut shown = grid.lines_with_header();
         lines.push(style.paint(DIM, &format!("  {}", shown.next().unwrap_or_default())));
         lines.extend(shown.map(|line| format!("  {line}")));

@@ -16,9 +16,11 @@ pub struct Line {
     pub name: String,
     /// What it comes to.
     pub conclusion: Conclusion,
-    /// Share of targets met, in words.
-    pub grade: Grade,
-    /// `2 of 5 targets met`.
+    /// That in a word.
+    pub word: &'static str,
+    /// Share of targets met, in words; `None` where there is nothing to judge, since nothing was sent.
+    pub grade: Option<Grade>,
+    /// `2 of 5 targets met`; empty without a grade.
     pub targets: String,
     /// The target to look at first, with its value and limit; empty when nothing was judged.
     pub worst: String,
@@ -26,8 +28,11 @@ pub struct Line {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, conclusion, grade, targets, worst } = self;
-        write!(f, "{name}: {}, grade {}, {targets}", words::conclusion(*conclusion), words::grade(*grade))?;
+        let Self { name, word, grade, targets, worst, .. } = self;
+        write!(f, "{name}: {word}")?;
+        if let Some(grade) = grade {
+            write!(f, ", grade {}, {targets}", words::grade(*grade))?;
+        }
         if !worst.is_empty() {
             write!(f, "; {worst}")?;
         }
@@ -50,11 +55,14 @@ pub fn line(report: &Report) -> Line {
             target.scope
         )
     });
+    let judged = words::has_verdict(report);
+    let targets = words::targets_met(verdict.targets_met, verdict.total_targets);
     Line {
         name: report.plan.title(),
         conclusion: verdict.conclusion,
-        grade: verdict.grade,
-        targets: words::targets_met(verdict.targets_met, verdict.total_targets),
+        word: words::verdict(report),
+        grade: judged.then_some(verdict.grade),
+        targets: if judged { targets } else { String::new() },
         worst: worst.unwrap_or_default(),
     }
 }
@@ -64,16 +72,16 @@ pub fn several(lines: &[Line], style: Style) -> String {
     let mut grid = Grid::new(&["", "", "", "", ""]);
     for line in lines {
         grid.row([
-            words::conclusion(line.conclusion).to_owned(),
+            line.word.to_owned(),
             line.name.clone(),
-            words::grade(line.grade).to_owned(),
+            line.grade.map(words::grade).unwrap_or_default().to_owned(),
             line.targets.clone(),
             line.worst.clone(),
         ]);
     }
     let mut out = String::new();
     for (line, text) in lines.iter().zip(grid.lines()) {
-        let word = words::conclusion(line.conclusion);
+        let word = line.word;
         let rest = text.strip_prefix(word).unwrap_or(&text);
         let rest = shorten(rest.trim_end(), style.width.saturating_sub(width(word)));
         out += &style.paint(color_of_conclusion(line.conclusion), word);

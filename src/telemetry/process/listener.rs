@@ -19,12 +19,12 @@ use super::{
 /// The state of a socket that listens, in `/proc/net/tcp`.
 const LISTEN: &str = "0A";
 
-/// The processes that listen where a URL of this machine leads, without those whose parents do so too.
+/// The processes that listen where a URL of this machine leads, without those whose parents do so too; none where nobody does.
 pub(super) fn of_url(url: &str, root: &Path) -> Result<Vec<u32>, String> {
     let port = port_of(url).ok_or_else(|| format!("`{url}` has no port"))?;
     let sockets = sockets_on(port, root)?;
     if sockets.is_empty() {
-        return Err(format!("nothing listens on port {port} in this network namespace"));
+        return Ok(Vec::new());
     }
     let holders = holders_of(&sockets, root)?;
     if holders.is_empty() {
@@ -43,6 +43,12 @@ pub(super) fn of_url(url: &str, root: &Path) -> Result<Vec<u32>, String> {
         parents.extend(tree::parent_of(root, *pid).map(|parent| (*pid, parent)));
     }
     Ok(holders.iter().copied().filter(|pid| !has_ancestor_in(*pid, &parents, &holders)).collect())
+}
+
+/// That nobody listens where a URL of this machine leads, in words.
+pub(super) fn nobody(url: &str) -> String {
+    let port = port_of(url).map_or_else(String::new, |port| format!(" {port}"));
+    format!("nothing listens on port{port} in this network namespace")
 }
 
 fn has_ancestor_in(pid: u32, parents: &BTreeMap<u32, u32>, holders: &BTreeSet<u32>) -> bool {

@@ -3,6 +3,8 @@
 mod forwarders;
 #[cfg(any(target_os = "linux", test))]
 mod listener;
+#[cfg(any(target_os = "linux", test))]
+mod listening;
 #[cfg(any(not(target_os = "linux"), test))]
 mod portable;
 #[cfg(test)]
@@ -52,7 +54,7 @@ impl Members {
 /// machine. Of a server on another one there is none, and nothing is missing. Servers with the same processes are one.
 pub(super) fn find(servers: &[Vec<&Server>], root: &Path, members: &Members) -> Found {
     let (mut sensors, mut lacking): Found = (Vec::new(), Vec::new());
-    let mut found: Vec<(Vec<String>, Vec<u32>)> = Vec::new();
+    let mut found: Vec<Roots> = Vec::new();
     let mut lacks = |endpoints, why| {
         lacking.push(Missing { sensor: SensorKind::Process, subject: Subject::Server(endpoints), why });
     };
@@ -61,54 +63,78 @@ pub(super) fn find(servers: &[Vec<&Server>], root: &Path, members: &Members) -> 
         if !server.iter().any(|one| one.pid.is_some() || here(one)) {
             continue;
         }
-        match roots(server, root) {
-            Ok(pids) => match found.iter_mut().find(|(_, known)| *known == pids) {
-                Some((endpoints, _)) => endpoints.extend(names(server)),
-                None => found.push((names(server), pids)),
-            },
+        match Roots::of(server, root) {
+            // what is not there yet may be anything
+            Ok(roots) => {
+                match found.iter_mut().find(|known| known.pids == roots.pids && !roots.pids.is_empty()) {
+                    Some(known) => known.endpoints.extend(roots.endpoints),
+                    None => found.push(roots),
+                }
+            }
             Err(why) => lacks(names(server), why),
         }
     }
-    for (endpoints, pids) in found {
-        match open(&pids, root) {
-            Ok(processes) => sensors.push(Box::new(ServerSensor::new(endpoints, processes, members))),
+    for roots in found {
+        let endpoints = roots.endpoints.clone();
+        match roots.sensor(root, members) {
+            Ok(sensor) => sensors.push(sensor),
             Err(why) => lacks(endpoints, why),
         }
     }
     (sensors, lacking)
 }
 
-/// The processes that a server consists of, without their children: those that are named, or else those that listen.
-fn roots(server: &[&Server], root: &Path) -> Result<Vec<u32>, String> {
-    let mut named: Vec<u32> = server.iter().filter_map(|one| one.pid).collect();
-    named.sort_unstable();
-    named.dedup();
-    match server {
-        [one, ..] if named.is_empty() => listening(one, root),
-        _ => Ok(named),
+/// The processes that a server consists of, without their children.
+struct Roots {
+    endpoints: Vec<String>,
+    pids: Vec<u32>,
+    /// Where they listen; `None` of those that are named.
+    url: Option<String>,
+}
+
+impl Roots {
+    /// Those that are named, or else those that listen.
+    fn of(server: &[&Server], root: &Path) -> Result<Self, String> {
+        let mut pids: Vec<u32> = server.iter().filter_map(|one| one.pid).collect();
+        pids.sort_unstable();
+        pids.dedup();
+        let endpoints = names(server);
+        match server {
+            [one, ..] if pids.is_empty() => {
+                Ok(Self { endpoints, pids: listening(one, root)?, url: Some(one.url.clone()) })
+            }
+            _ => Ok(Self { endpoints, pids, url: None }),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn sensor(self, root: &Path, members: &Members) -> Result<Box<dyn Sensor>, String> {
+        let Self { endpoints, pids, url } = self;
+        Ok(match url {
+            Some(url) => Box::new(listening::Listening::open(endpoints, url, &pids, root, members)?),
+            None => Box::new(ServerSensor::new(endpoints, tree::Tree::open(&pids, root)?, members)),
+        })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn sensor(self, _: &Path, members: &Members) -> Result<Box<dyn Sensor>, String> {
+        Ok(Box::new(ServerSensor::new(self.endpoints, portable::Listed::open(&self.pids)?, members)))
     }
 }
 
 #[cfg(target_os = "linux")]
 fn listening(server: &Server, root: &Path) -> Result<Vec<u32>, String> {
-    listener::of_url(&server.url, root)
-        .map_err(|why| format!("{why}; `endpoints.{}.pid` names its process", server.endpoint))
+    listener::of_url(&server.url, root).map_err(|why| format!("{why}; {}", names_it(&server.endpoint)))
 }
 
 #[cfg(not(target_os = "linux"))]
 fn listening(server: &Server, _: &Path) -> Result<Vec<u32>, String> {
-    let name = &server.endpoint;
-    Err(format!("this system does not tell who listens on a port: `endpoints.{name}.pid` names it"))
+    Err(format!("this system does not tell who listens on a port; {}", names_it(&server.endpoint)))
 }
 
-#[cfg(target_os = "linux")]
-fn open(pids: &[u32], root: &Path) -> Result<tree::Tree, String> {
-    tree::Tree::open(pids, root)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn open(pids: &[u32], _: &Path) -> Result<portable::Listed, String> {
-    portable::Listed::open(pids)
+/// What helps where nobody can be found.
+fn names_it(endpoint: &str) -> String {
+    format!("`endpoints.{endpoint}.pid` names its process")
 }
 
 /// The processes of one server, by one of the ways in which systems tell of them.

@@ -127,7 +127,7 @@ fn a_server_is_found_by_its_port() {
         std::os::unix::fs::symlink(format!("socket:[{open}]"), link).expect("a link");
     }
     assert_eq!(of("http://localhost:8080/v1"), Ok(vec![10]));
-    assert!(of("http://localhost:8081/v1").is_err_and(|why| why.contains("nothing listens on port 8081")));
+    assert_eq!(of("http://localhost:8081/v1"), Ok(Vec::new()), "nobody");
     // what only hands on is not the server
     for (name, told) in [("docker-proxy\n", "`docker-proxy`"), ("pasta.avx2\n", "`pasta`")] {
         write(root, "proc/10/comm", name);
@@ -151,6 +151,55 @@ fn a_server_is_found_by_its_port() {
         let (_, missing) = find(&[vec![&server("http://[::1]:8080/v1", None)]], root, &members);
         assert!(missing[0].why.ends_with("`endpoints.main.pid` names its process"), "{missing:?}");
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_server_that_comes_later_or_again_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    let listens = |is: bool| {
+        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 42 1\n";
+        write(root, "proc/net/tcp", if is { line } else { "" });
+    };
+    let starts = |pid: u32, kibibytes: u64| {
+        process(root, pid, 1, (0, 0), Some((kibibytes, kibibytes)));
+        let link = root.join(format!("proc/{pid}/fd/7"));
+        fs::create_dir_all(link.parent().expect("a folder")).expect("a folder");
+        std::os::unix::fs::symlink("socket:[42]", link).expect("a link");
+    };
+    listens(false);
+    let members = Members::default();
+    let mut sensor = listening::Listening::open(
+        vec!["main".to_owned()],
+        "http://127.0.0.1:8080/v1".to_owned(),
+        &[],
+        root,
+        &members,
+    )
+    .expect("it may come");
+    assert_eq!(sensor.read(0), Ok(Vec::new()));
+    let missing = sensor.missing();
+    assert!(missing.len() == 1 && missing[0].contains("nothing listens on port 8080"), "{missing:?}");
+
+    listens(true);
+    starts(10, 100);
+    assert_eq!(sensor.read(SECOND), Ok(Vec::new()), "it is not looked for all the time");
+    assert_eq!(read(&mut sensor, 3 * SECOND)[&Quantity::ServerMemory], 100.0 * 1024.0);
+    assert!(sensor.found() && !sensor.found() && sensor.missing().is_empty());
+    assert_eq!(members.all(), [10]);
+
+    // it ends, and another process takes its place
+    write(root, "proc/10/stat", "");
+    listens(false);
+    let gone = (4..40).find(|at| sensor.read(at * SECOND) == Ok(Vec::new())).expect("an end");
+    assert_eq!(sensor.missing(), ["its processes have ended"]);
+    assert_eq!(members.all(), [0; 0]);
+    listens(true);
+    fs::remove_dir_all(root.join("proc/10")).expect("a folder");
+    starts(20, 300);
+    assert_eq!(read(&mut sensor, (gone + 2) * SECOND)[&Quantity::ServerMemory], 300.0 * 1024.0);
+    assert!(sensor.found() && sensor.missing().is_empty());
 }
 
 /// Ends a child with its own children, whatever becomes of the test.

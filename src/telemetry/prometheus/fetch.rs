@@ -29,12 +29,14 @@ use crate::{
 const LONGEST: Duration = Duration::from_secs(5);
 /// Shortest time from one page to the next: to make one costs the server work.
 const SHORTEST: Duration = Duration::from_millis(500);
+/// Shortest time from one look for a page that is not there to the next.
+const AGAIN: Duration = Duration::from_secs(2);
 /// Bytes that a page may have.
 const MOST_BYTES: usize = 8 << 20;
 /// Time between two of the last pages.
 const SETTLES: Duration = Duration::from_millis(50);
 /// Times that a page which is not there any more is told of.
-const MOST_TOLD: u32 = 3;
+const MOST_TOLD: u32 = 100;
 
 /// A page to be fetched.
 #[derive(Debug, Clone)]
@@ -44,6 +46,8 @@ pub(super) struct Asked {
     pub(super) endpoints: Vec<String>,
     /// Whether somebody wrote it down. Where nobody did, it is looked for once, and taken where it is that of a known server.
     pub(super) named: bool,
+    /// Whether it is looked for again, and missed, also where nobody wrote it down.
+    pub(super) patient: bool,
     /// What goes with each request.
     pub(super) headers: HeaderMap,
     /// Whom its connections trust; where there is none, the system says.
@@ -89,15 +93,22 @@ pub(super) async fn follow(
         }
         let begun = tokio::time::Instant::now();
         let text = fetch(&asked, &allowed, &mut client).await;
+        let unknown = |text: &String| !taken && !is_of_server(text);
+        let text = if text.as_ref().is_ok_and(unknown) {
+            Err("is no page of a known server".to_owned())
+        } else {
+            text
+        };
         let at = Instant::now();
-        if !taken && !text.as_ref().is_ok_and(|text| is_of_server(text)) {
+        if !taken && !asked.patient && text.is_err() {
             // nobody asked for it, so it is not missed
             return;
         }
-        taken = true;
+        taken |= text.is_ok();
         let read = match &text {
             Ok(text) => {
                 let mut read = reader.read((at - start).as_nanos() as u64, text);
+                read.again = !there;
                 read.notes.iter_mut().for_each(|note| *note = format!("`{}` {note}", asked.url));
                 read
             }
@@ -121,9 +132,9 @@ pub(super) async fn follow(
         } else {
             // the last one is not waited for; of another value the next look tells
             let mut last = wanted.clone();
+            let pace = if there { SHORTEST } else { AGAIN };
             let _ =
-                timeout_at(begun + interval.max(SHORTEST), last.wait_for(|wanted| *wanted == Wanted::Last))
-                    .await;
+                timeout_at(begun + interval.max(pace), last.wait_for(|wanted| *wanted == Wanted::Last)).await;
         }
     }
 }

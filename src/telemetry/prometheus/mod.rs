@@ -19,4 +19,4 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub(super) use sensor::find;
+pub(super) use sensor::{Manner, find};

@@ -43,6 +43,8 @@ pub(super) struct Read {
     pub(super) samples: Vec<Sample>,
     /// What is not there, in words; each only once.
     pub(super) notes: Vec<String>,
+    /// Whether it was not there before, and that was told.
+    pub(super) again: bool,
 }
 
 impl Read {
@@ -106,7 +108,7 @@ impl Reader {
             samples[0].raw = raw;
         }
         let notes = self.news(&page, known);
-        Read { samples, notes }
+        Read { samples, notes, again: false }
     }
 
     /// What has not been said before.

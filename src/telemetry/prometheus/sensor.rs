@@ -24,14 +24,21 @@ use crate::{
 /// How long the first reading waits for the first pages, so that what was counted before the load is known.
 const FIRST: Duration = Duration::from_millis(800);
 
+/// How pages are fetched.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::telemetry) struct Manner<'a> {
+    /// Hosts that may be asked though they are public.
+    pub(in crate::telemetry) allow_hosts: &'a [String],
+    /// No page is fetched more often, nor more often than every half second.
+    pub(in crate::telemetry) interval: Duration,
+    /// Whether a page that nobody named and that is not there is missed, and looked for again, like one that was named.
+    pub(in crate::telemetry) patient: bool,
+}
+
 /// Sensors for the pages of servers, with a thread that fetches them until all are dropped. To be called when the servers are ready: a
-/// page that nobody named is looked for once. No page is fetched more often than once in `interval`, which is half a second at least.
-pub(in crate::telemetry) fn find(
-    servers: &[Vec<&Server>],
-    allow_hosts: &[String],
-    interval: Duration,
-    cost: &Aside,
-) -> Found {
+/// page that nobody named is looked for once, unless one is patient.
+pub(in crate::telemetry) fn find(servers: &[Vec<&Server>], manner: Manner<'_>, cost: &Aside) -> Found {
+    let Manner { allow_hosts, interval, patient } = manner;
     let first = Instant::now() + FIRST;
     let mut sensors: Vec<Box<dyn Sensor>> = Vec::new();
     let mut tasks = Vec::new();
@@ -46,7 +53,9 @@ pub(in crate::telemetry) fn find(
             fetched,
             first: Some(first),
             missing: Vec::new(),
+            found: false,
         }));
+        let asked = Asked { patient, ..asked };
         tasks.push(follow(asked, allow_hosts.to_vec(), interval, wanted, tells));
     }
     match start(tasks, cost.clone()) {
@@ -112,7 +121,7 @@ pub(super) fn asked(servers: &[Vec<&Server>]) -> Vec<Asked> {
             let own = server(&page).is_some() && server(&page) == server(url);
             let headers = if own { headers.clone() } else { HeaderMap::new() };
             let tls = tls.clone().filter(|_| own);
-            all.push(Asked { url: page, endpoints: endpoints.clone(), named, headers, tls });
+            all.push(Asked { url: page, endpoints: endpoints.clone(), named, patient: false, headers, tls });
         }
     }
     all
@@ -132,6 +141,7 @@ struct PageSensor {
     /// Until when the first page is waited for; `None` once it was.
     first: Option<Instant>,
     missing: Vec<String>,
+    found: bool,
 }
 
 impl PageSensor {
@@ -147,6 +157,7 @@ impl PageSensor {
         let at_ns = (now_ns + ns(at, now)).saturating_sub(ns(now, at));
         samples.extend(read.samples.into_iter().map(|sample| Sample { at_ns, ..sample }));
         self.missing.extend(read.notes);
+        self.found |= read.again;
     }
 }
 
@@ -189,5 +200,9 @@ impl Sensor for PageSensor {
 
     fn missing(&mut self) -> Vec<String> {
         std::mem::take(&mut self.missing)
+    }
+
+    fn found(&mut self) -> bool {
+        std::mem::take(&mut self.found)
     }
 }

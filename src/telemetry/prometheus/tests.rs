@@ -114,7 +114,7 @@ proptest! {
 #[test]
 fn pages_of_servers_become_readings() {
     let read = |name: &str| {
-        let Read { samples, notes } = reader().read(0, &recorded(name));
+        let Read { samples, notes, .. } = reader().read(0, &recorded(name));
         assert_eq!(notes, Vec::<String>::new(), "{name}");
         readings(&samples)
     };
@@ -275,7 +275,7 @@ fn a_page_without_end_does_not_fill_the_disk() {
     }
     text += "vllm:num_requests_running 5\nnonsense\nvllm:other 7\n";
     let mut reader = reader();
-    let Read { samples, notes } = reader.read(0, &text);
+    let Read { samples, notes, .. } = reader.read(0, &text);
     assert_eq!(samples[0].raw.len(), MOST);
     assert!(
         samples[0].raw.contains_key("vllm:num_requests_running") && samples[0].raw.contains_key("vllm:other")
@@ -291,7 +291,7 @@ fn a_page_without_end_does_not_fill_the_disk() {
 
 #[test]
 fn a_page_of_something_else_is_kept_as_it_is() {
-    let Read { samples, notes } = reader().read(0, "my_queue 5\nmy_created 6\n");
+    let Read { samples, notes, .. } = reader().read(0, "my_queue 5\nmy_created 6\n");
     assert_eq!(samples.len(), 1);
     assert_eq!(
         (&samples[0].subject, samples[0].readings.len()),
@@ -299,6 +299,6 @@ fn a_page_of_something_else_is_kept_as_it_is() {
     );
     assert_eq!(samples[0].raw.clone().into_iter().collect::<Vec<_>>(), [("my_queue".to_owned(), 5.0)]);
     assert!(notes[0].contains("is of no known server or exporter"), "{notes:?}");
-    let Read { samples, notes } = reader().read(0, "<!doctype html>\n<p>hello</p>\n");
+    let Read { samples, notes, .. } = reader().read(0, "<!doctype html>\n<p>hello</p>\n");
     assert_eq!((samples.len(), notes), (0, vec!["is no page in the text format of Prometheus".to_owned()]));
 }

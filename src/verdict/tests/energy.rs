@@ -92,6 +92,7 @@ fn why_it_was_not_read_is_said() {
     let (_, mut summary) = run("energy_per_token", 1.0, |run| run.telemetry.clear());
     summary.observed.missing = vec![Unread {
         from_s: 0.0,
+        to_s: None,
         sensor: SensorKind::Rapl,
         subject: Subject::Machine,
         why: "no permission".to_owned(),

@@ -107,6 +107,7 @@ fn a_count_is_what_it_came_to() {
 #[test]
 fn what_was_not_read_voids_its_target_alone() {
     let missing = Unread {
+        to_s: None,
         from_s: 0.0,
         sensor: SensorKind::System,
         subject: Subject::Machine,

@@ -14,7 +14,7 @@ use std::{
 use http::HeaderMap;
 
 use super::{
-    super::sensor::{asked, find},
+    super::sensor::{Manner, asked, find},
     readings, recorded,
 };
 use crate::{
@@ -80,8 +80,12 @@ fn pages_of(endpoint: &str, url: String, pages: MetricsPages) -> Server {
     Server { endpoint: endpoint.to_owned(), url, pid: None, pages, headers: HeaderMap::new(), tls: None }
 }
 
+fn manner(interval: Duration, patient: bool) -> Manner<'static> {
+    Manner { allow_hosts: &[], interval, patient }
+}
+
 fn sensors(endpoints: &[Server]) -> Vec<Box<dyn Sensor>> {
-    find(&together(endpoints), &[], Duration::ZERO, &Aside::default()).0
+    find(&together(endpoints), manner(Duration::ZERO, false), &Aside::default()).0
 }
 
 /// When the tests' runs are, in nanoseconds.
@@ -157,6 +161,26 @@ fn a_page_that_was_named_is_missed() {
     assert_eq!(samples[0].subject, Subject::Gpu(format!("{}/node-7/0", web.address)));
 }
 
+/// While a server is only monitored, its page is missed and looked for again, though nobody named it.
+#[test]
+fn a_page_that_is_waited_for_is_told_of_and_taken_when_it_comes() {
+    let there = Arc::new(AtomicBool::new(false));
+    let is_there = Arc::clone(&there);
+    let web = Web::start(move |_| {
+        let text = if is_there.load(SeqCst) { recorded("tgi") } else { "<html>starting</html>".to_owned() };
+        Some(page(&text))
+    });
+    let main = pages_of("main", web.url("/v1"), MetricsPages::Auto);
+    let mut sensors = find(&together(&[main]), manner(Duration::ZERO, true), &Aside::default()).0;
+    let (samples, missing) = until(&mut *sensors[0], |_, missing| !missing.is_empty());
+    let url = web.url("/metrics");
+    assert_eq!((samples.len(), missing), (0, vec![format!("`GET {url}`: is no page of a known server")]));
+    there.store(true, SeqCst);
+    let (samples, missing) = until(&mut *sensors[0], |samples, _| !samples.is_empty());
+    assert_eq!(samples[0].subject, Subject::Server(vec!["main".to_owned()]));
+    assert!(missing.is_empty() && sensors[0].found() && !sensors[0].found(), "{missing:?}");
+}
+
 #[test]
 fn a_page_that_does_not_come_holds_up_no_other() {
     let slow = Web::start(|_| None);
@@ -219,7 +243,7 @@ fn the_first_page_is_waited_for_and_the_last_ones_are_those_that_say_the_same() 
     });
     let cost = Aside::default();
     let servers = [pages_of("main", web.url("/v1"), MetricsPages::Auto)];
-    let mut sensors = find(&together(&servers), &[], Duration::from_secs(3600), &cost).0;
+    let mut sensors = find(&together(&servers), manner(Duration::from_secs(3600), false), &cost).0;
     let made = |samples: Vec<Sample>| -> Vec<f64> {
         samples.iter().map(|sample| sample.readings[&Quantity::ServerGenerationTokens]).collect()
     };
