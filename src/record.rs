@@ -3,11 +3,13 @@
 //!
 //! Times are nanoseconds since the start of the run on the monotonic clock.
 
+mod alert;
 mod diary;
 mod event;
 mod sample;
 
 pub use self::{
+    alert::{Alert, AlertState},
     diary::{Abort, Diary, Generator, Pressed, Saturated, ServiceEnded, StopCause, trials},
     event::{Command, Event, Pending},
     sample::{Class, Sample, SensorKind, Subject, Telemetry},

@@ -35,6 +35,7 @@ mod simulated;
 mod starter;
 mod terminal;
 mod tune;
+mod webhook;
 
 use std::{path::PathBuf, process::ExitCode};
 

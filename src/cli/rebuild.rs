@@ -16,7 +16,7 @@ use crate::{
     compare::RunFigures,
     config::Format,
     metrics::{self, GpuMemory, Source as _, Summary},
-    record::{Abort, Diary, Generator, Pressed, Saturated},
+    record::{Abort, Alert, Diary, Generator, Pressed, Saturated},
     report::{self, Report},
     store::{self, Run},
     verdict::{self, Conclusion, Verdict},
@@ -102,6 +102,7 @@ fn elapsed_s(diary: &[Diary]) -> f64 {
         | Diary::Saturated(Saturated { at_ns, .. })
         | Diary::Generator(Generator { at_ns, .. })
         | Diary::Pressed(Pressed { at_ns, .. })
+        | Diary::Alert(Alert { at_ns, .. })
         | Diary::Aborted(Abort { at_ns, .. })
         | Diary::Stopping { at_ns, .. }
         | Diary::RunEnded { at_ns } => *at_ns,

@@ -11,6 +11,7 @@ use tokio::{
 use super::{
     services::Watch,
     terminal::{self, Terminal},
+    webhook::Outbox,
 };
 use crate::{
     answers::Checks,
@@ -80,6 +81,11 @@ impl Progress {
         }
     }
 
+    /// Whether anything is shown at all.
+    fn is_silent(&self) -> bool {
+        matches!(self, Self::Silent)
+    }
+
     /// What speaks beside it.
     pub(super) fn voice(&self) -> Voice {
         match self {
@@ -138,7 +144,7 @@ fn stopping(cause: StopCause) -> Option<&'static str> {
 
 /// Starts the thread. It ends when everybody who tells has dropped their end of `events`, and gives the writer back with the first error of
 /// the disk. A service that ends on the way is noted. Answers are checked here, before anybody sees how their requests ended. A target without
-/// hope ends the run from here, by the same evidence that is written. On an error it asks the engine to stop and goes on trying, so that
+/// hope ends the run from here, by the same evidence that is written, and alerts are told. On an error it asks the engine to stop and goes on trying, so that
 /// nothing measured is lost where the disk recovers.
 pub(super) fn start(
     (mut writer, mut services): (Writer, Watch),
@@ -147,7 +153,7 @@ pub(super) fn start(
     clock: Clock,
     mut progress: Progress,
     checks: Option<Checks>,
-    mut control: Control,
+    (mut control, mut outbox): (Control, Option<Outbox>),
 ) -> JoinHandle<(Writer, Result<(), StoreError>)> {
     let runtime = Handle::current();
     let voice = progress.voice();
@@ -204,18 +210,31 @@ pub(super) fn start(
                         ended.service,
                         ended.how()
                     ));
+                    let event = Event::Diary(Diary::ServiceEnded(ended));
                     // what a disk refuses goes out with the next batch, which then says so
-                    let _ = writer.append(&[Event::Diary(Diary::ServiceEnded(ended))]);
+                    let _ = writer.append(std::slice::from_ref(&event));
+                    control.observe(event);
                 }
                 for Decision { note, command } in control.look(clock.now_ns()) {
                     if let Some(note) = note {
-                        if let Diary::Aborted(abort) = &note {
-                            voice.say(&said(abort));
+                        match &note {
+                            Diary::Aborted(abort) => voice.say(&said(abort)),
+                            Diary::Alert(alert) => {
+                                if !progress.is_silent() {
+                                    voice.say(&alert.line());
+                                }
+                                if let Some(outbox) = &mut outbox {
+                                    outbox.tell(alert);
+                                }
+                            }
+                            _ => {}
                         }
+                        let event = Event::Diary(note);
+                        progress.observe(&event);
                         // what a disk refuses goes out with the next batch, which then says so
-                        let _ = writer.append(&[Event::Diary(note)]);
+                        let _ = writer.append(&[event]);
                     }
-                    untold.push_back(command);
+                    untold.extend(command);
                 }
                 // those that find no room are told with the next batch
                 while let Some(command) = untold.pop_front() {

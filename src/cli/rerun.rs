@@ -29,6 +29,9 @@ pub(super) struct Arguments {
     /// Start the services of the plan, programs that whoever wrote it chose
     #[arg(long)]
     allow_services: bool,
+    /// Send alerts to the webhook of the plan, which whoever wrote it chose
+    #[arg(long)]
+    allow_webhook: bool,
     #[command(flatten)]
     against: AgainstSaved,
     #[command(flatten)]
@@ -66,6 +69,14 @@ pub(super) fn rerun(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
             lines.collect::<String>()
         ));
         return Ok(Exit::Usage);
+    }
+    if !arguments.allow_webhook
+        && let Some(webhook) = plan.webhook.take()
+    {
+        terminal::say(&format!(
+            "alerts are not sent to {}, which whoever wrote the plan chose: add `--allow-webhook` to let them",
+            webhook.place()
+        ));
     }
     let mut datasets = Datasets::default();
     if let Err(problem) = sources(&plan, &mut datasets) {

@@ -26,10 +26,11 @@ use super::{
     signals::Signals,
     simulated::Simulated,
     terminal::{self, Terminal},
+    webhook::{Outbox, Webhook},
 };
 use crate::{
     answers::Checks,
-    config::{Ceiling, HeaderText, Secret, Vocabulary, Workload},
+    config::{self, Ceiling, HeaderText, Secret, Vocabulary, Workload},
     control::Control,
     engine::{self, Binding, Budget, Workers},
     machine::{self, Calibration, Machine, SystemInfo},
@@ -197,6 +198,9 @@ pub(super) fn settle_files(plan: &mut Plan) -> anyhow::Result<()> {
         for path in endpoint.tls.paths_mut().chain(data).chain(tokenizer).chain(key).chain(headers) {
             settle_path(path)?;
         }
+    }
+    for text in plan.webhook.iter_mut().flat_map(config::Webhook::texts_mut) {
+        text.file_mut().map_or(Ok(()), settle_path)?;
     }
     for service in &mut plan.services {
         let texts = service.environment.values_mut().chain(&mut service.args);
@@ -403,6 +407,8 @@ async fn run_one(
     terminal: Terminal,
 ) -> anyhow::Result<Ran> {
     limits::check(plan)?;
+    // before anything is started: its secrets may be missing
+    let webhook = Webhook::of(plan)?;
     let interrupted = Ran { exit: Exit::Interrupted, rebuilt: None };
     let starting = {
         let plan = plan.clone();
@@ -417,9 +423,8 @@ async fn run_one(
         }
     };
     let mut services = Services::new(plan, &output.results)?;
-    let ran =
-        run_served(plan, sources, budgets, place, output, (&simulated, &mut services), signals, terminal)
-            .await;
+    let beside = (&simulated, &mut services, webhook);
+    let ran = run_served(plan, sources, budgets, place, output, beside, signals, terminal).await;
     // those that it could not stop any more
     services.stop(signals, || 0).await;
     ran
@@ -433,7 +438,7 @@ async fn run_served(
     budgets: Vec<Budget>,
     place: &Place<'_>,
     output: &Output,
-    (simulated, services): (&Simulated, &mut Services),
+    (simulated, services, webhook): (&Simulated, &mut Services, Option<Webhook>),
     signals: &mut Signals,
     terminal: Terminal,
 ) -> anyhow::Result<Ran> {
@@ -476,10 +481,25 @@ async fn run_served(
         terminal::say(&begins(plan, &folder));
     }
     let progress = Progress::new(plan, output.quiet, terminal);
+    let run = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let (outbox, sending) =
+        webhook.map(|webhook| webhook.start(plan, run, started, progress.voice())).unzip();
     let servers = simulated.servers(plan, &bindings, &system.services);
-    let (mut writer, mut recorded) =
-        measure(plan, budgets, bindings, &servers, clock, (writer, services.watch()), progress, signals)
-            .await?;
+    let (mut writer, mut recorded) = measure(
+        plan,
+        budgets,
+        bindings,
+        &servers,
+        clock,
+        (writer, services.watch()),
+        progress,
+        outbox,
+        signals,
+    )
+    .await?;
+    if let Some(sending) = sending {
+        sending.finish().await;
+    }
     let ended = services.stop(signals, || clock.now_ns()).await;
     let ended = ended.into_iter().map(Diary::ServiceEnded).map(Event::Diary);
     if let Err(error) = writer.append(&ended.collect::<Vec<_>>()) {
@@ -546,6 +566,7 @@ async fn measure(
     clock: Clock,
     written: (Writer, services::Watch),
     progress: Progress,
+    outbox: Option<Outbox>,
     signals: &mut Signals,
 ) -> anyhow::Result<(Writer, Result<(), store::StoreError>)> {
     let (events, events_out) = mpsc::channel(engine::EVENT_QUEUE);
@@ -559,7 +580,9 @@ async fn measure(
             .context("cannot start the thread that reads the machine")
     });
     let sampling = sampling.transpose()?;
-    let recording = recording::start(written, events_out, commands.clone(), clock, progress, checks, control);
+    let commands_to = commands.clone();
+    let recording =
+        recording::start(written, events_out, commands_to, clock, progress, checks, (control, outbox));
     let workers = Workers::start(client_threads(plan)).context("cannot start the threads that measure")?;
     let program = this_program()?;
     let (watches, plan, commands_in) = (plan.watches(), plan.clone(), commands_out);

@@ -36,6 +36,9 @@ pub(super) fn missing(plans: &[Plan]) -> Vec<Finding> {
             missing.push(finding);
         }
     };
+    for webhook in plans.iter().filter_map(|plan| plan.webhook.as_ref()) {
+        webhook.secrets().filter_map(unread).for_each(&mut add);
+    }
     for service in plans.iter().flat_map(|plan| &plan.services) {
         service.secrets().filter_map(unread).for_each(&mut add);
         services::missing(service).into_iter().for_each(&mut add);

@@ -88,7 +88,7 @@ pub(super) const WHOLE: &[&str] = &["mix"];
 
 fn lay_templates_under(root: &mut Node, builtin: &BuiltIn) {
     let mut base = Node::table_at(&builtin.each.place, Table::new());
-    for kind in ["endpoints", "workloads", "phases", "targets", "services"] {
+    for kind in ["endpoints", "workloads", "phases", "targets", "alerts", "services"] {
         let (Some(template), Some(entries)) =
             (builtin.each.get(kind), root.get(kind).and_then(Node::as_table))
         else {
@@ -203,6 +203,14 @@ fn settle_paths(root: &mut Node) {
         if let Some(Node { value: Value::List(args), .. }) = service.get_mut("args") {
             args.iter_mut().for_each(settle_path);
         }
+    }
+    if let Some(webhook) = root
+        .as_table_mut()
+        .and_then(|root| root.get_mut("alerting")?.as_table_mut()?.get_mut("webhook")?.as_table_mut())
+    {
+        webhook.get_mut("url").into_iter().for_each(settle_path);
+        let headers = webhook.get_mut("headers").and_then(Node::as_table_mut);
+        headers.into_iter().flat_map(Table::values_mut).for_each(settle_path);
     }
     for endpoint in entries(root, "endpoints") {
         if let Some(key) = endpoint.get_mut("api_key") {

@@ -22,7 +22,7 @@ use super::{
 };
 
 /// Tables of named things.
-const NAMED: &[&str] = &["endpoints", "services", "workloads", "phases", "targets", "sims"];
+const NAMED: &[&str] = &["endpoints", "services", "workloads", "phases", "targets", "alerts", "sims"];
 
 /// Every text, read.
 pub(super) struct Layers {
@@ -193,6 +193,7 @@ impl Layers {
             table.retain(|name, node| {
                 let known = there.iter().any(|node| node.at(&[kind, name]).is_some())
                     || (*kind == "targets" && node.get("metric").is_some())
+                    || (*kind == "alerts" && node.get("when").is_some())
                     || (*kind == "sims" && self.library.sim(name).is_some());
                 if !known {
                     let names: IndexSet<&str> = there.iter().flat_map(|node| node.names(kind)).collect();

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::{
     args::holds_secret,
-    headers::{carries_secret, is_secret},
+    headers::{carries_secret, drawn, is_secret},
 };
 
 /// Overwrites literal secrets by `*`, keeping every byte's position: whatever is given to an `api_key` or to a header
 /// that carries a secret other than a table, strings that are credentials, private keys, and users,
-/// passwords and queries in URLs. It works on the text, since a file that does not parse is shown too.
+/// passwords and queries in URLs, and words in their paths that were drawn rather than written. It works on the text, since a file that does not parse is shown too.
 pub(super) fn mask_secrets(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for (at, sign) in text.match_indices('=') {
@@ -30,6 +30,16 @@ pub(super) fn mask_secrets(text: &str) -> String {
                 let given = matches!(word, "args" | "command") && holds_secret(string, before);
                 if given || is_secret(string) {
                     mask(&mut bytes, at..at + string.len());
+                } else if word == "url"
+                    && string.is_ascii()
+                    && let Some((scheme, rest)) = string.split_once("://")
+                {
+                    // the path of a webhook may be what keeps others out
+                    let path = rest.find('/').unwrap_or(rest.len());
+                    for (begin, drawn) in drawn(&rest[path..]) {
+                        let from = at + scheme.len() + "://".len() + path + begin;
+                        mask(&mut bytes, from..from + drawn.len());
+                    }
                 } else if word == "url" && !string.contains("://") {
                     // without a scheme it is none, and meant as one all the same
                     mask(&mut bytes, at..at + user_length(string));

@@ -1,5 +1,6 @@
 //! How values fit together: references, weights, and targets that must have something to judge.
 
+mod alerts;
 mod batches;
 mod connection;
 mod conversations;
@@ -17,6 +18,8 @@ mod steady;
 mod trace;
 
 use std::collections::HashMap;
+
+use alerts::Asks;
 
 use super::{
     Chunks, Endpoint, Layer, Load, OPTIMUM, Phase, Target, Until,
@@ -63,6 +66,11 @@ pub(super) fn check(root: &Node, draft: &Draft, named: bool, sink: &Sink) {
         if let Some(target) = target {
             check.abort(name, target);
             check.target(name, target);
+        }
+    }
+    for (name, alert) in &draft.alerts {
+        if let Some(alert) = alert {
+            check.alert(name, alert);
         }
     }
 }
@@ -290,7 +298,14 @@ impl<'a> Check<'a> {
 
     fn target(&self, name: &str, target: &Target) {
         // a preset's targets apply where they can
-        if target.from_preset || !self.has_what_it_needs(name, target) {
+        if !target.from_preset {
+            self.asks_for(Asks::target(name), target);
+        }
+    }
+
+    /// Whether what a target or an alert asks for is there.
+    fn asks_for(&self, of: Asks<'_>, target: &Target) {
+        if !self.has_what_it_needs(of, target) {
             return;
         }
         let references =
@@ -302,22 +317,22 @@ impl<'a> Check<'a> {
                 known = false;
                 self.sink.push(
                     Diagnostic::missing(format!(
-                        "`targets.{name}.{key}` names the {key} `{reference}`, which does not exist"
+                        "`{of}.{key}` names the {key} `{reference}`, which does not exist"
                     ))
-                    .label(self.place(&["targets", name, key]), format!("no {key} of this name"))
+                    .label(self.place(&of.at(key)), format!("no {key} of this name"))
                     .help(suggest(reference, table, self.root.names(table))),
                 );
             }
         }
         // a phase that could not be read may well be what is meant
         let read = self.draft.phases.values().all(Option::is_some) && !self.draft.phases.is_empty();
-        if known && read && !self.draft.endpoints.is_empty() {
-            self.selects(name, target);
+        if known && read && !self.draft.endpoints.is_empty() && !of.is_of_the_whole(target) {
+            self.selects(of, target);
         }
     }
 
-    /// A target must have at least one measured step to judge.
-    fn selects(&self, target_name: &str, target: &Target) {
+    /// A target must have at least one measured step to judge, and an alert one to watch.
+    fn selects(&self, of: Asks<'_>, target: &Target) {
         let phases: Vec<(&str, &Phase)> = self
             .draft
             .phases
@@ -327,10 +342,10 @@ impl<'a> Check<'a> {
             .collect();
         let nothing = |key: &str, why: String| {
             let place = match key {
-                "" => self.key(&["targets", target_name]),
-                _ => self.place(&["targets", target_name, key]),
+                "" => self.key(&of.whole()),
+                _ => self.place(&of.at(key)),
             };
-            Diagnostic::missing(format!("`targets.{target_name}` selects nothing")).label(place, why)
+            Diagnostic::missing(format!("`{of}` selects nothing")).label(place, why)
         };
 
         if let Some(step) = &target.step
@@ -424,13 +439,13 @@ impl<'a> Check<'a> {
         // what a search goes by has its use there
         let sought = carriers.iter().any(|(name, phase)| match &phase.load {
             Load::Search(search) => match &search.until {
-                Until::Named(names) => names.iter().any(|of| of == target_name),
+                Until::Named(names) => names.iter().any(|name| name == of.name),
                 // or tells where it was missed on the way
                 Until::Targets | Until::Broken => target.is_criterion(name, true),
             },
             _ => false,
         });
-        if explores && !sought && target.phase.is_none() && target.step.is_none() {
+        if explores && !of.watches() && !sought && target.phase.is_none() && target.step.is_none() {
             self.sink.push(
                 nothing("", "steps of a ladder are judged only when named".to_owned())
                     .label(self.key(&["phases", carrier]), "several steps")

@@ -38,6 +38,8 @@ pub(super) const EXCLUSIVE: &[(&[&str], &[&str])] = &[
     (&["services", "*", "ready"], &["http", "tcp", "output"]),
     (&["price"], &["per_hour", "per_million_input_tokens"]),
     (&["price"], &["per_hour", "per_million_output_tokens"]),
+    (&["alerting", "webhook", "url"], &["env", "file"]),
+    (&["alerting", "webhook", "headers", "*"], &["env", "file"]),
     (&["targets", "*"], &["at_least", "at_most", "between"]),
 ];
 

@@ -27,7 +27,7 @@ const ORDER: &[&str] = &[
 ];
 
 /// Tables whose entries are tables with headers of their own.
-const NAMED: &[&str] = &["endpoints", "services", "workloads", "phases", "targets", "sims"];
+const NAMED: &[&str] = &["endpoints", "services", "workloads", "phases", "targets", "alerts", "sims"];
 
 /// The text. Paths in it start at the current folder, where it can be written to. What a preset says of targets stays
 /// with the preset, since it is the preset's to say whether they judge, and so does a limit on endpoints that nobody asked

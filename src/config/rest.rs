@@ -12,7 +12,7 @@ use super::{
     tree::Node,
 };
 
-/// A draft without the phases and targets at fault, and without what leans on them. `None` where everything may lean on
+/// A draft without the phases, targets and alerts at fault, and without what leans on them. `None` where everything may lean on
 /// what is wrong: an endpoint, a default, a text that could not be read.
 pub(super) fn sound(mut draft: Draft, root: &Node, sinks: [&Sink; 2]) -> Option<Draft> {
     let mut faulty = Faulty::default();
@@ -40,6 +40,10 @@ pub(super) fn sound(mut draft: Draft, root: &Node, sinks: [&Sink; 2]) -> Option<
         target.phase.as_ref().is_none_or(|phase| draft.phases.contains_key(phase))
             && (whole || target.endpoint.is_none())
     };
+    let there = |phase: &Option<String>| phase.as_ref().is_none_or(|phase| draft.phases.contains_key(phase));
+    draft.alerts.retain(|name, alert| {
+        !faulty.alerts.contains(name) && alert.as_ref().is_some_and(|alert| there(&alert.phase))
+    });
     draft.targets.retain(|name, target| !faulty.targets.contains(name) && target.as_ref().is_some_and(sound));
     let orders =
         draft.phases.iter().filter_map(|(name, phase)| Some((name.as_str(), &phase.as_ref()?.order)));
@@ -58,11 +62,12 @@ fn leans_on(phase: &Phase) -> impl Iterator<Item = &String> {
     order.iter().chain(phase.same_as.iter().map(|same| &same.phase))
 }
 
-/// Phases and targets with which something is wrong.
+/// Phases, targets and alerts with which something is wrong.
 #[derive(Default)]
 struct Faulty {
     phases: BTreeSet<String>,
     targets: BTreeSet<String>,
+    alerts: BTreeSet<String>,
 }
 
 impl Faulty {
@@ -76,7 +81,9 @@ impl Faulty {
             match address[..] {
                 ["phases", name, ..] => self.phases.insert(name.to_owned()),
                 ["targets", name, ..] => self.targets.insert(name.to_owned()),
-                ["objectives" | "price" | "monitoring", ..] | ["endpoints", _, "objectives", ..] => true,
+                ["alerts", name, ..] => self.alerts.insert(name.to_owned()),
+                ["objectives" | "price" | "monitoring" | "alerting", ..]
+                | ["endpoints", _, "objectives", ..] => true,
                 _ => return None,
             };
         }

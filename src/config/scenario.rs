@@ -1,5 +1,6 @@
 //! The scenario: a file as it was meant, after layers and checks. Plain values, base units, names still unresolved.
 
+mod alert;
 mod check;
 mod connection;
 mod dataset;
@@ -27,6 +28,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    alert::{Alert, Alerting, Beyond, Condition, Webhook, is_live},
     check::{AnswerCheck, AnswerSchema, LONGEST_TEXT},
     connection::{ClientCertificate, HttpVersion, Tls},
     dataset::{Content, DataFile, DataFormat, Dataset, OnBadRow, RowOrder},
@@ -84,6 +86,10 @@ pub struct Scenario {
     pub price: Option<Price>,
     /// What must hold.
     pub targets: IndexMap<String, Target>,
+    /// What is told while it runs.
+    pub alerts: IndexMap<String, Alert>,
+    /// Whom alerts are told, and whether there are any that nobody wrote.
+    pub alerting: Alerting,
     /// Settings of simulated servers, by the name behind `sim:`; built-in profiles need none here.
     pub sims: IndexMap<String, Sim>,
     /// Where every leaf came from, in the order of its path.

@@ -21,9 +21,13 @@ pub(super) fn is_raw(path: &[&str]) -> bool {
     match path {
         ["endpoints", _, "api_key", ..]
         | ["endpoints", _, "headers", _, _, ..]
+        | ["alerting", "webhook", "url", _, ..]
+        | ["alerting", "webhook", "headers", _, _, ..]
         | ["services", _, "args", _, ..]
         | ["services", _, "environment", _, _, ..] => true,
-        ["endpoints", _, "headers", name] | ["services", _, "environment", name] => carries_secret(name),
+        ["endpoints", _, "headers", name]
+        | ["alerting", "webhook", "headers", name]
+        | ["services", _, "environment", name] => carries_secret(name),
         _ => false,
     }
 }

@@ -93,7 +93,7 @@ impl Search {
 
     /// None of the steps that are left is needed.
     fn end(&mut self) -> impl Iterator<Item = Decision> {
-        self.steps.drain(..).rev().map(|step| Decision { note: None, command: Command::Spare(step) })
+        self.steps.drain(..).rev().map(|step| Decision::command(Command::Spare(step)))
     }
 }
 
@@ -182,6 +182,7 @@ impl Searches {
             | Diary::Saturated(_)
             | Diary::Generator(_)
             | Diary::Pressed(_)
+            | Diary::Alert(_)
             | Diary::Aborted(_)
             | Diary::ServiceEnded(_)
             | Diary::RunEnded { .. } => {}
@@ -219,7 +220,7 @@ impl Searches {
         let planned = load.at(level, trial.search.step);
         let rate = if load.pattern.is_open() { Some(level) } else { search.answered_at(level) };
         let duration = trial_length(&self.plan, &planned, rate, times);
-        self.decided.push(Decision { note: None, command: Command::Try(Tried { step, level, duration }) });
+        self.decided.push(Decision::command(Command::Try(Tried { step, level, duration })));
     }
 
     /// What was decided, and whether a server that is looked at falls behind.
@@ -229,7 +230,7 @@ impl Searches {
                 let line = Diary::Saturated(saturated);
                 self.told.push(line.clone());
                 running.kept.diary.push(line.clone());
-                self.decided.push(Decision { note: Some(line), command: Command::Enough(*step) });
+                self.decided.push(Decision::because(line, Command::Enough(*step)));
             }
         }
         if self.over {

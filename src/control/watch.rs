@@ -260,7 +260,7 @@ impl Watched {
 }
 
 /// The first due time that counts: what settles does not, and the window of a closed loop by count opens with its last user.
-fn counts_from(load: &LoadStep, started_ns: u64) -> u64 {
+pub(super) fn counts_from(load: &LoadStep, started_ns: u64) -> u64 {
     let settled_ns = started_ns + load.settle.as_nanos() as u64;
     settled_ns.max(match load.pattern {
         Pattern::Closed { users, ramp_up, .. } if load.requests.is_some() && users > 0 => {

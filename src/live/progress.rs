@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{readings::Readings, window::Window};
 use crate::{
     metrics::Stop,
-    plan::{LoadStep, Pattern, Plan, Step, Tried, Work, tried},
-    record::{Diary, Event, Record, Telemetry},
+    plan::{LoadStep, Pattern, Plan, ScopeKey, Step, Tried, Work, tried},
+    record::{Alert, AlertState, Diary, Event, Record, Telemetry},
     units,
 };
 
@@ -20,6 +20,8 @@ pub struct Progress {
     /// The steps under way that send or pause, in the order in which they started.
     running: Vec<Running>,
     window: Window,
+    /// Alerts that fire, each with its place.
+    firing: Vec<(String, Option<ScopeKey>)>,
     stop: Option<Stop>,
     /// What was read last, where nothing is sent and that is all there is.
     readings: Option<Readings>,
@@ -98,7 +100,7 @@ impl Progress {
         let searches = plan.loads().any(|(_, load)| load.trial.is_some());
         let plan = searches.then(|| plan.clone());
         let (tried, running, window) = (Vec::new(), Vec::new(), Window::new(0));
-        Self { steps, plan, tried, running, window, stop: None, readings }
+        Self { steps, plan, tried, running, window, firing: Vec::new(), stop: None, readings }
     }
 
     /// Takes an event.
@@ -133,6 +135,7 @@ impl Progress {
                     planned.expected_s = Some(0.0);
                 }
             }
+            Event::Diary(Diary::Alert(alert)) => self.alerted(alert),
             Event::Diary(Diary::Stopping { at_ns, cause }) => {
                 self.stop.get_or_insert(Stop { at_ns: *at_ns, cause: *cause });
             }
@@ -174,6 +177,15 @@ impl Progress {
             finished: 0,
             failed: 0,
         });
+    }
+
+    /// A crash is told once and never over, and is nothing to count.
+    fn alerted(&mut self, alert: &Alert) {
+        let of = (alert.alert.clone(), alert.scope.clone());
+        self.firing.retain(|firing| *firing != of);
+        if alert.state == AlertState::Firing && alert.metric.is_some() {
+            self.firing.push(of);
+        }
     }
 
     fn finished(&mut self, record: &Record) {
@@ -219,6 +231,9 @@ impl Progress {
         }
         if finished > 0 {
             parts.push(format!("errors {}", units::show_share(failed as f64 / finished as f64)));
+        }
+        if !self.firing.is_empty() {
+            parts.push(units::show_count_of(self.firing.len() as u64, "alert"));
         }
         if self.stop.is_some() {
             parts.push("stopping".to_owned());

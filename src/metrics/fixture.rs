@@ -236,6 +236,8 @@ pub(crate) fn plan(endpoints: &[&str], steps: Vec<Step>) -> Plan {
         endpoints: endpoints.iter().map(|name| endpoint(name)).collect(),
         steps: all,
         targets: Vec::new(),
+        alerts: Vec::new(),
+        webhook: None,
         objectives: Vec::new(),
         price: None,
         on_inconclusive: OnInconclusive::Fail,

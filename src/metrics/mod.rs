@@ -4,6 +4,7 @@
 //! is kept per request is one float per series, with the time at which it was due; everything else is counted as it passes.
 
 mod account;
+mod alerts;
 mod batches;
 mod cell;
 mod distribution;
@@ -37,6 +38,7 @@ mod window;
 use std::{collections::BTreeMap, io};
 
 pub use account::{Account, Ending};
+pub use alerts::Fired;
 pub use batches::{BatchCurve, batch_curves};
 pub use distribution::{Dependence, Distribution, Values};
 pub use energy::{Energy, EnergyUse};
@@ -106,6 +108,8 @@ pub struct Summary {
     /// How the programs ended that the run had started, in the order in which they did; one that a killed run could not see is not
     /// here.
     pub services: Vec<ServiceEnded>,
+    /// The alerts that fired.
+    pub alerts: Vec<Fired>,
     /// What loaded the machine beside each step that was put under pressure, in the order of the plan.
     pub pressures: Vec<PressureUse>,
     /// What became of every request, per load step in the order of the plan.

@@ -6,6 +6,7 @@ use crate::{
     catalog::Metric,
     metrics::{
         Failure, MAX_POINTS, Point, Scope, Source, Summary,
+        alerts::fired,
         cell::{Cell, Setting},
         instrument::Watching,
         notes::notes,
@@ -110,6 +111,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         notes: notes(plan, &accounts, &cells, window_notes),
         ending: survey.ending,
         services: survey.services,
+        alerts: fired(plan, source.diary(), survey.last_end_ns),
         abort: survey.abort,
         saturated: survey.saturated,
         pressures: pressures(plan, source.diary()),

@@ -231,6 +231,7 @@ pub(super) fn survey<'a>(plan: &'a Plan, source: &dyn Source) -> io::Result<Surv
             | Diary::Spared { .. }
             | Diary::Generator(_)
             | Diary::Pressed(_)
+            | Diary::Alert(_)
             | Diary::RunStarted { .. }
             | Diary::RunEnded { .. } => {}
         }

@@ -1,5 +1,6 @@
 //! Runs with known truth: every number is computed by hand.
 
+mod alerts;
 mod energy;
 mod models;
 mod numbers;

@@ -7,8 +7,8 @@ use std::{
 
 use super::{
     Expected, FORMAT, Limits, LoadStep, Pattern, Plan, PlannedEndpoint, PlannedSpikes, Step, Trial, Work,
-    datasets, expect, expect::Counts, experiment, graph, objectives, search, services, spikes, targets,
-    traces, traffic, warnings,
+    alerts, datasets, expect, expect::Counts, experiment, graph, objectives, search, services, spikes,
+    targets, traces, traffic, warnings,
 };
 use crate::{
     config::{
@@ -67,6 +67,8 @@ pub(super) fn compile_with(scenario: &Scenario, counts: &mut Counts, steps: Vec<
         objectives: scenario.objectives.clone(),
         price: scenario.price,
         targets: Vec::new(),
+        alerts: Vec::new(),
+        webhook: scenario.alerting.webhook.clone(),
         on_inconclusive: scenario.run.on_inconclusive,
         on_bottleneck: scenario.run.on_bottleneck,
         calibrate: scenario.run.calibrate,
@@ -74,6 +76,7 @@ pub(super) fn compile_with(scenario: &Scenario, counts: &mut Counts, steps: Vec<
         origins: scenario.origins.clone(),
     };
     plan.targets = targets::place(scenario, &plan);
+    plan.alerts = alerts::place(scenario, &plan);
     search::aim(scenario, &mut plan);
     expect::fill(&mut plan, counts);
     number(&mut plan.steps);
@@ -82,6 +85,7 @@ pub(super) fn compile_with(scenario: &Scenario, counts: &mut Counts, steps: Vec<
     plan.warnings.extend(warnings::crowd(scenario));
     plan.warnings.extend(datasets::warnings(&plan));
     plan.warnings.extend(traces::warnings(&plan));
+    plan.warnings.extend(alerts::warnings(&plan));
     plan.experiment = experiment::hash(&plan);
     debug_assert!(graph::check(&plan).is_ok(), "steps wait for earlier ones only");
     plan

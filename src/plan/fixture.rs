@@ -7,10 +7,10 @@ use indexmap::IndexMap;
 use crate::{
     catalog::Protocol,
     config::{
-        Address, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, HttpVersion, Lengths, Load,
-        MetricsPages, Mix, Model, Monitoring, OnBottleneck, OnInconclusive, Open, Order, Output, Phase,
-        Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Snippets, Stage,
-        Synthetic, Target, Threads, Tls, Workload,
+        Address, Alerting, Arrivals, Bound, Ceiling, Closed, Defaults, Endpoint, Faults, HttpVersion,
+        Lengths, Load, MetricsPages, Mix, Model, Monitoring, OnBottleneck, OnInconclusive, Open, Order,
+        Output, Phase, Places, Platform, PromptLength, Run, Scenario, Secret, Severity, Shape, Sim, Snippets,
+        Stage, Synthetic, Target, Threads, Tls, Workload,
     },
 };
 
@@ -140,6 +140,8 @@ pub(super) fn bare() -> Scenario {
         objectives: Vec::new(),
         price: None,
         targets: IndexMap::new(),
+        alerts: IndexMap::new(),
+        alerting: Alerting { defaults: false, webhook: None },
         sims: named([(
             "small",
             Sim {

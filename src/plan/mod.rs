@@ -5,6 +5,7 @@
 //! secrets) is resolved at readiness and is not part of it.
 
 mod admit;
+mod alerts;
 mod beyond;
 pub mod cases;
 mod compile;
@@ -40,6 +41,7 @@ mod fixture;
 mod tests;
 
 pub use admit::{admit, admit_watching};
+pub use alerts::{AlertSource, PlannedAlert, Trigger, changes_by_plan, floor as alert_floor};
 pub use beyond::beyond;
 pub use compile::{compile, compile_all};
 pub use expect::totals;
@@ -69,7 +71,7 @@ use crate::{
         Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpApi, HttpVersion,
         MetricsPages, Model, Monitoring, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted,
         Platform, Pressure, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Tls, Tokenizer, TracePart,
-        Workload, case_name,
+        Webhook, Workload, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
@@ -137,6 +139,12 @@ pub struct Plan {
     pub price: Option<Price>,
     /// What must hold, with the scopes in which it is judged.
     pub targets: Vec<PlannedTarget>,
+    /// What is watched while it runs, and told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<PlannedAlert>,
+    /// Where alerts are sent, beside the diary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
     /// What a run comes to in which a judged target could not be decided.
     #[serde(default, skip_serializing_if = "OnInconclusive::is_default")]
     pub on_inconclusive: OnInconclusive,

@@ -3,8 +3,8 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{
-    Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work, datasets, describe,
-    estimate, explored_only, graph::runs_side_by_side, services, tokenizers, totals, traces,
+    AlertSource, Expected, LoadStep, Plan, PlannedEndpoint, PlannedTarget, ScopeKey, Step, Work, datasets,
+    describe, estimate, explored_only, graph::runs_side_by_side, services, tokenizers, totals, traces,
 };
 use crate::{
     config::{
@@ -79,6 +79,12 @@ fn head(plan: &Plan) -> String {
     }
     if plan.monitoring != Monitoring::default() {
         table.add_row(["monitoring", &describe::monitoring(plan.monitoring)]);
+    }
+    for alert in plan.alerts.iter().filter(|alert| alert.source == AlertSource::Scenario) {
+        table.add_row(["alert", &format!("{}: {}", alert.name, alert.in_words())]);
+    }
+    if let Some(webhook) = &plan.webhook {
+        table.add_row(["webhook", &format!("alerts go to {}", webhook.place())]);
     }
     if let Some(run) = &plan.rerun_of {
         table.add_row(["rerun of", run]);

@@ -64,7 +64,7 @@ fn scope(target: &Target, step: &Step, load: &LoadStep, plan: &Plan) -> Option<S
 }
 
 /// Whether the plan has what a metric is about beside requests, for those of a step to one endpoint or to all.
-fn known(metric: Metric, endpoint: Option<&str>, load: &LoadStep, plan: &Plan) -> bool {
+pub(super) fn known(metric: Metric, endpoint: Option<&str>, load: &LoadStep, plan: &Plan) -> bool {
     match metric {
         Metric::CostPerMillionTokens => return plan.price.is_some(),
         _ if metric.kind() == Kind::Reading => return plan.monitoring.enabled,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::FORMAT;
+use super::{Alert, FORMAT};
 use crate::plan::{ScopeKey, Tried};
 
 /// A line of `events.jsonl`: the run's diary. Everything in it is needed to rebuild a report, or is of use to read.
@@ -77,6 +77,8 @@ pub enum Diary {
     Generator(Generator),
     /// What loads the machine beside a step has used and holds by now: written when it begins, once a second, and at its end.
     Pressed(Pressed),
+    /// An alert fires, or does no longer.
+    Alert(Alert),
     /// A target ends the run; `stopping` follows.
     Aborted(Abort),
     /// A program that the run had started has ended: on the way, or behind `run_ended` since the run was over.

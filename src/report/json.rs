@@ -4,6 +4,7 @@
 //! `null` beside `"<name>_infinite": true`. Percentiles are as targets judge them; `ttft_ok_p95_ms` is of the
 //! successes alone.
 
+mod alerts;
 mod energy;
 mod figures;
 mod instrument;
@@ -23,6 +24,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::{
+    alerts::Alert,
     instrument::Instrument,
     ladder::Ladder,
     objectives::Objectives,
@@ -139,6 +141,9 @@ pub struct Document<'a> {
     contention: &'a [Contention],
     /// What loaded this machine beside each step that was put under pressure, and what that did to the answers.
     pressure: &'a [UnderPressure],
+    /// The alerts that fired while it ran: what means most first, and of that what fired first. They judge nothing, but for those of severity
+    /// `fail`.
+    alerts: Vec<Alert<'a>>,
     /// Plain-word lines that need no target.
     analysis: &'a [Finding],
     /// Failures of measured requests by kind, most frequent first.
@@ -259,6 +264,7 @@ fn document<'a>(report: &Report<'a>) -> Document<'a> {
         calibration: system.calibration.as_ref(),
         contention: &verdict.contention,
         pressure: &verdict.pressure,
+        alerts: summary.alerts.iter().map(Alert::of).collect(),
         analysis: &verdict.analysis,
         failures: summary.failures.iter().map(Failure::of).collect(),
         notes: &summary.notes,

@@ -5,6 +5,7 @@
 //! field for programs, never 0. Percentiles are as targets judge them, with failed requests as infinite, unless
 //! they say otherwise.
 
+mod alerts;
 mod changes;
 mod chart;
 mod csv;

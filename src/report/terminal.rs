@@ -26,7 +26,7 @@ pub use self::{
 };
 use anstyle::Style as Ansi;
 
-use super::{Report, services, words};
+use super::{Report, alerts, services, words};
 use crate::{
     config::Format,
     metrics::Failure,
@@ -59,6 +59,7 @@ pub fn terminal(report: &Report, style: Style) -> String {
         pressure::pressure(report, style),
         observed::observed(report, style),
         failures(report, style),
+        alerted(report, style),
         analysis(report, style),
         recommendations(report, style),
         whereabouts(report, style),
@@ -74,6 +75,27 @@ pub fn terminal(report: &Report, style: Style) -> String {
         }
     }
     out
+}
+
+/// The alerts that fired.
+fn alerted(report: &Report, style: Style) -> Vec<String> {
+    let shown = alerts::alerts(report);
+    if shown.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![format!(
+        "{}  {}",
+        style.paint(BOLD, "alerts"),
+        style.paint(DIM, &format!("{} fired while it ran", shown.len()))
+    )];
+    for alert in shown {
+        let color = if alert.severity == "fail" { BAD } else { OPEN };
+        let text = indented(&alert.line(), 6, style);
+        let first = text.first().map_or("", |line| line.trim_start()).to_owned();
+        lines.push(format!("  {}  {first}", style.paint(color, alert.severity)));
+        lines.extend(text.into_iter().skip(1));
+    }
+    lines
 }
 
 /// Where everything is, and how to do it again.

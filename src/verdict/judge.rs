@@ -142,6 +142,11 @@ fn conclude(
     if failed > 0 {
         return (Conclusion::Fail, format!("{failed} of {judged} failed: {}", first(Mark::Fail)));
     }
+    if let Some(fired) = summary.alerts.iter().find(|fired| fired.severity == Severity::Fail) {
+        let reason =
+            format!("the alert `{}` fired, which is to fail the run: {}", fired.name, fired.condition);
+        return (Conclusion::Fail, reason);
+    }
     if met < total {
         let open = total - met;
         let which = first(Mark::Inconclusive);

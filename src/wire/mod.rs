@@ -31,7 +31,7 @@ mod stream;
 pub mod tls;
 
 pub use arrival::Arrival;
-pub use aside::aside;
+pub use aside::{aside, in_words, trust_of_system};
 pub use clock::Clock;
 pub use error::WireError;
 pub use framing::{Frame, Framer, Framing, FramingError, MAX_EVENT, MAX_WHOLE};

@@ -9,6 +9,7 @@
     reason = "a test is its own reader"
 )]
 
+mod alerts;
 mod answers;
 mod batches;
 mod broken;

@@ -2,25 +2,23 @@
 
 use super::{
     super::{OPTIMUM, Severity},
-    Check, Diagnostic, Load, Target, quoted,
+    Asks, Check, Diagnostic, Load, Target, quoted,
 };
 use crate::catalog::{Kind, Metric};
 
 impl Check<'_> {
-    /// Whether the scenario has what the metric of a target is about; what it lacks is reported.
-    pub(super) fn has_what_it_needs(&self, name: &str, target: &Target) -> bool {
+    /// Whether the scenario has what the metric of a target or an alert is about; what it lacks is reported.
+    pub(super) fn has_what_it_needs(&self, of: Asks<'_>, target: &Target) -> bool {
         let metric = target.metric.metric;
-        let place = |key| self.place(&["targets", name, key]);
+        let place = |key| self.place(&of.at(key));
         let lacks = |table: &str, why: &str, help: &str| {
             // a table that is there and wrong is a problem of its own
             let there = self.root.get(table).is_some();
             if !there {
                 self.sink.push(
-                    Diagnostic::missing(format!(
-                        "`targets.{name}` needs `[{table}]`, which the scenario lacks"
-                    ))
-                    .label(place("metric"), why)
-                    .help(help),
+                    Diagnostic::missing(format!("`{of}` needs `[{table}]`, which the scenario lacks"))
+                        .label(place("metric"), why)
+                        .help(help),
                 );
             }
             !there
@@ -40,16 +38,16 @@ impl Check<'_> {
             let enabled = self.root.at(&["monitoring", "enabled"]);
             if let Some(enabled) = enabled.filter(|_| !self.draft.monitors()) {
                 self.sink.push(
-                    Diagnostic::new(format!("`targets.{name}` needs what nobody reads"))
+                    Diagnostic::new(format!("`{of}` needs what nobody reads"))
                         .label(place("metric"), "read while the run goes on")
                         .label(&enabled.place, "nothing is read")
-                        .help("remove `monitoring.enabled`, or the target"),
+                        .help(format!("remove `monitoring.enabled`, or the {}", of.noun())),
                 );
                 return false;
             }
             if let Some(endpoint) = target.endpoint.as_ref().filter(|_| !metric.is_of_server()) {
                 self.sink.push(
-                    Diagnostic::new(format!("`targets.{name}` asks for the machine of one endpoint"))
+                    Diagnostic::new(format!("`{of}` asks for the machine of one endpoint"))
                         .label(place("endpoint"), format!("`{}` is not of `{endpoint}` alone", metric.name()))
                         .help("remove `endpoint`; what starts with `server.` has one"),
                 );
@@ -63,7 +61,7 @@ impl Check<'_> {
             let by_hour = self.root.at(&["price", "per_hour"]);
             if let (Some(price), Some(_)) = (by_hour, &target.endpoint) {
                 self.sink.push(
-                    Diagnostic::new(format!("`targets.{name}` asks for the cost of one endpoint"))
+                    Diagnostic::new(format!("`{of}` asks for the cost of one endpoint"))
                         .label(place("endpoint"), "an hour of the platform is not one endpoint's")
                         .label(&price.key, "a price of the platform")
                         .help("remove `endpoint`, or give the price of tokens"),

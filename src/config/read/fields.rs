@@ -228,7 +228,7 @@ impl<'a> Fields<'a> {
 
 /// What to do with a table that stands in another one and belongs at the top of the file, or the other way round.
 fn table_of_the_file(path: &str, key: &str) -> Option<String> {
-    const NAMED: [&str; 6] = ["endpoints", "services", "workloads", "phases", "targets", "sims"];
+    const NAMED: [&str; 7] = ["endpoints", "services", "workloads", "phases", "targets", "alerts", "sims"];
     if NAMED.contains(&key) && !path.is_empty() && !path.starts_with("platforms") {
         return Some(format!("`{key}` belong at the top of the file: `[{key}.NAME]`"));
     }

@@ -1,5 +1,6 @@
 //! Tree → typed values. Each value is checked by itself here; how they fit together is `meaning`'s business.
 
+mod alerts;
 mod body;
 mod check;
 mod connection;
@@ -37,8 +38,9 @@ use same_as::Others;
 pub(super) use servers::OPERATIONS;
 
 use super::{
-    Axis, Defaults, Endpoint, Monitoring, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted,
-    Phase, Places, Platform, Price, Run, Scenario, Service, Sim, Target, Threads, Workload,
+    Alert, Alerting, Axis, Defaults, Endpoint, Monitoring, Objective, OnBottleneck, OnInconclusive, Origin,
+    Output, Permitted, Phase, Places, Platform, Price, Run, Scenario, Service, Sim, Target, Threads,
+    Workload,
     diagnostic::Sink,
     tree::{Node, Value},
 };
@@ -73,6 +75,9 @@ pub(super) struct Draft {
     pub price: Option<Price>,
     /// By name; every name of the file is there.
     pub targets: IndexMap<String, Option<Target>>,
+    /// Likewise.
+    pub alerts: IndexMap<String, Option<Alert>>,
+    alerting: Option<Alerting>,
     sims: IndexMap<String, Option<Sim>>,
 }
 
@@ -117,6 +122,8 @@ impl Draft {
             objectives: self.objectives,
             price: self.price,
             targets: all(self.targets)?,
+            alerts: all(self.alerts)?,
+            alerting: self.alerting?,
             sims: all(self.sims)?,
             origins,
             places,
@@ -151,6 +158,8 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
     let objectives = fields.table_at("objectives").map(objectives::objectives).unwrap_or_default();
     let price = fields.table_at("price").and_then(price::price);
     let targets = named(&mut fields, "targets", sink, targets::target);
+    let alerts = named(&mut fields, "alerts", sink, alerts::alert);
+    let alerting = fields.table_at("alerting").and_then(alerts::alerting);
     // taken out long before; known here so that a misspelt one finds its name
     for key in ["include", "platforms", "matrix"] {
         fields.node(key);
@@ -171,6 +180,8 @@ pub(super) fn draft(root: &Node, sink: &Sink) -> Option<Draft> {
         objectives,
         price,
         targets,
+        alerts,
+        alerting,
         sims,
     })
 }

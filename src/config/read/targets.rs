@@ -20,8 +20,7 @@ pub(super) fn target(fields: &mut Fields<'_>) -> Option<Target> {
         let given = fields.node(key).is_some();
         (given, fields.get(key, leaf::text))
     });
-    let severities = [("fail", Severity::Fail), ("warn", Severity::Warn), ("info", Severity::Info)];
-    let severity = fields.get("severity", leaf::word(&severities));
+    let severity = severity(fields);
     let abort = abort(fields);
     if selectors.iter().any(|(given, value)| *given && value.is_none()) {
         return None;
@@ -37,6 +36,12 @@ pub(super) fn target(fields: &mut Fields<'_>) -> Option<Target> {
         abort,
         from_preset: from_preset(fields.node),
     })
+}
+
+/// What it means.
+pub(super) fn severity(fields: &mut Fields<'_>) -> Option<Severity> {
+    let severities = [("fail", Severity::Fail), ("warn", Severity::Warn), ("info", Severity::Info)];
+    fields.get("severity", leaf::word(&severities))
 }
 
 /// How long the target has to have failed before it ends the run; what is wrong with it is reported.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::units::Seconds;
+use crate::{catalog::Quantity, units::Seconds};
 
 /// `[monitoring]`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +45,14 @@ impl PowerEstimate {
 }
 
 impl Monitoring {
+    /// Time between two readings of a quantity, at most.
+    pub fn interval_of(self, quantity: Quantity) -> Duration {
+        match quantity {
+            Quantity::Energy | Quantity::Power => self.interval.max(self.energy_interval),
+            _ => self.interval,
+        }
+    }
+
     /// The shortest time between two readings: more often than that the system's own counts hardly move, and reading costs.
     pub const SHORTEST: Duration = Duration::from_millis(10);
 

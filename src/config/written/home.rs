@@ -135,7 +135,7 @@ mod tests {
             ("", "timeout", &["defaults"]),
             ("", "max_endpoints", &["defaults"]),
             ("", "label", &["run"]),
-            ("", "url", &["endpoints.NAME"]),
+            ("", "url", &["alerting.webhook", "endpoints.NAME"]),
             ("", "at_most", &["targets.NAME"]),
             ("run", "seed", &[""]),
             ("run.ceiling", "label", &["run"]),

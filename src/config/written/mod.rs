@@ -8,6 +8,7 @@
 
 #![expect(dead_code, reason = "the types stand for what is written; none is ever made")]
 
+mod alerts;
 mod defaults;
 mod home;
 mod load;
@@ -32,6 +33,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use self::{
+    alerts::{Alert, Alerting},
     load::Phase,
     servers::{Endpoint, Sim},
     services::Service,
@@ -203,6 +205,13 @@ struct Tables {
     /// What must hold, judged at 95 % confidence.
     #[schemars(extend("examples" = [{ "first_token": { "metric": "ttft.p95", "at_most": "500ms" } }]))]
     targets: Named<Target>,
+    /// What is told while a run goes on, each under a name of its own: a metric beyond a limit, over a sliding window. There are some
+    /// that nobody writes; one of the same name takes the place of such a one.
+    #[schemars(extend("examples" = [{ "slow": { "when": "ttft.p95 > 800ms", "for": "10s" } }]))]
+    alerts: Named<Alert>,
+    /// Whom alerts are told, and whether there are any that nobody wrote.
+    #[schemars(extend("examples" = [{ "webhook": { "url": { "env": "WEBHOOK_URL" } } }]))]
+    alerting: Alerting,
     /// Settings of simulated servers, by the name behind `sim:`. Every preset has a built-in one of its name.
     #[schemars(extend("examples" = [{ "slow": { "extends": "rtx_4090", "step_base": "45ms" } }]))]
     sims: Named<Sim>,

@@ -57,7 +57,8 @@ fn told(step: &Step, number: usize, from_ns: u64, seen: &Seen) -> (u64, Record, 
 fn obeyed(mut run: Run, server: &Sim) -> Run {
     let mut control = Control::new(&run.plan);
     let (mut now_ns, mut tried_so_far) = (SEC, Vec::new());
-    let mut commands: Vec<Command> = control.look(0).into_iter().map(|decision| decision.command).collect();
+    let mut commands: Vec<Command> =
+        control.look(0).into_iter().filter_map(|decision| decision.command).collect();
     while let Some(Command::Try(trial)) = commands.pop() {
         let step = tried(&run.plan, &tried_so_far, trial).expect("a trial");
         tried_so_far.push(trial);
@@ -114,7 +115,7 @@ fn obeyed(mut run: Run, server: &Sim) -> Run {
             lines.push(line);
             for decision in control.look(now_ns) {
                 lines.extend(decision.note);
-                assert_eq!(decision.command, Command::Enough(step.id), "nothing else on the way");
+                assert_eq!(decision.command, Some(Command::Enough(step.id)), "nothing else on the way");
                 cut_ns = now_ns;
             }
             if finished == issued && now_ns >= from_ns + duration_ns.min(cut_ns - from_ns) {
@@ -126,7 +127,7 @@ fn obeyed(mut run: Run, server: &Sim) -> Run {
         }
         run.diary.extend(lines);
         now_ns += SEC;
-        commands.extend(control.look(now_ns).into_iter().rev().map(|decision| decision.command));
+        commands.extend(control.look(now_ns).into_iter().rev().filter_map(|decision| decision.command));
     }
     assert!(matches!(commands.pop(), None | Some(Command::Spare(_))));
     run.plan = as_run(&run.plan, &trials(&run.diary));

@@ -1,3 +1,4 @@
+mod alerts;
 mod beyond;
 mod compile;
 mod datasets;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::{
-    Report, energy,
+    Report, alerts, energy,
     ladders::{FIGURES, Row, tables},
     observed, pressure, searches, services, spikes, words,
 };
@@ -152,6 +152,7 @@ pub(super) fn page(report: &Report) -> Value {
     page["has_targets"] = json!(!plan.watches() || targets.into_iter().any(|of| of != &json!([])));
     let found = [&page["analysis"], &page["notes"], &page["warnings"], &page["failures"]];
     page["has_findings"] = json!(!plan.watches() || found.into_iter().any(|of| of != &json!([])));
+    page["alerts"] = alerts_of(report);
     page["lost"] = services::lost(report).collect();
     page["services"] = services::services(report)
         .map(|known| {
@@ -195,6 +196,25 @@ fn energy_in(report: &Report) -> Value {
         "rows": rows.iter().map(row).collect::<Value>(),
         "notes": notes,
     })
+}
+
+/// The alerts that fired; an empty list where none did.
+fn alerts_of(report: &Report) -> Value {
+    let row = |alert: alerts::Shown<'_>| {
+        let class = if alert.severity == "fail" { "bad" } else { "open" };
+        json!({
+            "name": alert.name,
+            "severity": alert.severity,
+            "class": class,
+            "condition": alert.condition,
+            "first": alert.first,
+            "lasted": alert.lasted,
+            "worst": alert.worst,
+            "times": alert.times,
+            "place": alert.place,
+        })
+    };
+    alerts::alerts(report).into_iter().map(row).collect()
 }
 
 /// What was read of the machine and of the servers; null where nothing was, and nothing is missing.

@@ -16,13 +16,9 @@ use tokio::{
 
 use super::reader::{Read, Reader, is_of_server};
 use crate::{
-    config::{HttpVersion, Tls},
     hosts,
     units::show_bytes,
-    wire::{
-        Origin, aside,
-        tls::{self, Files},
-    },
+    wire::{Origin, aside, in_words, trust_of_system},
 };
 
 /// Longest that a page may take. A server under load answers late, and what it says then is what is wanted most.
@@ -155,12 +151,12 @@ async fn fetch(asked: &Asked, allowed: &[String], client: &mut Option<Client>) -
         .headers(asked.headers.clone())
         .header(ACCEPT, "text/plain;version=0.0.4")
         .timeout(LONGEST);
-    let mut response = request.send().await.map_err(|error| in_words(&error))?;
+    let mut response = request.send().await.map_err(|error| in_words(&error, LONGEST))?;
     if !response.status().is_success() {
         return Err(format!("answered {}", response.status()));
     }
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| in_words(&error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| in_words(&error, LONGEST))? {
         if bytes.len() + chunk.len() > MOST_BYTES {
             return Err(format!("has more than {}", show_bytes(MOST_BYTES as u64)));
         }
@@ -173,24 +169,9 @@ async fn connect(asked: &Asked, allowed: &[String]) -> Result<Client, String> {
     let origin = Origin::resolve(&asked.url).await.map_err(|error| error.to_string())?;
     hosts::refuse_public(&origin.host, origin.addresses.iter().map(SocketAddr::ip), allowed)?;
     let system = match &asked.tls {
-        None if origin.tls => {
-            let files = Files::read(&Tls::default()).map_err(|_| "no files".to_owned())?;
-            Some(tls::config(files, HttpVersion::One).map_err(|error| error.to_string())?)
-        }
+        None => trust_of_system(&origin)?,
         given => given.clone(),
     };
     let client = aside(&origin, system.as_deref()).build();
     client.map_err(|error| format!("cannot set up a HTTP client: {error}"))
-}
-
-/// Why there is no page, such as `Connection refused (os error 111)`.
-fn in_words(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return format!("no answer within {} s", LONGEST.as_secs());
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
