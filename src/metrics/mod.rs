@@ -277,7 +277,7 @@ pub struct Scope {
     pub rates: BTreeMap<Metric, f64>,
     /// The rates of one window with their errors; those that are absent have none.
     pub estimates: BTreeMap<Metric, stats::Estimate>,
-    /// What was read in its windows: of the whole everything, of an endpoint what is of its server.
+    /// What was read in its windows: of the whole the machines and the servers that it loads, of an endpoint what is of its server.
     pub observations: Vec<Observation>,
     /// What its windows took of energy; of the whole only, since no part of a machine is one endpoint's.
     pub energy: EnergyUse,

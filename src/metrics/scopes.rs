@@ -1,7 +1,7 @@
 //! Cells → scopes: every phase as a whole, then its steps, then its endpoints; and, apart from them, the models of endpoints
 //! with several.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     catalog::Metric,
@@ -16,7 +16,7 @@ use crate::{
         window::Span,
     },
     plan::{Pattern, Plan, ScopeKey, Stretch, Work, paid_seconds, schedule::offered_rate},
-    record::Record,
+    record::{Record, Subject},
 };
 
 /// What the second reading leaves: by step, its window and the cells of its parts.
@@ -94,7 +94,7 @@ pub(super) fn assemble(
         }
     }
     let costs = Costs { price: plan.price, paid_s: paid(cells) };
-    let meters = Meters { telemetry, net: plan.monitoring.subtract_idle };
+    let meters = Meters { plan, telemetry };
     let (mut scopes, mut models) = (Vec::new(), Vec::new());
     for (phase, steps) in phases {
         let key = |step: Option<&StepSurvey<'_>>, endpoint: Option<usize>| ScopeKey {
@@ -189,16 +189,22 @@ impl Costs {
 
 /// What was read of machines and servers.
 struct Meters<'a> {
+    plan: &'a Plan,
     telemetry: &'a Collecting,
-    /// Whether the power at rest counts as nobody's.
-    net: bool,
 }
 
 impl Meters<'_> {
-    /// What was read in the windows of these steps, of all or of the server of one endpoint.
+    /// What was read in the windows of these steps: of the server of one endpoint, or of the machines and of all servers that the
+    /// steps have requests for.
     fn read(&self, steps: &[&StepSurvey<'_>], endpoint: Option<&str>) -> Vec<Observation> {
         let ids: Vec<usize> = steps.iter().map(|step| step.step.id).collect();
-        self.telemetry.observations(&ids, endpoint)
+        let traffic = steps.iter().flat_map(|step| &step.load.traffic);
+        let names = traffic.map(|traffic| self.plan.endpoints[traffic.endpoint].name.as_str());
+        let loaded: BTreeSet<&str> = names.filter(|name| endpoint.is_none_or(|one| one == *name)).collect();
+        self.telemetry.observations(&ids, &|subject| match subject {
+            Subject::Server(_) => loaded.iter().any(|name| subject.serves(name)),
+            _ => endpoint.is_none(),
+        })
     }
 
     /// The energy of these steps, by what was read in their windows.
@@ -214,7 +220,11 @@ impl Meters<'_> {
             of.filter_map(|(_, (window, _))| *window)
         };
         let shared = windows(true).any(|own| windows(false).any(|other| own.overlaps(other)));
-        EnergyUse { shared, net: self.net, ..EnergyUse::of(readings, self.telemetry.at_rest(), length_s) }
+        EnergyUse {
+            shared,
+            net: self.plan.monitoring.subtract_idle,
+            ..EnergyUse::of(readings, self.telemetry.at_rest(), length_s)
+        }
     }
 }
 

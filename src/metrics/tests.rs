@@ -5,6 +5,7 @@ mod energy;
 mod models;
 mod numbers;
 mod objectives;
+mod observations;
 mod runs;
 mod spikes;
 mod windows;

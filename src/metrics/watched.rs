@@ -57,7 +57,8 @@ impl<'a> Watched<'a> {
         };
         let each = self.0.iter().flat_map(|of| names.iter().map(move |endpoint| (of, *endpoint)));
         each.map(|((step, span), endpoint)| {
-            let observations = telemetry.observations(&[step.id], endpoint);
+            let observations = telemetry
+                .observations(&[step.id], &|subject| endpoint.is_none_or(|name| subject.serves(name)));
             // of the machines as a whole
             let energy = match endpoint {
                 None => EnergyUse::of(&observations, telemetry.at_rest(), span.length_s()),

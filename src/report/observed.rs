@@ -56,9 +56,8 @@ pub(super) fn rows<'a>(report: &Report<'a>) -> Vec<Row<'a>> {
     let whole = |scope: &&Scope| scope.measured && scope.key.step.is_none() && scope.key.endpoint.is_none();
     let scopes = report.summary.scopes.iter().filter(whole);
     let each = scopes.flat_map(|scope| scope.observations.iter().map(move |read| (scope, read)));
-    let shown = each.filter(|(_, read)| read.growth != Some(0.0));
     let headings = headings(report);
-    shown.map(|(scope, read)| row(&scope.key.phase, read, headings)).collect()
+    each.map(|(scope, read)| row(&scope.key.phase, read, headings)).collect()
 }
 
 /// The rows that a screen has room for.

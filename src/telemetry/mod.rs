@@ -127,7 +127,7 @@ pub struct Server {
 }
 
 /// Everything that can be read while a plan runs, and what of it cannot and why; nothing at all where the plan says so. To be called when
-/// the servers are ready: a page that nobody named is looked for once. Endpoints of one server share what reads it.
+/// the servers are ready: a page that nobody named is looked for then, and not for ever. Endpoints of one server share what reads it.
 pub fn sources(plan: &Plan, servers: &[Server], places: &Places) -> Sources {
     let mut sources = Sources::default();
     if !plan.monitoring.enabled {

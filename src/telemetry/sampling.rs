@@ -219,7 +219,8 @@ impl Reader {
             // its end is what the start waits for
             drop(first_done.take());
             let now_ns = self.clock.now_ns();
-            for round in self.rounds.iter_mut().filter(|round| round.due_ns <= now_ns) {
+            // what falls due while others are read comes next
+            for round in self.rounds.iter_mut().filter(|round| due.contains(&round.pace)) {
                 let passed = round.advance(now_ns);
                 // of a pace without sensors nothing is missed
                 if self.sensors.iter().any(|sensor| sensor.pace() == round.pace) {

@@ -160,6 +160,25 @@ fn moments_that_a_slow_sensor_takes_up_are_counted() {
 }
 
 #[test]
+fn what_falls_due_while_others_are_read_comes_next() {
+    let [usual, energy] = [(); 2].map(|()| Arc::new(AtomicU32::new(0)));
+    let (of_usual, of_energy) = (Arc::clone(&usual), Arc::clone(&energy));
+    let slow = fake("slow", move |_| {
+        std::thread::sleep(Duration::from_millis(60));
+        Ok(f64::from(of_usual.fetch_add(1, Relaxed)))
+    });
+    let read = move |_| Ok(f64::from(of_energy.fetch_add(1, Relaxed)));
+    let fast = Box::new(Fake { subject: Subject::Package("e".to_owned()), pace: Pace::Energy, read });
+    let monitoring = Monitoring { energy_interval: Duration::from_millis(130), ..every(50) };
+    let (sampling, _out) = start(vec![slow, fast], Vec::new(), monitoring, 1 << 16);
+    wait_for(|| usual.load(Relaxed) >= 20);
+    drop(sampling);
+    // one begins every 100 ms, or later where the machine is slow
+    let (usual, energy) = (usual.load(Relaxed), energy.load(Relaxed));
+    assert!(energy * 2 > usual, "{energy} of energy beside {usual}");
+}
+
+#[test]
 fn nobody_waits_for_a_sensor_that_hangs() {
     let (release, held): (_, Receiver<()>) = channel();
     let hangs = fake("hangs", move |_| {

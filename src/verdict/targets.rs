@@ -7,7 +7,9 @@ use std::cmp::Ordering;
 use crate::{
     catalog::{Kind, Metric, MetricName, Statistic},
     config::{Bound, Severity},
-    metrics::{Distribution, JudgedOn, Observed, Recovery, Scope, Summary, adds_up, observed, scope_key},
+    metrics::{
+        COVERED, Distribution, JudgedOn, Observed, Recovery, Scope, Summary, adds_up, observed, scope_key,
+    },
     plan::{Plan, PlannedTarget, ScopeKey},
     record::Abort,
     stats::{
@@ -312,7 +314,16 @@ impl Row {
             .filter_map(|at_least| observed(read, quantity, statistic, at_least))
             .collect();
         let Some(first) = ends.first() else {
-            self.note_unread(all);
+            let of_it = read.iter().filter(|read| read.quantity == quantity && read.covered < COVERED);
+            let partly = of_it.map(|read| read.covered);
+            match partly.reduce(f64::max) {
+                Some(covered) => self.note(format!(
+                    "it was read for {} of the window, and {} is needed",
+                    show_share(covered),
+                    show_share(COVERED)
+                )),
+                None => self.note_unread(all),
+            }
             return;
         };
         let worst = match self.judged.bound {
@@ -325,6 +336,9 @@ impl Row {
         self.judged.value = Some(worst.value);
         self.judged.samples = worst.of.readings;
         self.judge_fact(worst.value);
+        if !worst.lacking.is_empty() && !self.holds_with_more(worst.value, adds_up(quantity)) {
+            self.judged.mark = Mark::Inconclusive;
+        }
         if worst.subjects > 1 {
             self.note(if adds_up(quantity) {
                 format!("the sum of {} subjects", worst.subjects)
@@ -333,6 +347,30 @@ impl Row {
             });
         }
         self.note(format!("{} by `{}`", worst.of.class.name(), worst.of.sensor.name()));
+        if worst.of_other_classes > 0 {
+            self.note(format!(
+                "{} read in another class not added",
+                show_count_of(worst.of_other_classes as u64, "subject")
+            ));
+        }
+        for lacking in &worst.lacking {
+            self.note(format!(
+                "without {}, read for {} of the window",
+                lacking.subject,
+                show_share(lacking.covered)
+            ));
+        }
+    }
+
+    /// Whether the mark is the same whatever was lacking: a sum would be no lower with it, and the worst no better.
+    fn holds_with_more(&self, value: f64, adds_up: bool) -> bool {
+        match (self.judged.mark, self.judged.bound) {
+            (Mark::Fail, _) if !adds_up => true,
+            (Mark::Fail, Bound::AtMost(_)) => true,
+            (Mark::Fail, Bound::Between(_, high)) => value > high,
+            (Mark::Pass, Bound::AtLeast(_)) => adds_up,
+            _ => false,
+        }
     }
 
     fn note_unread(&mut self, all: &Observed) {

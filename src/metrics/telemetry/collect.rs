@@ -25,6 +25,9 @@ const LONG_S: f64 = 180.0;
 /// Slices of such a window: as many as the test of a drift asks for.
 const TREND_SLICES: usize = 100;
 
+/// The least part of its whole growth that memory has from each third of a window to the next, where it grows all the time.
+const LEAST_OF_A_PART: f64 = 0.2;
+
 /// What was read, by series and stretch.
 pub(in crate::metrics) struct Collecting {
     /// By index of the step in the plan.
@@ -148,21 +151,23 @@ impl Collecting {
             });
             observed.memory.extend(series.trends.iter().filter_map(|(place, bins)| {
                 let (_, span, scope) = windows.get(*place)?;
+                // what lies between two readings is no evidence of its own
+                of_steps.get(*place).filter(|read| read.readings() >= TREND_SLICES as u64)?;
                 trend(scope.clone()?, key.1.clone(), bins, span.length_s())
             }));
         }
         Ok(Self { steps, observed, at_rest, estimate })
     }
 
-    /// What was read in the windows of these steps, for the whole or for one endpoint, of which only its server is.
+    /// What was read of some subjects in the windows of these steps.
     pub(in crate::metrics) fn observations(
         &self,
         steps: &[usize],
-        endpoint: Option<&str>,
+        of: &dyn Fn(&Subject) -> bool,
     ) -> Vec<Observation> {
         let mut sums: BTreeMap<&Key, Stretch> = BTreeMap::new();
         for (key, stretch) in steps.iter().filter_map(|step| self.steps.get(step)).flatten() {
-            if endpoint.is_some_and(|name| !key.1.serves(name)) {
+            if !of(&key.1) {
                 continue;
             }
             match sums.get_mut(key) {
@@ -255,10 +260,27 @@ impl Series {
     }
 }
 
-/// How a level went over a window; `None` where a part of it was not read.
+/// The medians of the thirds of a series.
+fn thirds(values: &[f64]) -> Option<[f64; 3]> {
+    let third = values.len().div_ceil(3);
+    let medians = values.chunks(third).map(|part| {
+        let mut part = part.to_vec();
+        part.sort_unstable_by(f64::total_cmp);
+        median(&part)
+    });
+    medians.collect::<Option<Vec<_>>>()?.try_into().ok()
+}
+
+/// How a level went over a window; `None` where a part of it was not read, and where it did not go on.
 fn trend(key: ScopeKey, subject: Subject, bins: &Bins, length_s: f64) -> Option<Trend> {
     let means: Vec<f64> = bins.means().into_iter().collect::<Option<_>>()?;
     let drift = drift(&means)?;
+    // memory is taken in leaps, each of which looks like a drift: one of them is none
+    let [first, middle, last] = thirds(&means)?;
+    let parts = [middle - first, last - middle];
+    if parts.iter().any(|part| part / (last - first) < LEAST_OF_A_PART) {
+        return None;
+    }
     let mut ascending = means;
     ascending.sort_unstable_by(f64::total_cmp);
     let bytes = drift.share * median(&ascending)?;

@@ -2,16 +2,16 @@
 
 mod bins;
 mod collect;
+mod judged;
 mod stretch;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 pub(super) use collect::Collecting;
+pub use judged::{COVERED, JudgedOn, adds_up, observed};
 
 use crate::{
-    catalog::{Course, Metric, Quantity, Statistic},
+    catalog::{Metric, Quantity},
     plan::ScopeKey,
     record::{Class, SensorKind, Subject},
     stats::Drift,
@@ -45,63 +45,6 @@ pub struct Observation {
     pub after: Option<f64>,
     /// By how much a count grew in the stretch, interpolated at its ends. A count that fell began anew.
     pub growth: Option<f64>,
-}
-
-/// The least share of a window that has to lie between readings for a target to be judged on them.
-pub const COVERED: f64 = 0.9;
-
-impl Observation {
-    /// A statistic of a level, or what a count came to.
-    fn value(&self, statistic: Option<Statistic>) -> Option<f64> {
-        match statistic {
-            None => self.growth,
-            Some(Statistic::Mean) => self.mean,
-            Some(Statistic::Min) => self.min,
-            Some(Statistic::Max) => self.max,
-            Some(_) => None,
-        }
-    }
-}
-
-/// What a target on a quantity is judged by.
-#[derive(Debug, Clone, PartialEq)]
-pub struct JudgedOn<'a> {
-    /// The value.
-    pub value: f64,
-    /// The subject that it is of; of sums the first.
-    pub of: &'a Observation,
-    /// Subjects that were read.
-    pub subjects: usize,
-}
-
-/// The value of a quantity by readings of a scope, as targets see it, with the reading that it is of: of a level the worst of all
-/// subjects, of a count, of power and of energy the sum over the subjects, which is of one class, the largest. Readings that leave
-/// out more than a tenth of the window are none.
-pub fn observed(
-    readings: &[Observation],
-    quantity: Quantity,
-    statistic: Option<Statistic>,
-    at_least: bool,
-) -> Option<JudgedOn<'_>> {
-    let all = readings.iter().filter(|reading| reading.quantity == quantity && reading.covered >= COVERED);
-    let told: Vec<(&Observation, f64)> =
-        all.filter_map(|reading| Some((reading, reading.value(statistic)?))).collect();
-    let subjects = told.len();
-    let come_to = |(of, value)| JudgedOn { value, of, subjects };
-    let worse = |one: f64, other: f64| if at_least { other.total_cmp(&one) } else { one.total_cmp(&other) };
-    if !adds_up(quantity) {
-        return told.into_iter().max_by(|one, other| worse(one.1, other.1)).map(come_to);
-    }
-    let mut sums: BTreeMap<Class, (&Observation, f64)> = BTreeMap::new();
-    for (reading, value) in told {
-        sums.entry(reading.class).or_insert((reading, 0.0)).1 += value;
-    }
-    sums.into_values().max_by(|one, other| one.1.total_cmp(&other.1)).map(come_to)
-}
-
-/// Whether several subjects together have the sum of a quantity.
-pub fn adds_up(quantity: Quantity) -> bool {
-    quantity.course() == Course::Count || quantity == Quantity::Power
 }
 
 /// What a run tells of what was read.

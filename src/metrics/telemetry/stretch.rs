@@ -171,6 +171,11 @@ impl Stretch {
         (self.covered_s > 0.0).then(|| whole / self.covered_s)
     }
 
+    /// Readings that fall into it.
+    pub(super) fn readings(&self) -> u64 {
+        self.readings
+    }
+
     /// How long it is known, in seconds.
     pub(super) fn covered_s(&self) -> f64 {
         self.covered_s
@@ -201,6 +206,12 @@ impl Stretch {
         }
         let level = quantity.course() == Course::Level;
         let extremes = self.extremes.or(self.ends).filter(|_| level);
+        // of a single moment it is what was read then
+        let mean = match extremes {
+            _ if !level => None,
+            _ if covered => Some(self.integral / self.covered_s),
+            extremes => extremes.map(|(low, high)| f64::midpoint(low, high)),
+        };
         Some(Observation {
             quantity: *quantity,
             subject: subject.clone(),
@@ -209,14 +220,10 @@ impl Stretch {
             readings: self.readings,
             covered: if self.length_s > 0.0 { (self.covered_s / self.length_s).min(1.0) } else { 1.0 },
             before: self.before.filter(|_| level),
-            // of a single moment it is what was read then
-            mean: match extremes {
-                _ if !level => None,
-                _ if covered => Some(self.integral / self.covered_s),
-                extremes => extremes.map(|(low, high)| f64::midpoint(low, high)),
-            },
-            min: extremes.map(|(low, _)| low),
-            max: extremes.map(|(_, high)| high),
+            mean,
+            // a mean since the reading before may lie mostly beside a short stretch, and is in its mean all the same
+            min: extremes.map(|(low, _)| mean.map_or(low, |mean| low.min(mean))),
+            max: extremes.map(|(_, high)| mean.map_or(high, |mean| high.max(mean))),
             after: self.after.filter(|_| level),
             // something always draws power: a counter of energy that does not move counts nothing
             growth: (!level && covered)

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, io};
 
 use super::*;
 use crate::{
+    catalog::Statistic,
     config::Monitoring,
     metrics::{Source, window::Span},
     record::{ChunkTimes, Diary, Record, Sample, Telemetry},
@@ -64,7 +65,7 @@ fn collect(lines: Vec<Telemetry>, windows: &[(u64, u64)]) -> Collecting {
 
 /// The only series in the windows of these steps.
 fn only(collecting: &Collecting, steps: &[usize]) -> Observation {
-    let observations = collecting.observations(steps, None);
+    let observations = collecting.observations(steps, &|_| true);
     assert_eq!(observations.len(), 1, "{observations:?}");
     observations.into_iter().next().expect("one")
 }
@@ -117,7 +118,7 @@ fn counts_are_differences_interpolated_at_the_edges_and_begin_anew() {
     assert_eq!((first.mean, first.max, first.before, first.after), (None, None, None, None));
     near(only(&collecting, &[1]).growth, 10.0 + 5.0 + 10.0);
     near(only(&collecting, &[0, 1]).growth, 45.0);
-    assert!(collecting.observations(&[2], None).is_empty(), "absent, and not 0");
+    assert!(collecting.observations(&[2], &|_| true).is_empty(), "absent, and not 0");
 }
 
 #[test]
@@ -180,7 +181,7 @@ fn of_several_subjects_the_worst_judges_or_their_sum() {
     }
     // one that was read for a moment only says nothing of the window
     lines.push(sample(2.0, Class::Sampled, &gpu("2"), Quantity::GpuMemory, 9.0));
-    let observations = collect(lines, &[(1, 9)]).observations(&[0], None);
+    let observations = collect(lines, &[(1, 9)]).observations(&[0], &|_| true);
     let of = |quantity, statistic, at_least| {
         let judged = observed(&observations, quantity, Some(statistic), at_least).expect("a value");
         (judged.value, judged.of.subject.clone(), judged.subjects)
@@ -188,8 +189,47 @@ fn of_several_subjects_the_worst_judges_or_their_sum() {
     assert_eq!(of(Quantity::GpuMemory, Statistic::Max, false), (5.0, gpu("1"), 2));
     assert_eq!(of(Quantity::GpuMemory, Statistic::Max, true), (3.0, gpu("0"), 2));
     // two classes are not put together: the larger sum judges
-    assert_eq!(of(Quantity::Power, Statistic::Mean, false), (300.0, gpu("0"), 3));
+    assert_eq!(of(Quantity::Power, Statistic::Mean, false), (300.0, gpu("0"), 2));
+    let judged = |quantity| observed(&observations, quantity, Some(Statistic::Max), false).expect("a value");
+    assert_eq!(judged(Quantity::Power).of_other_classes, 1);
+    // what was hardly read could be worse
+    let lacking: Vec<_> =
+        judged(Quantity::GpuMemory).lacking.iter().map(|read| read.subject.clone()).collect();
+    assert_eq!(lacking, [gpu("2")]);
     assert_eq!(observed(&observations, Quantity::GpuClock, Some(Statistic::Mean), false), None);
+}
+
+#[test]
+fn what_two_tell_of_counts_once() {
+    let power = |subject: &Subject, sensor: SensorKind, value: f64| {
+        [0.0, 10.0].map(|at_s| match sample(at_s, Class::Sampled, subject, Quantity::Power, value) {
+            Telemetry::Sample(sample) => Telemetry::Sample(Sample { sensor, ..sample }),
+            other => other,
+        })
+    };
+    let sum = |lines: Vec<Telemetry>| {
+        let observations = collect(lines, &[(1, 9)]).observations(&[0], &|_| true);
+        observed(&observations, Quantity::Power, Some(Statistic::Mean), false).map(|judged| judged.value)
+    };
+    let (own, exported) = (Subject::Gpu("0".to_owned()), Subject::Gpu("10.0.0.7:9400/0".to_owned()));
+    let gpus = [power(&own, SensorKind::Nvml, 300.0), power(&exported, SensorKind::Prometheus, 310.0)];
+    assert_eq!(sum(gpus.concat()), Some(310.0));
+    for (host, watts) in [("127.0.0.1:9100", 50.0), ("10.0.0.7:9100", 110.0)] {
+        let host = Subject::Host(host.to_owned());
+        let both =
+            [power(&Subject::Machine, SensorKind::System, 50.0), power(&host, SensorKind::Prometheus, 60.0)];
+        assert_eq!(sum(both.concat()), Some(watts), "{host}");
+    }
+}
+
+#[test]
+fn a_mean_since_before_the_stretch_is_within_its_extremes() {
+    // busy to second 4, and idle in the last one: more than half of the first mean lies before the stretch
+    let lines = series(Class::Counter, Quantity::CpuUtilization, &[(0.0, 0.0), (4.0, 1.0), (5.0, 0.0)]);
+    let collecting = collect(lines, &[(3, 5)]);
+    let read = only(&collecting, &[0]);
+    assert_eq!((read.mean, read.min), (Some(0.5), Some(0.0)));
+    assert_eq!(read.max, Some(0.5), "not below the mean");
 }
 
 #[test]
@@ -203,10 +243,10 @@ fn an_endpoint_has_what_is_of_its_server() {
     }
     let collecting = collect(lines, &[(1, 9)]);
     for endpoint in ["b", "c"] {
-        let of_one = collecting.observations(&[0], Some(endpoint));
+        let of_one = collecting.observations(&[0], &|subject| subject.serves(endpoint));
         assert_eq!((of_one.len(), &of_one[0].subject), (1, &server(&["b", "c"])));
     }
-    assert_eq!(collecting.observations(&[0], None).len(), 3);
+    assert_eq!(collecting.observations(&[0], &|_| true).len(), 3);
 }
 
 #[test]
@@ -218,4 +258,22 @@ fn memory_that_grows_in_a_long_step_has_a_slope() {
     let [trend] = &observed.memory[..] else { panic!("{:?}", observed.memory) };
     assert!((trend.bytes_per_hour / 3.6e8 - 1.0).abs() < 0.02, "{}", trend.bytes_per_hour);
     assert!(trend.drift.p_value < 0.01);
+}
+
+#[test]
+fn a_leap_and_what_few_readings_say_are_no_slope() {
+    let memory = |every: usize, value: &dyn Fn(f64) -> f64| {
+        let values: Vec<(f64, f64)> =
+            (0..=400).step_by(every).map(|second| (f64::from(second), value(f64::from(second)))).collect();
+        let lines = series(Class::Sampled, Quantity::ServerMemory, &values);
+        collect(lines, &[(100, 400)]).finish().memory
+    };
+    let leap = |second: f64| if second < 250.0 { 1e9 + second } else { 1.02e9 + second };
+    assert_eq!(memory(1, &leap), []);
+    let grows = |second: f64| 1e9 + 1e5 * second;
+    assert_eq!(memory(1, &grows).len(), 1);
+    // between two readings it is a straight line whatever it did
+    assert_eq!(memory(50, &grows), []);
+    let stairs = |second: f64| 1e9 + 4e6 * (second / 40.0).floor();
+    assert_eq!(memory(1, &stairs).len(), 1, "it goes on");
 }

@@ -57,7 +57,14 @@ const CHARTS: [Chart; 7] = [
         about: "means over slices, by the servers' own counts",
         label: "tokens per second",
         factor: 1.0,
-        draws: |quantity| matches!(quantity, Quantity::ServerPromptTokens | Quantity::ServerGenerationTokens),
+        draws: |quantity| {
+            matches!(
+                quantity,
+                Quantity::ServerPromptTokens
+                    | Quantity::ServerPromptTokensComputed
+                    | Quantity::ServerGenerationTokens
+            )
+        },
     },
     Chart {
         name: "memory",
@@ -98,10 +105,21 @@ pub(super) fn groups<'a>(report: &Report<'a>) -> Vec<Group<'a>> {
     let all = &report.summary.observed.curves;
     let charts = CHARTS.into_iter().map(|chart| {
         let Chart { name, title, about, label, factor, draws } = chart;
-        let curves = all.iter().filter(|curve| draws(curve.quantity) && is_news(report, curve));
-        Group { name, title, about, label, factor, curves: curves.take(MANY_CURVES).collect() }
+        let curves: Vec<&Curve> =
+            all.iter().filter(|curve| draws(curve.quantity) && is_news(report, curve)).collect();
+        Group { name, title, about, label, factor, curves: as_many_as_can_be_told_apart(&curves) }
     });
     charts.filter(|group| !group.curves.is_empty()).collect()
+}
+
+/// Those that a chart has room for: one of each quantity first, so that many GPUs leave room for what the server says.
+fn as_many_as_can_be_told_apart<'a>(curves: &[&'a Curve]) -> Vec<&'a Curve> {
+    let nth = |at: usize| curves[..at].iter().filter(|other| other.quantity == curves[at].quantity).count();
+    let mut order: Vec<usize> = (0..curves.len()).collect();
+    order.sort_by_key(|at| nth(*at));
+    order.truncate(MANY_CURVES);
+    order.sort_unstable();
+    order.into_iter().map(|at| curves[at]).collect()
 }
 
 /// What says of a run how busy and how full things were. Of some the others say the same.

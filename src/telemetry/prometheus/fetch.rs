@@ -31,6 +31,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 const MOST_BYTES: usize = 8 << 20;
 /// Time between two of the last pages.
 const SETTLES: Duration = Duration::from_millis(50);
+/// Times that a page is looked for which nobody named, where there is one that says nothing known.
+const MOST_LOOKS: u32 = 5;
 /// Times that a page which is not there any more is told of.
 const MOST_TOLD: u32 = 100;
 
@@ -40,7 +42,7 @@ pub(super) struct Asked {
     pub(super) url: String,
     /// The endpoints that it is of.
     pub(super) endpoints: Vec<String>,
-    /// Whether somebody wrote it down. Where nobody did, it is looked for once, and taken where it is that of a known server.
+    /// Whether somebody wrote it down. Where nobody did, it is looked for once, a few times where there is a page that says nothing known yet, and taken where it is that of a known server.
     pub(super) named: bool,
     /// Whether it is looked for again, and missed, also where nobody wrote it down.
     pub(super) patient: bool,
@@ -78,7 +80,7 @@ pub(super) async fn follow(
     let start = Instant::now();
     let mut reader = Reader::new(asked.endpoints.clone(), exporter(&asked.url));
     let mut client = None;
-    let (mut taken, mut there, mut told) = (asked.named, true, 0);
+    let (mut taken, mut there, mut told, mut looks) = (asked.named, true, 0, 0);
     let (mut ends, mut counted) = (false, None);
     loop {
         if !ends {
@@ -89,25 +91,25 @@ pub(super) async fn follow(
         }
         let begun = tokio::time::Instant::now();
         let text = fetch(&asked, &allowed, &mut client).await;
-        let unknown = |text: &String| !taken && !is_of_server(text);
-        let text = if text.as_ref().is_ok_and(unknown) {
-            Err("is no page of a known server".to_owned())
-        } else {
-            text
-        };
+        let is_unknown = !taken && text.as_ref().is_ok_and(|text| !is_of_server(text));
+        let text = if is_unknown { Err("is no page of a known server".to_owned()) } else { text };
         let at = Instant::now();
         if !taken && !asked.patient && text.is_err() {
-            // nobody asked for it, so it is not missed
-            return;
+            // nobody asked for it, so it is not missed; a server may say nothing of its own before its first requests
+            looks += u32::from(is_unknown);
+            if !is_unknown || looks >= MOST_LOOKS {
+                return;
+            }
         }
         taken |= text.is_ok();
         let read = match &text {
             Ok(text) => {
                 let mut read = reader.read((at - start).as_nanos() as u64, text);
-                read.again = !there;
+                read.again = !there && told > 0;
                 read.notes.iter_mut().for_each(|note| *note = format!("`{}` {note}", asked.url));
                 read
             }
+            Err(_) if !taken && !asked.patient => Read::default(),
             Err(why) if there && told < MOST_TOLD => {
                 told += 1;
                 Read { notes: vec![format!("`GET {}`: {why}", asked.url)], ..Read::default() }

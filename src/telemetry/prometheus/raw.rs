@@ -7,6 +7,9 @@ use super::page::{Page, Series};
 /// Most series of one page that are kept.
 pub(super) const MOST: usize = 500;
 
+/// Pages after which all that are kept are told again: a sample that found no room is lost, and a series may be on no page any more.
+const TOLD_AGAIN: u32 = 60;
+
 /// How much a series is wanted, the least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Worth {
@@ -25,13 +28,15 @@ pub(super) enum Worth {
 pub(super) struct Raw {
     /// The series that are kept, with their last values.
     last: BTreeMap<String, f64>,
+    /// Pages so far.
+    pages: u32,
     /// How many there was no room for.
     left_out: usize,
 }
 
 impl Raw {
-    /// The series that have another value than on the page before: all that are kept of the first page. A series that is in no
-    /// sample still has its last value, which keeps a page of hundreds of series, of which few move, small.
+    /// The series that have another value than on the page before: all that are kept of the first page and of every 60th behind it. A
+    /// series that is in no sample still has its last value, which keeps a page of hundreds of series, of which few move, small.
     pub(super) fn changed(
         &mut self,
         page: &Page<'_>,
@@ -47,6 +52,10 @@ impl Raw {
             .collect();
         // stable: among equals the page's order counts
         wanted.sort_by_key(|(worth, _)| std::cmp::Reverse(*worth));
+        if self.pages.is_multiple_of(TOLD_AGAIN) {
+            self.last.clear();
+        }
+        self.pages += 1;
         let mut changed = BTreeMap::new();
         let mut left_out = 0;
         for (_, series) in wanted {

@@ -72,7 +72,9 @@ impl Reader {
         let page = page::parse(text);
         let server = Server::of(&page);
         let mut samples = Vec::new();
-        let mut add = |subject: Subject, class: Class, readings: BTreeMap<Quantity, f64>| {
+        let mut add = |subject: Subject, class: Class, mut readings: BTreeMap<Quantity, f64>| {
+            // sums of what is finite may not be
+            readings.retain(|_, value| value.is_finite());
             if !readings.is_empty() {
                 samples.push(Sample { readings, ..blank(at_ns, subject, class) });
             }

@@ -36,7 +36,7 @@ pub(in crate::telemetry) struct Manner<'a> {
 }
 
 /// Sensors for the pages of servers, with a thread that fetches them until all are dropped. To be called when the servers are ready: a
-/// page that nobody named is looked for once, unless one is patient.
+/// page that nobody named is not looked for ever, unless one is patient.
 pub(in crate::telemetry) fn find(servers: &[Vec<&Server>], manner: Manner<'_>, cost: &Aside) -> Found {
     let Manner { allow_hosts, interval, patient } = manner;
     let first = Instant::now() + FIRST;
@@ -108,19 +108,23 @@ pub(super) fn asked(servers: &[Vec<&Server>]) -> Vec<Asked> {
         };
         for page in urls {
             let place = place_of(&page);
+            // what identifies its author goes to the server of the endpoint and to no other
+            let own = server(&page).is_some() && server(&page) == server(url);
+            let headers = if own { headers.clone() } else { HeaderMap::new() };
+            let tls = tls.clone().filter(|_| own);
             let same =
                 |asked: &&mut Asked| asked.url == page || (place.is_some() && place_of(&asked.url) == place);
             if let Some(known) = all.iter_mut().find(same) {
                 known.named |= named;
+                // of two that share a page one may have what opens it
+                if known.headers.is_empty() && server(&known.url) == server(&page) {
+                    known.headers = headers;
+                }
                 let new: Vec<_> =
                     endpoints.iter().filter(|name| !known.endpoints.contains(name)).cloned().collect();
                 known.endpoints.extend(new);
                 continue;
             }
-            // what identifies its author goes to the server of the endpoint and to no other
-            let own = server(&page).is_some() && server(&page) == server(url);
-            let headers = if own { headers.clone() } else { HeaderMap::new() };
-            let tls = tls.clone().filter(|_| own);
             all.push(Asked { url: page, endpoints: endpoints.clone(), named, patient: false, headers, tls });
         }
     }

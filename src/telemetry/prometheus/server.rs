@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::page::Page;
+use super::page::{Page, Series};
 use crate::catalog::Quantity;
 
 /// A server whose page is known.
@@ -135,8 +135,15 @@ impl Server {
         // by name, then by labels
         let mut values: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
         for series in page.series.iter().filter(|series| series.value.is_finite() && self.owns(series.name)) {
+            // SGLang has the queue of each priority beside that of all, whose priority is empty
+            let of_priority = series.label("priority").is_some_and(|priority| !priority.is_empty());
+            let is_whole = |all: &Series<'_>| all.name == series.name && all.label("priority") == Some("");
+            if of_priority && page.series.iter().any(is_whole) {
+                continue;
+            }
             // processes that share one model's layers tell of the same requests
-            let labels = series.labels.iter().filter(|(name, _)| !["tp_rank", "pp_rank"].contains(name));
+            let ranks = ["tp_rank", "pp_rank", "moe_ep_rank"];
+            let labels = series.labels.iter().filter(|(name, _)| !ranks.contains(name));
             let labels = labels.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("\n");
             let value = values.entry(plain(series.name)).or_default().entry(labels).or_insert(f64::MIN);
             *value = value.max(series.value);

@@ -178,6 +178,29 @@ fn names_of_two_versions_on_one_page_count_once() {
 }
 
 #[test]
+fn the_queue_of_each_priority_is_part_of_that_of_all() {
+    let running = |labels: &str, value: u32| format!("sglang:num_running_reqs{{{labels}}} {value}\n");
+    let text = [
+        running("model_name=\"m\",priority=\"\"", 5),
+        running("model_name=\"m\",priority=\"0\"", 2),
+        running("model_name=\"m\",priority=\"9\"", 3),
+        // ranks of one model tell of the same requests
+        running("model_name=\"m\",priority=\"\",moe_ep_rank=\"1\"", 5),
+    ];
+    insta::assert_snapshot!(readings(&reader().read(0, &text.concat()).samples), @"server of `main` · sampled · server.running = 5");
+    // where nobody adds them up they are
+    let parts = readings(&reader().read(0, &text[1..3].concat()).samples);
+    insta::assert_snapshot!(parts, @"server of `main` · sampled · server.running = 5");
+}
+
+#[test]
+fn what_is_not_finite_is_no_reading() {
+    let text = "vllm:num_requests_running{engine=\"0\"} 1e308\nvllm:num_requests_running{engine=\"1\"} 1e308\n\
+                vllm:num_requests_waiting 1\n";
+    insta::assert_snapshot!(readings(&reader().read(0, text).samples), @"server of `main` · sampled · server.queue_length = 1");
+}
+
+#[test]
 fn an_exporter_tells_of_gpus_elsewhere() {
     let mut reader = reader();
     let first = reader.read(0, &recorded("dcgm"));
@@ -264,6 +287,10 @@ fn only_what_moved_is_kept_again() {
     assert_eq!(later.into_values().collect::<Vec<_>>(), [13.0]);
     let same = reader.read(2, &text.replace("} 12.0", "} 13.0")).samples;
     assert!(same.iter().all(|sample| sample.raw.is_empty()) && !same.is_empty());
+    // now and then all of it, since a sample may have been lost
+    let again: Vec<u64> =
+        (3..130).filter(|page| reader.read(*page, &text).samples[0].raw.len() == first.len()).collect();
+    assert_eq!(again, [60, 120]);
 }
 
 #[test]

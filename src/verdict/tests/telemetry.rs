@@ -91,6 +91,40 @@ fn the_worst_of_several_judges() {
 }
 
 #[test]
+fn what_was_read_in_part_may_be_worse() {
+    let of = |metric: &str, bound: Bound, covered: f64| {
+        let name: MetricName = metric.parse().expect("a metric");
+        let quantity = name.metric.quantity().expect("of what is read");
+        let part = |name: &str, covered: f64| Observation {
+            covered,
+            ..read(Subject::Gpu(name.to_owned()), quantity, 200.0, 200.0)
+        };
+        run(metric, bound, &[part("0", 1.0), part("1", covered)], Vec::new()).0
+    };
+    for (metric, bound, covered, mark) in [
+        ("gpu_temperature", Bound::AtMost(250.0), 0.95, Mark::Pass),
+        ("gpu_temperature", Bound::AtMost(250.0), 0.2, Mark::Inconclusive),
+        ("gpu_temperature", Bound::AtMost(150.0), 0.2, Mark::Fail),
+        ("gpu_temperature", Bound::AtLeast(150.0), 0.2, Mark::Inconclusive),
+        ("power", Bound::AtMost(250.0), 0.2, Mark::Inconclusive),
+        ("power", Bound::AtMost(150.0), 0.2, Mark::Fail),
+        ("power", Bound::AtLeast(150.0), 0.2, Mark::Pass),
+        ("power", Bound::AtLeast(250.0), 0.2, Mark::Inconclusive),
+        ("power", Bound::Between(50.0, 150.0), 0.2, Mark::Fail),
+        ("power", Bound::Between(250.0, 500.0), 0.2, Mark::Inconclusive),
+    ] {
+        let row = of(metric, bound, covered);
+        assert_eq!(row.mark, mark, "{metric} {bound:?}: {}", row.note);
+        assert_eq!(
+            row.note.contains("without GPU 1, read for 20.0 % of the window"),
+            covered < 0.9,
+            "{}",
+            row.note
+        );
+    }
+}
+
+#[test]
 fn a_count_is_what_it_came_to() {
     let count = Observation {
         mean: None,
@@ -122,7 +156,8 @@ fn what_was_not_read_voids_its_target_alone() {
     // half a window is not the window
     let half = Observation { covered: 0.5, ..read(Subject::Machine, Quantity::SystemMemory, 0.5, 0.8) };
     let (row, ..) = run("system.memory", Bound::AtMost(0.9), &[half], Vec::new());
-    assert_eq!((row.mark, row.note.as_str()), (Mark::Inconclusive, "it was not read"));
+    let note = "it was read for 50.0 % of the window, and 90.0 % is needed";
+    assert_eq!((row.mark, row.note.as_str()), (Mark::Inconclusive, note));
     // a run that asks for none of it has no such check
     let (_, checks, _) = run("error_rate", Bound::AtMost(0.9), &[], Vec::new());
     assert!(checks.iter().all(|check| check.id != "7"));

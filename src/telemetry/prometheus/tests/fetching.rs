@@ -161,6 +161,21 @@ fn a_page_that_was_named_is_missed() {
     assert_eq!(samples[0].subject, Subject::Gpu(format!("{}/node-7/0", web.address)));
 }
 
+/// Some servers say nothing of their own before the first request.
+#[test]
+fn a_page_that_says_nothing_yet_is_looked_at_again() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    let web = Web::start(move |_| {
+        let early = count.fetch_add(1, SeqCst) < 1;
+        Some(page(&if early { "process_open_fds 7\n".to_owned() } else { recorded("tgi") }))
+    });
+    let mut sensors = sensors(&[pages_of("main", web.url("/v1"), MetricsPages::Auto)]);
+    let (samples, missing) = until(&mut *sensors[0], |samples, _| !samples.is_empty());
+    assert_eq!((samples[0].subject.clone(), missing), (Subject::Server(vec!["main".to_owned()]), Vec::new()));
+    assert!(!sensors[0].found(), "nobody had missed it");
+}
+
 /// While a server is only monitored, its page is missed and looked for again, though nobody named it.
 #[test]
 fn a_page_that_is_waited_for_is_told_of_and_taken_when_it_comes() {
