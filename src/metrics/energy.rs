@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{COVERED, Observation, adds_up};
+use super::{COVERED, Observation, adds_up, telemetry::is_told_by_another};
 use crate::{
     catalog::{Metric, Quantity},
     record::{Class, SensorKind, Subject},
@@ -88,15 +88,12 @@ impl EnergyUse {
         if length_s <= 0.0 {
             return of;
         }
-        let of_page = |read: &&Observation| read.sensor == SensorKind::Prometheus && is_gpu(&read.subject);
-        if read.clone().any(|read| of_page(&read)) {
-            // a GPU of this machine may be one of those
-            let own = read.clone().filter(|read| is_gpu(&read.subject) && !of_page(read));
-            let own: BTreeSet<&Subject> = own.map(|read| &read.subject).collect();
-            subjects.retain(|subject| !own.contains(subject));
-            let why = "a page tells of the GPUs that serve";
-            of.left_out.extend(own.into_iter().map(|subject| (subject.clone(), why.to_owned())));
-        }
+        let all: Vec<&Observation> = read.clone().collect();
+        let twice = read.clone().filter(|read| is_told_by_another(read, &all));
+        let twice: BTreeSet<&Subject> = twice.map(|read| &read.subject).collect();
+        subjects.retain(|subject| !twice.contains(subject));
+        let why = "another source tells of the same";
+        of.left_out.extend(twice.into_iter().map(|subject| (subject.clone(), why.to_owned())));
         // a class that lost a part on the way is no sum any more
         let mut lost = BTreeSet::new();
         let mut sums: BTreeMap<Class, Energy> = BTreeMap::new();
@@ -166,10 +163,6 @@ fn joules(read: &Observation, length_s: f64) -> Option<f64> {
         _ => read.mean.map(|watts| watts * length_s),
     };
     joules.filter(|joules| *joules > 0.0 && read.covered >= COVERED)
-}
-
-fn is_gpu(subject: &Subject) -> bool {
-    matches!(subject, Subject::Gpu(_))
 }
 
 fn moved(read: &Observation) -> bool {

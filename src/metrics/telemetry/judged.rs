@@ -96,7 +96,7 @@ pub fn adds_up(quantity: Quantity) -> bool {
 
 /// Whether somebody else tells of the same: a page of an exporter of the GPUs that sensors of this machine may see too, and sensors of
 /// this machine of what an exporter on it says.
-fn is_told_by_another(reading: &Observation, all: &[&Observation]) -> bool {
+pub(in crate::metrics) fn is_told_by_another(reading: &Observation, all: &[&Observation]) -> bool {
     let of_page = |reading: &Observation| reading.sensor == SensorKind::Prometheus;
     match &reading.subject {
         Subject::Gpu(_) if !of_page(reading) => {

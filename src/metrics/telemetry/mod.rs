@@ -8,6 +8,7 @@ mod stretch;
 mod tests;
 
 pub(super) use collect::Collecting;
+pub(super) use judged::is_told_by_another;
 pub use judged::{COVERED, JudgedOn, adds_up, observed};
 
 use crate::{

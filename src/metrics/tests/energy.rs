@@ -255,7 +255,7 @@ fn a_gpu_that_a_page_tells_of_is_not_counted_twice() {
     let summary = run.end().summary();
     let energy = &whole(&summary).energy;
     within(energy.judged().expect("one of the two").1, used(GPU));
-    assert_eq!(energy.left_out, [(gpu("0"), "a page tells of the GPUs that serve".to_owned())]);
+    assert_eq!(energy.left_out, [(gpu("0"), "another source tells of the same".to_owned())]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, mpsc::Sender},
+    sync::{Arc, OnceLock, mpsc::Sender},
     time::{Duration, Instant},
 };
 
@@ -17,6 +17,7 @@ use tokio::{
 use super::reader::{Read, Reader, is_of_server};
 use crate::{
     hosts,
+    record::{Sample, Subject},
     units::show_bytes,
     wire::{Origin, aside, in_words, trust_of_system},
 };
@@ -50,6 +51,29 @@ pub(super) struct Asked {
     pub(super) headers: HeaderMap,
     /// Whom its connections trust; where there is none, the system says.
     pub(super) tls: Option<Arc<ClientConfig>>,
+    /// The page that tells of the server, among all that are of the same endpoints, once one does: two in one series would be neither.
+    pub(super) teller: Arc<OnceLock<String>>,
+}
+
+impl Asked {
+    /// Takes out what the page says of a server of which another page tells already.
+    fn leave_to_the_first(&self, read: &mut Read, said: &mut bool) {
+        let of_server =
+            |sample: &Sample| matches!(sample.subject, Subject::Server(_)) && !sample.readings.is_empty();
+        if !read.samples.iter().any(of_server) {
+            return;
+        }
+        let first = self.teller.get_or_init(|| self.url.clone());
+        if *first == self.url {
+            return;
+        }
+        read.samples.retain(|sample| !of_server(sample));
+        if !std::mem::replace(said, true) {
+            read.notes.push(format!(
+                "is left out, since `{first}` tells of the same server: an endpoint has one, and each of several wants an endpoint of its own"
+            ));
+        }
+    }
 }
 
 /// What is wanted of a page.
@@ -81,7 +105,7 @@ pub(super) async fn follow(
     let mut reader = Reader::new(asked.endpoints.clone(), exporter(&asked.url));
     let mut client = None;
     let (mut taken, mut there, mut told, mut looks) = (asked.named, true, 0, 0);
-    let (mut ends, mut counted) = (false, None);
+    let (mut ends, mut counted, mut left_out) = (false, None, false);
     loop {
         if !ends {
             if wanted.changed().await.is_err() {
@@ -105,6 +129,7 @@ pub(super) async fn follow(
         let read = match &text {
             Ok(text) => {
                 let mut read = reader.read((at - start).as_nanos() as u64, text);
+                asked.leave_to_the_first(&mut read, &mut left_out);
                 read.again = !there && told > 0;
                 read.notes.iter_mut().for_each(|note| *note = format!("`{}` {note}", asked.url));
                 read

@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    sync::mpsc::{self, Receiver},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -125,7 +128,16 @@ pub(super) fn asked(servers: &[Vec<&Server>]) -> Vec<Asked> {
                 known.endpoints.extend(new);
                 continue;
             }
-            all.push(Asked { url: page, endpoints: endpoints.clone(), named, patient: false, headers, tls });
+            let teller = Arc::default();
+            let endpoints = endpoints.clone();
+            all.push(Asked { url: page, endpoints, named, patient: false, headers, tls, teller });
+        }
+    }
+    // those of the same endpoints have one
+    for index in 1..all.len() {
+        let (before, here) = all.split_at_mut(index);
+        if let Some(other) = before.iter().find(|other| other.endpoints == here[0].endpoints) {
+            here[0].teller = Arc::clone(&other.teller);
         }
     }
     all

@@ -161,6 +161,29 @@ fn a_page_that_was_named_is_missed() {
     assert_eq!(samples[0].subject, Subject::Gpu(format!("{}/node-7/0", web.address)));
 }
 
+/// Counters of two servers in one series would fall and rise from page to page.
+#[test]
+fn of_two_servers_behind_one_endpoint_the_first_tells() {
+    let webs = [1, 2]
+        .map(|server| Web::start(move |_| Some(page(&format!("vllm:num_requests_running {server}\n")))));
+    let urls = webs.each_ref().map(|web| web.url("/metrics"));
+    let main = pages_of("main", webs[0].url("/v1"), MetricsPages::At(urls.to_vec()));
+    let mut sensors = sensors(&[main]);
+    let (mut samples, mut notes) = (Vec::new(), Vec::new());
+    while notes.is_empty() || samples.len() < 3 {
+        for sensor in &mut sensors {
+            samples.extend(sensor.read(HOUR).expect("it goes on"));
+            notes.extend(sensor.missing());
+        }
+    }
+    let running: std::collections::BTreeSet<u64> =
+        samples.iter().map(|sample| sample.readings[&Quantity::ServerRunning] as u64).collect();
+    assert_eq!(running.len(), 1, "{running:?}");
+    let other = if running.contains(&1) { &urls[1] } else { &urls[0] };
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].starts_with(&format!("`{other}` is left out, since")), "{notes:?}");
+}
+
 /// Some servers say nothing of their own before the first request.
 #[test]
 fn a_page_that_says_nothing_yet_is_looked_at_again() {
