@@ -13,6 +13,7 @@ mod init;
 mod limits;
 mod load;
 mod monitor;
+mod once;
 mod permissions;
 mod plan;
 mod pressure;

@@ -13,6 +13,7 @@ pub mod datasets;
 pub mod describe;
 pub mod diff;
 pub mod estimate;
+mod endpoint;
 mod expect;
 mod experiment;
 pub mod graph;
@@ -28,6 +29,7 @@ pub mod schedule;
 mod search;
 mod services;
 mod spikes;
+mod step;
 mod targets;
 pub mod tokenizers;
 pub mod traces;
@@ -44,6 +46,7 @@ pub use admit::{admit, admit_watching};
 pub use alerts::{AlertSource, PlannedAlert, Trigger, changes_by_plan, floor as alert_floor};
 pub use beyond::beyond;
 pub use compile::{compile, compile_all};
+pub use endpoint::PlannedEndpoint;
 pub use expect::totals;
 pub use experiment::{differing as experiments_differ_in, hash as experiment_of};
 pub use hour::{Stretch, paid_seconds};
@@ -56,26 +59,24 @@ pub use search::{Criterion, Trial, Tried, as_run, trial_length, tried};
 pub use services::PlannedService;
 #[cfg(test)]
 pub(crate) use spikes::lay_over;
+pub use step::{Expected, LoadStep, Pattern, PlannedSpikes, Step, Traffic, Work};
 pub use targets::explored_only;
 pub use watch::watching;
 
-use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
+use std::{sync::LazyLock, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    catalog::{Carrier, MetricName, Protocol},
+    catalog::{Carrier, MetricName},
     config::{
-        Address, AnswerCheck, Arrivals, Axis, Bound, Ceiling, Chunks, HeaderText, HttpApi, HttpVersion,
-        MetricsPages, Model, Monitoring, Objective, OnBottleneck, OnInconclusive, Origin, Output, Permitted,
-        Platform, Pressure, Price, SameAs, Secret, Severity, Sim, Stage, Threads, Tls, Tokenizer, TracePart,
-        Webhook, Workload, case_name,
+        Axis, Bound, Ceiling, Chunks, Monitoring, Objective, OnBottleneck, OnInconclusive, Origin, Output,
+        Permitted, Platform, Price, Severity, Threads, Webhook, case_name,
     },
     schema::{Expectation, Mismatches},
     units::Seconds,
-    workload::{MeanTokens, mean_tokens},
 };
 
 /// The version of `plan.json`.
@@ -260,193 +261,6 @@ pub struct Limits {
     pub without_flags: Option<Permitted>,
 }
 
-/// An endpoint with its workload.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PlannedEndpoint {
-    /// Its name in the file.
-    pub name: String,
-    /// Where it is.
-    pub address: Address,
-    /// What it speaks.
-    pub protocol: Protocol,
-    /// The model asked for.
-    pub model: Model,
-    /// What counts the tokens of its prompts; `None` for an estimate.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tokenizer: Option<Tokenizer>,
-    /// Whether answers are streamed.
-    pub stream: bool,
-    /// Longest that one request may take, from `sent`.
-    #[serde(rename = "timeout_s", with = "crate::units::seconds")]
-    #[schemars(with = "Seconds")]
-    pub timeout: Duration,
-    /// The reference to its key; never the key.
-    pub api_key: Option<Secret>,
-    /// What else goes with every request, by name in lower case; secrets by reference.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub headers: BTreeMap<String, HeaderText>,
-    /// Fields of every request's body besides those that the protocol sets.
-    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
-    pub body: serde_json::Map<String, Value>,
-    /// What the text of its answers must be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub check: Option<AnswerCheck>,
-    /// The API, where the protocol leaves that to the scenario.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub http: Option<HttpApi>,
-    /// What is spoken with it.
-    #[serde(default, skip_serializing_if = "HttpVersion::is_default")]
-    pub http_version: HttpVersion,
-    /// Whom its connections trust.
-    #[serde(default, skip_serializing_if = "Tls::is_default")]
-    pub tls: Tls,
-    /// Where its server tells of itself.
-    #[serde(default, skip_serializing_if = "MetricsPages::is_auto")]
-    pub metrics: MetricsPages,
-    /// Index into [`Plan::services`] of the one that serves it; `None` where somebody else runs the server.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service: Option<usize>,
-    /// The process of its server, where somebody named it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pid: Option<u32>,
-    /// The name of its workload.
-    pub workload_name: String,
-    /// What is sent.
-    pub workload: Workload,
-    /// The simulated server behind it, where it is one.
-    pub sim: Option<Sim>,
-    /// What its requests should meet: what all should, with its own laid over it. Plans of earlier versions lack it, and mean
-    /// what all should.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub objectives: Vec<Objective>,
-}
-
-impl PlannedEndpoint {
-    /// Whether the server is a simulation; every output of such a run says so.
-    pub fn simulated(&self) -> bool {
-        self.sim.is_some()
-    }
-
-    /// How many tokens of output are asked for in each answer: none where no model writes any.
-    pub fn output_tokens(&self, drawn: u32) -> u32 {
-        if self.protocol.generates() { drawn } else { 0 }
-    }
-
-    /// Tokens that a request to it has on average: of output none where no model writes any.
-    pub fn mean_tokens(&self) -> MeanTokens {
-        let mut means = mean_tokens(&self.workload);
-        if let Some(counted) = self.tokenizer.as_ref().and_then(|tokenizer| tokenizer.counted.as_ref()) {
-            means = MeanTokens { input: counted.mean_prompt_tokens, output: counted.mean_output_tokens };
-        }
-        MeanTokens { output: if self.protocol.generates() { means.output } else { 0.0 }, ..means }
-    }
-}
-
-/// A node of the graph.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Step {
-    /// Its index in [`Plan::steps`].
-    pub id: usize,
-    /// Its name within the phase: the phase's own for a single step, `users=4` or `rate=8` for a level.
-    pub name: String,
-    /// The phase that it belongs to; `ready` for the readiness check.
-    pub phase: String,
-    /// The steps that must end first.
-    pub after: Vec<usize>,
-    /// What it does.
-    pub work: Work,
-    /// What loads this machine meanwhile.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pressure: Option<Pressure>,
-    /// What the planner expects of it.
-    pub expected: Expected,
-}
-
-impl Step {
-    /// Its load, where it sends requests.
-    pub fn load(&self) -> Option<&LoadStep> {
-        match &self.work {
-            Work::Load(load) => Some(load),
-            Work::Ready { .. } | Work::Pause { .. } | Work::Watch { .. } | Work::Spared => None,
-        }
-    }
-}
-
-/// What a step does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[allow(clippy::large_enum_variant, reason = "a plan has few steps, and nearly all of them are loads")]
-pub enum Work {
-    /// Wait until these endpoints answer.
-    Ready {
-        /// Indices into [`Plan::endpoints`].
-        endpoints: Vec<usize>,
-    },
-    /// Send requests.
-    Load(LoadStep),
-    /// Send nothing.
-    Pause {
-        /// For so long.
-        #[serde(rename = "duration_s", with = "crate::units::seconds")]
-        #[schemars(with = "Seconds")]
-        duration: Duration,
-    },
-    /// Send nothing, and take what is read meanwhile for what the run is about. Only `scenario monitor` plans it.
-    Watch {
-        /// For so long; `None` until somebody ends it.
-        #[serde(rename = "duration_s", with = "crate::units::seconds::option")]
-        #[schemars(with = "Option<Seconds>")]
-        duration: Option<Duration>,
-    },
-    /// Nothing: a trial that its search did not need. Only a plan as it was run has any.
-    Spared,
-}
-
-/// A step that sends requests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct LoadStep {
-    /// Whether its requests count; `false` is warm-up.
-    pub measure: bool,
-    /// Whether the run is no measurement where it did not settle, or drifts.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub require_steady: bool,
-    /// Whether it is one level of several, which explore and are judged only when named.
-    pub explores: bool,
-    /// The sequence number of its first request; request `i` of the step has `first_seq + i`.
-    pub first_seq: u64,
-    /// Where its requests go; shares sum to 1.
-    pub traffic: Vec<Traffic>,
-    /// How they arrive.
-    pub pattern: Pattern,
-    /// That its level is told while the run goes on, as one of the trials of a search; until then its pattern is the most that it may be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trial: Option<Trial>,
-    /// What is due in the first so long of it does not count.
-    #[serde(
-        default,
-        rename = "settle_s",
-        with = "crate::units::seconds",
-        skip_serializing_if = "Duration::is_zero"
-    )]
-    #[schemars(with = "Seconds")]
-    pub settle: Duration,
-    /// The phase whose load this is a part of, where it was said so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub same_as: Option<SameAs>,
-    /// The step beside which it runs: the end of its arrivals ends the arrivals of this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<usize>,
-    /// Prompts in each of its requests.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub batch: u32,
-    /// Ends the step after so many requests.
-    pub requests: Option<u64>,
-    /// Ends the arrivals of the step after so long.
-    #[serde(rename = "duration_s", with = "crate::units::seconds::option")]
-    #[schemars(with = "Option<Seconds>")]
-    pub duration: Option<Duration>,
-}
-
 /// What a count is where nobody wrote it.
 fn one() -> u32 {
     1
@@ -461,114 +275,6 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn is_one(count: &u32) -> bool {
     *count == 1
-}
-
-/// An endpoint's part of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Traffic {
-    /// Index into [`Plan::endpoints`].
-    pub endpoint: usize,
-    /// Share of the step's requests, `0..=1`.
-    #[schemars(range(min = 0, max = 1))]
-    pub share: f64,
-}
-
-/// How the requests of a step arrive.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Pattern {
-    /// So many users, each with one request at a time.
-    Closed {
-        /// How many.
-        users: u32,
-        /// They start spread over this time.
-        #[serde(rename = "ramp_up_s", with = "crate::units::seconds")]
-        #[schemars(with = "Seconds")]
-        ramp_up: Duration,
-        /// Pause of a user between an answer and the next request.
-        #[serde(rename = "think_time_s", with = "crate::units::seconds")]
-        #[schemars(with = "Seconds")]
-        think_time: Duration,
-    },
-    /// On a schedule that never looks at answers.
-    Open {
-        /// The process.
-        arrivals: Arrivals,
-        /// The rate over time; a constant rate is one stage, whose length is the step's duration, or as long as
-        /// it takes where the step ends by count. Spikes are stages like others.
-        stages: Vec<Stage>,
-        /// What was said of spikes, where there are any.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        spikes: Option<PlannedSpikes>,
-        /// At most so many in flight; more wait in a queue.
-        concurrency_limit: Option<u32>,
-    },
-    /// Like an open loop, at the times of the trace that is the workload of all its endpoints: request `i` of the step is row
-    /// `i` of it.
-    Trace {
-        /// How many times as fast.
-        speed: f64,
-        /// At most so many in flight; more wait in a queue.
-        concurrency_limit: Option<u32>,
-        /// What the step takes of the trace; `None` before anybody has looked into it, which no plan that is run was made without.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        part: Option<TracePart>,
-    },
-}
-
-impl Pattern {
-    /// Whether requests come on a schedule that never looks at answers.
-    pub fn is_open(&self) -> bool {
-        match self {
-            Self::Open { .. } | Self::Trace { .. } => true,
-            Self::Closed { .. } => false,
-        }
-    }
-
-    /// The most requests in flight by the plan itself, so that more wait in a queue.
-    pub fn concurrency_limit(&self) -> Option<u32> {
-        match self {
-            Self::Open { concurrency_limit, .. } | Self::Trace { concurrency_limit, .. } => {
-                *concurrency_limit
-            }
-            Self::Closed { .. } => None,
-        }
-    }
-}
-
-/// The spikes among the stages of an open loop, as they were written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PlannedSpikes {
-    /// One starts at every whole multiple of it.
-    #[serde(rename = "every_s", with = "crate::units::seconds")]
-    #[schemars(with = "Seconds")]
-    pub every: Duration,
-    /// The length of each.
-    #[serde(rename = "lasting_s", with = "crate::units::seconds")]
-    #[schemars(with = "Seconds")]
-    pub lasting: Duration,
-    /// Requests per second in them.
-    pub rate: f64,
-    /// The stages without them.
-    pub base: Vec<Stage>,
-}
-
-/// What the planner expects of a step. `None` is "cannot be known before the run".
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Expected {
-    /// Requests.
-    pub requests: Option<f64>,
-    /// Prompt tokens over all requests.
-    pub input_tokens: Option<f64>,
-    /// Output tokens over all requests.
-    pub output_tokens: Option<f64>,
-    /// Seconds without the drain.
-    pub duration_s: Option<f64>,
-    /// What it costs; `None` also without a price.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cost: Option<f64>,
-    /// Whether the figures rest on an assumed speed of the server rather than on the file alone.
-    pub assumed: bool,
 }
 
 /// What numbers are about. `None` means all of them together.

@@ -7,7 +7,7 @@ use super::super::{
     fixture::{bare, closed, mixed, named, open, phase, seconds, target},
     *,
 };
-use crate::config::{Alert, Beyond, Condition, Scenario, Shape, Target};
+use crate::config::{Alert, Beyond, Condition, Scenario, Shape, Stage, Target};
 
 fn written(when: &str, is: Beyond) -> Alert {
     Alert {
