@@ -2,7 +2,7 @@
 
 use super::services;
 use crate::{
-    config::{Finding, Secret},
+    config::{Finding, Secret, Webhook},
     plan::{Plan, PlannedEndpoint, PlannedService, Work},
     wire::tls,
 };
@@ -24,7 +24,8 @@ pub(super) fn read_secret(secret: &Secret) -> Result<String, String> {
 /// The values of all secrets of a plan, as far as they can be read.
 pub(super) fn known(plan: &Plan) -> Vec<String> {
     let services = plan.services.iter().flat_map(PlannedService::secrets);
-    let all = services.chain(plan.endpoints.iter().flat_map(secrets));
+    let webhook = plan.webhook.iter().flat_map(Webhook::secrets);
+    let all = services.chain(webhook).chain(plan.endpoints.iter().flat_map(secrets));
     all.filter_map(|(_, secret)| read_secret(secret).ok()).collect()
 }
 

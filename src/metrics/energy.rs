@@ -22,6 +22,8 @@ pub struct EnergyUse {
     pub by_class: Vec<Energy>,
     /// Parts of the machine that are in none of them although they were read, with why.
     pub left_out: Vec<(Subject, String)>,
+    /// Whether parts that were read at other times were lost, so that what is left is not all.
+    pub incomplete: bool,
     /// Whether other phases ran beside it, so that nothing tells what of it is theirs.
     pub shared: bool,
     /// Whether the power at rest counts as nobody's.
@@ -104,7 +106,8 @@ impl EnergyUse {
             sources.sort_by_key(|read| (read.quantity != Quantity::Energy, read.class));
             let known = sources.iter().find_map(|read| Some((*read, joules(read, length_s)?)));
             let Some((read, joules)) = known else {
-                let partly = sources.iter().find(|read| read.covered < COVERED && moved(read));
+                let partly =
+                    sources.iter().find(|read| read.covered < COVERED && (moved(read) || !read.was_read()));
                 of.left_out.extend(partly.map(|read| {
                     lost.insert(read.class);
                     let share = show_share(read.covered);
@@ -131,6 +134,7 @@ impl EnergyUse {
             sum.idle_watts = sum.idle_watts.zip(idle_watts).map(|(sum, idle)| sum + idle);
             sum.parts.push((subject.clone(), read.sensor));
         }
+        of.incomplete = !lost.is_empty();
         sums.retain(|class, _| !lost.contains(class));
         of.by_class = sums.into_values().collect();
         of.by_class.sort_by(|one, other| other.joules.total_cmp(&one.joules));
@@ -145,7 +149,10 @@ impl EnergyUse {
 
     /// What follows from it where so many requests ended well and so many tokens came out.
     pub(super) fn rates(&self, completed: u64, output_tokens: Option<f64>) -> Vec<(Metric, f64)> {
-        let Some((_, joules)) = self.judged().filter(|_| !self.shared) else { return Vec::new() };
+        // what used no more than at rest has nothing to divide
+        let Some((_, joules)) = self.judged().filter(|(_, joules)| !self.shared && *joules > 0.0) else {
+            return Vec::new();
+        };
         let each =
             [(Metric::EnergyPerRequest, Some(completed as f64)), (Metric::EnergyPerToken, output_tokens)];
         let some = each.into_iter().filter_map(|(metric, of)| Some((metric, of.filter(|of| *of > 0.0)?)));

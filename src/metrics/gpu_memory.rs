@@ -18,6 +18,9 @@ pub struct GpuMemory {
     points: Vec<(u64, f64)>,
 }
 
+/// What a line says where nothing was read from then on until the next reading.
+const UNKNOWN: f64 = f64::NAN;
+
 /// GPU memory around a request, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GpuMemoryAround {
@@ -38,7 +41,22 @@ impl GpuMemory {
     pub fn read(source: &dyn Source) -> io::Result<Self> {
         let [mut of_servers, mut in_use] = [Lines::new(), Lines::new()];
         source.telemetry(&mut |line| {
-            let Telemetry::Sample(sample) = line else { return };
+            let sample = match line {
+                Telemetry::Sample(sample) => sample,
+                Telemetry::Missing { at_ns, sensor, subject, .. } => {
+                    // a page tells of all of its GPUs
+                    let of_page = *sensor == SensorKind::Prometheus;
+                    for (_, line) in of_servers
+                        .iter_mut()
+                        .chain(&mut in_use)
+                        .filter(|((by, of), _)| by == sensor && (of_page || of == subject))
+                    {
+                        push(line, *at_ns, UNKNOWN);
+                    }
+                    return;
+                }
+                _ => return,
+            };
             for (quantity, lines) in
                 [(Quantity::GpuMemoryServer, &mut of_servers), (Quantity::GpuMemory, &mut in_use)]
             {
@@ -60,8 +78,11 @@ impl GpuMemory {
         let (_, after) = *self.points.get(end)?;
         let (_, before) = self.points[begin];
         let inside = self.points.get(begin + 1..end).unwrap_or_default().iter().map(|(_, bytes)| *bytes);
-        let edges = [self.at(from_ns)?, self.at(to_ns)?];
-        Some(GpuMemoryAround { before, peak: inside.chain(edges).fold(0.0, f64::max), after })
+        let within: Vec<f64> = inside.chain([self.at(from_ns)?, self.at(to_ns)?]).collect();
+        if within.iter().chain([&before, &after]).any(|bytes| bytes.is_nan()) {
+            return None;
+        }
+        Some(GpuMemoryAround { before, peak: within.into_iter().fold(0.0, f64::max), after })
     }
 
     fn at(&self, at_ns: u64) -> Option<f64> {
@@ -153,6 +174,16 @@ mod tests {
         assert_eq!(around(&GpuMemory::default(), 0, SEC), None);
         let unsent = Record { sent_ns: None, ..answer(SEC, SEC, &[]).0 };
         assert_eq!(memory.around(&unsent), None);
+    }
+
+    #[test]
+    fn what_lies_in_a_gap_has_none() {
+        let memory = GpuMemory { points: line(&[(0, 1.0), (2, 1.0), (4, UNKNOWN), (8, 5.0), (9, 5.0)]) };
+        assert_eq!(around(&memory, SEC, 2 * SEC), Some((1.0, 1.0, 1.0)));
+        for (from_s, to_s) in [(1, 3), (1, 9), (5, 6), (7, 9)] {
+            assert_eq!(around(&memory, from_s * SEC, to_s * SEC), None, "{from_s} to {to_s}");
+        }
+        assert_eq!(around(&memory, 8 * SEC, 9 * SEC), Some((5.0, 5.0, 5.0)));
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub(super) fn assemble(
         }
     }
     let costs = Costs { price: plan.price, paid_s: paid(cells) };
-    let meters = Meters { plan, telemetry };
+    let meters = Meters { plan, survey, telemetry };
     let (mut scopes, mut models) = (Vec::new(), Vec::new());
     for (phase, steps) in phases {
         let key = |step: Option<&StepSurvey<'_>>, endpoint: Option<usize>| ScopeKey {
@@ -190,6 +190,7 @@ impl Costs {
 /// What was read of machines and servers.
 struct Meters<'a> {
     plan: &'a Plan,
+    survey: &'a Survey<'a>,
     telemetry: &'a Collecting,
 }
 
@@ -215,11 +216,17 @@ impl Meters<'_> {
         cells: &Cells,
         length_s: f64,
     ) -> EnergyUse {
-        let windows = |own: bool| {
-            let of = cells.iter().filter(move |(id, _)| steps.iter().any(|step| step.step.id == **id) == own);
-            of.filter_map(|(_, (window, _))| *window)
-        };
-        let shared = windows(true).any(|own| windows(false).any(|other| own.overlaps(other)));
+        let is_own = |id: usize| steps.iter().any(|step| step.step.id == id);
+        let mut own = cells.iter().filter(|(id, _)| is_own(**id)).filter_map(|(_, (window, _))| *window);
+        // what others use while they settle and drain is used as well
+        let others: Vec<Span> = self
+            .survey
+            .steps
+            .iter()
+            .filter(|(id, _)| !is_own(**id))
+            .filter_map(|(_, step)| step.lasted())
+            .collect();
+        let shared = own.any(|own| others.iter().any(|other| own.overlaps(*other)));
         EnergyUse {
             shared,
             net: self.plan.monitoring.subtract_idle,

@@ -107,15 +107,17 @@ impl Sent {
             Some(once) if whole => (once, once + (attempts - 1) * most),
             _ => (0, most * attempts),
         };
+        // a server may tell anything
+        let sane = |tokens: u64| tokens.min(u64::from(u32::MAX));
         let requested = u64::from(record.requested_output_tokens);
-        let output = match record.output_tokens {
+        let output = match record.output_tokens.map(sane) {
             _ if refused => (0, 0),
             told => range(told, requested.max(told.unwrap_or(0))),
         };
-        let told = record.input_tokens.filter(|_| whole);
+        let told = record.input_tokens.filter(|_| whole).map(sane);
         let input = told.map(|told| range(Some(told), told));
         let computed = told.map(|told| {
-            let cached = record.cached_tokens;
+            let cached = record.cached_tokens.map(sane);
             let least = told.saturating_sub(cached.unwrap_or(told));
             (least, attempts * told.saturating_sub(cached.unwrap_or(0)))
         });

@@ -15,13 +15,13 @@ use crate::{
         scopes::{Cells, Part, assemble, scope_key},
         server_counts::Pages,
         survey::{StepSurvey, Survey, survey},
-        telemetry::Collecting,
+        telemetry::{Collecting, Times},
         timeline::Drawing,
         watched::Watched,
         window::window,
     },
     plan::{Plan, ScopeKey},
-    record::{Outcome, Record},
+    record::{Diary, Outcome, Record},
 };
 
 /// Computes all numbers of a run. Pure: the same plan and records give the same summary, live or from disk.
@@ -92,7 +92,15 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         .collect();
     let began_ns = survey.steps.values().filter_map(|step| step.started_ns).chain(watched.began_ns()).min();
     let mut pages = Pages::new(plan, &survey.sent);
-    let run = (began_ns, survey.last_end_ns.max(watched.ended_ns()));
+    let presses = |line: &Diary| match *line {
+        Diary::StepStarted { step, at_ns } if plan.steps.get(step)?.pressure.is_some() => Some(at_ns),
+        _ => None,
+    };
+    let run = Times {
+        began: began_ns,
+        rests_until: source.diary().iter().filter_map(presses).min(),
+        ended: survey.last_end_ns.max(watched.ended_ns()),
+    };
     let telemetry =
         Collecting::read(source, plan.monitoring, &windows, run, &mut |sample| pages.add(sample))?;
     let server_counts = pages.finish(&keys);

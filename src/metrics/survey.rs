@@ -87,6 +87,14 @@ pub(super) struct StepSurvey<'a> {
 }
 
 impl<'a> StepSurvey<'a> {
+    /// From its start to the end of its last request, as far as the diary and the records tell.
+    pub(super) fn lasted(&self) -> Option<Span> {
+        let hull = self.hull;
+        let from_ns = self.started_ns.or(hull.map(|hull| hull.from_ns))?;
+        let to_ns = self.ended_ns.or(hull.map(|hull| hull.to_ns))?;
+        Some(Span { from_ns, to_ns })
+    }
+
     fn new(step: &'a Step, load: &'a LoadStep) -> Self {
         let account = Account {
             step: step.id,

@@ -37,7 +37,8 @@ pub fn csv_row(
     out: &mut String,
 ) {
     let megabytes = |of: fn(GpuMemoryAround) -> f64| gpu_memory.map(|around| of(around) / 1e6);
-    let total = record.input_tokens.zip(record.output_tokens).map(|(input, output)| input + output);
+    let total =
+        record.input_tokens.zip(record.output_tokens).map(|(input, output)| input.saturating_add(output));
     let latency = record.e2e();
     let per_second = |tokens: Option<u64>| {
         tokens.zip(latency).filter(|(_, seconds)| *seconds > 0.0).map(|(n, seconds)| n as f64 / seconds)

@@ -57,7 +57,8 @@ pub(super) fn rows<'a>(report: &Report<'a>) -> Vec<Row<'a>> {
     let scopes = report.summary.scopes.iter().filter(whole);
     let each = scopes.flat_map(|scope| scope.observations.iter().map(move |read| (scope, read)));
     let headings = headings(report);
-    each.map(|(scope, read)| row(&scope.key.phase, read, headings)).collect()
+    let told = each.filter(|(_, read)| read.was_read());
+    told.map(|(scope, read)| row(&scope.key.phase, read, headings)).collect()
 }
 
 /// The rows that a screen has room for.

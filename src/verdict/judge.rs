@@ -2,7 +2,7 @@
 
 use crate::{
     config::{OnInconclusive, Severity},
-    metrics::{Account, Ending, Failure, Scope, Summary},
+    metrics::{Account, Ending, Failure, Observation, Scope, Summary},
     plan::{Plan, Trial, explored_only},
     record::{Abort, StopCause},
     units::{show_count, show_count_of, show_seconds},
@@ -90,7 +90,7 @@ pub fn nothing_answered(summary: &Summary) -> bool {
 
 /// Whether no request counts that a target could be judged by, and where none was to be sent, no reading.
 fn nothing_measured(plan: &Plan, summary: &Summary) -> bool {
-    let read = |scope: &Scope| plan.watches() && !scope.observations.is_empty();
+    let read = |scope: &Scope| plan.watches() && scope.observations.iter().any(Observation::was_read);
     let counts = |scope: &Scope| scope.counts.due > 0 || read(scope);
     summary.scopes.iter().all(|scope| !scope.measured || !counts(scope))
 }

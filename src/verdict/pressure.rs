@@ -118,12 +118,19 @@ impl Run<'_> {
                 || there.as_ref() == Some(&step.phase)
                 || (here.is_some() && here == there)
         };
+        // what other loads do to it is no effect of pressure
+        let loads_beside = |id: usize| -> Vec<usize> {
+            let beside = graph::beside(self.plan, id).into_iter();
+            beside.filter(|other| self.plan.steps[*other].load().is_some()).collect()
+        };
+        let here = loads_beside(step.id);
         let same = |other: &&(&Step, &LoadStep)| {
             let (other, calm) = **other;
             let single = |step: &Step| step.name == step.phase;
             let level = (single(step) && single(other)) || step.name == other.name;
             let alike = calm.pattern == load.pattern || (level && related(other, calm));
             graph::pressures(self.plan, other.id).is_empty()
+                && loads_beside(other.id) == here
                 && calm.measure
                 && calm.trial.is_none()
                 && calm.traffic == load.traffic

@@ -12,7 +12,7 @@ use crate::{
     config::{Monitoring, PowerEstimate},
     metrics::{Source, energy::AtRest, window::Span},
     plan::ScopeKey,
-    record::{Class, Sample, Subject, Telemetry},
+    record::{Class, Sample, SensorKind, Subject, Telemetry},
     stats::{Drift, drift, median},
 };
 
@@ -42,8 +42,8 @@ pub(in crate::metrics) struct Collecting {
 struct Series {
     before: Option<(u64, f64)>,
     stretches: Vec<Stretch>,
-    /// When the load began.
-    began_ns: u64,
+    /// When the load began, or what presses the machine.
+    rests_until_ns: u64,
     /// Until the last reading before that.
     rest: Stretch,
     /// Whether it is of power or energy.
@@ -55,17 +55,28 @@ struct Series {
     trends: Vec<(usize, Bins)>,
 }
 
+/// The times of a run, in nanoseconds since its start.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::metrics) struct Times {
+    /// The start of its first load, if it had any.
+    pub(in crate::metrics) began: Option<u64>,
+    /// The start of the first step that pressed the machine, likewise.
+    pub(in crate::metrics) rests_until: Option<u64>,
+    /// The end of its last request.
+    pub(in crate::metrics) ended: u64,
+}
+
 impl Collecting {
-    /// Reads everything once. Steps have their windows and their keys; the run lasted from the start of its first step, if it had
-    /// any, to the end of its last request. Whoever else wants samples is shown each.
+    /// Reads everything once. Steps have their windows and their keys. Whoever else wants samples is shown each.
     pub(in crate::metrics) fn read(
         source: &dyn Source,
         monitoring: Monitoring,
         windows: &[(usize, Span, Option<ScopeKey>)],
-        (began_ns, ended_ns): (Option<u64>, u64),
+        Times { began, rests_until, ended: ended_ns }: Times,
         also: &mut dyn FnMut(&Sample),
     ) -> io::Result<Self> {
-        let began_ns = began_ns.unwrap_or(ended_ns);
+        let began_ns = began.unwrap_or(ended_ns);
+        let rests_until_ns = rests_until.map_or(began_ns, |until_ns| until_ns.min(began_ns));
         let idle =
             [Span { from_ns: 0, to_ns: began_ns }, Span { from_ns: ended_ns.max(began_ns), to_ns: u64::MAX }];
         let spans: Vec<Span> = windows.iter().map(|(_, span, _)| *span).chain(idle).collect();
@@ -81,8 +92,11 @@ impl Collecting {
                     subject: subject.clone(),
                     why: why.clone(),
                 });
-                // what comes after a gap did not change evenly since before it
-                let of_it = |key: &Key| (&key.1, key.2) == (subject, *sensor);
+                // what comes after a gap did not change evenly since before it; a page tells of machines and GPUs, too
+                let of_page = |key: &Key| {
+                    *sensor == SensorKind::Prometheus && matches!(key.1, Subject::Gpu(_) | Subject::Host(_))
+                };
+                let of_it = |key: &Key| key.2 == *sensor && (key.1 == *subject || of_page(key));
                 all.iter_mut().filter(|(key, _)| of_it(key)).for_each(|(_, series)| series.before = None);
             }
             Telemetry::Found { at_ns, sensor, subject } => {
@@ -106,7 +120,7 @@ impl Collecting {
                 for (quantity, value) in &sample.readings {
                     let key = (*quantity, sample.subject.clone(), sample.sensor, sample.class);
                     let series = all.entry(key).or_insert_with_key(|key| {
-                        Series::new(key, &spans, windows, (began_ns, ended_ns.max(1)))
+                        Series::new(key, &spans, windows, (rests_until_ns, ended_ns.max(1)))
                     });
                     let between = Between::of(*quantity, sample.class);
                     series.add(&spans, sample.at_ns, *value, between);
@@ -159,7 +173,7 @@ impl Collecting {
         Ok(Self { steps, observed, at_rest, estimate })
     }
 
-    /// What was read of some subjects in the windows of these steps.
+    /// What was read of some subjects in the windows of these steps, with what was read of them at other times alone.
     pub(in crate::metrics) fn observations(
         &self,
         steps: &[usize],
@@ -179,7 +193,7 @@ impl Collecting {
         }
         let mut all: Vec<Observation> = Vec::new();
         for (key, stretch) in sums {
-            all.extend(stretch.observation(key));
+            all.push(stretch.observed(key));
             if let Some(estimate) = self.estimate.filter(|_| is_of_processors(key)) {
                 let stretch = stretch.estimated(estimate);
                 let each = [Quantity::Power, Quantity::Energy].map(|quantity| estimated(key, quantity));
@@ -214,7 +228,7 @@ impl Series {
         key: &Key,
         spans: &[Span],
         windows: &[(usize, Span, Option<ScopeKey>)],
-        (began_ns, ended_ns): (u64, u64),
+        (rests_until_ns, ended_ns): (u64, u64),
     ) -> Self {
         let of_server = key.0 == Quantity::ServerMemory;
         let long = windows
@@ -225,7 +239,7 @@ impl Series {
             long.map(|(place, (_, span, _))| (place, Bins::new(span.from_ns, span.to_ns, TREND_SLICES)));
         Self {
             before: None,
-            began_ns,
+            rests_until_ns,
             rest: Stretch::default(),
             meters: false,
             energy: matches!(key.0, Quantity::Power | Quantity::Energy),
@@ -250,8 +264,8 @@ impl Series {
         let Some(pair) = pair else { return };
         let told = if between == Between::Growth { pair.first != pair.last } else { value > 0.0 };
         self.meters |= self.energy && told;
-        if at_ns <= self.began_ns {
-            self.rest.add(Span { from_ns: 0, to_ns: self.began_ns }, at_ns, value, between, Some(pair));
+        if at_ns <= self.rests_until_ns {
+            self.rest.add(Span { from_ns: 0, to_ns: self.rests_until_ns }, at_ns, value, between, Some(pair));
         }
         self.curve.add(&if between == Between::Growth { pair.per_second() } else { pair });
         for (_, bins) in &mut self.trends {

@@ -56,37 +56,22 @@ pub fn observed(
         once.partition(|reading| reading.covered >= COVERED);
     let told: Vec<(&Observation, f64)> =
         whole.into_iter().filter_map(|reading| Some((reading, reading.value(statistic)?))).collect();
-    let lacking = |class: Option<Class>| -> Vec<&Observation> {
-        let known = |reading: &Observation| told.iter().any(|(whole, _)| whole.subject == reading.subject);
-        let here = |reading: &&Observation| class.is_none_or(|class| class == reading.class);
-        partly.iter().copied().filter(|reading| here(reading) && !known(reading)).collect()
-    };
+    let known = |reading: &&Observation| told.iter().any(|(whole, _)| whole.subject == reading.subject);
+    // of any class: with what is lost its sum may have been the largest
+    let lacking: Vec<&Observation> = partly.into_iter().filter(|reading| !known(reading)).collect();
     if !adds_up(quantity) {
         let worse =
             |one: f64, other: f64| if at_least { other.total_cmp(&one) } else { one.total_cmp(&other) };
         let (of, value) = told.iter().copied().max_by(|one, other| worse(one.1, other.1))?;
-        return Some(JudgedOn {
-            value,
-            of,
-            subjects: told.len(),
-            lacking: lacking(None),
-            of_other_classes: 0,
-        });
+        return Some(JudgedOn { value, of, subjects: told.len(), lacking, of_other_classes: 0 });
     }
     let mut sums: BTreeMap<Class, (&Observation, f64, usize)> = BTreeMap::new();
     for (reading, value) in &told {
         let (_, sum, subjects) = sums.entry(reading.class).or_insert((reading, 0.0, 0));
         (*sum, *subjects) = (*sum + value, *subjects + 1);
     }
-    let (class, (of, value, subjects)) =
-        sums.into_iter().max_by(|(_, one), (_, other)| one.1.total_cmp(&other.1))?;
-    Some(JudgedOn {
-        value,
-        of,
-        subjects,
-        lacking: lacking(Some(class)),
-        of_other_classes: told.len() - subjects,
-    })
+    let (of, value, subjects) = sums.into_values().max_by(|one, other| one.1.total_cmp(&other.1))?;
+    Some(JudgedOn { value, of, subjects, lacking, of_other_classes: told.len() - subjects })
 }
 
 /// Whether several subjects together have the sum of a quantity.
@@ -98,14 +83,16 @@ pub fn adds_up(quantity: Quantity) -> bool {
 /// this machine of what an exporter on it says.
 pub(in crate::metrics) fn is_told_by_another(reading: &Observation, all: &[&Observation]) -> bool {
     let of_page = |reading: &Observation| reading.sensor == SensorKind::Prometheus;
+    // a page that was hardly there, or has no number, tells nothing
+    let tells = |other: &Observation| other.covered >= COVERED && other.mean.or(other.growth).is_some();
     match &reading.subject {
         Subject::Gpu(_) if !of_page(reading) => {
-            all.iter().any(|other| of_page(other) && matches!(other.subject, Subject::Gpu(_)))
+            all.iter().any(|other| of_page(other) && matches!(other.subject, Subject::Gpu(_)) && tells(other))
         }
         Subject::Host(name) => {
             let here =
                 hosts::of_url(&format!("http://{name}")).is_some_and(|host| hosts::is_this_machine(&host));
-            here && all.iter().any(|other| other.subject == Subject::Machine)
+            here && all.iter().any(|other| other.subject == Subject::Machine && tells(other))
         }
         _ => false,
     }

@@ -7,7 +7,7 @@ mod stretch;
 #[cfg(test)]
 mod tests;
 
-pub(super) use collect::Collecting;
+pub(super) use collect::{Collecting, Times};
 pub(super) use judged::is_told_by_another;
 pub use judged::{COVERED, JudgedOn, adds_up, observed};
 
@@ -46,6 +46,14 @@ pub struct Observation {
     pub after: Option<f64>,
     /// By how much a count grew in the stretch, interpolated at its ends. A count that fell began anew.
     pub growth: Option<f64>,
+}
+
+impl Observation {
+    /// Whether anything was read in the stretch. What was read before or behind it alone is there as well, so that nobody takes what was
+    /// lost for nothing.
+    pub fn was_read(&self) -> bool {
+        self.covered > 0.0 || self.readings > 0
+    }
 }
 
 /// What a run tells of what was read.

@@ -199,11 +199,13 @@ impl Stretch {
 
     /// What it comes to; `None` where nothing was read.
     pub(super) fn observation(&self, key: &Key) -> Option<Observation> {
+        Some(self.observed(key)).filter(Observation::was_read)
+    }
+
+    /// What it comes to, also where nothing was read in it.
+    pub(super) fn observed(&self, key: &Key) -> Observation {
         let (quantity, subject, sensor, class) = key;
         let covered = self.covered_s > 0.0;
-        if !covered && self.readings == 0 {
-            return None;
-        }
         let level = quantity.course() == Course::Level;
         let extremes = self.extremes.or(self.ends).filter(|_| level);
         // of a single moment it is what was read then
@@ -212,13 +214,17 @@ impl Stretch {
             _ if covered => Some(self.integral / self.covered_s),
             extremes => extremes.map(|(low, high)| f64::midpoint(low, high)),
         };
-        Some(Observation {
+        Observation {
             quantity: *quantity,
             subject: subject.clone(),
             sensor: *sensor,
             class: *class,
             readings: self.readings,
-            covered: if self.length_s > 0.0 { (self.covered_s / self.length_s).min(1.0) } else { 1.0 },
+            covered: match self.length_s {
+                length_s if length_s > 0.0 => (self.covered_s / length_s).min(1.0),
+                _ if self.readings > 0 || covered => 1.0,
+                _ => 0.0,
+            },
             before: self.before.filter(|_| level),
             mean,
             // a mean since the reading before may lie mostly beside a short stretch, and is in its mean all the same
@@ -229,6 +235,6 @@ impl Stretch {
             growth: (!level && covered)
                 .then_some(self.growth)
                 .filter(|growth| *quantity != Quantity::Energy || *growth > 0.0),
-        })
+        }
     }
 }

@@ -58,7 +58,7 @@ fn collect(lines: Vec<Telemetry>, windows: &[(u64, u64)]) -> Collecting {
         .enumerate()
         .map(|(id, (from, to))| (id, Span { from_ns: from * SECOND, to_ns: to * SECOND }, Some(key())))
         .collect();
-    let run = (Some(SECOND), 100 * SECOND);
+    let run = Times { began: Some(SECOND), rests_until: None, ended: 100 * SECOND };
     Collecting::read(&Lines(lines), Monitoring::default(), &windows, run, &mut |_| {})
         .expect("lines in memory")
 }
@@ -118,7 +118,8 @@ fn counts_are_differences_interpolated_at_the_edges_and_begin_anew() {
     assert_eq!((first.mean, first.max, first.before, first.after), (None, None, None, None));
     near(only(&collecting, &[1]).growth, 10.0 + 5.0 + 10.0);
     near(only(&collecting, &[0, 1]).growth, 45.0);
-    assert!(collecting.observations(&[2], &|_| true).is_empty(), "absent, and not 0");
+    let later = only(&collecting, &[2]);
+    assert_eq!((later.was_read(), later.growth), (false, None), "absent, and not 0");
 }
 
 #[test]
@@ -220,6 +221,46 @@ fn what_two_tell_of_counts_once() {
             [power(&Subject::Machine, SensorKind::System, 50.0), power(&host, SensorKind::Prometheus, 60.0)];
         assert_eq!(sum(both.concat()), Some(watts), "{host}");
     }
+}
+
+#[test]
+fn what_was_lost_before_the_stretch_is_lacking() {
+    let gpu = |name: &str| Subject::Gpu(name.to_owned());
+    let mut lines = Vec::new();
+    for second in 0..=20 {
+        let at_s = f64::from(second);
+        lines.push(sample(at_s, Class::Sampled, &gpu("0"), Quantity::GpuTemperature, 50.0));
+        if second < 5 {
+            lines.push(sample(at_s, Class::Sampled, &gpu("1"), Quantity::GpuTemperature, 90.0));
+        }
+    }
+    let observations = collect(lines, &[(10, 19)]).observations(&[0], &|_| true);
+    let judged = observed(&observations, Quantity::GpuTemperature, Some(Statistic::Max), false).expect("one");
+    let [lacking] = &judged.lacking[..] else { panic!("{judged:?}") };
+    assert_eq!((judged.value, &lacking.subject, lacking.covered), (50.0, &gpu("1"), 0.0));
+    assert!(!lacking.was_read() && (lacking.mean, lacking.max) == (None, None));
+}
+
+#[test]
+fn a_page_that_is_gone_leaves_a_gap_in_all_that_it_told() {
+    let gpu = Subject::Gpu("host:9400/0".to_owned());
+    let of_page = |line: Telemetry| match line {
+        Telemetry::Sample(sample) => Telemetry::Sample(Sample { sensor: SensorKind::Prometheus, ..sample }),
+        other => other,
+    };
+    let at = |second: f64| of_page(sample(second, Class::Sampled, &gpu, Quantity::GpuTemperature, 50.0));
+    let gone = Telemetry::Missing {
+        at_ns: 3 * SECOND,
+        sensor: SensorKind::Prometheus,
+        subject: Subject::Server(vec!["main".to_owned()]),
+        why: "answered 503".to_owned(),
+    };
+    let covered = |lines: Vec<Telemetry>| {
+        let read = collect(lines, &[(0, 10)]).observations(&[0], &|_| true);
+        read[0].covered
+    };
+    near(Some(covered(vec![at(0.0), at(2.0), at(8.0), at(10.0)])), 1.0);
+    near(Some(covered(vec![at(0.0), at(2.0), gone, at(8.0), at(10.0)])), 0.4);
 }
 
 #[test]

@@ -235,6 +235,9 @@ fn phases_side_by_side_have_no_energy_of_their_own() {
     serve(&mut run, 1, 20, 20);
     serve(&mut run, 2, 30, 10);
     serve(&mut run, 3, 50, 10);
+    for (step, at_s) in [(1, 41), (2, 41), (3, 61)] {
+        run.finish(step, at_s * SEC);
+    }
     counter(&mut run, &package("package-0"), PACKAGE, 1.0);
     let summary = run.end().summary();
     for (phase, shared) in [("host", true), ("guest", true), ("after", false)] {
@@ -243,6 +246,33 @@ fn phases_side_by_side_have_no_energy_of_their_own() {
         assert_eq!(scope.value(Metric::EnergyPerRequest, None).is_none(), shared, "{phase}");
         assert!(scope.energy.judged().is_some(), "what the machine used then is known");
     }
+}
+
+#[test]
+fn what_drains_beside_another_shares_its_energy() {
+    // the guest's last answer comes long after its last request was due
+    let mut run = Run::new(plan(&["chat"], vec![open("guest", 1.0, 5), open("host", 1.0, 20)]));
+    serve(&mut run, 1, 20, 5);
+    run.push(1, answer(24 * SEC, 20 * SEC, &[100 * MS]));
+    serve(&mut run, 2, 30, 20);
+    counter(&mut run, &package("package-0"), PACKAGE, 1.0);
+    let summary = run.end().summary();
+    assert!(summary.scope(&key("host", None, None)).expect("a scope").energy.shared);
+}
+
+#[test]
+fn what_presses_the_machine_before_the_load_is_no_rest() {
+    let mut run = loaded();
+    let mut press = run.plan.steps[1].clone();
+    (press.id, press.phase, press.name) = (2, "press".to_owned(), "press".to_owned());
+    press.work = crate::plan::Work::Pause { duration: std::time::Duration::from_secs(10) };
+    press.pressure = Some(crate::config::Pressure { cpu: None, memory: None });
+    run.plan.steps.push(press);
+    run.diary.push(Diary::StepStarted { step: 2, at_ns: 10 * SEC });
+    counter(&mut run, &package("package-0"), Part { load: 100.0, from_s: 10.0, ..PACKAGE }, 1.0);
+    let summary = run.end().summary();
+    let idle = whole(&summary).energy.by_class[0].idle_watts.expect("a rest");
+    assert!((20.0..40.0).contains(&idle), "{idle} W at rest");
 }
 
 #[test]

@@ -132,7 +132,7 @@ impl<'a> Numbers<'a> {
             tokens: Tokens::of(&scope.tokens),
             metrics: Metrics::of(scope),
             spikes: scope.spikes.iter().map(Spike::of).collect(),
-            telemetry: scope.observations.iter().map(Readings::of).collect(),
+            telemetry: scope.observations.iter().filter(|read| read.was_read()).map(Readings::of).collect(),
             energy: Energy::of(&scope.energy),
             histograms: histograms(scope),
         }

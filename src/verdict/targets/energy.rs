@@ -3,6 +3,7 @@
 use super::Row;
 use crate::{
     catalog::MetricName,
+    config::Bound,
     metrics::{EnergyUse, Observed, Scope},
     units::show_number,
     verdict::Mark,
@@ -15,9 +16,12 @@ impl Row {
         let MetricName { metric, .. } = self.judged.metric;
         let Some(scope) = scope else { return self.note_unread(all) };
         let used = &scope.energy;
-        let Some((energy, _)) = used.judged() else {
+        let Some((energy, joules)) = used.judged() else {
             return self.note_no_energy(used, all);
         };
+        if joules <= 0.0 {
+            return self.note("it used no more than at rest, so nothing is left to be judged");
+        }
         match scope.value(metric, None) {
             Some(value) => {
                 let readings = scope.observations.iter().filter(|read| read.class == energy.class);
@@ -26,6 +30,14 @@ impl Row {
                 self.judged.samples = of_energy.map(|read| read.readings).max().unwrap_or(0);
                 self.judged.value = Some(value);
                 self.judge_fact(value);
+                // what was lost can only add to it
+                let sure = self.judged.mark == Mark::Fail && matches!(self.judged.bound, Bound::AtMost(_));
+                if used.incomplete && !sure {
+                    self.judged.mark = Mark::Inconclusive;
+                    for (subject, why) in &used.left_out {
+                        self.note(format!("{subject}: {why}"));
+                    }
+                }
             }
             None if used.shared => {
                 self.note("other phases ran beside it, so nothing tells what of the energy is its own");

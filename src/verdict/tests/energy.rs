@@ -62,6 +62,44 @@ fn what_is_drawn_at_rest_is_no_use() {
 }
 
 #[test]
+fn a_part_that_was_lost_can_only_add() {
+    // another GPU is read before the load alone, or for a part of it
+    for until in [15, 25] {
+        let lost = |run: &mut Run| {
+            let other = Subject::Gpu("1".to_owned());
+            let of = (SensorKind::Amdgpu, Class::Sampled, &other, Quantity::Power);
+            run.read(of, (0..until).map(f64::from), |_| 300.0);
+        };
+        let (row, summary) = run("energy_per_request", 201.0, lost);
+        assert_eq!(row.mark, Mark::Inconclusive, "{}", row.note);
+        assert!(row.note.contains("GPU 1: it was read for"), "{}", row.note);
+        let scope = summary.scopes.iter().find(|scope| scope.key.endpoint.is_none()).expect("a scope");
+        assert!(scope.energy.incomplete);
+        let (row, _) = run("energy_per_request", 199.0, lost);
+        assert_eq!(row.mark, Mark::Fail, "it is too much already: {}", row.note);
+        for metric in ["power", "power.max"] {
+            let (row, _) = run(metric, 1e9, lost);
+            assert_eq!(row.mark, Mark::Inconclusive, "{metric}: {}", row.note);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_more_than_at_rest_has_nothing_to_judge() {
+    for metric in ["energy", "energy_per_request"] {
+        let (row, _) = run(metric, 1e9, |run| {
+            run.plan.monitoring.subtract_idle = true;
+            let gpu = Subject::Gpu("0".to_owned());
+            run.telemetry.clear();
+            let of = (SensorKind::Nvml, Class::Counter, &gpu, Quantity::Energy);
+            run.read(of, (0..40).map(f64::from), |second| 120.0 * second - 10.0 * (second - 20.0).max(0.0));
+        });
+        assert_eq!((row.mark, row.value), (Mark::Inconclusive, None), "{metric}");
+        assert_eq!(row.note, "it used no more than at rest, so nothing is left to be judged");
+    }
+}
+
+#[test]
 fn what_does_not_tell_decides_nothing() {
     for (change, note) in [
         (&(|run: &mut Run| run.telemetry.clear()) as &dyn Fn(&mut Run), "it was not read"),

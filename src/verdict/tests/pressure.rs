@@ -178,6 +178,20 @@ fn a_load_beside_what_presses_is_under_pressure_too() {
 }
 
 #[test]
+fn a_phase_beside_other_loads_is_no_counterpart() {
+    let mut run = calm_and_squeezed([200, 300], diary(0.5, 1024 * MIB));
+    // something else is sent beside the squeezed one
+    let mut noise = run.plan.steps[2].clone();
+    (noise.id, noise.phase, noise.name, noise.pressure) = (3, "noise".to_owned(), "noise".to_owned(), None);
+    load(&mut noise).same_as = None;
+    load(&mut noise).batch = 2;
+    run.plan.steps.push(noise);
+    let verdict = judge(&run.plan, &run.summary());
+    let squeezed = verdict.pressure[0].loads.iter().find(|load| load.phase == "squeezed").expect("a load");
+    assert_eq!(squeezed.calm, None);
+}
+
+#[test]
 fn another_load_is_no_counterpart() {
     let mut run = calm_and_squeezed([200, 300], diary(0.5, 1024 * MIB));
     let step = &mut run.plan.steps[2];
