@@ -13,6 +13,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
+    config::Webhook,
     machine::Machine,
     plan::{Plan, experiment_of, unsafe_in},
     workload::Datasets,
@@ -29,7 +30,7 @@ pub(super) struct Arguments {
     /// Start the services of the plan, programs that whoever wrote it chose
     #[arg(long)]
     allow_services: bool,
-    /// Send alerts to the webhook of the plan, which whoever wrote it chose
+    /// Send alerts to the webhook of the plan, which whoever wrote it chose, with the secrets that its headers name
     #[arg(long)]
     allow_webhook: bool,
     #[command(flatten)]
@@ -74,8 +75,9 @@ pub(super) fn rerun(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
         && let Some(webhook) = plan.webhook.take()
     {
         terminal::say(&format!(
-            "alerts are not sent to {}, which whoever wrote the plan chose: add `--allow-webhook` to let them",
-            webhook.place()
+            "alerts are not sent to {}, which whoever wrote the plan chose: add `--allow-webhook` to let them{}",
+            webhook.place(),
+            secrets_of(&webhook)
         ));
     }
     let mut datasets = Datasets::default();
@@ -92,6 +94,20 @@ pub(super) fn rerun(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
         Err(problem) => return Ok(unsent(&problem)),
     };
     run_plans(&plans, &mut datasets, &machine, gate.as_ref(), &arguments.output, terminal)
+}
+
+/// Which secrets of this machine would go with each message, for people; nothing where none would.
+fn secrets_of(webhook: &Webhook) -> String {
+    let headers: Vec<String> = webhook
+        .headers
+        .iter()
+        .filter(|(_, text)| text.secret().is_some())
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
+    if headers.is_empty() {
+        return String::new();
+    }
+    format!(", with what is kept here for {}", headers.join(" and "))
 }
 
 /// The plan of a run as this program runs it again: the same experiment, under a note of where it comes from.
