@@ -131,3 +131,22 @@ fn plan_of(folder: &Path) -> Result<Plan, String> {
     plan.rerun_of = Some(name.unwrap_or_else(|| folder.display().to_string()));
     Ok(plan)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{HeaderText, Secret};
+
+    #[test]
+    fn the_secrets_that_would_go_with_alerts_are_told() {
+        let text = |text: &str| HeaderText::Text(text.to_owned());
+        let mut webhook = Webhook {
+            url: text("http://127.0.0.1:9/"),
+            headers: [("x-team".to_owned(), text("blue"))].into(),
+        };
+        assert_eq!(secrets_of(&webhook), "");
+        let kept = HeaderText::Secret(Secret::Env("TOKEN".to_owned()));
+        webhook.headers.insert("authorization".to_owned(), kept);
+        assert_eq!(secrets_of(&webhook), ", with what is kept here for `authorization`");
+    }
+}

@@ -195,7 +195,7 @@ fn power_is_unusual_by_what_it_was_in_the_same_step() {
 }
 
 /// Shows the power of a step that ends its arrivals by an event after 100 s, and draws little from there on.
-fn drained(event: Option<Diary>) -> Vec<Alert> {
+fn drained(event: Option<&Diary>) -> Vec<Alert> {
     let metric: MetricName = "power.mean".parse().expect("a metric");
     let unusual = PlannedAlert {
         trigger: Trigger::Unusual(metric),
@@ -208,7 +208,7 @@ fn drained(event: Option<Diary>) -> Vec<Alert> {
     let mut all = Vec::new();
     for at_ns in (0..130 * SEC).step_by(250 * MS as usize) {
         if at_ns == 100 * SEC
-            && let Some(line) = event.clone()
+            && let Some(line) = event.cloned()
         {
             alerts.observe(&Event::Diary(line));
         }
@@ -223,9 +223,9 @@ fn drained(event: Option<Diary>) -> Vec<Alert> {
 fn power_is_not_unusual_once_only_the_last_answers_come_in() {
     assert_eq!(drained(None)[0].state, AlertState::Firing);
     let issued = Diary::Issued { step: 1, at_ns: 100 * SEC, issued: 500, in_flight: 1, users: 1 };
-    assert_eq!(drained(Some(issued)), []);
+    assert_eq!(drained(Some(&issued)), []);
     let stopping = Diary::Stopping { at_ns: 100 * SEC, cause: StopCause::Interrupt };
-    assert_eq!(drained(Some(stopping)), []);
+    assert_eq!(drained(Some(&stopping)), []);
 }
 
 /// Shows a run, with a look every 250 ms.
@@ -489,7 +489,9 @@ fn a_service_and_its_process_are_one_crash() {
         ([&there, &gone, &there, &ended], "the server of `chat` is gone: its processes have ended"),
     ] {
         let mut alerts = Alerts::new(&plan).expect("an alert");
-        events.into_iter().for_each(|event| alerts.observe(event));
+        for event in events {
+            alerts.observe(event);
+        }
         let whys: Vec<_> = alerts.look(3 * SEC).into_iter().filter_map(|alert| alert.why).collect();
         assert_eq!(whys, [told]);
     }

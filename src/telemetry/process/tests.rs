@@ -200,7 +200,7 @@ fn a_server_that_comes_later_or_again_is_read() {
     assert_eq!(sensor.read((gone + 2) * SECOND), Ok(Vec::new()));
     assert_eq!(sensor.missing(), ["`/proc/net/tcp` is not there"]);
     assert_eq!(sensor.read((gone + 4) * SECOND), Ok(Vec::new()));
-    assert_eq!(sensor.missing(), [String::new(); 0]);
+    assert!(sensor.missing().is_empty());
     listens(true);
     fs::remove_dir_all(root.join("proc/10")).expect("a folder");
     starts(20, 300);
