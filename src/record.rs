@@ -8,6 +8,7 @@ mod diary;
 mod event;
 mod sample;
 
+pub(crate) use self::sample::is_told_by_another;
 pub use self::{
     alert::{Alert, AlertState},
     diary::{Abort, Diary, Generator, Pressed, Saturated, ServiceEnded, StopCause, trials},

@@ -22,8 +22,8 @@ use crate::{
 
 /// What `--help` says behind the flags.
 pub(super) const HELP: &str = "\
-Nothing is sent but what reads the metrics pages. A server that is not there, or ends, is said, and
-looked for again until it is. What is read is saved as a run that `scenario report` draws again.
+Nothing is sent but what reads the metrics pages, and the alerts of a FILE that has a webhook. A
+server that is not there, or ends, is said, and looked for again until it is. What is read is saved as a run that `scenario report` draws again.
 
 Examples:
   scenario monitor                                            this machine, until Ctrl-C
@@ -34,7 +34,7 @@ Examples:
 Exit codes:
   0    it went on for as long as `--for` says, or without that until it was ended by Ctrl-C or
        SIGTERM, and every judged target on a reading passed
-  1    a target on a reading failed
+  1    a target on a reading failed, or an alert of severity `fail` fired
   2    wrong usage or an invalid scenario; nothing was read
   3    a target on a reading could not be decided
   4    the environment failed: disk, limits

@@ -13,6 +13,7 @@ use super::{
     terminal::{self, Terminal},
 };
 use crate::{
+    config::Webhook,
     machine::Machine,
     plan::{Plan, experiment_of, unsafe_in},
     workload::Datasets,
@@ -29,7 +30,7 @@ pub(super) struct Arguments {
     /// Start the services of the plan, programs that whoever wrote it chose
     #[arg(long)]
     allow_services: bool,
-    /// Send alerts to the webhook of the plan, which whoever wrote it chose
+    /// Send alerts to the webhook of the plan, which whoever wrote it chose, with the secrets that its headers name
     #[arg(long)]
     allow_webhook: bool,
     #[command(flatten)]
@@ -74,8 +75,9 @@ pub(super) fn rerun(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
         && let Some(webhook) = plan.webhook.take()
     {
         terminal::say(&format!(
-            "alerts are not sent to {}, which whoever wrote the plan chose: add `--allow-webhook` to let them",
-            webhook.place()
+            "alerts are not sent to {}, which whoever wrote the plan chose: add `--allow-webhook` to let them{}",
+            webhook.place(),
+            secrets_of(&webhook)
         ));
     }
     let mut datasets = Datasets::default();
@@ -92,6 +94,20 @@ pub(super) fn rerun(arguments: &Arguments, terminal: Terminal) -> anyhow::Result
         Err(problem) => return Ok(unsent(&problem)),
     };
     run_plans(&plans, &mut datasets, &machine, gate.as_ref(), &arguments.output, terminal)
+}
+
+/// Which secrets of this machine would go with each message, for people; nothing where none would.
+fn secrets_of(webhook: &Webhook) -> String {
+    let headers: Vec<String> = webhook
+        .headers
+        .iter()
+        .filter(|(_, text)| text.secret().is_some())
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
+    if headers.is_empty() {
+        return String::new();
+    }
+    format!(", with what is kept here for {}", headers.join(" and "))
 }
 
 /// The plan of a run as this program runs it again: the same experiment, under a note of where it comes from.
@@ -114,4 +130,23 @@ fn plan_of(folder: &Path) -> Result<Plan, String> {
     (plan.group, plan.repeat, plan.repeats) = (None, None, 1);
     plan.rerun_of = Some(name.unwrap_or_else(|| folder.display().to_string()));
     Ok(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{HeaderText, Secret};
+
+    #[test]
+    fn the_secrets_that_would_go_with_alerts_are_told() {
+        let text = |text: &str| HeaderText::Text(text.to_owned());
+        let mut webhook = Webhook {
+            url: text("http://127.0.0.1:9/"),
+            headers: [("x-team".to_owned(), text("blue"))].into(),
+        };
+        assert_eq!(secrets_of(&webhook), "");
+        let kept = HeaderText::Secret(Secret::Env("TOKEN".to_owned()));
+        webhook.headers.insert("authorization".to_owned(), kept);
+        assert_eq!(secrets_of(&webhook), ", with what is kept here for `authorization`");
+    }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context as _;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::Client;
+use reqwest::{Client, Url};
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
@@ -74,7 +74,7 @@ struct Message<'a> {
 /// Where messages go, with every secret read.
 #[derive(Debug)]
 pub(super) struct Webhook {
-    url: String,
+    url: Url,
     headers: HeaderMap,
 }
 
@@ -83,7 +83,7 @@ impl Webhook {
     ///
     /// # Errors
     ///
-    /// That a secret cannot be read, or is none that could be sent; the reason never contains it.
+    /// That a secret cannot be read, or is none that could be sent or sent to; the reason never contains it.
     pub(super) fn of(plan: &Plan) -> anyhow::Result<Option<Self>> {
         let Some(written) = &plan.webhook else { return Ok(None) };
         let read = |address: &str, text: &HeaderText| match text {
@@ -92,11 +92,7 @@ impl Webhook {
                 read_secret(secret).map_err(|why| anyhow::anyhow!("`{address}`: {why}"))
             }
         };
-        let url = read("alerting.webhook.url", &written.url)?;
-        anyhow::ensure!(
-            url.starts_with("http://") || url.starts_with("https://"),
-            "`alerting.webhook.url`: what is kept there is no URL of HTTP"
-        );
+        let url = address(&read("alerting.webhook.url", &written.url)?)?;
         let mut headers = HeaderMap::new();
         for (name, text) in &written.headers {
             let address = format!("alerting.webhook.headers.{name}");
@@ -160,7 +156,7 @@ impl Webhook {
             None => client.insert(connect(&self.url).await?),
         };
         let request = client
-            .post(&self.url)
+            .post(self.url.clone())
             .headers(self.headers.clone())
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(message.to_owned())
@@ -171,9 +167,25 @@ impl Webhook {
     }
 }
 
+/// A URL that messages can go to; what is wrong with another one is told without a word of it, since it may be a secret.
+fn address(text: &str) -> anyhow::Result<Url> {
+    let parsed = Url::parse(text).ok();
+    let url = parsed.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()).context(
+        "`alerting.webhook.url`: what is kept there is no URL of HTTP such as `https://HOST/PATH`",
+    )?;
+    anyhow::ensure!(
+        url.username().is_empty() && url.password().is_none(),
+        "`alerting.webhook.url`: what is kept there has a user or a password: put what identifies the sender into \
+         `alerting.webhook.headers`"
+    );
+    Ok(url)
+}
+
 /// A client that goes there and nowhere else: no proxies and no redirects.
-async fn connect(url: &str) -> Result<Client, String> {
-    let resolved = timeout(LONGEST, Origin::resolve(url)).await;
+async fn connect(url: &Url) -> Result<Client, String> {
+    // what a path and a query say is no matter of where the host is
+    let place = url.origin().ascii_serialization();
+    let resolved = timeout(LONGEST, Origin::resolve(&place)).await;
     let origin = match resolved {
         Ok(origin) => origin.map_err(|_| "its host cannot be found".to_owned())?,
         Err(_) => return Err("its host cannot be found in time".to_owned()),
@@ -251,5 +263,32 @@ impl Sending {
             self.0.abort();
             self.1.say("warning: alerts that are still on their way to `alerting.webhook` are given up");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_may_have_a_query_and_says_nothing_of_itself_where_it_is_none() {
+        let url = address("https://Hooks.example.org/invoke?sig=abc").expect("a URL");
+        assert_eq!(url.as_str(), "https://hooks.example.org/invoke?sig=abc");
+        assert_eq!(url.origin().ascii_serialization(), "https://hooks.example.org");
+        for (text, says) in [
+            ("hooks-secret", "no URL of HTTP"),
+            ("ftp://hooks-secret/", "no URL of HTTP"),
+            ("http://", "no URL of HTTP"),
+            ("https://user:hooks-secret@example.org/", "a user or a password"),
+        ] {
+            let why = address(text).expect_err(text).to_string();
+            assert!(why.contains(says) && !why.contains("hooks-secret"), "{text}: {why}");
+        }
+    }
+
+    #[tokio::test]
+    async fn where_it_goes_is_found_whatever_path_and_query_say() {
+        let url = address("http://127.0.0.1:9/invoke?sig=abc").expect("a URL");
+        assert!(connect(&url).await.is_ok());
     }
 }

@@ -7,7 +7,10 @@ mod requests;
 mod ring;
 mod state;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use self::{
     readings::{Readings, Usual},
@@ -31,12 +34,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub(super) struct Alerts {
     plan: Plan,
     watched: Vec<Watched>,
-    /// The steps that run and whose load changes by plan: what is read beside such a one is always unlike before.
-    changing: BTreeSet<usize>,
+    /// The loads that run.
+    loads: Vec<Running>,
     /// The time of the next look.
     next_ns: u64,
     /// The end of the run, once it was told.
     ended_ns: Option<u64>,
+    /// Whether that was: what is not read any more from there on has not ended by itself.
+    over: bool,
     told: Vec<Alert>,
 }
 
@@ -54,7 +59,7 @@ struct Watched {
 struct Place {
     /// The phase, as it is planned; `None` for the whole run.
     scope: Option<ScopeKey>,
-    /// The steps that it is about; none for the whole run.
+    /// The steps that the scope is about.
     steps: Vec<usize>,
     /// The one of them that runs.
     running: Option<Running>,
@@ -77,8 +82,8 @@ enum Look {
     Requests(Option<Requests>),
     /// What is read, and for what is unusual what it usually is.
     Readings(Readings, Usual),
-    /// What has been there, of which only an end is seen, and what has ended.
-    Servers { there: BTreeSet<Subject>, gone: BTreeSet<Subject> },
+    /// What has been there, of which only an end is seen, and what has ended and when.
+    Servers { there: BTreeSet<Subject>, gone: BTreeMap<Subject, u64> },
 }
 
 /// What a look has seen.
@@ -95,9 +100,10 @@ impl Alerts {
         (!watched.is_empty()).then(|| Self {
             plan: plan.clone(),
             watched,
-            changing: BTreeSet::new(),
+            loads: Vec::new(),
             next_ns: 0,
             ended_ns: None,
+            over: false,
             told: Vec::new(),
         })
     }
@@ -109,8 +115,8 @@ impl Alerts {
             Event::Telemetry(line) => self.read(line),
             Event::Diary(Diary::StepStarted { step, at_ns }) => {
                 let Some(planned) = self.plan.steps.get(*step) else { return };
-                if planned.load().is_some_and(changes_by_plan) {
-                    self.changing.insert(*step);
+                if planned.load().is_some() {
+                    self.loads.push(Running::of(planned, *at_ns));
                 }
                 for watched in &mut self.watched {
                     watched.begin(planned, *at_ns);
@@ -123,31 +129,44 @@ impl Alerts {
                 }
             }
             Event::Diary(Diary::StepEnded { step, at_ns, .. }) => {
-                self.changing.remove(step);
+                self.loads.retain(|running| running.step != *step);
                 // what runs beside it ends its arrivals with it
-                let plan = &self.plan;
+                let Self { plan, watched, loads, told, .. } = self;
                 let beside = |running: &Running| {
                     plan.steps.get(running.step).and_then(|step| step.load()?.until) == Some(*step)
                 };
-                stop_arrivals(&mut self.watched, beside, *at_ns);
-                for watched in &mut self.watched {
-                    self.told.extend(watched.end_step(*step, *at_ns, plan));
+                stop_arrivals(watched, loads, beside, *at_ns);
+                for watched in watched {
+                    told.extend(watched.end_step(*step, *at_ns, plan));
                 }
             }
             Event::Diary(Diary::Stopping { at_ns, .. }) => self.stop_arrivals(|_| true, *at_ns),
             Event::Diary(Diary::ServiceEnded(ended)) if !ended.asked => {
                 let why = format!("service `{}` {}", ended.service, ended.how());
+                let service = self.plan.services.iter().position(|service| service.name == ended.service);
+                let served =
+                    self.plan.endpoints.iter().filter(|of| service.is_some() && of.service == service);
+                let endpoints: Vec<&str> = served.map(|endpoint| endpoint.name.as_str()).collect();
                 for watched in &mut self.watched {
-                    self.told.extend(watched.crashed(ended.at_ns, None, why.clone()));
+                    self.told.extend(watched.service_crashed(ended.at_ns, &endpoints, why.clone()));
                 }
             }
-            Event::Diary(Diary::RunEnded { at_ns }) => self.ended_ns = Some(*at_ns),
+            Event::Diary(Diary::RunEnded { at_ns }) => (self.ended_ns, self.over) = (Some(*at_ns), true),
             Event::Diary(_) | Event::Pending { .. } => {}
         }
     }
 
     fn stop_arrivals(&mut self, of: impl Fn(&Running) -> bool, at_ns: u64) {
-        stop_arrivals(&mut self.watched, of, at_ns);
+        stop_arrivals(&mut self.watched, &mut self.loads, of, at_ns);
+    }
+
+    /// Whether every load that runs is and will be what it was: what is read beside one that changes by plan, or of which only the last
+    /// answers come in, is always unlike before.
+    fn is_even(&self, now_ns: u64) -> bool {
+        self.loads.iter().all(|running| {
+            let load = self.plan.steps.get(running.step).and_then(Step::load);
+            now_ns < running.until_ns && !load.is_some_and(changes_by_plan)
+        })
     }
 
     fn count(&mut self, record: &Record, chunks: &[u64]) {
@@ -174,10 +193,10 @@ impl Alerts {
                     watched.read(sample);
                 }
             }
-            Telemetry::Missing { at_ns, sensor: SensorKind::Process, subject, why } => {
+            Telemetry::Missing { at_ns, sensor: SensorKind::Process, subject, why } if !self.over => {
                 for watched in &mut self.watched {
                     let why = format!("the {subject} is gone: {why}");
-                    self.told.extend(watched.crashed(*at_ns, Some(subject), why));
+                    self.told.extend(watched.process_crashed(*at_ns, subject, why));
                 }
             }
             Telemetry::Started { .. }
@@ -201,17 +220,26 @@ impl Alerts {
             return told;
         }
         self.next_ns = now_ns + LOOK_EVERY.as_nanos() as u64;
+        let even = self.is_even(now_ns);
         for watched in &mut self.watched {
-            watched.look(now_ns, &self.plan, self.changing.is_empty(), &mut told);
+            watched.look(now_ns, &self.plan, even, &mut told);
         }
         told
     }
 }
 
-fn stop_arrivals(alerts: &mut [Watched], of: impl Fn(&Running) -> bool, at_ns: u64) {
+fn stop_arrivals(alerts: &mut [Watched], loads: &mut [Running], of: impl Fn(&Running) -> bool, at_ns: u64) {
     let places = alerts.iter_mut().flat_map(|watched| &mut watched.places);
-    for running in places.filter_map(|place| place.running.as_mut()).filter(|running| of(running)) {
+    let in_places = places.filter_map(|place| place.running.as_mut());
+    for running in in_places.chain(loads).filter(|running| of(running)) {
         running.until_ns = running.until_ns.min(at_ns);
+    }
+}
+
+impl Running {
+    fn of(step: &Step, started_ns: u64) -> Self {
+        let length_ns = step.load().and_then(|load| load.duration).map(|time| time.as_nanos() as u64);
+        Self { step: step.id, until_ns: length_ns.map_or(u64::MAX, |length_ns| started_ns + length_ns) }
     }
 }
 
@@ -219,7 +247,7 @@ impl Watched {
     fn new(plan: &Plan, alert: &PlannedAlert) -> Self {
         let window_ns = alert.window.as_nanos() as u64;
         let look = || match alert.trigger.metric() {
-            None => Look::Servers { there: BTreeSet::new(), gone: BTreeSet::new() },
+            None => Look::Servers { there: BTreeSet::new(), gone: BTreeMap::new() },
             Some(metric) => match metric.metric.quantity() {
                 Some(quantity) => {
                     Look::Readings(Readings::new(quantity, metric.statistic, window_ns), Usual::default())
@@ -250,9 +278,7 @@ impl Watched {
             if !place.steps.contains(&step.id) {
                 continue;
             }
-            let length_ns = step.load().and_then(|load| load.duration).map(|time| time.as_nanos() as u64);
-            let until_ns = length_ns.map_or(u64::MAX, |length_ns| at_ns + length_ns);
-            place.running = Some(Running { step: step.id, until_ns });
+            place.running = Some(Running::of(step, at_ns));
             match (&mut place.look, self.alert.trigger.metric()) {
                 (Look::Requests(requests), Some(metric)) => {
                     let from_ns = step.load().map_or(at_ns, |load| speed_from(load, at_ns));
@@ -302,13 +328,15 @@ impl Watched {
             match &mut place.look {
                 Look::Servers { there, gone } if sample.sensor == SensorKind::Process => {
                     // it may have come back, and end again
-                    gone.remove(&sample.subject);
+                    if gone.get(&sample.subject).is_some_and(|gone_ns| sample.at_ns > *gone_ns) {
+                        gone.remove(&sample.subject);
+                    }
                     if !there.contains(&sample.subject) {
                         there.insert(sample.subject.clone());
                     }
                 }
                 Look::Readings(readings, _) => {
-                    let watched = place.steps.is_empty() || place.running.is_some();
+                    let watched = place.scope.is_none() || place.running.is_some();
                     if watched && is_of(&sample.subject) {
                         readings.add(sample);
                     }
@@ -318,15 +346,24 @@ impl Watched {
         }
     }
 
-    /// A server that ended, by its process where that was followed; each is told once, however soon behind another.
-    fn crashed(&mut self, at_ns: u64, subject: Option<&Subject>, why: String) -> Option<Alert> {
+    /// A server whose process was followed and ended; each is told once, however soon behind another.
+    fn process_crashed(&mut self, at_ns: u64, subject: &Subject, why: String) -> Option<Alert> {
         let Look::Servers { there, gone } = &mut self.places.first_mut()?.look else { return None };
-        if let Some(subject) = subject
-            && (!there.contains(subject) || !gone.insert(subject.clone()))
-        {
-            return None;
-        }
-        Some(Alert {
+        let is_new = there.contains(subject) && gone.insert(subject.clone(), at_ns).is_none();
+        is_new.then(|| self.crash(at_ns, Some(subject), why))
+    }
+
+    /// A service that ended, with the endpoints that it served: that its process is gone, too, is the same crash.
+    fn service_crashed(&mut self, at_ns: u64, endpoints: &[&str], why: String) -> Option<Alert> {
+        let Look::Servers { there, gone } = &mut self.places.first_mut()?.look else { return None };
+        let of_service = |subject: &&Subject| endpoints.iter().any(|endpoint| subject.serves(endpoint));
+        let is_known = gone.keys().any(|subject| of_service(&subject));
+        gone.extend(there.iter().filter(of_service).map(|subject| (subject.clone(), at_ns)));
+        (!is_known).then(|| self.crash(at_ns, None, why))
+    }
+
+    fn crash(&self, at_ns: u64, subject: Option<&Subject>, why: String) -> Alert {
+        Alert {
             alert: self.alert.name.clone(),
             state: AlertState::Firing,
             at_ns,
@@ -339,10 +376,10 @@ impl Watched {
             scope: None,
             subject: subject.cloned(),
             why: Some(why),
-        })
+        }
     }
 
-    /// Looks at every place; `even` is whether no load changes by plan.
+    /// Looks at every place; `even` is whether every load is what it was.
     fn look(&mut self, now_ns: u64, plan: &Plan, even: bool, told: &mut Vec<Alert>) {
         let alert = &self.alert;
         let (hold_ns, cooldown_ns) = (alert.hold.as_nanos() as u64, alert.cooldown.as_nanos() as u64);
@@ -387,7 +424,7 @@ fn finite(value: f64) -> Option<f64> {
 impl Place {
     /// What is to be seen now; `None` where too little is.
     fn see(&mut self, alert: &PlannedAlert, now_ns: u64, even: bool) -> Option<Seen> {
-        if !self.steps.is_empty() && self.running.is_none() {
+        if self.scope.is_some() && self.running.is_none() {
             return None;
         }
         let limit = match alert.trigger {

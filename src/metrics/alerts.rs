@@ -41,14 +41,21 @@ pub struct Fired {
 }
 
 /// The alerts that fired: what means most first, and of that what fired first. A run that was killed says of some of them no end, which
-/// then is its last moment.
+/// then is its last moment: that of the last answer, or the last that the diary tells.
 pub(super) fn fired(plan: &Plan, diary: &[Diary], last_ns: u64) -> Vec<Fired> {
     let mut fired: IndexMap<&str, Fired> = IndexMap::new();
     let mut open: Vec<&Alert> = Vec::new();
-    let ended = diary.iter().find_map(|line| match line {
-        Diary::RunEnded { at_ns } => Some(*at_ns),
-        _ => None,
-    });
+    let (mut run_ended, mut last_step_ns, mut last_ns) = (false, None, last_ns);
+    for line in diary {
+        match line {
+            Diary::RunEnded { .. } => run_ended = true,
+            Diary::StepEnded { at_ns, .. } => last_step_ns = last_step_ns.max(Some(*at_ns)),
+            Diary::Generator(line) => last_ns = last_ns.max(line.at_ns),
+            _ => {}
+        }
+    }
+    // what is about a phase ends with it, which may be the last
+    let until_the_end = |at_ns: u64| run_ended && last_step_ns.is_none_or(|last_ns| at_ns >= last_ns);
     let lines =
         diary.iter().filter_map(|line| if let Diary::Alert(alert) = line { Some(alert) } else { None });
     for line in lines {
@@ -69,9 +76,11 @@ pub(super) fn fired(plan: &Plan, diary: &[Diary], last_ns: u64) -> Vec<Fired> {
             }
             AlertState::Cleared | AlertState::Ended => {
                 open.retain(|of| (&of.alert, &of.scope) != (&line.alert, &line.scope));
-                entry.take(planned, line.worst);
+                if line.metric.is_some() {
+                    entry.take(planned, Some(line.worst.unwrap_or(f64::INFINITY)));
+                }
                 entry.lasts(line.since_ns, line.at_ns);
-                entry.at_end |= line.state == AlertState::Ended && ended.is_some_and(|end| line.at_ns >= end);
+                entry.at_end |= line.state == AlertState::Ended && until_the_end(line.at_ns);
             }
         }
     }
@@ -111,8 +120,12 @@ impl Fired {
 
     fn take(&mut self, planned: Option<&PlannedAlert>, value: Option<f64>) {
         let Some(value) = value else { return };
-        let worse = |one: f64| match planned.map(|alert| alert.trigger) {
-            Some(Trigger::Limit(condition)) => condition.is.worse(one, value),
+        let limit = self.threshold;
+        let worse = |one: f64| match (planned.map(|alert| alert.trigger), limit) {
+            (Some(Trigger::Limit(condition)), _) => condition.is.worse(one, value),
+            // it may be unusually low, too
+            (Some(Trigger::Unusual(_)), Some(limit)) if (one - limit).abs() >= (value - limit).abs() => one,
+            (Some(Trigger::Unusual(_)), Some(_)) => value,
             _ => one.max(value),
         };
         self.worst = Some(self.worst.map_or(value, worse));

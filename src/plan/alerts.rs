@@ -271,6 +271,10 @@ fn defaults(plan: &Plan) -> Vec<PlannedAlert> {
             ("gpu_throttled", mean(Quantity::GpuThrottled, THROTTLED), Duration::ZERO),
             ("power", Trigger::Unusual(power), HOLD),
         ] {
+            // of a load that is somebody else's nothing is usual
+            if plan.watches() && matches!(trigger, Trigger::Unusual(_)) {
+                continue;
+            }
             alerts.push(alert(name, trigger, hold, Vec::new()));
         }
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     catalog::Metric,
-    config::{Scenario, Target},
+    config::{Alert, Scenario, Target},
 };
 
 /// The phase that everything is read in.
@@ -29,9 +29,28 @@ pub fn watching(scenario: &Scenario, length: Option<Duration>) -> Plan {
     scenario.origins.retain(|origin| is_of_use(&origin.path));
     // what a preset asks of answers nobody misses here
     scenario.targets.retain(|_, target| !target.from_preset || is_reading(target));
+    let unwatched = take_unwatched(&mut scenario);
     let work = Work::Watch { duration: length };
     let steps = vec![ready(), step(1, MONITORING, MONITORING.to_owned(), vec![0], work)];
-    compile_with(&scenario, &mut Counts::default(), steps)
+    let mut plan = compile_with(&scenario, &mut Counts::default(), steps);
+    plan.warnings.extend(unwatched);
+    plan
+}
+
+/// Takes out the alerts that are about requests or a phase, which there are none of, and says which in a line.
+fn take_unwatched(scenario: &mut Scenario) -> Option<String> {
+    let is_watched =
+        |alert: &Alert| alert.phase.is_none() && matches!(alert.when.metric.metric, Metric::Reading(_));
+    let others = scenario.alerts.iter().filter(|(_, alert)| !is_watched(alert));
+    let names: Vec<String> = others.map(|(name, _)| format!("`{name}`")).collect();
+    scenario.alerts.retain(|_, alert| is_watched(alert));
+    let (alerts, are) = if names.len() == 1 { ("alert", "is") } else { ("alerts", "are") };
+    (!names.is_empty()).then(|| {
+        format!(
+            "{alerts} {} {are} not watched: monitoring sends no requests and runs no phases",
+            names.join(", ")
+        )
+    })
 }
 
 fn is_reading(target: &Target) -> bool {

@@ -66,8 +66,11 @@ impl Alert {
             AlertState::Cleared | AlertState::Ended => {
                 let lasted = show_seconds(self.at_ns.saturating_sub(self.since_ns) as f64 / 1e9);
                 let now = self.value.map_or_else(String::new, |value| format!(", now {}", show(value)));
-                let worst =
-                    self.worst.map_or_else(String::new, |worst| format!(", at worst {}", show(worst)));
+                let worst = match (self.worst, self.metric) {
+                    (Some(worst), _) => format!(", at worst {}", show(worst)),
+                    (None, Some(_)) => ", at worst that of requests that failed".to_owned(),
+                    (None, None) => String::new(),
+                };
                 let how =
                     if self.state == AlertState::Ended { "ends with what it is about" } else { "is over" };
                 format!("alert `{name}`{place} {how} after {lasted}{worst}{now}")

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::FORMAT;
-use crate::catalog::Quantity;
+use crate::{catalog::Quantity, hosts};
 
 /// A line of `telemetry.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -172,6 +172,26 @@ impl Subject {
     /// Whether it is the server of an endpoint.
     pub fn serves(&self, endpoint: &str) -> bool {
         matches!(self, Self::Server(endpoints) if endpoints.iter().any(|name| name == endpoint))
+    }
+}
+
+/// Whether somebody else among all who read a quantity tells of the same: a page of an exporter of the GPUs that sensors of this machine
+/// may see too, and sensors of this machine of what an exporter on it says.
+pub(crate) fn is_told_by_another(
+    subject: &Subject,
+    sensor: SensorKind,
+    all: &[(&Subject, SensorKind)],
+) -> bool {
+    match subject {
+        Subject::Gpu(_) if sensor != SensorKind::Prometheus => {
+            all.iter().any(|(other, by)| *by == SensorKind::Prometheus && matches!(other, Subject::Gpu(_)))
+        }
+        Subject::Host(name) => {
+            let here =
+                hosts::of_url(&format!("http://{name}")).is_some_and(|host| hosts::is_this_machine(&host));
+            here && all.iter().any(|(other, _)| **other == Subject::Machine)
+        }
+        _ => false,
     }
 }
 

@@ -180,6 +180,27 @@ fn a_saved_run_sends_nothing_to_the_webhook_of_its_plan_unless_it_may() {
 }
 
 #[test]
+fn a_webhook_may_have_a_query_and_one_that_is_no_url_is_told_before_anything_is_sent() {
+    let (server, (hook, received)) = (server(|_| false), webhook());
+    let bench = Bench::new();
+    let text = at_once(&server, &hook, "warn");
+    let written = format!("\"http://{}/alerts\"", hook.address);
+    let file = bench.file("query.toml", &text.replace(&written, "{ env = \"WEBHOOK_URL\" }"));
+    let run = |url: &str| bench.command(&["run", &file]).env("WEBHOOK_URL", url).output().unwrap();
+    let done = run("hooks.example.org/a-secret-1234567");
+    let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(!done.status.success() && stderr.contains("`alerting.webhook.url`"), "{stderr}");
+    assert!(!stderr.contains("a-secret-1234567"), "{stderr}");
+    assert!(server.served().is_empty() && hook.served().is_empty());
+
+    let done = run(&format!("http://{}/invoke?sig=a-secret-1234567", hook.address));
+    let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.success() && !stderr.contains("do not reach"), "{stderr}");
+    assert_eq!(received.lock().unwrap().len(), 2);
+    assert!(hook.served().iter().all(|post| post.request.path == "/invoke?sig=a-secret-1234567"));
+}
+
+#[test]
 fn a_webhook_that_hangs_holds_up_nothing_for_long() {
     let server = server(|_| false);
     let hook = Server::start(|_, _| {

@@ -182,6 +182,10 @@ fn targets_of_a_file_on_what_is_read_are_judged_and_its_phases_are_not_run() {
             [targets.first_token]
             metric = "ttft.p50"
             at_most = "1s"
+            [alerts.slow]
+            when = "ttft.p95 > 1s"
+            [alerts.used]
+            when = "system.memory.max > 0%"
             [targets.load_memory]
             metric = "system.memory"
             phase = "load"
@@ -198,6 +202,11 @@ fn targets_of_a_file_on_what_is_read_are_judged_and_its_phases_are_not_run() {
         let row = summary["targets"].as_array().unwrap().iter().find(|row| row["name"] == name);
         row.map(|row| (row["mark"].clone(), row["scope"].clone()))
     };
+    let fired: Vec<&Value> =
+        summary["alerts"].as_array().unwrap().iter().map(|alert| &alert["name"]).collect();
+    assert!(fired.contains(&&"used".into()), "{fired:?}");
+    let unwatched = "alert `slow` is not watched: monitoring sends no requests and runs no phases";
+    assert!(summary["warnings"].to_string().contains(unwatched), "{}", summary["warnings"]);
     assert_eq!(mark("memory").unwrap().0, "PASS");
     assert_eq!(mark("used").unwrap().0, "FAIL", "no machine has so little");
     assert_eq!((mark("first_token"), mark("load_memory")), (None, None));
@@ -228,6 +237,8 @@ fn what_is_wrong_is_told_of_the_flags() {
         (&["monitor", "--interval", "1ms"][..], "monitoring.interval"),
         (&["monitor", "none.toml"][..], "cannot read `none.toml`"),
         (&["monitor", "none.toml", "--pid", "1"][..], "cannot be used with"),
+        (&["monitor", "--pid", "1"][..], "--endpoint <URL>"),
+        (&["monitor", "--pid", "1", "--metrics", "http://127.0.0.1:9/metrics"][..], "--endpoint <URL>"),
     ] {
         let done = bench.run(arguments).expect_code(2);
         assert!(done.stderr.contains(words), "{arguments:?}: {}", done.stderr);

@@ -31,8 +31,8 @@ pub(super) struct ByFlags {
     /// Read this Prometheus page, of a server that has it elsewhere or of an exporter; may be repeated
     #[arg(long, value_name = "URL")]
     metrics: Vec<String>,
-    /// The process of the server, where it is not found by its port
-    #[arg(long, value_name = "PID")]
+    /// The process of the first `--endpoint`, where it is not found by its port
+    #[arg(long, value_name = "PID", requires = "endpoints")]
     pid: Option<u32>,
 }
 
@@ -97,6 +97,7 @@ impl ByFlags {
                 let usual = self
                     .endpoints
                     .get(index)
+                    .filter(|url| url.starts_with("http://") || url.starts_with("https://"))
                     .filter(|_| pages.iter().all(|page| authority(page) != authority(url)));
                 let usual =
                     usual.map(|url| format!("{}/metrics", url.trim_end_matches('/').trim_end_matches("/v1")));
@@ -212,5 +213,10 @@ mod tests {
         );
         let own = "metrics = [\"http://127.0.0.1:8000/stats\"]\npid = 7\n";
         assert!(text("http://127.0.0.1:8000/stats").ends_with(own));
+        // what is simulated has its page anyway
+        let (endpoints, metrics) =
+            (vec!["sim:rtx_4090".to_owned()], vec!["http://h:9400/metrics".to_owned()]);
+        let text = ByFlags { endpoints, metrics, pid: None }.text();
+        assert!(text.ends_with("\nmetrics = [\"http://h:9400/metrics\"]\n"), "{text}");
     }
 }

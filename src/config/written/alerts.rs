@@ -18,7 +18,8 @@ use crate::{catalog::MetricName, config::Severity};
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, transform = partial)]
 pub(super) struct Alert {
-    /// A metric, one of `>`, `>=`, `<`, `<=`, and a value in its unit. Of a count that is read it is by how much it grew in the window.
+    /// A metric, one of `>`, `>=`, `<`, `<=`, and a value in its unit. Of a count that is read it is by how much it grew in the window. A
+    /// share is beyond its limit where its interval of 95 % is, and three requests say so.
     #[schemars(extend("examples" = ["ttft.p95 > 800ms", "error_rate > 5%", "system.memory.mean > 90%"]))]
     when: Condition,
     /// For how long that must be so before it fires.

@@ -7,7 +7,7 @@ use crate::{
     catalog::{Course, Quantity, Statistic},
     config::Beyond,
     metrics::adds_up,
-    record::{Class, Sample, SensorKind, Subject},
+    record::{Class, Sample, SensorKind, Subject, is_told_by_another},
     stats::{median, median_absolute_deviation},
 };
 
@@ -73,9 +73,16 @@ impl Readings {
     /// where too little was read.
     pub(super) fn value(&mut self, now_ns: u64, is: Beyond) -> Option<(f64, Option<Subject>)> {
         let (quantity, statistic) = (self.quantity, self.statistic);
-        let told = self.series.iter_mut().filter_map(|((subject, _, class), series)| {
-            Some((series.value(now_ns, quantity, statistic, is)?, subject, *class))
+        let read = self.series.iter_mut().filter_map(|((subject, sensor, class), series)| {
+            Some((series.value(now_ns, quantity, statistic, is)?, subject, *sensor, *class))
         });
+        let read: Vec<(f64, &Subject, SensorKind, Class)> = read.collect();
+        let by: Vec<(&Subject, SensorKind)> =
+            read.iter().map(|(_, subject, sensor, _)| (*subject, *sensor)).collect();
+        let told = read
+            .iter()
+            .filter(|(_, subject, sensor, _)| !is_told_by_another(subject, *sensor, &by))
+            .map(|(value, subject, _, class)| (*value, *subject, *class));
         if !adds_up(quantity) {
             let (value, subject, _) =
                 told.reduce(|one, other| if is.worse(one.0, other.0) == one.0 { one } else { other })?;

@@ -13,8 +13,11 @@ use crate::{
 /// Parts of a unit that are told apart: microseconds of a second.
 const PARTS: f64 = 1e6;
 
-/// The confidence with which few requests may show a share.
+/// The confidence with which a share has to lie beyond a limit, for one side of its interval.
 const CONFIDENCE: f64 = 0.95;
+
+/// The fewest requests that make a share: one that failed, or two, are no rate, however few others there were.
+const FEWEST_OF_SHARE: u64 = 3;
 
 /// What one request adds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -137,12 +140,9 @@ impl Requests {
                 let (requests, counted) =
                     slots.iter().fold((0, 0), |sum, slot| (sum.0 + slot.0, sum.1 + slot.1));
                 let share = (requests > 0).then(|| counted as f64 / requests as f64)?;
-                // a server that hangs ends few requests, all of them badly
-                let sure = || {
-                    let (low, high) = wilson(requests, counted, CONFIDENCE)?;
-                    Some(is.holds(low) && is.holds(high))
-                };
-                (requests >= floor || sure() == Some(true)).then_some(share)
+                // a server that hangs ends few requests, all of them badly; that a share is fine again takes as many as any value
+                let told = if is.holds(share) { is_surely(is, requests, counted) } else { requests >= floor };
+                told.then_some(share)
             }
             Tally::Rate(slots) => {
                 while slots.expire(now_ns).is_some() {}
@@ -155,6 +155,15 @@ impl Requests {
             }
         }
     }
+}
+
+/// Whether a share lies beyond a limit with all of its interval (Wilson's), and by more than a few requests: those that count where it
+/// is too high, the others where it is too low.
+fn is_surely(is: Beyond, requests: u64, counted: u64) -> bool {
+    let share = counted as f64 / requests as f64;
+    let speaking = if share > is.limit(share) { counted } else { requests - counted };
+    let interval = wilson(requests, counted, CONFIDENCE);
+    speaking >= FEWEST_OF_SHARE && interval.is_some_and(|(low, high)| is.holds(low) && is.holds(high))
 }
 
 impl Part {

@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 
 use crate::{
     catalog::{MetricName, Quantity},
-    config::{Condition, Severity},
-    metrics::fixture::{MS, Run, SEC, answer, closed_for, failure, open, phase, plan},
-    plan::AlertSource,
-    record::{Class, Outcome, Sample, ServiceEnded},
+    config::{Condition, Ready, Severity, StopSignal},
+    metrics::fixture::{MS, Run, SEC, answer, closed, closed_for, failure, open, phase, plan},
+    plan::{AlertSource, PlannedService},
+    record::{Class, Outcome, Sample, ServiceEnded, StopCause},
 };
 
 use super::*;
@@ -153,6 +153,24 @@ fn subjects_are_told_by_the_worst_or_by_their_sum() {
 }
 
 #[test]
+fn what_two_sensors_read_of_the_same_is_no_sum() {
+    // the driver, and the page of an exporter on this machine
+    for quantity in [Quantity::Power, Quantity::GpuTemperature] {
+        let name = format!("{}.max", quantity.name());
+        let mut alerts = watching(alert(&name, Beyond::Above(10.0), 1, Vec::new()));
+        alerts.observe(&sample(SEC, Subject::Gpu("0".to_owned()), quantity, 302.0));
+        let Event::Telemetry(Telemetry::Sample(mut page)) =
+            sample(SEC, Subject::Gpu("localhost:9400/0".to_owned()), quantity, 300.0)
+        else {
+            unreachable!()
+        };
+        page.sensor = SensorKind::Prometheus;
+        alerts.observe(&Event::Telemetry(Telemetry::Sample(page)));
+        assert_eq!(alerts.look(SEC)[0].value, Some(300.0), "{name}");
+    }
+}
+
+#[test]
 fn power_is_unusual_by_what_it_was_in_the_same_step() {
     let metric: MetricName = "power.mean".parse().expect("a metric");
     let unusual = || PlannedAlert {
@@ -174,6 +192,40 @@ fn power_is_unusual_by_what_it_was_in_the_same_step() {
         seen.extend(alerts.look(at_ns));
     }
     assert_eq!(seen, []);
+}
+
+/// Shows the power of a step that ends its arrivals by an event after 100 s, and draws little from there on.
+fn drained(event: Option<&Diary>) -> Vec<Alert> {
+    let metric: MetricName = "power.mean".parse().expect("a metric");
+    let unusual = PlannedAlert {
+        trigger: Trigger::Unusual(metric),
+        ..alert("power.mean", Beyond::Above(0.0), 10, Vec::new())
+    };
+    let mut plan = plan(&["chat"], vec![closed("load", 1, 500)]);
+    plan.alerts = vec![unusual];
+    let mut alerts = Alerts::new(&plan).expect("an alert");
+    alerts.observe(&Event::Diary(Diary::StepStarted { step: 1, at_ns: 0 }));
+    let mut all = Vec::new();
+    for at_ns in (0..130 * SEC).step_by(250 * MS as usize) {
+        if at_ns == 100 * SEC
+            && let Some(line) = event.cloned()
+        {
+            alerts.observe(&Event::Diary(line));
+        }
+        let power = if at_ns < 100 * SEC { 300.0 } else { 60.0 };
+        alerts.observe(&sample(at_ns, Subject::Gpu("0".to_owned()), Quantity::Power, power));
+        all.extend(alerts.look(at_ns));
+    }
+    all
+}
+
+#[test]
+fn power_is_not_unusual_once_only_the_last_answers_come_in() {
+    assert_eq!(drained(None)[0].state, AlertState::Firing);
+    let issued = Diary::Issued { step: 1, at_ns: 100 * SEC, issued: 500, in_flight: 1, users: 1 };
+    assert_eq!(drained(Some(&issued)), []);
+    let stopping = Diary::Stopping { at_ns: 100 * SEC, cause: StopCause::Interrupt };
+    assert_eq!(drained(Some(&stopping)), []);
 }
 
 /// Shows a run, with a look every 250 ms.
@@ -257,23 +309,45 @@ fn requests_that_failed_are_the_slowest() {
 }
 
 #[test]
-fn a_share_takes_ten_requests_or_a_clear_case() {
+fn a_share_takes_several_requests_and_a_clear_case() {
     let errors = || alert("error_rate", Beyond::Above(0.05), 30, vec![phase("load")]);
-    let healthy =
-        |number: u64| (if number.is_multiple_of(40) { Outcome::HttpError } else { Outcome::Ok }, 50);
-    // the first request fails, and so would any one be all of them
-    let first = watched(&requests(60, errors(), |number| healthy(number + 1)));
-    assert_eq!(first, []);
+    let one_of = |every: u64| {
+        move |number: u64| (if number.is_multiple_of(every) { Outcome::HttpError } else { Outcome::Ok }, 50)
+    };
+    // the first request fails, which is all of them then, and a tenth of them later
+    assert_eq!(watched(&requests(60, errors(), one_of(1_000))), []);
+    assert_eq!(watched(&requests(60, errors(), one_of(40))), []);
+    let rare = || alert("timeout_rate", Beyond::Above(0.01), 30, vec![phase("load")]);
+    for at in 0..30 {
+        let once = |number| (if number == at { Outcome::Timeout } else { Outcome::Ok }, 50);
+        assert_eq!(watched(&requests(30, rare(), once)), [], "request {at}");
+    }
+    // what is a little above may be chance, and what is far above is not
+    assert_eq!(watched(&requests(10, errors(), one_of(19))), []);
+    assert_eq!(watched(&requests(10, errors(), one_of(5)))[0].state, AlertState::Firing);
+    // a share that is too low is told by those that do not count
+    for (fine, fires) in [(2, false), (20, true)] {
+        let low = alert("error_rate", Beyond::Below(0.95), 30, vec![phase("load")]);
+        let seen =
+            watched(&requests(10, low, |at| (if at < fine { Outcome::Ok } else { Outcome::HttpError }, 50)));
+        assert_eq!(!seen.is_empty(), fires, "{fine}: {seen:?}");
+    }
     let failing = |number| if number < 200 { (Outcome::Ok, 50) } else { (Outcome::HttpError, 50) };
     let seen = watched(&requests(40, errors(), failing));
     assert_eq!(seen[0].state, AlertState::Firing);
-    assert!((21 * SEC..=22 * SEC).contains(&seen[0].at_ns), "{seen:?}");
+    assert!((21 * SEC..=23 * SEC).contains(&seen[0].at_ns), "{seen:?}");
+    // and it clears when what failed has left the window
+    let for_a_while =
+        |number| (if (200..250).contains(&number) { Outcome::HttpError } else { Outcome::Ok }, 50);
+    let states: Vec<AlertState> =
+        watched(&requests(80, errors(), for_a_while)).into_iter().map(|alert| alert.state).collect();
+    assert_eq!(states, [AlertState::Firing, AlertState::Cleared]);
     // a server that hangs ends three requests, all of them too late
     let timeouts = alert("timeout_rate", Beyond::Above(0.01), 30, vec![phase("load")]);
-    let mut run = Run::new(plan(&["chat"], vec![open("load", 0.1, 30)]));
+    let mut run = Run::new(plan(&["chat"], vec![open("load", 0.1, 40)]));
     run.plan.alerts = vec![timeouts];
     run.start(1, 0);
-    for number in 0..3 {
+    for number in 0..4 {
         run.push(1, failure(number * 10 * SEC, 5 * SEC, Outcome::Timeout));
     }
     assert_eq!(watched(&run.end())[0].state, AlertState::Firing);
@@ -344,7 +418,8 @@ fn a_server_that_ends_is_told_once_and_whatever_the_cooldown() {
         unreachable!()
     };
     there.sensor = SensorKind::Process;
-    let there = Event::Telemetry(Telemetry::Sample(there));
+    let back = Sample { at_ns: 2_500 * MS, ..there.clone() };
+    let [there, back] = [there, back].map(|sample| Event::Telemetry(Telemetry::Sample(sample)));
     alerts.observe(&there);
     for event in [ended(true), ended(false), gone("chat"), gone("chat"), gone("never there")] {
         alerts.observe(&event);
@@ -355,10 +430,82 @@ fn a_server_that_ends_is_told_once_and_whatever_the_cooldown() {
         ["service `server` ended with status 1", "the server of `chat` is gone: its process ended"]
     );
     // one that comes back can end again
-    for event in [there, gone("chat")] {
+    for event in [back, gone("chat")] {
         alerts.observe(&event);
     }
     assert_eq!(alerts.look(4 * SEC).len(), 1);
+}
+
+/// That the service `server` ended by itself, that the process of `chat` did, and that this is there.
+fn crash_of_chat() -> [Event; 3] {
+    let ended = Diary::ServiceEnded(ServiceEnded {
+        service: "server".to_owned(),
+        at_ns: 2 * SEC,
+        asked: false,
+        status: Some(1),
+        signal: None,
+        killed: false,
+        left_running: Vec::new(),
+    });
+    let chat = || Subject::Server(vec!["chat".to_owned()]);
+    let gone = Telemetry::Missing {
+        at_ns: 2 * SEC,
+        sensor: SensorKind::Process,
+        subject: chat(),
+        why: "its processes have ended".to_owned(),
+    };
+    let Event::Telemetry(Telemetry::Sample(there)) = sample(SEC, chat(), Quantity::ServerMemory, 1.0) else {
+        unreachable!()
+    };
+    let there = Sample { sensor: SensorKind::Process, ..there };
+    [Event::Diary(ended), Event::Telemetry(gone), Event::Telemetry(Telemetry::Sample(there))]
+}
+
+fn service(name: &str) -> PlannedService {
+    PlannedService {
+        name: name.to_owned(),
+        command: "server".to_owned(),
+        args: Vec::new(),
+        environment: BTreeMap::new(),
+        folder: String::new(),
+        ready: Ready::Tcp(Vec::new()),
+        ready_within: Duration::ZERO,
+        stop: StopSignal::Terminate,
+        stop_within: Duration::ZERO,
+    }
+}
+
+#[test]
+fn a_service_and_its_process_are_one_crash() {
+    let crash = PlannedAlert { trigger: Trigger::Crash, ..alert("ttft", Beyond::Above(0.0), 30, Vec::new()) };
+    let mut plan = plan(&["chat"], vec![closed("load", 1, 10)]);
+    plan.alerts = vec![crash];
+    plan.services = vec![service("server")];
+    plan.endpoints[0].service = Some(0);
+    let [ended, gone, there] = crash_of_chat();
+    // what was read before comes late, too
+    for (events, told) in [
+        ([&there, &ended, &there, &gone], "service `server` ended with status 1"),
+        ([&there, &gone, &there, &ended], "the server of `chat` is gone: its processes have ended"),
+    ] {
+        let mut alerts = Alerts::new(&plan).expect("an alert");
+        for event in events {
+            alerts.observe(event);
+        }
+        let whys: Vec<_> = alerts.look(3 * SEC).into_iter().filter_map(|alert| alert.why).collect();
+        assert_eq!(whys, [told]);
+    }
+}
+
+#[test]
+fn what_is_read_no_more_behind_the_end_of_the_run_has_not_crashed() {
+    let crash = PlannedAlert { trigger: Trigger::Crash, ..alert("ttft", Beyond::Above(0.0), 30, Vec::new()) };
+    let mut alerts = watching(crash);
+    let [_, gone, there] = crash_of_chat();
+    alerts.observe(&there);
+    alerts.observe(&Event::Diary(Diary::RunEnded { at_ns: 2 * SEC }));
+    alerts.observe(&gone);
+    assert_eq!(alerts.look(3 * SEC), []);
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::{
+    catalog::MetricName,
     config::{Beyond, Condition, Severity},
     plan::{AlertSource, PlannedAlert, Trigger},
-    record::{Alert, AlertState},
+    record::{Alert, AlertState, Generator},
 };
 
 /// A line of an alert on `ttft.p95` in a phase, at a second.
@@ -84,6 +85,76 @@ fn a_killed_run_says_no_end_of_what_fired() {
     // until the last thing that is known
     assert_eq!((fired[0].firing_s, fired[0].at_end), (Some(101.0), true));
     assert_eq!(fired[0].worst, Some(f64::INFINITY));
+}
+
+#[test]
+fn a_killed_run_without_answers_lasted_as_long_as_its_diary() {
+    let mut run = Run::new(plan(&["chat"], vec![closed("load", 1, 4)]));
+    run.start(1, 0);
+    let hot = Alert { metric: "gpu_temperature".parse().ok(), ..line("hot", AlertState::Firing, 10, "load") };
+    run.diary.push(Diary::Alert(hot));
+    run.diary.push(Diary::Generator(Generator {
+        at_ns: 70 * SEC,
+        cpu_ns: None,
+        cores: 1,
+        nice: None,
+        swapped_bytes: None,
+        refused: 0,
+        wall_steps: 0,
+    }));
+    assert_eq!(run.summary().alerts[0].firing_s, Some(60.0));
+}
+
+#[test]
+fn what_has_no_worst_value_is_that_of_requests_that_failed() {
+    let fired = summary(
+        vec![line("slow", AlertState::Firing, 10, "load"), over(AlertState::Cleared, 10, 22, None, "load")],
+        true,
+    )
+    .alerts;
+    assert_eq!(fired[0].worst, Some(f64::INFINITY));
+}
+
+#[test]
+fn what_is_about_the_last_phase_fires_to_the_end_of_the_run() {
+    for (until_s, at_end) in [(250, false), (299, true)] {
+        let mut run = Run::new(plan(&["chat"], vec![closed("load", 1, 4)]));
+        run.start(1, 0);
+        run.push_user(1, 0, answer(200 * SEC, SEC, &[]));
+        run.diary.push(Diary::Alert(line("slow", AlertState::Firing, 100, "load")));
+        run.diary.push(Diary::Alert(over(AlertState::Ended, 100, until_s, Some(1.1), "load")));
+        run.finish(1, 299 * SEC);
+        run.diary.push(Diary::RunEnded { at_ns: 300 * SEC });
+        assert_eq!(run.summary().alerts[0].at_end, at_end, "{until_s}");
+    }
+}
+
+#[test]
+fn the_worst_of_what_is_unusual_is_farthest_from_its_limit() {
+    let metric: MetricName = "power.mean".parse().expect("a metric");
+    let mut run = Run::new(plan(&["chat"], vec![closed("load", 1, 4)]));
+    run.plan.alerts = vec![PlannedAlert {
+        name: "power".to_owned(),
+        source: AlertSource::Default,
+        trigger: Trigger::Unusual(metric),
+        hold: std::time::Duration::ZERO,
+        window: std::time::Duration::from_secs(30),
+        cooldown: std::time::Duration::from_secs(60),
+        severity: Severity::Warn,
+        scopes: Vec::new(),
+        endpoint: None,
+    }];
+    run.start(1, 0);
+    let low = |of: Alert| Alert { alert: "power".to_owned(), metric: Some(metric), ..of };
+    let fires = Alert {
+        value: Some(200.0),
+        threshold: Some(220.0),
+        ..low(line("power", AlertState::Firing, 10, "load"))
+    };
+    run.diary.push(Diary::Alert(fires));
+    run.diary.push(Diary::Alert(low(over(AlertState::Cleared, 10, 20, Some(60.0), "load"))));
+    run.diary.push(Diary::RunEnded { at_ns: 300 * SEC });
+    assert_eq!(run.summary().alerts[0].worst, Some(60.0));
 }
 
 #[test]

@@ -104,6 +104,24 @@ fn nothing_is_watched_that_nobody_wants() {
 }
 
 #[test]
+fn monitoring_watches_what_is_read_all_the_time_and_says_what_it_leaves_out() {
+    let mut scenario = scenario();
+    let in_phase =
+        Alert { phase: Some("steady".to_owned()), ..written("system.memory.mean", Beyond::Above(0.5)) };
+    scenario.alerts = named([
+        ("slow", written("ttft.p95", Beyond::Above(0.8))),
+        ("early", in_phase),
+        ("memory", written("system.memory.mean", Beyond::Above(0.5))),
+    ]);
+    let plan = watching(&scenario, None);
+    let names: Vec<&str> = plan.alerts.iter().map(|alert| alert.name.as_str()).collect();
+    // what is usual of a load that is somebody else's nobody knows
+    assert_eq!(names, ["memory", "system_memory", "gpu_memory", "cpu", "gpu_throttled", "crash"]);
+    let left_out = "alerts `slow`, `early` are not watched: monitoring sends no requests and runs no phases";
+    assert!(plan.warnings.iter().any(|line| line == left_out), "{:?}", plan.warnings);
+}
+
+#[test]
 fn a_window_that_will_hold_too_little_is_warned_of() {
     let mut scenario = scenario();
     scenario.alerts = named([("tail", written("ttft.p99", Beyond::Above(1.0)))]);

@@ -19,6 +19,8 @@ pub(super) struct Listening {
     processes: Option<ServerSensor<Tree>>,
     /// When it was looked last, while nobody does.
     looked_ns: Option<u64>,
+    /// Why it could not be looked, as it was told last.
+    unseen: Option<String>,
     /// What was not told yet.
     missing: Vec<String>,
     found: bool,
@@ -45,6 +47,7 @@ impl Listening {
             members: members.clone(),
             processes: None,
             looked_ns: None,
+            unseen: None,
             missing: Vec::new(),
             found: false,
         };
@@ -87,7 +90,13 @@ impl Sensor for Listening {
             }
             self.looked_ns = Some(at_ns);
             // one that has ended between two looks at it comes again, or not
-            self.processes = self.look().ok().flatten();
+            self.processes = self.look().unwrap_or_else(|why| {
+                if self.unseen.as_ref() != Some(&why) {
+                    self.missing.push(why.clone());
+                    self.unseen = Some(why);
+                }
+                None
+            });
             self.found = self.processes.is_some();
         }
         let Some(processes) = &mut self.processes else { return Ok(Vec::new()) };

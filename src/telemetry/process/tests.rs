@@ -195,10 +195,16 @@ fn a_server_that_comes_later_or_again_is_read() {
     let gone = (4..40).find(|at| sensor.read(at * SECOND) == Ok(Vec::new())).expect("an end");
     assert_eq!(sensor.missing(), ["its processes have ended"]);
     assert_eq!(members.all(), [0; 0]);
+    // that nobody can look is told once, and is no word on the server
+    fs::remove_file(root.join("proc/net/tcp")).expect("a file");
+    assert_eq!(sensor.read((gone + 2) * SECOND), Ok(Vec::new()));
+    assert_eq!(sensor.missing(), ["`/proc/net/tcp` is not there"]);
+    assert_eq!(sensor.read((gone + 4) * SECOND), Ok(Vec::new()));
+    assert!(sensor.missing().is_empty());
     listens(true);
     fs::remove_dir_all(root.join("proc/10")).expect("a folder");
     starts(20, 300);
-    assert_eq!(read(&mut sensor, (gone + 2) * SECOND)[&Quantity::ServerMemory], 300.0 * 1024.0);
+    assert_eq!(read(&mut sensor, (gone + 6) * SECOND)[&Quantity::ServerMemory], 300.0 * 1024.0);
     assert!(sensor.found() && sensor.missing().is_empty());
 }
 
