@@ -119,7 +119,7 @@ pub fn summarize(plan: &Plan, source: &dyn Source) -> io::Result<Summary> {
         notes: notes(plan, &accounts, &cells, window_notes),
         ending: survey.ending,
         services: survey.services,
-        alerts: fired(plan, source.diary(), run.1),
+        alerts: fired(plan, source.diary(), run.ended),
         abort: survey.abort,
         saturated: survey.saturated,
         pressures: pressures(plan, source.diary()),

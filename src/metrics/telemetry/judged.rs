@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::Observation;
 use crate::{
     catalog::{Course, Quantity, Statistic},
-    hosts,
-    record::{Class, SensorKind, Subject},
+    record::{self, Class},
 };
 
 /// The least share of a window that has to lie between readings for a target to be judged on them.
@@ -79,21 +78,9 @@ pub fn adds_up(quantity: Quantity) -> bool {
     quantity.course() == Course::Count || quantity == Quantity::Power
 }
 
-/// Whether somebody else tells of the same: a page of an exporter of the GPUs that sensors of this machine may see too, and sensors of
-/// this machine of what an exporter on it says.
+/// Whether somebody else tells of the same over most of the window; what was hardly there, or has no number, tells nothing.
 pub(in crate::metrics) fn is_told_by_another(reading: &Observation, all: &[&Observation]) -> bool {
-    let of_page = |reading: &Observation| reading.sensor == SensorKind::Prometheus;
-    // a page that was hardly there, or has no number, tells nothing
-    let tells = |other: &Observation| other.covered >= COVERED && other.mean.or(other.growth).is_some();
-    match &reading.subject {
-        Subject::Gpu(_) if !of_page(reading) => {
-            all.iter().any(|other| of_page(other) && matches!(other.subject, Subject::Gpu(_)) && tells(other))
-        }
-        Subject::Host(name) => {
-            let here =
-                hosts::of_url(&format!("http://{name}")).is_some_and(|host| hosts::is_this_machine(&host));
-            here && all.iter().any(|other| other.subject == Subject::Machine && tells(other))
-        }
-        _ => false,
-    }
+    let tells = |other: &&&Observation| other.covered >= COVERED && other.mean.or(other.growth).is_some();
+    let others: Vec<_> = all.iter().filter(tells).map(|other| (&other.subject, other.sensor)).collect();
+    record::is_told_by_another(&reading.subject, reading.sensor, &others)
 }
