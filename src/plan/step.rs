@@ -5,6 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+#[cfg(doc)]
+use super::Plan;
 use super::{Trial, is_default, is_one, one};
 use crate::{
     config::{Arrivals, Pressure, SameAs, Stage, TracePart},
